@@ -1,0 +1,3 @@
+//! releases
+
+fn main() {}

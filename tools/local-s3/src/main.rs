@@ -1,0 +1,3 @@
+//! local-s3
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! bowline-xtask
+
+fn main() {}
