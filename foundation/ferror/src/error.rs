@@ -7,9 +7,9 @@ use crate::Kind;
 
 /// A failure, with its [`Kind`].
 ///
-/// `{}` prints the outermost context, or the message where there is none; `{:#}` prints contexts,
-/// message and sources in one line, joined by `": "`. The hint is never part of either: whoever
-/// shows the error places it ([`Error::hint_text`]).
+/// `{}` prints contexts and message in one line, joined by `": "`; `{:#}` adds the sources. So
+/// nothing is lost or said twice when a chain printer such as anyhow's walks the sources itself.
+/// The hint is never part of either: whoever shows the error places it ([`Error::hint_text`]).
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -94,13 +94,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !f.alternate() {
-            return f.write_str(self.0.contexts.last().unwrap_or(&self.0.message));
-        }
         for context in self.0.contexts.iter().rev() {
             write!(f, "{context}: ")?;
         }
         f.write_str(&self.0.message)?;
+        if !f.alternate() {
+            return Ok(());
+        }
         let mut source = self.source();
         while let Some(error) = source {
             write!(f, ": {error}")?;
@@ -154,8 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn display_is_the_newest_context_and_alternate_the_whole_line() {
-        assert_eq!(refused().to_string(), "shipping a");
+    fn display_is_contexts_and_message_and_alternate_adds_the_sources() {
+        assert_eq!(refused().to_string(), "shipping a: uploading a/b: PUT a/b: 403 AccessDenied");
         assert_eq!(
             format!("{:#}", refused()),
             "shipping a: uploading a/b: PUT a/b: 403 AccessDenied: the policy says no",
@@ -174,6 +174,10 @@ mod tests {
         let ours = error.downcast_ref::<Error>().expect("our error stays reachable");
         assert_eq!(ours.kind(), Kind::Denied);
         assert_eq!(ours.hint_text(), Some("ask the bucket's owner"));
+        assert_eq!(
+            format!("{error:#}"),
+            "at the edge: shipping a: uploading a/b: PUT a/b: 403 AccessDenied: the policy says no",
+        );
     }
 
     #[test]
