@@ -1,0 +1,165 @@
+//! Everything that comes in from outside besides the arguments: environment variables, the current
+//! folder, and what the standard streams are. Read once, at the door; below it, [`Env`] is data.
+//!
+//! The table [`VARIABLES`] is the whole list of what this program reads. Help prints it, and a name
+//! that is not in it cannot be asked for.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+/// Every environment variable that is read: name and meaning.
+pub const VARIABLES: [(&str, &str); 28] = [
+    ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
+    ("S3_SECRET", "secret access key that belongs to S3_KEY"),
+    ("AWS_ACCESS_KEY_ID", "access key id"),
+    ("AWS_SECRET_ACCESS_KEY", "secret access key"),
+    ("AWS_SESSION_TOKEN", "session token that belongs to AWS_ACCESS_KEY_ID"),
+    ("S3_BUCKET", "bucket, where neither --bucket names one"),
+    ("AWS_REGION", "region, where --region names none"),
+    ("AWS_DEFAULT_REGION", "region, after AWS_REGION"),
+    ("AWS_ENDPOINT_URL_S3", "endpoint, where --endpoint names none"),
+    ("AWS_ENDPOINT_URL", "endpoint, after AWS_ENDPOINT_URL_S3"),
+    ("AWS_CA_BUNDLE", "file of certificate authorities to trust instead of the bundled ones"),
+    ("SSL_CERT_FILE", "the same, after AWS_CA_BUNDLE"),
+    ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
+    ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
+    ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
+    (
+        "SOURCE_DATE_EPOCH",
+        "time of archive entries in seconds since 1970 UTC, instead of the commit's",
+    ),
+    ("CARGO", "the cargo that runs this program"),
+    ("CARGO_HOME", "cargo's home, whose path is kept out of binaries"),
+    ("CARGO_TARGET_DIR", "plain cargo's target folder"),
+    ("CARGO_TERM_COLOR", "always, auto or never: colour of this program and of cargo"),
+    ("CARGO_ENCODED_RUSTFLAGS", "the team's own compiler flags, kept"),
+    ("RUSTFLAGS", "the team's own compiler flags, kept"),
+    ("RUSTUP_TOOLCHAIN", "toolchain chosen by hand, kept"),
+    ("RUSTUP_HOME", "rustup's home"),
+    ("HOME", "home folder, whose path is kept out of binaries"),
+    ("PATH", "where git, cargo, rustup, python3 and apt-get are looked for"),
+    ("NO_COLOR", "when not empty: no colour"),
+    ("CI", "when not empty: never ask a question"),
+];
+
+/// The outside, as data.
+#[derive(Clone)]
+pub struct Env {
+    variables: BTreeMap<OsString, OsString>,
+    /// The folder that relative paths of the command line start from.
+    pub current_dir: PathBuf,
+    /// Whether a person reads stderr as it is written.
+    pub stderr_is_terminal: bool,
+    /// Whether a person can answer a question.
+    pub stdin_is_terminal: bool,
+}
+
+impl Env {
+    /// The environment of this process.
+    pub fn from_process() -> std::io::Result<Self> {
+        Ok(Self {
+            variables: std::env::vars_os().collect(),
+            current_dir: std::env::current_dir()?,
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+        })
+    }
+
+    /// An environment for tests: these variables, no terminal.
+    pub fn for_test(variables: &[(&str, &str)]) -> Self {
+        Self {
+            variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            current_dir: PathBuf::from("."),
+            stderr_is_terminal: false,
+            stdin_is_terminal: false,
+        }
+    }
+
+    /// The value of a variable of [`VARIABLES`]. Blank is unset; so is a value that is not UTF-8.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = self.get_os(name)?.to_str()?;
+        (!value.trim().is_empty()).then(|| value.to_owned())
+    }
+
+    /// As [`Env::get`], for paths and other values that need not be UTF-8. Empty is unset.
+    pub fn get_os(&self, name: &str) -> Option<&OsStr> {
+        debug_assert!(
+            VARIABLES.iter().any(|(known, _)| *known == name),
+            "{name} is not in VARIABLES"
+        );
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The first of `names` that is set.
+    pub fn first(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// The names of all variables, for whoever removes some from a child's environment.
+    pub fn names(&self) -> impl Iterator<Item = &OsStr> {
+        self.variables.keys().map(OsString::as_os_str)
+    }
+
+    /// Whether a person is there to answer a question.
+    pub fn can_ask(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal && self.get("CI").is_none()
+    }
+
+    /// Whether stderr takes colour.
+    pub fn colour(&self) -> bool {
+        match self.get("CARGO_TERM_COLOR").as_deref() {
+            _ if self.get_os("NO_COLOR").is_some() => false,
+            Some("always") => true,
+            Some("never") => false,
+            _ => self.stderr_is_terminal,
+        }
+    }
+}
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("variables", &self.variables.keys().collect::<Vec<_>>())
+            .field("current_dir", &self.current_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Env;
+
+    #[test]
+    fn blank_is_unset_and_the_first_of_several_wins() {
+        let env = Env::for_test(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "eu-west-1")]);
+        assert_eq!(env.get("AWS_REGION"), None);
+        assert_eq!(env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).as_deref(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let env = Env::for_test(&[("S3_SECRET", "wJalrXUtnFEMI")]);
+        let text = format!("{env:?}");
+        assert!(text.contains("S3_SECRET") && !text.contains("wJal"), "{text}");
+    }
+
+    #[test]
+    fn colour_follows_no_color_then_cargo_then_the_terminal() {
+        let rows: [(&[(&str, &str)], bool); 4] = [
+            (&[], false),
+            (&[("CARGO_TERM_COLOR", "always")], true),
+            (&[("CARGO_TERM_COLOR", "always"), ("NO_COLOR", "1")], false),
+            (&[("CARGO_TERM_COLOR", "never")], false),
+        ];
+        for (variables, expected) in rows {
+            assert_eq!(Env::for_test(variables).colour(), expected, "{variables:?}");
+        }
+    }
+}
