@@ -1,5 +1,11 @@
 //! Build automation for a service repository: `dist` builds every service, stamps the commit into
 //! the linked binaries and packs reproducible archives; `upload` publishes them in a bucket.
 
+pub mod archive;
+pub mod config;
 pub mod env;
+pub mod files;
+pub mod git;
+pub mod gzip;
 pub mod platform;
+pub mod workspace;

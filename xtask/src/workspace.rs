@@ -1,0 +1,180 @@
+//! The workspace as cargo sees it: its root, its target folder, its services and their tables.
+//!
+//! `cargo metadata --no-deps` is the one source. It needs no lock file, no network and no
+//! toolchain component, and takes some thirty milliseconds.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use serde::Deserialize;
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::config::{Config, ServiceConfig};
+use crate::env::Env;
+
+/// A workspace, with its configuration checked.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The folder of the workspace's Cargo.toml.
+    pub root: PathBuf,
+    /// Plain cargo's target folder; ours lie below it.
+    pub target_dir: PathBuf,
+    /// `[workspace.metadata.xtask]`.
+    pub config: Config,
+    /// Every package below `services/` that has a binary, by name.
+    pub services: Vec<Service>,
+}
+
+/// A package that is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The package's name, which names its archives and object keys.
+    pub name: String,
+    /// The binary in it that is shipped.
+    pub bin: String,
+    /// The folder of its Cargo.toml.
+    pub dir: PathBuf,
+    /// `[package.metadata.xtask]`, or the defaults.
+    pub config: ServiceConfig,
+}
+
+#[derive(Deserialize)]
+struct CargoMetadata {
+    packages: Vec<Package>,
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+    #[serde(rename = "metadata")]
+    tables: Value,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+    metadata: Value,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Workspace {
+    /// Reads the workspace around `env.current_dir`.
+    ///
+    /// Fails with [`Kind::Config`] where there is none, or where a table is wrong.
+    pub fn read(env: &Env) -> anyhow::Result<Self> {
+        let metadata: CargoMetadata = serde_json::from_str(&cargo_metadata(env)?)
+            .context("reading what cargo metadata printed")?;
+        let config = Config::read(&metadata.tables)?;
+        let mut services = Vec::new();
+        for package in &metadata.packages {
+            services.extend(service(package, &metadata.workspace_root)?);
+        }
+        services.sort_by(|a: &Service, b| a.name.cmp(&b.name));
+        Ok(Self {
+            root: metadata.workspace_root,
+            target_dir: metadata.target_directory,
+            config,
+            services,
+        })
+    }
+
+    /// The services named, in the workspace's order, or all that are not to be skipped.
+    pub fn select(&self, names: &[String]) -> ferror::Result<Vec<&Service>> {
+        if let Some(unknown) =
+            names.iter().find(|name| !self.services.iter().any(|s| s.name == **name))
+        {
+            let known: Vec<_> = self.services.iter().map(|service| service.name.as_str()).collect();
+            return Err(match known.as_slice() {
+                [] => Error::config(format!(
+                    "unknown service `{unknown}`: no package below services/ has a binary"
+                )),
+                known => Error::config(format!(
+                    "unknown service `{unknown}`: the services are {}",
+                    known.join(", ")
+                )),
+            });
+        }
+        let wanted = |service: &&Service| match names {
+            [] => !service.config.skip,
+            names => names.contains(&service.name),
+        };
+        let selected: Vec<_> = self.services.iter().filter(wanted).collect();
+        if selected.is_empty() {
+            return Err(Error::config(format!(
+                "no service in {}",
+                self.root.join("services").display()
+            ))
+            .hint(
+                "a service is a package below services/ with a binary, and without `skip = true`",
+            ));
+        }
+        Ok(selected)
+    }
+}
+
+fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
+    let cargo = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let shell = Shell::new()?;
+    shell.change_dir(&env.current_dir);
+    let output = cmd!(shell, "{cargo} metadata --no-deps --format-version 1")
+        .quiet()
+        .ignore_status()
+        .output()
+        .map_err(|error| {
+            Error::config(format!("cannot run {} metadata", cargo.display()))
+                .hint("run it as `cargo xtask`, or put cargo on PATH")
+                .caused_by(error)
+        })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::config(format!("no workspace: cargo metadata says {}", said.trim()))
+            .hint("run it inside the repository")
+            .into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
+    let name = package.name.as_str();
+    let config = ServiceConfig::read(name, &package.metadata)?;
+    let dir = package.manifest_path.parent().unwrap_or(root);
+    if !dir.starts_with(root.join("services")) {
+        return match config {
+            None => Ok(None),
+            Some(_) => Err(Error::config(format!(
+                "[package.metadata.xtask] of {name}: {} is not below services/, so it is no service",
+                dir.display()
+            ))
+            .hint("move the package below services/, or remove the table")),
+        };
+    }
+    let config = config.unwrap_or_default();
+    let is_bin = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
+    let bins: Vec<_> =
+        package.targets.iter().filter(is_bin).map(|target| target.name.as_str()).collect();
+    let bin = match (&config.bin, bins.as_slice()) {
+        (None, []) => return Ok(None),
+        (None, [only]) => (*only).to_owned(),
+        (Some(bin), bins) if bins.contains(&bin.as_str()) => bin.clone(),
+        (wrong, bins) => return Err(which_binary(name, wrong.as_deref(), bins)),
+    };
+    Ok(Some(Service { name: name.to_owned(), bin, dir: dir.to_owned(), config }))
+}
+
+fn which_binary(name: &str, wrong: Option<&str>, bins: &[&str]) -> Error {
+    let listed = if bins.is_empty() { "none".to_owned() } else { bins.join(", ") };
+    let message = match wrong {
+        Some(bin) => format!(
+            "[package.metadata.xtask] of {name}: bin = {bin:?} is none of its binaries: {listed}"
+        ),
+        None => format!("service {name} has several binaries: {listed}"),
+    };
+    Error::new(Kind::Config, message)
+        .hint("name the one to ship: `bin = \"...\"` in [package.metadata.xtask] of the service's Cargo.toml")
+}
