@@ -17,7 +17,7 @@ const MACOS: &str = "11.0";
 /// goxc's line in the repositories that are replaced.
 const PLATFORMS: &str = "linux,!arm darwin";
 /// What the old scripts sent.
-const CONTENT_TYPE: &str = "application/x-compressed-tar";
+pub const CONTENT_TYPE: &str = "application/x-compressed-tar";
 
 /// `[workspace.metadata.xtask]`, as written.
 #[derive(Debug, Default, Clone, Deserialize)]

@@ -1,3 +1,3 @@
-//! bowline-xtask
+//! The front door.
 
 fn main() {}

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ferror::{Error, Result};
+use ferror::Error;
 
 /// An operating system that services run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,10 +82,16 @@ impl fmt::Display for Platform {
     }
 }
 
+impl serde::Serialize for Platform {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl FromStr for Platform {
     type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self> {
+    fn from_str(text: &str) -> ferror::Result<Self> {
         Self::ALL.into_iter().find(|platform| platform.as_str() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
             Error::invalid(format!("unknown platform `{text}`: expected one of {known}"))
@@ -99,7 +105,7 @@ impl FromStr for Platform {
 /// commas are an OS or an architecture, `!` negates one; an item is its positive OSes (or all)
 /// without the negated, times its positive architectures (or all) without the negated. An empty
 /// line is every platform. Unlike goxc, an unknown word is an error.
-pub fn parse_line(line: &str) -> Result<Vec<Platform>> {
+pub fn parse_line(line: &str) -> ferror::Result<Vec<Platform>> {
     let mut platforms = Vec::new();
     for item in line.split_whitespace() {
         for platform in
@@ -126,7 +132,7 @@ enum Word {
     Unsupported,
 }
 
-fn parse_item(item: &str) -> Result<Vec<Platform>> {
+fn parse_item(item: &str) -> ferror::Result<Vec<Platform>> {
     let (mut oses, mut not_oses) = (Vec::new(), Vec::new());
     let (mut arches, mut not_arches) = (Vec::new(), Vec::new());
     for part in item.split(',') {
@@ -154,7 +160,7 @@ fn parse_item(item: &str) -> Result<Vec<Platform>> {
         .collect())
 }
 
-fn parse_word(name: &str) -> Result<Word> {
+fn parse_word(name: &str) -> ferror::Result<Word> {
     Ok(match name {
         "linux" => Word::Os(Os::Linux),
         "darwin" | "macos" => Word::Os(Os::Darwin),

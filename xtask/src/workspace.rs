@@ -27,6 +27,17 @@ pub struct Workspace {
     pub services: Vec<Service>,
 }
 
+/// A workspace without its members: all that `upload` may look at.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The folder of the workspace's Cargo.toml.
+    pub dir: PathBuf,
+    /// Plain cargo's target folder.
+    pub target_dir: PathBuf,
+    /// `[workspace.metadata.xtask]`.
+    pub config: Config,
+}
+
 /// A package that is deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
@@ -116,6 +127,21 @@ impl Workspace {
         }
         Ok(selected)
     }
+}
+
+/// The workspace around `env.current_dir`, members aside; `None` where there is no Cargo.toml, as
+/// in a CI job that only got artifacts.
+pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
+    if !env.current_dir.ancestors().any(|dir| dir.join("Cargo.toml").is_file()) {
+        return Ok(None);
+    }
+    let metadata = read_metadata(env)?;
+    let config = Config::read(&metadata.tables)?;
+    Ok(Some(Root { dir: metadata.workspace_root, target_dir: metadata.target_directory, config }))
+}
+
+fn read_metadata(env: &Env) -> anyhow::Result<CargoMetadata> {
+    serde_json::from_str(&cargo_metadata(env)?).context("reading what cargo metadata printed")
 }
 
 fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
