@@ -4,12 +4,14 @@
 //! Pure: bytes in, a checked value out, and back. A manifest may come from another machine, so
 //! reading one checks everything that is later used as a path, a key or a number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ferror::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::platform::Platform;
+
+mod check;
 
 /// The one form that is written and understood.
 pub const SCHEMA: u32 = 1;
@@ -86,7 +88,7 @@ impl Manifest {
                 "make it anew with `cargo xtask dist`, or use the bowline version that wrote it",
             )
         })?;
-        manifest.check().map_err(|error| error.context(origin))?;
+        check::manifest(&manifest).map_err(|error| error.context(origin))?;
         Ok(manifest)
     }
 
@@ -143,55 +145,6 @@ impl Manifest {
         self.platforms = in_order(self.platforms.iter().map(String::as_str));
     }
 
-    fn check(&self) -> Result<()> {
-        if self.schema != SCHEMA {
-            return Err(Error::invalid(format!(
-                "schema {}: this bowline knows {SCHEMA}",
-                self.schema
-            )));
-        }
-        check_commit(&self.commit)?;
-        check_version(&self.version, &self.commit, self.dirty)?;
-        for platform in &self.platforms {
-            platform.parse::<Platform>()?;
-        }
-        let (mut files, mut keys) = (BTreeSet::new(), BTreeSet::new());
-        let mut folders = BTreeMap::new();
-        for artifact in &self.artifacts {
-            artifact
-                .check()
-                .map_err(|error| error.context(format!("artifact {}", artifact.file)))?;
-            if !files.insert(&artifact.file) {
-                return Err(Error::invalid(format!("file {} is listed twice", artifact.file)));
-            }
-            if !keys.insert(&artifact.object_key) {
-                return Err(Error::invalid(format!(
-                    "object key {} is listed twice",
-                    artifact.object_key
-                )));
-            }
-            let folder = artifact.folder();
-            if *folders.entry(&artifact.service).or_insert(folder) != folder {
-                return Err(Error::invalid(format!(
-                    "the object keys of {} lie in two folders: a release has one",
-                    artifact.service
-                )));
-            }
-        }
-        match folders.values().find_map(|folder| {
-            let manifest_keys = self.services();
-            manifest_keys
-                .into_iter()
-                .map(|s| format!("{folder}{s}_{}.json", self.version))
-                .find(|k| keys.contains(k))
-        }) {
-            Some(key) => {
-                Err(Error::invalid(format!("object key {key} belongs to a manifest object")))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// The object key of the manifest object of one of its services: beside its artifacts.
     pub fn object_key(&self, service: &str) -> Option<String> {
         let artifact = self.artifacts.iter().find(|artifact| artifact.service == service)?;
@@ -218,79 +171,6 @@ impl Artifact {
     fn folder(&self) -> &str {
         &self.object_key[..self.object_key.rfind('/').map_or(0, |slash| slash + 1)]
     }
-
-    fn check(&self) -> Result<()> {
-        let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if self.service.is_empty() || !self.service.bytes().all(is_name_byte) {
-            return Err(Error::invalid(format!("{:?} is no service's name", self.service)));
-        }
-        let platform: Platform = self.platform.parse()?;
-        if platform.triple() != self.triple {
-            return Err(Error::invalid(format!(
-                "{platform} is {}, not {:?}",
-                platform.triple(),
-                self.triple
-            )));
-        }
-        let plain = !self.file.contains(['/', '\\']) && !self.file.chars().any(char::is_control);
-        if !plain || ["", ".", ".."].contains(&self.file.as_str()) {
-            return Err(Error::invalid(format!(
-                "file {:?}: expected the plain name of a file",
-                self.file
-            )));
-        }
-        for digest in [&self.sha256, &self.binary_sha256, &self.unstamped_sha256] {
-            if digest.len() != 64 || !is_lower_hex(digest) {
-                return Err(Error::invalid(format!("{digest:?} is no SHA-256 in lower hex")));
-            }
-        }
-        check_object_key(&self.object_key)
-    }
-}
-
-/// Artifacts never replace what `promote` writes below `<service>/channels/`.
-fn check_object_key(key: &str) -> Result<()> {
-    let reason = if key.is_empty() {
-        "it is empty"
-    } else if key.len() > 1024 {
-        "it is longer than 1024 bytes"
-    } else if key.chars().any(char::is_control) {
-        "it holds a control character"
-    } else if key.starts_with("channels/") || key.contains("/channels/") {
-        "channels are not written by an upload"
-    } else if key.ends_with('/') {
-        "it names a folder"
-    } else {
-        return Ok(());
-    };
-    Err(Error::invalid(format!("object key {key:?}: {reason}")))
-}
-
-fn check_commit(commit: &str) -> Result<()> {
-    match commit.len() {
-        40 | 64 if is_lower_hex(commit) => Ok(()),
-        _ => Err(Error::invalid(format!("commit {commit:?}: expected 40 or 64 lower hex digits"))),
-    }
-}
-
-fn check_version(version: &str, commit: &str, dirty: bool) -> Result<()> {
-    let (digits, content) = match version.split_once("-dirty.") {
-        Some((digits, content)) => (digits, Some(content)),
-        None => (version, None),
-    };
-    let well_formed = (6..=40).contains(&digits.len())
-        && commit.starts_with(digits)
-        && content.is_some() == dirty
-        && content.is_none_or(|content| content.len() == 8 && is_lower_hex(content));
-    if well_formed {
-        return Ok(());
-    }
-    let form = if dirty { "<digits>-dirty.<8 hex digits>" } else { "6 to 40 digits" };
-    Err(Error::invalid(format!("version {version:?}: expected {form} of commit {commit}")))
-}
-
-fn is_lower_hex(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn sort(artifacts: &mut [Artifact]) {
@@ -311,3 +191,6 @@ fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

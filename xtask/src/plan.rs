@@ -242,3 +242,6 @@ pub fn dest(
         (None, None) => root.join("pkg"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Tests of `manifest`.
+
+use serde_json::{Value, json};
+
+use super::Manifest;
+
+fn artifact(service: &str, platform: &str) -> Value {
+    let (triple, key) = match platform {
+        "linux_amd64" => ("x86_64-unknown-linux-gnu", format!("{service}/{service}_abc123.tar.gz")),
+        _ => ("aarch64-apple-darwin", format!("{service}/{service}_abc123_{platform}.tar.gz")),
+    };
+    json!({
+        "service": service, "platform": platform, "triple": triple,
+        "file": format!("{service}_{platform}.tar.gz"), "size_bytes": 7, "sha256": "a".repeat(64),
+        "binary_sha256": "b".repeat(64), "unstamped_sha256": "c".repeat(64),
+        "object_key": key, "rustc": "rustc 1.95.0",
+    })
+}
+
+fn manifest() -> Value {
+    json!({
+        "schema": 1, "version": "abc123", "commit": "abc123".to_owned() + &"0".repeat(34),
+        "dirty": false, "committed_at": 1_700_000_000, "branch": null,
+        "platforms": ["linux_amd64", "darwin_arm64"],
+        "artifacts": [artifact("b", "linux_amd64"), artifact("a", "linux_amd64"), artifact("a", "darwin_arm64")],
+    })
+}
+
+fn parse(value: &Value) -> ferror::Result<Manifest> {
+    Manifest::parse(value.to_string().as_bytes(), "manifest.json")
+}
+
+#[test]
+fn the_written_form_is_read_back_and_a_part_has_no_branch() {
+    let manifest = parse(&manifest()).unwrap();
+    let json: Value = serde_json::from_str(&manifest.to_json()).unwrap();
+    assert_eq!(json["branch"], Value::Null, "a file says that it knows no branch");
+    assert_eq!(parse(&json).unwrap(), manifest);
+
+    let part = manifest.part_of("a");
+    let json: Value = serde_json::from_str(&part.to_json()).unwrap();
+    assert!(json.get("branch").is_none(), "{json}");
+    assert_eq!(json["artifacts"][0]["platform"], "darwin_arm64", "sorted by platform");
+    assert_eq!(parse(&json).unwrap(), part);
+    assert_eq!(part.object_key("a").as_deref(), Some("a/a_abc123.json"));
+    assert_eq!(manifest.part_of("b").platforms, ["linux_amd64"], "only its own platforms");
+}
+
+#[test]
+fn extending_keeps_what_is_there() {
+    let whole = parse(&manifest()).unwrap();
+    let mut grown = whole.part_of("a");
+    grown.artifacts.truncate(1);
+    grown.platforms.truncate(1);
+    let kept = grown.artifacts[0].clone();
+    let mut other = whole.part_of("a");
+    other.artifacts[0].rustc = "another".into();
+    grown.extend_from(&other);
+    assert_eq!(grown.artifacts.len(), 2);
+    assert!(grown.artifacts.contains(&kept), "{:?}", grown.artifacts);
+    assert_eq!(grown.platforms, ["linux_amd64", "darwin_arm64"]);
+}
+
+#[test]
+fn what_another_job_may_not_say() {
+    let rows: [(&str, Value, &str); 22] = [
+        ("/schema", json!(2), "schema 2"),
+        ("/commit", json!("abc123"), "40 or 64 lower hex digits"),
+        ("/version", json!("abc12"), "6 to 40 digits"),
+        ("/version", json!("fff123"), "6 to 40 digits of commit"),
+        ("/version", json!("abc123-dirty.00000000"), "6 to 40 digits"),
+        ("/dirty", json!(true), "<digits>-dirty."),
+        ("/branch", json!(7), "Branch"),
+        ("/platforms/0", json!("linux_386"), "unknown platform `linux_386`"),
+        ("/artifacts/0/service", json!("../b"), "no service's name"),
+        (
+            "/artifacts/0/triple",
+            json!("x86_64-apple-darwin"),
+            "linux_amd64 is x86_64-unknown-linux-gnu",
+        ),
+        ("/artifacts/0/file", json!("/etc/passwd"), "plain name of a file"),
+        ("/artifacts/0/file", json!("../x"), "plain name of a file"),
+        ("/artifacts/0/file", json!(".."), "plain name of a file"),
+        ("/artifacts/0/file", json!("a_linux_amd64.tar.gz"), "listed twice"),
+        ("/artifacts/0/service", json!("a"), "a for linux_amd64 is listed twice"),
+        ("/artifacts/0/sha256", json!("A".repeat(64)), "no SHA-256"),
+        ("/artifacts/0/size_bytes", json!(-1), "invalid value"),
+        ("/artifacts/0/object_key", json!("a/a_abc123.tar.gz"), "listed twice"),
+        ("/artifacts/1/object_key", json!("elsewhere/a.tar.gz"), "lie in two folders"),
+        ("/artifacts/0/object_key", json!("b/channels/stable.json"), "channels"),
+        ("/artifacts/0/object_key", json!("b/b_abc123.json"), "belongs to a manifest object"),
+        ("/artifacts/0/object_key", json!("b/\u{7}"), "control character"),
+    ];
+    for (pointer, value, expected) in rows {
+        let mut json = manifest();
+        *json.pointer_mut(pointer).expect(pointer) = value.clone();
+        let error = parse(&json).expect_err(&format!("{pointer} = {value} is accepted"));
+        let text = format!("{error:#}");
+        assert!(
+            text.contains("manifest.json") && text.contains(expected),
+            "{pointer} = {value}: {text}"
+        );
+        assert_eq!(error.kind(), ferror::Kind::Invalid);
+    }
+    let mut json = manifest();
+    json["extra"] = json!(1);
+    assert!(parse(&json).unwrap_err().to_string().contains("unknown field `extra`"));
+}
