@@ -1,0 +1,112 @@
+//! What goes into a bucket and what comes out of it, as plain data.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ftime::Epoch;
+
+/// An upload: the bytes, what is said about them, and on which condition.
+#[derive(Debug, Clone, Copy)]
+pub struct Put<'a> {
+    /// The bytes.
+    pub body: Body<'a>,
+    /// The `Content-Type`.
+    pub content_type: &'a str,
+    /// Names and values that are kept with the object; a name travels as `x-amz-meta-NAME`.
+    pub metadata: &'a [(&'a str, &'a str)],
+    /// What must hold for the object to be stored.
+    pub precondition: Precondition<'a>,
+}
+
+/// The bytes of an upload.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// A file, opened afresh for every attempt and streamed.
+    File {
+        /// Where it is.
+        path: &'a Path,
+        /// Its length; a file of another length is refused.
+        size_bytes: u64,
+        /// Its SHA-256, as the caller knows it: `SigV4` signs it and the server compares.
+        sha256: [u8; 32],
+    },
+}
+
+/// What must hold for an upload to be stored. Not every server knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition<'a> {
+    /// Nothing: an object of that key is replaced.
+    None,
+    /// There is no object of that key (`If-None-Match: *`).
+    Absent,
+    /// The object has this `ETag`, as [`Head`] gave it (`If-Match`).
+    Matches(&'a str),
+}
+
+/// How an upload ended, when it did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The object is stored.
+    Stored(Stored),
+    /// The [`Precondition`] did not hold (412), or another conditional upload of the same key was
+    /// under way (409 `ConditionalRequestConflict`). Nothing was stored by this request; after a
+    /// lost answer, the object may be one's own.
+    PreconditionFailed,
+}
+
+/// What the server said of a stored object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its `ETag`, with the quotes: opaque, good only for [`Precondition::Matches`].
+    pub etag: String,
+    /// The HTTP status, 200 as a rule.
+    pub status: u16,
+    /// The server's name for the request; may be empty.
+    pub request_id: String,
+}
+
+/// What is known about an object without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its `ETag`, with the quotes; opaque.
+    pub etag: String,
+    /// When it was stored, if the server says so.
+    pub last_modified: Option<Epoch>,
+    /// The metadata it was stored with; names in lower case, without `x-amz-meta-`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// An object with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// All of its bytes.
+    pub bytes: Vec<u8>,
+    /// What else is known about it.
+    pub head: Head,
+}
+
+/// Objects of a bucket, in the server's order (by object key).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// The objects.
+    pub objects: Vec<ListedObject>,
+    /// Whether there are more than the caller wanted to see.
+    pub truncated: bool,
+}
+
+/// One object of a [`Listing`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its object key.
+    pub object_key: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its `ETag`, with the quotes; opaque.
+    pub etag: String,
+    /// When it was stored.
+    pub last_modified: Epoch,
+}
