@@ -9,7 +9,21 @@ pub struct Request {
     pub path: String,
     /// Names and values of the query, not encoded; an empty value is sent as `name=`.
     pub query: Vec<(String, String)>,
-    /// Names, in lower case, and values. What stands here is sent, and signed unless a signature
-    /// must leave it out.
+    /// Names, in lower case, and values. All are sent; each signature says which it leaves out.
     pub headers: Vec<(String, String)>,
+}
+
+impl Request {
+    /// The value of the first header of that name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn push_header(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.headers.push((name.into(), value.into()));
+    }
+
+    pub(crate) fn push_query(&mut self, name: &str, value: impl Into<String>) {
+        self.query.push((name.to_owned(), value.into()));
+    }
 }
