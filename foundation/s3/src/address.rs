@@ -1,1 +1,357 @@
-//! address
+//! What follows from a [`Location`]: host, style, URLs; and what is refused before a request.
+//!
+//! URLs are built by concatenation. Resolving an object key against a base would let
+//! `//evil.example/x` choose the host that gets the credentials.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ferror::Error;
+
+use crate::{Location, Request, Signature, encode};
+
+/// Where requests for one bucket go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    scheme: &'static str,
+    /// Host, and the port unless it is the scheme's own: the `Host` header, byte for byte.
+    host: String,
+    bucket: String,
+    path_style: bool,
+    loopback: bool,
+}
+
+impl Address {
+    /// Checks `location` and derives the address from it.
+    pub(crate) fn of(location: &Location) -> ferror::Result<Self> {
+        check_region(&location.region)?;
+        let endpoint = match &location.endpoint {
+            Some(endpoint) => Endpoint::parse(endpoint)?,
+            None => Endpoint::aws(&location.region),
+        };
+        let bucket = location.bucket.clone();
+        let path_style =
+            location.path_style.unwrap_or(location.endpoint.is_some() || bucket.contains('.'));
+        check_bucket(&bucket, path_style)?;
+        if !path_style && endpoint.is_ip() {
+            return Err(Error::config(format!(
+                "a bucket's name cannot stand before the address {} (virtual-hosted style)",
+                endpoint.host
+            ))
+            .hint("set path-style to true"));
+        }
+        let host_name =
+            if path_style { endpoint.host } else { format!("{bucket}.{}", endpoint.host) };
+        let loopback = is_loopback(&host_name);
+        if endpoint.scheme == "http" && !loopback {
+            return Err(refused_over_http(&host_name, location.signature));
+        }
+        let host = match endpoint.port {
+            Some(port) => format!("{host_name}:{port}"),
+            None => host_name,
+        };
+        Ok(Self { scheme: endpoint.scheme, host, bucket, path_style, loopback })
+    }
+
+    /// The `Host` header.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether requests stay on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    /// The bucket when it stands in the host name: `SigV2` has to put it into the resource.
+    pub(crate) fn virtual_host_bucket(&self) -> Option<&str> {
+        (!self.path_style).then_some(self.bucket.as_str())
+    }
+
+    /// The path of an object, encoded; of the bucket itself for an empty object key.
+    pub(crate) fn path(&self, object_key: &str) -> String {
+        let object_key = encode::object_key(object_key);
+        if self.path_style {
+            format!("/{}/{object_key}", self.bucket)
+        } else {
+            format!("/{object_key}")
+        }
+    }
+
+    /// The URL of a request.
+    pub(crate) fn url(&self, request: &Request) -> String {
+        let query = encode::query(&request.query);
+        let question_mark = if query.is_empty() { "" } else { "?" };
+        format!("{}://{}{}{question_mark}{query}", self.scheme, self.host, request.path)
+    }
+}
+
+/// An endpoint's parts, checked.
+struct Endpoint {
+    scheme: &'static str,
+    /// A name or an address, in lower case, IPv6 in brackets.
+    host: String,
+    /// Only when it is not the scheme's own.
+    port: Option<u16>,
+}
+
+impl Endpoint {
+    fn aws(region: &str) -> Self {
+        let china = if region.starts_with("cn-") { ".cn" } else { "" };
+        let host = format!("s3.{region}.amazonaws.com{china}");
+        Self { scheme: "https", host, port: None }
+    }
+
+    fn parse(text: &str) -> ferror::Result<Self> {
+        // The text is not shown: what is wrong with it may be the password in it.
+        let wrong = |why: &str| {
+            Error::config(format!("the endpoint {why}"))
+                .hint("write it as https://HOST or https://HOST:PORT")
+        };
+        let (scheme, default_port, rest) = if let Some(rest) = text.strip_prefix("https://") {
+            ("https", 443, rest)
+        } else if let Some(rest) = text.strip_prefix("http://") {
+            ("http", 80, rest)
+        } else {
+            return Err(wrong("starts neither with https:// nor with http://"));
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains('@') {
+            return Err(wrong("holds a user or a password, which belong into the credentials"));
+        }
+        if authority.contains(['/', '?', '#']) {
+            return Err(wrong("has a path or a query"));
+        }
+        let after_address = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+        let (host, port) = match authority[after_address..].split_once(':') {
+            None => (authority, None),
+            Some((name, port)) => (&authority[..after_address + name.len()], Some(port)),
+        };
+        let port = match port {
+            None => None,
+            Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(port.parse::<u16>().map_err(|_| wrong("has a port above 65535"))?)
+            }
+            Some(_) => return Err(wrong("has a port that is not a number")),
+        };
+        if !is_host(host) {
+            return Err(wrong("has no valid host name"));
+        }
+        let port = port.filter(|port| *port != default_port);
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
+    }
+
+    fn is_ip(&self) -> bool {
+        address(&self.host).is_some()
+    }
+}
+
+fn check_region(region: &str) -> ferror::Result<()> {
+    if is_label(region) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "the region {region:?} is not a name of letters, digits and hyphens"
+    ))
+    .hint("write it as in us-east-1"))
+}
+
+/// In a host name, a bucket has to be what S3 calls valid (3 to 63 of `a-z 0-9 . -`); in a path,
+/// what old servers allow too, as long as it is one segment that no one resolves away.
+fn check_bucket(bucket: &str, path_style: bool) -> ferror::Result<()> {
+    let bytes = bucket.as_bytes();
+    let ends_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric);
+    let lawful = if path_style {
+        bytes.len() <= 255 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+    } else {
+        (3..=63).contains(&bytes.len())
+            && bucket.split('.').all(is_label)
+            && !bytes.iter().any(u8::is_ascii_uppercase)
+            && address(bucket).is_none()
+    };
+    if ends_well && lawful {
+        return Ok(());
+    }
+    let allowed = if path_style {
+        "letters, digits, `.`, `_` and `-`, with a letter or a digit at both ends"
+    } else {
+        "3 to 63 lower-case letters, digits, `.` and `-`, with a letter or a digit at both ends"
+    };
+    Err(Error::config(format!("the bucket name {bucket:?} is not valid: expected {allowed}")))
+}
+
+fn refused_over_http(host: &str, signature: Signature) -> Error {
+    let why = match signature {
+        Signature::V4 => "what is sent there can be read on the way",
+        Signature::V2 => "signature v2 covers neither the host nor the body",
+    };
+    Error::config(format!("plain http to {host} is refused: {why}"))
+        .hint("use https; plain http is for 127.0.0.1, [::1] and localhost")
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+/// The address that `host` is, IPv6 in brackets.
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    host.len() <= 253 && (address(host).is_some() || host.split('.').all(is_label))
+}
+
+/// One label of a host name (RFC 1123, section 2.1).
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use ferror::Kind;
+
+    use super::Address;
+    use crate::{Location, Request, Signature};
+
+    fn location(bucket: &str, endpoint: &str, path_style: Option<bool>) -> Location {
+        Location {
+            bucket: bucket.to_owned(),
+            region: "eu-west-1".to_owned(),
+            endpoint: (!endpoint.is_empty()).then(|| endpoint.to_owned()),
+            path_style,
+            signature: Signature::V4,
+        }
+    }
+
+    fn url(location: &Location, object_key: &str) -> ferror::Result<String> {
+        let address = Address::of(location)?;
+        let path = address.path(object_key);
+        Ok(address.url(&Request { method: "GET", path, query: Vec::new(), headers: Vec::new() }))
+    }
+
+    #[test]
+    fn styles_and_hosts() {
+        let aws = "https://builds.s3.eu-west-1.amazonaws.com/k";
+        for (bucket, endpoint, path_style, expected) in [
+            ("builds", "", None, aws),
+            ("builds", "", Some(false), aws),
+            ("builds", "", Some(true), "https://s3.eu-west-1.amazonaws.com/builds/k"),
+            ("b.example.com", "", None, "https://s3.eu-west-1.amazonaws.com/b.example.com/k"),
+            ("builds", "https://S3.Example.com/", None, "https://s3.example.com/builds/k"),
+            ("builds", "https://s3.example.com", Some(false), "https://builds.s3.example.com/k"),
+            ("builds", "https://s3.example.com:443", None, "https://s3.example.com/builds/k"),
+            ("builds", "https://s3.example.com:80", None, "https://s3.example.com:80/builds/k"),
+            ("Old_Bucket", "https://s3.example.com", None, "https://s3.example.com/Old_Bucket/k"),
+            ("builds", "http://127.0.0.1:9000", None, "http://127.0.0.1:9000/builds/k"),
+            ("builds", "http://localhost:80", None, "http://localhost/builds/k"),
+            ("builds", "http://[::1]:9000", None, "http://[::1]:9000/builds/k"),
+            ("builds", "http://[::1]", None, "http://[::1]/builds/k"),
+        ] {
+            let got = url(&location(bucket, endpoint, path_style), "k");
+            assert_eq!(
+                got.unwrap(),
+                expected,
+                "{bucket} at {endpoint:?}, path style {path_style:?}"
+            );
+        }
+        let mut china = location("builds", "", None);
+        china.region = "cn-north-1".to_owned();
+        assert_eq!(url(&china, "k").unwrap(), "https://builds.s3.cn-north-1.amazonaws.com.cn/k");
+    }
+
+    #[test]
+    fn an_object_key_never_leaves_its_host_or_its_bucket() {
+        for (key, encoded) in [
+            ("//evil.example/x", "//evil.example/x"),
+            ("/x", "/x"),
+            ("../../other/k", "../../other/k"),
+            ("https://evil.example/", "https%3A//evil.example/"),
+            ("@evil.example", "%40evil.example"),
+            ("a b+é?x#y", "a%20b%2B%C3%A9%3Fx%23y"),
+        ] {
+            let by_host = url(&location("builds", "", None), key).unwrap();
+            assert_eq!(by_host, format!("https://builds.s3.eu-west-1.amazonaws.com/{encoded}"));
+            let by_path = url(&location("builds", "https://s3.example.com", None), key).unwrap();
+            assert_eq!(by_path, format!("https://s3.example.com/builds/{encoded}"));
+        }
+    }
+
+    fn refused(location: &Location, reason: &str) {
+        let error = Address::of(location).expect_err("this location must be refused");
+        assert_eq!(error.kind(), Kind::Config, "{location:?}");
+        assert!(
+            error.to_string().contains(reason),
+            "{location:?}: {error} does not say {reason:?}"
+        );
+        assert!(!format!("{error:?}").contains("hidden"), "{error:?} shows a password");
+    }
+
+    #[test]
+    fn endpoints_that_would_leak_are_refused() {
+        for (endpoint, reason) in [
+            ("http://s3.example.com", "plain http"),
+            ("http://127.0.0.1.example.com", "plain http"),
+            ("http://localhost.example.com:9000", "plain http"),
+            ("http://10.0.0.1:9000", "plain http"),
+            ("http://[fe80::1]", "plain http"),
+            ("ftp://s3.example.com", "neither with https"),
+            ("s3.example.com", "neither with https"),
+            ("HTTPS://s3.example.com", "neither with https"),
+            ("https://id:hidden@s3.example.com", "user or a password"),
+            ("https://s3.example.com/base", "path or a query"),
+            ("https://s3.example.com?x", "path or a query"),
+            ("https://s3.example.com//", "path or a query"),
+            ("https://s3.example.com:", "port"),
+            ("https://s3.example.com:99999", "port"),
+            ("https://s3.example.com:+80", "port"),
+            ("https://", "host name"),
+            ("https://s3..example.com", "host name"),
+            ("https://s3.example.com\r\n", "host name"),
+            ("https://-s3.example.com", "host name"),
+            ("https://[::1", "port"),
+            ("https://[::g]", "host name"),
+            ("https://éxample.com", "host name"),
+        ] {
+            refused(&location("builds", endpoint, None), reason);
+        }
+        refused(&location("builds", "http://localhost", Some(false)), "plain http");
+        refused(&location("builds", "https://127.0.0.1", Some(false)), "virtual-hosted");
+        let old = Location { signature: Signature::V2, ..location("builds", "http://h", None) };
+        refused(&old, "signature v2");
+    }
+
+    #[test]
+    fn regions_and_buckets_are_checked_before_they_enter_a_host_name() {
+        for region in ["", "us-east-1.evil.example", "a/b", "-a", "a b", &"a".repeat(64)] {
+            refused(&Location { region: region.into(), ..location("builds", "", None) }, "region");
+        }
+        for bucket in [
+            "",
+            "ab",
+            "Builds",
+            "a_b",
+            "-ab",
+            "ab-",
+            "a..b",
+            "a.-b",
+            "evil.example/x",
+            "a@b",
+            "a:b",
+            "127.0.0.1",
+            "a b",
+            &"a".repeat(64),
+        ] {
+            refused(&location(bucket, "", Some(false)), "bucket");
+        }
+        for bucket in ["", ".", "..", "a/b", "../b", "a?b", "a%2Fb", "é", &"a".repeat(256)] {
+            refused(&location(bucket, "https://s3.example.com", None), "bucket");
+        }
+    }
+}

@@ -1,1 +1,82 @@
-//! answer
+//! What an answer means: a refusal, or what it says of an object.
+
+use std::collections::BTreeMap;
+
+use ferror::Error;
+use ftime::Epoch;
+
+use crate::transport::Answer;
+use crate::xml::{self, one_line};
+use crate::{Fault, Head, Stored};
+
+const METADATA_PREFIX: &str = "x-amz-meta-";
+
+/// The refusal that an answer is. A HEAD has no body, so its code is empty.
+pub(crate) fn fault(answer: &Answer) -> Fault {
+    let body = xml::error_body(&answer.body).unwrap_or_default();
+    let header = |name| one_line(&answer.header(name).unwrap_or_default());
+    let first =
+        |from_body: String, name| if from_body.is_empty() { header(name) } else { from_body };
+    Fault {
+        status: answer.status,
+        code: body.code,
+        message: body.message,
+        request_id: first(body.request_id, "x-amz-request-id"),
+        region: first(body.region, "x-amz-bucket-region"),
+    }
+}
+
+/// What the server says of an object that it stored.
+pub(crate) fn stored(answer: &Answer) -> Stored {
+    Stored {
+        etag: answer.header("etag").unwrap_or_default(),
+        status: answer.status,
+        request_id: one_line(&answer.header("x-amz-request-id").unwrap_or_default()),
+    }
+}
+
+/// What the headers say of an object of `size_bytes`.
+pub(crate) fn head(answer: &Answer, size_bytes: u64) -> Head {
+    let metadata: BTreeMap<_, _> = answer
+        .headers()
+        .filter_map(|(name, value)| Some((name.strip_prefix(METADATA_PREFIX)?.to_owned(), value)))
+        .collect();
+    let last_modified = answer.header("last-modified");
+    Head {
+        size_bytes,
+        etag: answer.header("etag").unwrap_or_default(),
+        last_modified: last_modified.and_then(|text| Epoch::parse_rfc1123(&text).ok()),
+        metadata,
+    }
+}
+
+/// The length that the answer to a HEAD declares.
+pub(crate) fn declared_size(answer: &Answer) -> ferror::Result<u64> {
+    let length = answer.header("content-length");
+    length
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Error::invalid("the server does not say how long the object is"))
+}
+
+/// Headers that carry `metadata`, checked: what HTTP or a signature would change is refused.
+pub(crate) fn metadata_headers(metadata: &[(&str, &str)]) -> ferror::Result<Vec<(String, String)>> {
+    let header = |(name, value): &(&str, &str)| {
+        let name_fits = !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !name_fits {
+            return Err(Error::invalid(format!(
+                "the metadata name {name:?} has to be lower-case letters, digits and hyphens"
+            )));
+        }
+        // Inner runs of spaces are collapsed by `SigV4`, outer ones are trimmed by HTTP.
+        let value_fits = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+            && value.split(' ').all(|word| !word.is_empty());
+        if !value_fits {
+            return Err(Error::invalid(format!(
+                "the value of the metadata {name:?} has to be ASCII words with single spaces between them"
+            )));
+        }
+        Ok((format!("{METADATA_PREFIX}{name}"), (*value).to_owned()))
+    };
+    metadata.iter().map(header).collect()
+}

@@ -39,10 +39,9 @@ impl Credentials {
             get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
         let session = get("AWS_SESSION_TOKEN");
-        for (id_name, secret_name, session_token) in [
-            ("S3_KEY", "S3_SECRET", None),
-            ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", session),
-        ] {
+        for (id_name, secret_name, session_token) in
+            [("S3_KEY", "S3_SECRET", None), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", session)]
+        {
             match (get(id_name), get(secret_name)) {
                 (None, None) => {}
                 (Some(id), Some(secret)) => return Self::new(id, secret, session_token).map(Some),
@@ -86,7 +85,9 @@ fn printable(what: &str, value: &str) -> ferror::Result<()> {
         return Err(Error::config(format!(
             "the {what} holds a character other than letters, digits and punctuation"
         ))
-        .hint("look for a space, a line break or a quotation mark that came along when it was copied"));
+        .hint(
+            "look for a space, a line break or a quotation mark that came along when it was copied",
+        ));
     }
     Ok(())
 }
@@ -142,7 +143,10 @@ mod tests {
         check(&["S3_KEY=old"], Err(["S3_KEY", "S3_SECRET"]));
         check(&["S3_SECRET=hidden"], Err(["S3_KEY", "S3_SECRET"]));
         check(&["AWS_ACCESS_KEY_ID=aws"], Err(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]));
-        check(&["AWS_SECRET_ACCESS_KEY=hidden"], Err(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]));
+        check(
+            &["AWS_SECRET_ACCESS_KEY=hidden"],
+            Err(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+        );
         // Half a pair is not mended by a whole one further down: someone meant the first.
         check(&[&["S3_KEY=old"], &aws[..]].concat(), Err(["S3_KEY", "S3_SECRET"]));
         check(&["S3_KEY=old", "S3_SECRET=hid den"], Err(["secret access key", "character"]));

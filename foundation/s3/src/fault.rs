@@ -15,6 +15,9 @@ pub struct Fault {
     pub message: String,
     /// The server's name for the request, for its support; may be empty.
     pub request_id: String,
+    /// The bucket's region, when the server names it (as it does to a request that came to the
+    /// wrong one); else empty. A region may be taken from an answer, a host never.
+    pub region: String,
 }
 
 /// Short, because the error that has it as its source says the rest.
@@ -30,8 +33,9 @@ impl Fault {
     /// Who can mend it.
     pub fn kind(&self) -> Kind {
         match (self.code.as_str(), self.status) {
-            ("SlowDown" | "RequestLimitExceeded" | "TooManyRequests", _)
-            | (_, 429 | 503 | 509) => Kind::Throttled,
+            ("SlowDown" | "RequestLimitExceeded" | "TooManyRequests", _) | (_, 429 | 503 | 509) => {
+                Kind::Throttled
+            }
             (code, _) if code.starts_with("Throttling") => Kind::Throttled,
             ("RequestTimeout" | "InternalError" | "OperationAborted", _)
             | (_, 408 | 500 | 502 | 504) => Kind::Unavailable,
@@ -47,26 +51,30 @@ impl Fault {
 
     /// The error that reports this refusal of `what`, such as `PUT bucket/key`.
     pub(crate) fn into_error(self, what: &str) -> Error {
-        let mut line = format!("{what}: {}", self.status);
-        if !self.code.is_empty() {
-            line.push_str(&format!(" {}", self.code));
+        let request_id = match self.request_id.as_str() {
+            "" => String::new(),
+            id => format!(" (request id {id})"),
+        };
+        let code = prefixed(" ", &self.code);
+        let message = prefixed(": ", &self.message);
+        let line = format!("{what}: {}{code}{message}{request_id}", self.status);
+        let mut error = Error::new(self.kind(), line);
+        if let Some(hint) = self.hint() {
+            error = error.hint(hint);
         }
-        if !self.message.is_empty() {
-            line.push_str(&format!(": {}", self.message));
-        }
-        if !self.request_id.is_empty() {
-            line.push_str(&format!(" (request id {})", self.request_id));
-        }
-        let error = Error::new(self.kind(), line);
-        match self.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-        .caused_by(self)
+        error.caused_by(self)
     }
 
-    fn hint(&self) -> Option<&'static str> {
-        Some(match self.code.as_str() {
+    fn hint(&self) -> Option<String> {
+        let elsewhere = matches!(self.status, 300..=399)
+            || matches!(
+                self.code.as_str(),
+                "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException"
+            );
+        if elsewhere && !self.region.is_empty() {
+            return Some(format!("the bucket is in the region {}: set that", self.region));
+        }
+        let hint = match self.code.as_str() {
             "InvalidAccessKeyId" => "check the access key id: this server does not know it",
             "SignatureDoesNotMatch" => {
                 "check the secret access key, and that the region and the signature version are the server's"
@@ -74,13 +82,75 @@ impl Fault {
             "RequestTimeTooSkewed" => "set this machine's clock",
             "ExpiredToken" => "fetch new temporary credentials",
             "NoSuchBucket" => "check the bucket's name and the endpoint",
-            "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect" => {
-                "set the region to the bucket's"
-            }
-            _ if matches!(self.status, 300..=399) => {
-                "redirects are not followed: set the region or the endpoint to the bucket's"
-            }
+            _ if elsewhere => "redirects are not followed: set the bucket's own region or endpoint",
             _ => return None,
-        })
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn prefixed(prefix: &str, text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{prefix}{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use ferror::Kind;
+
+    use super::Fault;
+
+    fn fault(status: u16, code: &str) -> Fault {
+        let (message, request_id) = ("No".to_owned(), "R1".to_owned());
+        Fault { status, code: code.to_owned(), message, request_id, region: String::new() }
+    }
+
+    #[test]
+    fn kinds_follow_the_code_first_and_then_the_status() {
+        for (status, code, expected) in [
+            (400, "RequestLimitExceeded", Kind::Throttled),
+            (400, "ThrottlingException", Kind::Throttled),
+            (429, "", Kind::Throttled),
+            (503, "SlowDown", Kind::Throttled),
+            (503, "", Kind::Throttled),
+            (509, "", Kind::Throttled),
+            (400, "RequestTimeout", Kind::Unavailable),
+            (409, "OperationAborted", Kind::Unavailable),
+            (408, "", Kind::Unavailable),
+            (500, "InternalError", Kind::Unavailable),
+            (502, "", Kind::Unavailable),
+            (504, "", Kind::Unavailable),
+            (400, "ExpiredToken", Kind::Denied),
+            (401, "", Kind::Denied),
+            (403, "AccessDenied", Kind::Denied),
+            (403, "SignatureDoesNotMatch", Kind::Denied),
+            (404, "NoSuchBucket", Kind::NotFound),
+            (409, "ConditionalRequestConflict", Kind::Conflict),
+            (412, "PreconditionFailed", Kind::Conflict),
+            (301, "PermanentRedirect", Kind::Refused),
+            (400, "BadDigest", Kind::Refused),
+            (417, "", Kind::Refused),
+            (501, "NotImplemented", Kind::Refused),
+        ] {
+            assert_eq!(fault(status, code).kind(), expected, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn the_error_says_all_that_the_server_said_and_keeps_the_fault() {
+        let error = fault(403, "InvalidAccessKeyId").into_error("PUT b/k");
+        assert_eq!(error.to_string(), "PUT b/k: 403 InvalidAccessKeyId: No (request id R1)");
+        assert!(error.hint_text().unwrap().contains("access key id"), "{:?}", error.hint_text());
+        let source = error.source().unwrap().downcast_ref::<Fault>();
+        assert_eq!(source, Some(&fault(403, "InvalidAccessKeyId")));
+
+        let (message, request_id) = (String::new(), String::new());
+        let bare = Fault { message, request_id, ..fault(502, "") }.into_error("HEAD b/k");
+        assert_eq!((bare.to_string().as_str(), bare.hint_text()), ("HEAD b/k: 502", None));
+
+        let region = "eu-west-1".to_owned();
+        let moved = Fault { region, ..fault(301, "PermanentRedirect") }.into_error("PUT b/k");
+        assert!(moved.hint_text().unwrap().contains("eu-west-1"), "{:?}", moved.hint_text());
     }
 }

@@ -7,7 +7,8 @@
 //! together; it reads the clock, and `transport` alone knows about sockets.
 //!
 //! What it never does: follow a redirect, take a host name from an answer, fall back to an older
-//! signature, skip the verification of a certificate, or read the environment.
+//! signature, or skip the verification of a certificate. Of the environment it reads nothing but the
+//! proxy variables, which ureq does.
 
 mod address;
 mod answer;

@@ -106,7 +106,9 @@ pub fn canonicalized_amz_headers(request: &Request) -> String {
             lines.entry(name).or_default().push(value.trim());
         }
     }
-    lines.iter().map(|(name, values)| format!("{name}:{}\n", values.join(","))).collect()
+    lines
+        .iter()
+        .fold(String::new(), |text, (name, values)| text + name + ":" + &values.join(",") + "\n")
 }
 
 /// The bucket when it stands in the host name, the path as it is sent, the sub-resources sorted.
@@ -117,7 +119,9 @@ pub fn canonicalized_resource(request: &Request, virtual_host_bucket: Option<&st
         .iter()
         .filter(|(name, _)| SUB_RESOURCES.contains(&name.as_str()))
         // Values as they are meant, not as they are encoded.
-        .map(|(name, value)| if value.is_empty() { name.clone() } else { format!("{name}={value}") })
+        .map(
+            |(name, value)| if value.is_empty() { name.clone() } else { format!("{name}={value}") },
+        )
         .collect();
     sub_resources.sort();
     let question_mark = if sub_resources.is_empty() { "" } else { "?" };
@@ -159,7 +163,11 @@ mod tests {
             (&[], Some("b"), "/b/k"),
             (&[("prefix", "p"), ("list-type", "2")], Some("b"), "/b/k"),
             (&[("uploads", "")], Some("b"), "/b/k?uploads"),
-            (&[("uploadId", "a/b+c="), ("partNumber", "2")], None, "/k?partNumber=2&uploadId=a/b+c="),
+            (
+                &[("uploadId", "a/b+c="), ("partNumber", "2")],
+                None,
+                "/k?partNumber=2&uploadId=a/b+c=",
+            ),
         ] {
             let resource = canonicalized_resource(&request(query, &[]), bucket);
             assert_eq!(resource, expected, "query {query:?}");

@@ -18,7 +18,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// The longest that a presigned URL can be valid: seven days.
-pub const MAX_EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const MAX_EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
 
 /// Headers that a proxy or the transport may add or change on the way.
 const NEVER_SIGNED: [&str; 6] =
@@ -83,10 +83,9 @@ pub fn presign(
 
 /// Everything that is signed, in one text.
 pub fn canonical_request(request: &Request, payload_hash: &str) -> String {
-    let headers: String = canonical_headers(request)
+    let headers = canonical_headers(request)
         .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
-        .collect();
+        .fold(String::new(), |text, (name, value)| text + name + ":" + value + "\n");
     [
         request.method,
         &request.path,
