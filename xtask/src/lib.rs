@@ -14,5 +14,6 @@ pub mod git;
 pub mod gzip;
 pub mod nested;
 pub mod resources;
+pub mod stamp;
 pub mod ui;
 pub mod workspace;
