@@ -17,3 +17,5 @@ pub mod resources;
 pub mod stamp;
 pub mod ui;
 pub mod workspace;
+
+pub mod show_stamp;

@@ -178,7 +178,7 @@ fn set_once<T>(place: &mut Option<T>, value: T, command: &str) -> Result<(), Err
 }
 
 fn invalid(what: &str) -> Error {
-    Error::invalid(&format!("a malformed Mach-O file: {what}"))
+    Error::invalid(format!("a malformed Mach-O file: {what}"))
 }
 
 fn malformed(error: object::read::Error) -> Error {
