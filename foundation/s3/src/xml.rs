@@ -23,7 +23,7 @@ pub(crate) struct ErrorBody {
     pub(crate) region: String,
 }
 
-/// One page of ListObjectsV2.
+/// One page of `ListObjectsV2`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListPage {
     pub(crate) objects: Vec<ListedObject>,

@@ -1,0 +1,7 @@
+//! The crate through its front door: published signatures, and a client against scripted servers.
+
+mod answers;
+mod bodies;
+mod published_v2;
+mod published_v4;
+mod server;
