@@ -3,10 +3,9 @@
 //! URLs are built by concatenation. Resolving an object key against a base would let
 //! `//evil.example/x` choose the host that gets the credentials.
 
-use std::net::{IpAddr, Ipv6Addr};
-
 use ferror::Error;
 
+use crate::endpoint::{Endpoint, is_ip, is_label, is_loopback};
 use crate::{Location, Request, Signature, encode};
 
 /// Where requests for one bucket go.
@@ -32,7 +31,7 @@ impl Address {
         let path_style =
             location.path_style.unwrap_or(location.endpoint.is_some() || bucket.contains('.'));
         check_bucket(&bucket, path_style)?;
-        if !path_style && endpoint.is_ip() {
+        if !path_style && is_ip(&endpoint.host) {
             return Err(Error::config(format!(
                 "a bucket's name cannot stand before the address {} (virtual-hosted style)",
                 endpoint.host
@@ -85,66 +84,6 @@ impl Address {
     }
 }
 
-/// An endpoint's parts, checked.
-struct Endpoint {
-    scheme: &'static str,
-    /// A name or an address, in lower case, IPv6 in brackets.
-    host: String,
-    /// Only when it is not the scheme's own.
-    port: Option<u16>,
-}
-
-impl Endpoint {
-    fn aws(region: &str) -> Self {
-        let china = if region.starts_with("cn-") { ".cn" } else { "" };
-        let host = format!("s3.{region}.amazonaws.com{china}");
-        Self { scheme: "https", host, port: None }
-    }
-
-    fn parse(text: &str) -> ferror::Result<Self> {
-        // The text is not shown: what is wrong with it may be the password in it.
-        let wrong = |why: &str| {
-            Error::config(format!("the endpoint {why}"))
-                .hint("write it as https://HOST or https://HOST:PORT")
-        };
-        let (scheme, default_port, rest) = if let Some(rest) = text.strip_prefix("https://") {
-            ("https", 443, rest)
-        } else if let Some(rest) = text.strip_prefix("http://") {
-            ("http", 80, rest)
-        } else {
-            return Err(wrong("starts neither with https:// nor with http://"));
-        };
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains('@') {
-            return Err(wrong("holds a user or a password, which belong into the credentials"));
-        }
-        if authority.contains(['/', '?', '#']) {
-            return Err(wrong("has a path or a query"));
-        }
-        let after_address = authority.rfind(']').map_or(0, |bracket| bracket + 1);
-        let (host, port) = match authority[after_address..].split_once(':') {
-            None => (authority, None),
-            Some((name, port)) => (&authority[..after_address + name.len()], Some(port)),
-        };
-        let port = match port {
-            None => None,
-            Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(port.parse::<u16>().map_err(|_| wrong("has a port above 65535"))?)
-            }
-            Some(_) => return Err(wrong("has a port that is not a number")),
-        };
-        if !is_host(host) {
-            return Err(wrong("has no valid host name"));
-        }
-        let port = port.filter(|port| *port != default_port);
-        Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
-    }
-
-    fn is_ip(&self) -> bool {
-        address(&self.host).is_some()
-    }
-}
-
 fn check_region(region: &str) -> ferror::Result<()> {
     if is_label(region) {
         return Ok(());
@@ -167,7 +106,7 @@ fn check_bucket(bucket: &str, path_style: bool) -> ferror::Result<()> {
         (3..=63).contains(&bytes.len())
             && bucket.split('.').all(is_label)
             && !bytes.iter().any(u8::is_ascii_uppercase)
-            && address(bucket).is_none()
+            && !is_ip(bucket)
     };
     if ends_well && lawful {
         return Ok(());
@@ -187,30 +126,6 @@ fn refused_over_http(host: &str, signature: Signature) -> Error {
     };
     Error::config(format!("plain http to {host} is refused: {why}"))
         .hint("use https; plain http is for 127.0.0.1, [::1] and localhost")
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
-}
-
-/// The address that `host` is, IPv6 in brackets.
-fn address(host: &str) -> Option<IpAddr> {
-    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
-        None => host.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4),
-    }
-}
-
-fn is_host(host: &str) -> bool {
-    host.len() <= 253 && (address(host).is_some() || host.split('.').all(is_label))
-}
-
-/// One label of a host name (RFC 1123, section 2.1).
-fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]

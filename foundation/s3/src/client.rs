@@ -11,7 +11,8 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::transport::{Answer, ExactFile, Timeouts, Transport};
+use crate::exact_file::ExactFile;
+use crate::transport::{Answer, Timeouts, Transport};
 use crate::{
     Body, Credentials, Head, Listing, Location, Object, Precondition, Put, PutOutcome, Request,
     Signature, answer, digest, listing, sigv2, sigv4, xml,

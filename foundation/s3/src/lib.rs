@@ -9,6 +9,29 @@
 //! What it never does: follow a redirect, take a host name from an answer, fall back to an older
 //! signature, or skip the verification of a certificate. Of the environment it reads nothing but the
 //! proxy variables, which ureq does.
+//!
+//! ```no_run
+//! use s3::{Body, Client, Credentials, DEFAULT_REGION, Location, Precondition, Put, Signature};
+//!
+//! let credentials = Credentials::from_vars(|name| std::env::var(name).ok())?
+//!     .expect("S3_KEY and S3_SECRET are set");
+//! let location = Location {
+//!     bucket: "builds".to_owned(),
+//!     region: DEFAULT_REGION.to_owned(),
+//!     endpoint: None,
+//!     path_style: None,
+//!     signature: Signature::V4,
+//! };
+//! let client = Client::new(location, credentials)?;
+//! let put = Put {
+//!     body: Body::Bytes(b"hello"),
+//!     content_type: "text/plain",
+//!     metadata: &[("commit", "abc123")],
+//!     precondition: Precondition::Absent,
+//! };
+//! client.put("greetings/hello.txt", &put)?;
+//! # Ok::<(), ferror::Error>(())
+//! ```
 
 mod address;
 mod answer;
@@ -16,6 +39,8 @@ mod client;
 mod credentials;
 mod digest;
 pub mod encode;
+mod endpoint;
+mod exact_file;
 mod fault;
 mod listing;
 mod location;

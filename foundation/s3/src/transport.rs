@@ -4,15 +4,14 @@
 //! and carry a session token to another host. Every status is an answer and not an error, so that
 //! its body is read. Certificates are always verified.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 use ferror::{Error, Kind};
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::exact_file::ExactFile;
 use crate::{Body, Request};
 
 /// From this size on, the server is asked before the body is sent (`Expect: 100-continue`). An
@@ -144,46 +143,6 @@ impl Body<'_> {
     }
 }
 
-/// A file that is as long as it was said to be, or an error that names it. Without this, ureq
-/// would wait for the missing rest of a file that was cut meanwhile.
-pub(crate) struct ExactFile {
-    file: File,
-    path: PathBuf,
-    left: u64,
-}
-
-impl ExactFile {
-    pub(crate) fn open(path: &Path, size_bytes: u64) -> ferror::Result<Self> {
-        let unreadable =
-            |error| Error::config(format!("cannot read {}", path.display())).caused_by(error);
-        let file = File::open(path).map_err(unreadable)?;
-        let found = file.metadata().map_err(unreadable)?.len();
-        if found != size_bytes {
-            return Err(Error::invalid(format!(
-                "{} has {found} bytes, not the {size_bytes} that it should have",
-                path.display()
-            )));
-        }
-        Ok(Self { file, path: path.to_owned(), left: size_bytes })
-    }
-}
-
-impl Read for ExactFile {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let path = self.path.display();
-        let read = self.file.read(&mut buffer[..wanted]).map_err(|error| {
-            io::Error::other(Error::config(format!("cannot read {path}")).caused_by(error))
-        })?;
-        if read == 0 && wanted > 0 {
-            let message = format!("{path} became shorter while it was read");
-            return Err(io::Error::other(Error::invalid(message)));
-        }
-        self.left -= read as u64;
-        Ok(read)
-    }
-}
-
 fn root_certs(pem: &[u8]) -> ferror::Result<RootCerts> {
     let broken = |why| Error::config(format!("the bundle of root certificates {why}"));
     let mut certificates = Vec::new();
@@ -257,4 +216,59 @@ fn failed_tls() -> Error {
     Error::new(Kind::Refused, "no trusted TLS connection could be made").hint(
         "name the bundle with the server's root certificate in AWS_CA_BUNDLE or SSL_CERT_FILE; verification is never skipped",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    use ferror::Kind;
+
+    use super::{Timeouts, Transport};
+    use crate::Request;
+
+    #[test]
+    fn a_silent_server_is_given_up() {
+        // It accepts (the kernel does) and never says a word.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/k", silent.local_addr().unwrap());
+        let request = Request {
+            method: "GET",
+            path: "/k".to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+        };
+        let short = Duration::from_millis(100);
+        let long = Duration::from_mins(1);
+        for timeouts in [
+            Timeouts { answer: short, connect: long, stall: long, whole: long },
+            Timeouts { stall: short, connect: long, answer: long, whole: long },
+            Timeouts { whole: short, connect: long, answer: long, stall: long },
+        ] {
+            let started = Instant::now();
+            let transport = Transport::new(true, None, timeouts).unwrap();
+            let error = transport.send(&url, &request, None, 1).unwrap_err();
+            assert_eq!(error.kind(), Kind::Unavailable, "{timeouts:?}: {error:?}");
+            assert!(started.elapsed() < long / 2, "{timeouts:?} took {:?}", started.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_bundle_of_roots_has_to_hold_certificates() {
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        for (pem, reason) in [
+            ("", "no certificate"),
+            ("not a bundle", "no certificate"),
+            (key, "other than certificates"),
+            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not PEM"),
+        ] {
+            let made = Transport::new(false, Some(pem.as_bytes()), Timeouts::default());
+            let error = made.err().expect("this bundle must be refused");
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(error.to_string().contains(reason), "{pem:?}: {error}");
+        }
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        Transport::new(false, Some(certificate.as_bytes()), Timeouts::default()).unwrap();
+    }
 }

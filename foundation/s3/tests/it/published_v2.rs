@@ -49,11 +49,11 @@ fn step_2_strings_to_sign() {
     let data = published();
     for row in rows(&data, "by_header") {
         let request = request(row);
-        let date = match request.header("x-amz-date") {
+        let date_slot = match request.header("x-amz-date") {
             Some(_) => "",
             None => request.header("date").expect("a date"),
         };
-        let to_sign = sigv2::string_to_sign(&request, bucket(row), date);
+        let to_sign = sigv2::string_to_sign(&request, bucket(row), date_slot);
         assert_eq!(to_sign, text(row, "string_to_sign"), "{}", row["name"]);
     }
     for row in rows(&data, "presigned") {

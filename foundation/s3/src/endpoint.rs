@@ -1,0 +1,94 @@
+//! Endpoints and host names: what is one, and nothing that only looks like one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ferror::Error;
+
+/// An endpoint's parts, checked.
+pub(crate) struct Endpoint {
+    /// `https`, or `http`.
+    pub(crate) scheme: &'static str,
+    /// A name or an address, in lower case, IPv6 in brackets.
+    pub(crate) host: String,
+    /// Only when it is not the scheme's own.
+    pub(crate) port: Option<u16>,
+}
+
+impl Endpoint {
+    /// AWS's own for a region that was checked.
+    pub(crate) fn aws(region: &str) -> Self {
+        let china = if region.starts_with("cn-") { ".cn" } else { "" };
+        let host = format!("s3.{region}.amazonaws.com{china}");
+        Self { scheme: "https", host, port: None }
+    }
+
+    /// Takes `SCHEME://HOST[:PORT]` and nothing else.
+    pub(crate) fn parse(text: &str) -> ferror::Result<Self> {
+        // The text is not shown: what is wrong with it may be the password in it.
+        let wrong = |why: &str| {
+            Error::config(format!("the endpoint {why}"))
+                .hint("write it as https://HOST or https://HOST:PORT")
+        };
+        let (scheme, default_port, rest) = if let Some(rest) = text.strip_prefix("https://") {
+            ("https", 443, rest)
+        } else if let Some(rest) = text.strip_prefix("http://") {
+            ("http", 80, rest)
+        } else {
+            return Err(wrong("starts neither with https:// nor with http://"));
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains('@') {
+            return Err(wrong("holds a user or a password, which belong into the credentials"));
+        }
+        if authority.contains(['/', '?', '#']) {
+            return Err(wrong("has a path or a query"));
+        }
+        let after_address = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+        let (host, port) = match authority[after_address..].split_once(':') {
+            None => (authority, None),
+            Some((name, port)) => (&authority[..after_address + name.len()], Some(port)),
+        };
+        let port = match port {
+            None => None,
+            Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(port.parse::<u16>().map_err(|_| wrong("has a port above 65535"))?)
+            }
+            Some(_) => return Err(wrong("has a port that is not a number")),
+        };
+        if !is_host(host) {
+            return Err(wrong("has no valid host name"));
+        }
+        let port = port.filter(|port| *port != default_port);
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
+    }
+}
+
+/// Whether a host is this machine and cannot be another.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+/// Whether a host is an address and not a name.
+pub(crate) fn is_ip(host: &str) -> bool {
+    address(host).is_some()
+}
+
+/// Whether this is one label of a host name (RFC 1123, section 2.1).
+pub(crate) fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn is_host(host: &str) -> bool {
+    host.len() <= 253 && (is_ip(host) || host.split('.').all(is_label))
+}
+
+/// The address that `host` is, IPv6 in brackets.
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
