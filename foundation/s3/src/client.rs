@@ -11,11 +11,10 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::exact_file::ExactFile;
 use crate::transport::{Answer, Timeouts, Transport};
 use crate::{
     Body, Credentials, Head, Listing, Location, Object, Precondition, Put, PutOutcome, Request,
-    Signature, answer, digest, listing, sigv2, sigv4, xml,
+    Signature, answer, digest, listing, payload, sigv2, sigv4, xml,
 };
 
 /// The longest object key that S3 takes, in bytes.
@@ -241,12 +240,12 @@ impl Client {
         let Inner { location, credentials, address, .. } = &*self.0;
         match location.signature {
             Signature::V4 => {
-                let payload_sha256 = body.map_or_else(|| digest::sha256(b""), payload_sha256);
+                let payload_sha256 = body.map_or_else(|| digest::sha256(b""), payload::sha256);
                 sigv4::sign(request, credentials, &location.region, &payload_sha256, now);
             }
             Signature::V2 => {
                 if let Some(body) = body {
-                    request.push_header("content-md5", content_md5(body)?);
+                    request.push_header("content-md5", payload::content_md5(body)?);
                 }
                 sigv2::sign(request, credentials, address.virtual_host_bucket(), now);
             }
@@ -271,25 +270,4 @@ impl fmt::Debug for Client {
 
 fn is_success(answer: &Answer) -> bool {
     (200..300).contains(&answer.status)
-}
-
-fn payload_sha256(body: Body<'_>) -> [u8; 32] {
-    match body {
-        Body::Bytes(bytes) => digest::sha256(bytes),
-        Body::File { sha256, .. } => sha256,
-    }
-}
-
-fn content_md5(body: Body<'_>) -> ferror::Result<String> {
-    let md5 = match body {
-        Body::Bytes(bytes) => digest::md5(bytes),
-        Body::File { path, size_bytes, .. } => digest::md5(ExactFile::open(path, size_bytes)?),
-    };
-    // The reader's errors are ours, wrapped for `Read`.
-    let md5 = md5.map_err(|error| {
-        error
-            .downcast::<Error>()
-            .unwrap_or_else(|error| Error::config("the body cannot be read").caused_by(error))
-    })?;
-    Ok(digest::base64(&md5))
 }

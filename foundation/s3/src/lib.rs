@@ -45,6 +45,7 @@ mod fault;
 mod listing;
 mod location;
 mod object;
+mod payload;
 mod request;
 pub mod sigv2;
 pub mod sigv4;

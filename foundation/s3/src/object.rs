@@ -29,7 +29,8 @@ pub enum Body<'a> {
         path: &'a Path,
         /// Its length; a file of another length is refused.
         size_bytes: u64,
-        /// Its SHA-256, as the caller knows it: `SigV4` signs it and the server compares.
+        /// Its SHA-256, as the caller knows it. `SigV4` signs it and the server compares; for
+        /// `SigV2` it is compared before the file is sent.
         sha256: [u8; 32],
     },
 }

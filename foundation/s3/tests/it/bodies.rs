@@ -127,6 +127,20 @@ fn a_file_that_is_not_as_it_was_said_to_be_is_not_sent() {
     }
 }
 
+/// V4 signs the declared digest, and the server compares; V2 cannot, so the client does.
+#[test]
+fn v2_sends_no_file_whose_digest_is_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("artifact");
+    std::fs::write(&path, b"hello").unwrap();
+    let file = Body::File { path: &path, size_bytes: 5, sha256: sha256(b"other") };
+    let error = Server::start(Vec::new()).client(Signature::V2).put("k", &put(file)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid, "{error:?}");
+    for digest in [sha256(b"hello"), sha256(b"other")] {
+        assert!(error.to_string().contains(&hex(&digest)), "{error}");
+    }
+}
+
 /// Without a guard, a client would wait for the missing rest until it times out.
 #[cfg(unix)]
 #[test]
