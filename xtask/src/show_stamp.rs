@@ -177,3 +177,6 @@ fn block(shown: &Shown) -> String {
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests;

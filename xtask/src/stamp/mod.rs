@@ -12,6 +12,15 @@ pub mod elf;
 pub mod macho;
 mod signature;
 
+#[cfg(test)]
+mod built;
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::ops::Range;
 
