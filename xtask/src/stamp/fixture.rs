@@ -13,7 +13,7 @@ pub(crate) const STAMP_PAGE: usize = 1;
 
 const PAGE: usize = 4096;
 /// The signature begins here, within the third page.
-const SIGNATURE_AT: usize = 0x2210;
+pub(crate) const SIGNATURE_AT: usize = 0x2210;
 
 /// Who signed the Mach-O file.
 #[derive(Clone, Copy, PartialEq)]

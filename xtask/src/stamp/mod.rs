@@ -1,15 +1,15 @@
 //! Writes the stamp into a linked binary and reads it back. Pure: every function works on the bytes of one file.
 //!
 //! Why after the link: see the crate `stamp`, which owns the record's format and the section's
-//! name. This module owns the two file formats around it: where the section stands ([`elf`],
-//! [`macho`]), and on macOS the code signature that covers it (`signature`), without which an
+//! name. This module owns the two file formats around it: where the section stands (`elf`,
+//! `macho`), and on macOS the code signature that covers it (`signature`), without which an
 //! arm64 Mac kills the program as it starts.
 //!
 //! The order of work, for each binary that cargo linked: [`normalise`], digest (the manifest's
-//! `unstamped_sha256`), [`write`], then [`verify`] over what stands in the file.
+//! `unstamped_sha256`), [`write()`], then [`verify`] over what stands in the file.
 
-pub mod elf;
-pub mod macho;
+mod elf;
+mod macho;
 mod signature;
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ pub enum Format {
     MachO,
 }
 
-/// What [`write`] did.
+/// What [`write()`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The record is in the image.

@@ -2,7 +2,7 @@
 
 use ferror::Kind;
 
-use super::fixture::{MachO, STAMP_AT, STAMP_PAGE, Signed, elf, record};
+use super::fixture::{MachO, SIGNATURE_AT, STAMP_AT, STAMP_PAGE, Signed, elf, record};
 use super::{Format, Outcome, Version, facts, has_section, normalise, read, verify, write};
 
 const ALL_SIGNED: [Signed; 2] = [Signed::Linker, Signed::TwoHashes];
@@ -151,6 +151,32 @@ fn verify_finds_a_changed_page_and_a_missing_signature() {
     image[STAMP_AT] = b'x';
     let error = format!("{:#}", verify(&image).unwrap_err());
     assert!(error.contains("neither zero nor a stamp"), "{error}");
+}
+
+#[test]
+fn a_signature_that_cannot_be_right_is_refused_before_the_image_is_changed() {
+    let check = |at: usize, value: u8, expected: &str| {
+        let mut image = MachO::new(Signed::Linker).image();
+        image[SIGNATURE_AT + at] = value;
+        let before = image.clone();
+        let error = format!("{:#}", write(&mut image, &record("abc123"), "fixture").unwrap_err());
+        assert!(error.contains(expected), "byte {at} is {value}: expected {expected:?} in {error}");
+        assert!(image == before, "byte {at} is {value}: the image was changed");
+    };
+    check(0, 0, "begins with 00de0cc0");
+    check(8, 1, "16777217 blobs");
+    check(15, 5, "no code directory");
+    // The one code directory follows the super blob's 20 bytes.
+    check(20, 0, "wrong magic number");
+    check(20 + 5, 1, "cut off");
+    check(20 + 19, 0xff, "cut off");
+    check(20 + 31, 2, "2 page hashes for 8720 bytes");
+    check(20 + 35, 0x11, "covers more than the bytes before it");
+    check(20 + 36, 20, "an unknown hash");
+    check(20 + 37, 9, "an unknown hash");
+    check(20 + 39, 0, "not of 4 to 64 KiB");
+    check(20 + 47, 1, "scattered");
+    check(20 + 63, 1, "3 page hashes for 1 bytes");
 }
 
 #[test]
