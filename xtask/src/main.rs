@@ -1,3 +1,5 @@
-//! The front door.
+//! The front door; everything behind it is the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    xtask::main()
+}

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::time::Duration;
 
+use ferror::{Error, Kind};
+
 use crate::env::Env;
 
 /// Where a verb says what it does.
@@ -55,6 +57,23 @@ impl Ui {
             format!("{word:>12} {what}")
         };
         line(true, &text);
+    }
+}
+
+/// Our own error in a chain: the one that knows its kind and what to do.
+pub fn ours(error: &anyhow::Error) -> Option<&Error> {
+    error.chain().find_map(|error| error.downcast_ref::<Error>())
+}
+
+/// What a failed run says last, on stderr, whatever became of the rest of the output.
+pub fn report(error: &anyhow::Error) {
+    line(true, &format!("error: {error:#}"));
+    if let Some(error) = ours(error)
+        && let Some(hint) = error.hint_text()
+    {
+        // A usage error's hint is the usage, which begins with that word.
+        let label = if error.kind() == Kind::Usage { "" } else { "hint: " };
+        line(true, &format!("{label}{hint}"));
     }
 }
 

@@ -159,8 +159,9 @@ fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
         })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::config(format!("no workspace: cargo metadata says {}", said.trim()))
-            .hint("run it inside the repository")
+        let error = Error::config(format!("cargo reads no workspace here: {}", said.trim()));
+        return Err(error
+            .hint("run it inside the repository, with Cargo.toml files that cargo accepts")
             .into());
     }
     Ok(String::from_utf8(output.stdout)?)

@@ -1,0 +1,267 @@
+//! The command line, as plain data: what was typed, checked for form only. What it means together
+//! with the environment and the configuration is decided by the verbs.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use ferror::{Error, Result};
+use lexopt::{Arg, Parser, ValueExt as _};
+
+use crate::help;
+use crate::platform::{self, Platform};
+use crate::toolchain::Library;
+
+/// A command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Print this text and stop.
+    Help(&'static str),
+    /// Print the program's own version and stop.
+    Version,
+    /// `dist`.
+    Dist(Options),
+    /// `upload`.
+    Upload(Options),
+    /// `ship`: `dist`, then `upload`.
+    Ship(Options),
+    /// `setup`.
+    Setup(SetupOptions),
+    /// `ci`; with `all`, what is slow or needs servers too.
+    Ci {
+        /// `--all`.
+        all: bool,
+    },
+    /// `stamp FILE...`.
+    Stamp {
+        /// The files.
+        files: Vec<PathBuf>,
+        /// `--json`.
+        json: bool,
+    },
+}
+
+/// The options of `dist`, `upload` and `ship`. Each verb takes its own part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The services named; empty means all.
+    pub services: Vec<String>,
+    /// `--dest`.
+    pub dest: Option<PathBuf>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--json`.
+    pub json: bool,
+    /// What only `dist` knows.
+    pub dist: DistOptions,
+    /// What only `upload` knows.
+    pub upload: UploadOptions,
+}
+
+/// Options of `dist` alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DistOptions {
+    /// `--platforms`.
+    pub platforms: Option<Vec<Platform>>,
+    /// `--version`.
+    pub version: Option<String>,
+    /// `--library`.
+    pub library: Option<Library>,
+}
+
+/// Options of `upload` alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadOptions {
+    /// `--bucket`.
+    pub bucket: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--endpoint`.
+    pub endpoint: Option<String>,
+    /// `--signature`.
+    pub signature: Option<String>,
+    /// `--local`.
+    pub local: bool,
+    /// `--allow-dirty`.
+    pub allow_dirty: bool,
+    /// `--skip-without-credentials`.
+    pub skip_without_credentials: bool,
+}
+
+/// The options of `setup`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetupOptions {
+    /// `--platforms`.
+    pub platforms: Option<Vec<Platform>>,
+    /// `--check`.
+    pub check: bool,
+    /// `--library`.
+    pub library: Option<Library>,
+}
+
+/// Reads the arguments after the program's name.
+///
+/// Fails with [`ferror::Kind::Usage`] and the verb's usage as hint; a platform line's own mistakes
+/// are [`ferror::Kind::Config`], wherever the line stands.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
+    let mut parser = Parser::from_args(arguments);
+    let Some(first) = parser.next().map_err(|error| usage(&error, help::MAIN))? else {
+        return Err(Error::usage(format!("no verb named: the verbs are {}", help::VERBS))
+            .hint(help::usage(help::MAIN)));
+    };
+    match first {
+        Arg::Long("help") | Arg::Short('h') => Ok(Command::Help(help::MAIN)),
+        Arg::Long("version") | Arg::Short('V') => Ok(Command::Version),
+        Arg::Value(verb) => match verb.to_str() {
+            Some("dist") => options(parser, help::DIST, true, false).map(|o| o.map(Command::Dist)),
+            Some("upload") => {
+                options(parser, help::UPLOAD, false, true).map(|o| o.map(Command::Upload))
+            }
+            Some("ship") => options(parser, help::SHIP, true, true).map(|o| o.map(Command::Ship)),
+            Some("setup") => setup(parser),
+            Some("ci") => ci(parser),
+            Some("stamp") => stamp(parser),
+            Some("help") => Ok(Parsed::Help(help::MAIN)),
+            _ => Err(Error::usage(format!(
+                "unknown verb `{}`: the verbs are {}",
+                verb.to_string_lossy(),
+                help::VERBS
+            ))
+            .hint(help::usage(help::MAIN))),
+        }
+        .map(Parsed::into_command),
+        other => Err(usage(&other.unexpected(), help::MAIN)),
+    }
+}
+
+/// A verb's options, or the wish for its help.
+enum Parsed<T> {
+    Help(&'static str),
+    Meant(T),
+}
+
+impl<T> Parsed<T> {
+    fn map<U>(self, f: impl FnOnce(T) -> U) -> Parsed<U> {
+        match self {
+            Self::Help(text) => Parsed::Help(text),
+            Self::Meant(value) => Parsed::Meant(f(value)),
+        }
+    }
+}
+
+impl Parsed<Command> {
+    fn into_command(self) -> Command {
+        match self {
+            Self::Help(text) => Command::Help(text),
+            Self::Meant(command) => command,
+        }
+    }
+}
+
+fn options(
+    mut parser: Parser,
+    help: &'static str,
+    dist: bool,
+    upload: bool,
+) -> Result<Parsed<Options>> {
+    let mut options = Options::default();
+    let wrong = |error: lexopt::Error| usage(&error, help);
+    while let Some(arg) = parser.next().map_err(wrong)? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help)),
+            Arg::Value(service) => options.services.push(service.string().map_err(wrong)?),
+            Arg::Long("dest") => options.dest = Some(parser.value().map_err(wrong)?.into()),
+            Arg::Long("dry-run") => options.dry_run = true,
+            Arg::Long("json") => options.json = true,
+            Arg::Long("platforms") if dist => {
+                options.dist.platforms = Some(platforms(&mut parser, help)?);
+            }
+            Arg::Long("version") if dist => options.dist.version = Some(string(&mut parser, help)?),
+            Arg::Long("library") if dist => {
+                options.dist.library = Some(library(&mut parser, help)?);
+            }
+            Arg::Long("bucket") if upload => {
+                options.upload.bucket = Some(string(&mut parser, help)?);
+            }
+            Arg::Long("region") if upload => {
+                options.upload.region = Some(string(&mut parser, help)?);
+            }
+            Arg::Long("endpoint") if upload => {
+                options.upload.endpoint = Some(string(&mut parser, help)?);
+            }
+            Arg::Long("signature") if upload => {
+                options.upload.signature = Some(string(&mut parser, help)?);
+            }
+            Arg::Long("local") if upload => options.upload.local = true,
+            Arg::Long("allow-dirty") if upload => options.upload.allow_dirty = true,
+            Arg::Long("skip-without-credentials") if upload => {
+                options.upload.skip_without_credentials = true;
+            }
+            other => return Err(wrong(other.unexpected())),
+        }
+    }
+    Ok(Parsed::Meant(options))
+}
+
+fn setup(mut parser: Parser) -> Result<Parsed<Command>> {
+    let mut options = SetupOptions::default();
+    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::SETUP))? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::SETUP)),
+            Arg::Long("check") => options.check = true,
+            Arg::Long("platforms") => {
+                options.platforms = Some(platforms(&mut parser, help::SETUP)?);
+            }
+            Arg::Long("library") => options.library = Some(library(&mut parser, help::SETUP)?),
+            other => return Err(usage(&other.unexpected(), help::SETUP)),
+        }
+    }
+    Ok(Parsed::Meant(Command::Setup(options)))
+}
+
+fn ci(mut parser: Parser) -> Result<Parsed<Command>> {
+    let mut all = false;
+    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::CI))? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::CI)),
+            Arg::Long("all") => all = true,
+            other => return Err(usage(&other.unexpected(), help::CI)),
+        }
+    }
+    Ok(Parsed::Meant(Command::Ci { all }))
+}
+
+fn stamp(mut parser: Parser) -> Result<Parsed<Command>> {
+    let (mut files, mut json) = (Vec::new(), false);
+    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::STAMP))? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::STAMP)),
+            Arg::Long("json") => json = true,
+            Arg::Value(file) => files.push(file.into()),
+            other => return Err(usage(&other.unexpected(), help::STAMP)),
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::usage("stamp: no FILE named").hint(help::usage(help::STAMP)));
+    }
+    Ok(Parsed::Meant(Command::Stamp { files, json }))
+}
+
+fn string(parser: &mut Parser, help: &'static str) -> Result<String> {
+    parser.value().and_then(lexopt::ValueExt::string).map_err(|error| usage(&error, help))
+}
+
+fn platforms(parser: &mut Parser, help: &'static str) -> Result<Vec<Platform>> {
+    platform::parse_line(&string(parser, help)?)
+}
+
+fn library(parser: &mut Parser, help: &'static str) -> Result<Library> {
+    let word = string(parser, help)?;
+    word.parse().map_err(|error: Error| error.hint(help::usage(help)))
+}
+
+fn usage(error: &lexopt::Error, help: &'static str) -> Error {
+    Error::usage(error.to_string()).hint(help::usage(help))
+}
+
+#[cfg(test)]
+mod tests;

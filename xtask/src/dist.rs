@@ -1,0 +1,282 @@
+//! `dist`: from a commit to archives and a manifest.
+//!
+//! The order of the work stands here and nowhere else: lock, remove the old manifest, build and
+//! pack platform by platform, write the manifest last.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+
+use crate::archive::{self, Entry};
+use crate::cli::Options;
+use crate::compile;
+use crate::env::Env;
+use crate::manifest::{self, Artifact, Branch, Manifest};
+use crate::plan::{self, Build, Plan, Request, Step};
+use crate::platform::Platform;
+use crate::toolchain::{self, Buildable};
+use crate::ui::{self, Ui};
+use crate::workspace::Workspace;
+use crate::{files, git, resources, stamp};
+
+/// Runs `dist`. `None` after a dry run.
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
+    let workspace = Workspace::read(env)?;
+    let plan = plan(&workspace, options, env)?;
+    if options.dry_run {
+        if options.json {
+            ui.document(&serde_json::to_string_pretty(&plan)?);
+        } else {
+            ui.result(plan.to_string().trim_end());
+        }
+        return Ok(None);
+    }
+    let _lock = lock(&plan.snapshot_dir, ui)?;
+    let earlier = take_manifest(&plan)?;
+
+    let wanted = toolchain::Wanted {
+        platforms: &plan.platforms().collect::<Vec<_>>(),
+        library: options.dist.library,
+        install: true,
+        glibc: &plan.glibc,
+        macos: &plan.macos,
+        workspace_root: &workspace.root,
+        target_dir: &workspace.target_dir,
+        env,
+    };
+    let buildables = toolchain::prepare(&wanted, ui);
+    let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
+    for (step, (platform, buildable)) in plan.steps.iter().zip(buildables) {
+        match buildable.and_then(|buildable| run_step(&plan, step, &buildable, env, ui)) {
+            Ok(made) => artifacts.extend(made),
+            Err(error) => failures.push((platform, error)),
+        }
+    }
+    if !failures.is_empty() {
+        return Err(cannot_build(&plan, &failures).into());
+    }
+    check_unchanged(&workspace, &plan, options, env)?;
+    let manifest = write_manifest(&plan, artifacts, earlier)?;
+    ui.document(&manifest.to_json());
+    Ok(Some(manifest))
+}
+
+fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Plan> {
+    let services = workspace.select(&options.services)?;
+    let mut found = BTreeMap::new();
+    for service in &services {
+        found.insert(service.name.clone(), resources::find(workspace, service)?);
+    }
+    let request = Request {
+        platforms: options.dist.platforms.clone(),
+        version: options.dist.version.clone(),
+        dest: dest(workspace, options, env),
+        source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
+    };
+    let commit = git::read(&workspace.root, &[&request.dest, &workspace.target_dir], env)?;
+    Ok(plan::plan(workspace, &services, &found, commit, &request)?)
+}
+
+fn dest(workspace: &Workspace, options: &Options, env: &Env) -> std::path::PathBuf {
+    let variable = env.get("CIRCLE_ARTIFACTS");
+    plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
+}
+
+/// One `dist` at a time in a folder. The lock is the open file: it ends with the process.
+fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<File> {
+    let path = snapshot_dir.join(".lock");
+    let open = || -> std::io::Result<File> {
+        std::fs::create_dir_all(snapshot_dir)?;
+        let file = File::options().create(true).append(true).open(&path)?;
+        if file.try_lock().is_err() {
+            ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
+            file.lock()?;
+        }
+        Ok(file)
+    };
+    open().with_context(|| format!("locking {}", path.display()))
+}
+
+/// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of
+/// this run's work is done. A manifest that cannot be read is only removed.
+fn take_manifest(plan: &Plan) -> anyhow::Result<Option<Manifest>> {
+    let path = plan.snapshot_dir.join(manifest::FILE);
+    let earlier =
+        std::fs::read(&path).ok().and_then(|bytes| Manifest::parse(&bytes, manifest::FILE).ok());
+    files::remove_if_there(&path)?;
+    files::remove_if_there(&plan.snapshot_dir.join(SUMS))?;
+    Ok(earlier)
+}
+
+fn run_step(
+    plan: &Plan,
+    step: &Step,
+    buildable: &Buildable,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Vec<Artifact>> {
+    let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
+    ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
+    let start = Instant::now();
+    let binaries = compile::build(buildable, step, &plan.profile, env)?;
+    ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
+
+    let mut artifacts = Vec::new();
+    for (build, binary) in step.builds.iter().zip(&binaries) {
+        let artifact = pack(plan, step, build, &binary.path, &buildable.rustc, ui)
+            .with_context(|| format!("service {}", build.service))?;
+        ui.result(format_args!(
+            "{}  {}  sha256 {}",
+            plan.snapshot_dir.join(&artifact.file).display(),
+            ui::size(artifact.size_bytes),
+            artifact.sha256
+        ));
+        artifacts.push(artifact);
+    }
+    Ok(artifacts)
+}
+
+/// Stamps one linked binary and packs it.
+fn pack(
+    plan: &Plan,
+    step: &Step,
+    build: &Build,
+    linked: &Path,
+    rustc: &str,
+    ui: Ui,
+) -> anyhow::Result<Artifact> {
+    let mut image =
+        std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
+    let name = linked.display().to_string();
+    stamp::normalise(&mut image).with_context(|| name.clone())?;
+    let unstamped_sha256 = files::sha256(&image);
+    let record = ::stamp::Record {
+        version: plan.version.clone(),
+        commit: plan.commit.id.clone(),
+        dirty: plan.commit.dirty.is_some(),
+        committed_at: plan.commit.committed_at,
+        platform: step.platform.to_string(),
+    };
+    let outcome = stamp::write(&mut image, &record, &name)?;
+    if outcome == stamp::Outcome::NoSection {
+        ui.warn(format_args!(
+            "{} for {} carries no stamp: it will not know its version (use the crate `stamp` in its main)",
+            build.service, step.platform
+        ));
+    }
+    check(&image, &record, outcome).with_context(|| name.clone())?;
+
+    let binary_sha256 = files::sha256(&image);
+    files::write_whole(&plan.snapshot_dir.join(&build.binary), &image, 0o755)?;
+    let mut entries = vec![Entry { name: build.service.clone(), executable: true, bytes: image }];
+    for resource in &build.resources {
+        let read = || std::fs::read(&resource.source);
+        let bytes = read().with_context(|| format!("reading {}", resource.source.display()))?;
+        entries.push(Entry { name: resource.name.clone(), executable: false, bytes });
+    }
+    let path = plan.snapshot_dir.join(&build.file);
+    let (size_bytes, sha256) = archive::pack(&path, &build.top, &entries, plan.entry_time)?;
+    Ok(Artifact {
+        service: build.service.clone(),
+        platform: step.platform.to_string(),
+        triple: step.platform.triple().to_owned(),
+        file: build.file.clone(),
+        size_bytes,
+        sha256,
+        binary_sha256,
+        unstamped_sha256,
+        object_key: build.object_key.clone(),
+        rustc: rustc.to_owned(),
+    })
+}
+
+/// Reads the finished binary as a stranger would: through the file format, signature and all.
+fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> anyhow::Result<()> {
+    stamp::verify(image)?;
+    let expected = (outcome == stamp::Outcome::Stamped).then_some(record);
+    anyhow::ensure!(
+        stamp::read(image)?.as_ref() == expected,
+        "it does not carry the stamp it was given"
+    );
+    Ok(())
+}
+
+/// Every platform's reason; the run's kind is the gravest one: a compile error before the rest.
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
+    let kinds =
+        || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
+    let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());
+    let mut message =
+        format!("{} of {} platforms could not be built", failures.len(), plan.steps.len());
+    for (platform, error) in failures {
+        let _ = write!(message, "\n  {platform}: {error:#}");
+        if let Some(hint) = ui::ours(error).and_then(Error::hint_text) {
+            let _ = write!(message, "\n    hint: {hint}");
+        }
+    }
+    Error::new(kind.unwrap_or(Kind::Bug), message)
+        .hint("the archives of the other platforms are made; no manifest is written")
+}
+
+/// The stamp must be true: source that changed under the compiler's hands has another version.
+fn check_unchanged(
+    workspace: &Workspace,
+    plan: &Plan,
+    options: &Options,
+    env: &Env,
+) -> anyhow::Result<()> {
+    let now =
+        git::read(&workspace.root, &[&dest(workspace, options, env), &workspace.target_dir], env)?;
+    if (&now.id, &now.dirty) == (&plan.commit.id, &plan.commit.dirty) {
+        return Ok(());
+    }
+    Err(Error::config("the source changed while it was built: the stamp would not be true")
+        .hint("run dist again")
+        .into())
+}
+
+/// The digests as `sha256sum -c` reads them.
+const SUMS: &str = "SHA256SUMS";
+
+fn write_manifest(
+    plan: &Plan,
+    mut artifacts: Vec<Artifact>,
+    earlier: Option<Manifest>,
+) -> anyhow::Result<Manifest> {
+    artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
+    let mut manifest = Manifest {
+        schema: manifest::SCHEMA,
+        version: plan.version.clone(),
+        commit: plan.commit.id.clone(),
+        dirty: plan.commit.dirty.is_some(),
+        committed_at: plan.commit.committed_at,
+        branch: Branch::Named(plan.commit.branch.clone()),
+        platforms: plan.platforms().map(|platform| platform.to_string()).collect(),
+        artifacts,
+    };
+    if let Some(mut earlier) = earlier.filter(|earlier| earlier.is_same_release(&manifest)) {
+        let is_there = |artifact: &Artifact| {
+            let metadata = std::fs::symlink_metadata(plan.snapshot_dir.join(&artifact.file));
+            metadata
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() == artifact.size_bytes)
+        };
+        earlier.artifacts.retain(is_there);
+        manifest.extend_from(&earlier);
+    }
+    let mut sums = String::new();
+    for artifact in &manifest.artifacts {
+        let _ = writeln!(sums, "{}  {}", artifact.sha256, artifact.file);
+    }
+    files::write_whole(&plan.snapshot_dir.join(SUMS), sums.as_bytes(), 0o644)?;
+    files::write_whole(
+        &plan.snapshot_dir.join(manifest::FILE),
+        manifest.to_json().as_bytes(),
+        0o644,
+    )?;
+    Ok(manifest)
+}

@@ -1,0 +1,140 @@
+//! The texts of `--help`. The first paragraph of each is its usage, which a usage error shows.
+
+/// The verbs, as an error lists them.
+pub const VERBS: &str = "dist, upload, ship, setup, ci, stamp";
+
+/// `cargo xtask --help`.
+pub const MAIN: &str = "\
+Usage: cargo xtask VERB [OPTION]...
+
+Build automation for this repository.
+
+Verbs:
+  dist     build every service for every platform, stamp the commit in, pack archives
+  upload   PUT the archives of the last dist into the bucket
+  ship     dist, then upload
+  setup    make every platform buildable, or say what is missing
+  ci       formatting, clippy, tests
+  stamp    print what is stamped into a binary or an archive
+
+  cargo xtask VERB --help    a verb's options, with examples
+  cargo xtask --version      the version of this program
+
+Exit codes:
+  0    done
+  1    a server refused or could not be reached
+  2    the command line is wrong
+  3    configuration, plan or environment: an unknown service or platform, a platform that cannot
+       be built, a file that differs from the manifest, no credentials, no repository
+  101  a compile error or a failed check
+
+An option goes before the environment, that before the table in Cargo.toml, that before the default.
+";
+
+/// `cargo xtask dist --help`.
+pub const DIST: &str = "\
+Usage: cargo xtask dist [SERVICE]... [--platforms LINE] [--dest DIR] [--version V]
+                        [--library rustup|distribution] [--dry-run] [--json]
+
+Builds the services named, or all, for every platform, writes the commit into the linked binaries
+and packs one reproducible .tar.gz per service and platform, and manifest.json last.
+
+  --platforms LINE  which platforms: words separated by blanks are united, by commas intersected,
+                    `!` excludes: `linux,!arm darwin`, `linux,amd64`; empty means all
+  --dest DIR        where to: DIR/snapshot; default $CIRCLE_ARTIFACTS, else pkg
+  --version V       6 to 40 hex digits of HEAD instead of its first 6
+  --library WHICH   take the standard library from rustup or from the distribution only
+  --dry-run         print the plan and build nothing
+  --json            the manifest (or the plan) on stdout; everything else on stderr
+
+Examples:
+  cargo xtask dist                                   all services, all configured platforms
+  cargo xtask dist janitor --platforms linux,amd64   one archive
+  cargo xtask dist --dry-run                         what would be built, and its object keys
+";
+
+/// `cargo xtask upload --help`.
+pub const UPLOAD: &str = "\
+Usage: cargo xtask upload [SERVICE]... [--dest DIR] [--bucket B] [--region R] [--endpoint URL]
+                          [--signature v4|v2] [--local] [--allow-dirty]
+                          [--skip-without-credentials] [--dry-run] [--json]
+
+PUTs the archives that DEST/snapshot/manifest.json lists, then one manifest object per service,
+which is what makes a release visible. May be run again at any point; what is published never
+changes.
+
+  --dest DIR        where dist put them; default $CIRCLE_ARTIFACTS, else pkg
+  --bucket B        the bucket; else $S3_BUCKET, else `bucket` in Cargo.toml
+  --region R        its region; else $AWS_REGION, $AWS_DEFAULT_REGION, `region`, us-east-1
+  --endpoint URL    the server, when it is not AWS; else $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL,
+                    `endpoint`
+  --signature WHICH v4 (default), or v2 for old servers
+  --local           into an S3 server of its own, on a free loopback port, which leaves the objects
+                    below target/local-s3
+  --allow-dirty     publish what was built from uncommitted changes
+  --skip-without-credentials
+                    without credentials do nothing and succeed (pull requests from forks)
+  --dry-run         print what would be PUT and send nothing
+  --json            receipts on stdout; everything else on stderr
+
+Credentials come from the environment only: S3_KEY and S3_SECRET, else AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+
+Examples:
+  cargo xtask upload --local
+  S3_BUCKET=builds cargo xtask upload
+  cargo xtask upload --bucket builds --endpoint https://s3.example.net --signature v2
+";
+
+/// `cargo xtask ship --help`.
+pub const SHIP: &str = "\
+Usage: cargo xtask ship [SERVICE]... [OPTION OF dist OR upload]...
+
+dist, then upload, with the options of both; see their --help.
+
+Examples:
+  cargo xtask ship --local
+  cargo xtask ship janitor --platforms linux --bucket builds
+";
+
+/// `cargo xtask setup --help`.
+pub const SETUP: &str = "\
+Usage: cargo xtask setup [--platforms LINE] [--check] [--library rustup|distribution]
+
+Makes every platform buildable: its standard library by rustup, else from the distribution's
+packages, and zig with cargo-zigbuild as linker. dist does the same by itself.
+
+  --platforms LINE  which platforms, as in dist
+  --check           install nothing; list what is missing and exit with 3 when something is
+  --library WHICH   take the standard library from rustup or from the distribution only
+
+Example:
+  cargo xtask setup --check
+";
+
+/// `cargo xtask ci --help`.
+pub const CI: &str = "\
+Usage: cargo xtask ci [--all]
+
+What continuous integration runs: formatting, clippy with warnings as errors, tests.
+
+  --all  also what is slow, installs toolchains or needs servers
+
+Example:
+  cargo xtask ci
+";
+
+/// `cargo xtask stamp --help`.
+pub const STAMP: &str = "\
+Usage: cargo xtask stamp FILE... [--json]
+
+Prints what is stamped into a binary, or into the binaries of a .tar.gz.
+
+Example:
+  cargo xtask stamp pkg/snapshot/janitor_linux_amd64.tar.gz
+";
+
+/// The first paragraph of a help text.
+pub fn usage(text: &'static str) -> &'static str {
+    text.split("\n\n").next().unwrap_or(text)
+}

@@ -1,0 +1,175 @@
+//! The embedded S3 server of `--local`: built when asked for, started on a free loopback port, and
+//! gone when the upload ends.
+//!
+//! xtask does not depend on it: it would cost every cold `cargo xtask` an async runtime. It lies in
+//! `tools/local-s3` beside bowline-xtask's own folder, wherever cargo put that.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use s3::Credentials;
+use serde::Deserialize;
+
+use crate::env::Env;
+use crate::nested;
+use crate::ui::Ui;
+use crate::workspace::Root;
+
+/// The server's package and binary.
+const PACKAGE: &str = "local-s3";
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub struct LocalServer {
+    child: Child,
+    /// The server stops when this closes, so that it never outlives us, however we end.
+    stdin: Option<ChildStdin>,
+    greeting: Greeting,
+    objects: PathBuf,
+}
+
+/// The line that the server prints when it listens. Its credentials are made up at every start.
+#[derive(Deserialize)]
+struct Greeting {
+    endpoint: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+impl std::fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Greeting").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl LocalServer {
+    /// Builds and starts the server with one, empty, bucket.
+    pub fn start(root: Option<&Root>, bucket: &str, env: &Env, ui: Ui) -> anyhow::Result<Self> {
+        let root = root.ok_or_else(|| {
+            Error::config("--local builds its server with cargo: there is no workspace here")
+                .hint("run it inside the repository, or name a bucket and an endpoint")
+        })?;
+        let objects = root.target_dir.join("local-s3");
+        let program = build(root, env, ui)?;
+        if objects.exists() {
+            std::fs::remove_dir_all(&objects)
+                .with_context(|| format!("emptying {}", objects.display()))?;
+        }
+        let mut command = Command::new(&program);
+        command.arg("--root").arg(&objects).args(["--bucket", bucket]);
+        nested::clean(&mut command, env);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let stdin = child.stdin.take();
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout)
+                .read_line(&mut line)
+                .context("waiting for the local S3 server")?;
+        }
+        let greeting = serde_json::from_str(&line).map_err(|_| {
+            Error::new(Kind::Unavailable, "the local S3 server did not say where it listens")
+        })?;
+        let server = Self { child, stdin, greeting, objects };
+        ui.say("serving", format_args!("S3 on {} for this upload", server.endpoint()));
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn endpoint(&self) -> &str {
+        &self.greeting.endpoint
+    }
+
+    /// The region it signs for.
+    pub fn region(&self) -> &str {
+        &self.greeting.region
+    }
+
+    /// Its credentials.
+    pub fn credentials(&self) -> ferror::Result<Credentials> {
+        let Greeting { access_key_id, secret_access_key, .. } = &self.greeting;
+        Credentials::new(access_key_id.clone(), secret_access_key.clone(), None)
+    }
+
+    /// Where a bucket's objects are files.
+    pub fn objects_dir(&self, bucket: &str) -> PathBuf {
+        self.objects.join(bucket)
+    }
+}
+
+impl Drop for LocalServer {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // It ends by itself within a moment; there is nothing to do about an error here.
+        let _ = self.child.wait();
+    }
+}
+
+fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
+    let manifest = manifest_path(root, env)?;
+    ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
+    let mut command = nested::cargo(env);
+    command
+        .current_dir(&root.dir)
+        .args(["build", "--locked", "--message-format=json-render-diagnostics", "--manifest-path"])
+        .arg(&manifest)
+        .arg("--target-dir")
+        .arg(&root.target_dir);
+    let output = command.stderr(Stdio::inherit()).output().context("running cargo build")?;
+    if !output.status.success() {
+        return Err(Error::new(
+            Kind::Failed,
+            format!("{PACKAGE} does not build: {}", output.status),
+        )
+        .into());
+    }
+    let executable = String::from_utf8_lossy(&output.stdout).lines().find_map(executable);
+    executable.with_context(|| format!("cargo named no executable of {PACKAGE}"))
+}
+
+/// The executable that a line of cargo's JSON names, if it names one.
+fn executable(line: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let is_ours = message["target"]["name"] == PACKAGE;
+    message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
+}
+
+/// `tools/local-s3/Cargo.toml` beside the folder of bowline-xtask, which may be a member of this
+/// workspace, a path dependency of it, or a checkout that cargo made of a git dependency.
+fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        manifest_path: PathBuf,
+    }
+    let in_folder =
+        |xtask: &Path| xtask.parent().map(|dir| dir.join("tools").join(PACKAGE).join("Cargo.toml"));
+    let here = root.dir.join("tools").join(PACKAGE).join("Cargo.toml");
+    if here.is_file() {
+        return Ok(here);
+    }
+    let mut command = nested::cargo(env);
+    command.current_dir(&root.dir).args(["metadata", "--locked", "--format-version", "1"]);
+    let output = command.stderr(Stdio::inherit()).output().context("running cargo metadata")?;
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
+    let ours = metadata.packages.iter().find(|package| package.name == "bowline-xtask");
+    ours.and_then(|package| in_folder(package.manifest_path.parent()?))
+        .filter(|path| path.is_file())
+        .ok_or_else(|| {
+            Error::config(format!("no tools/{PACKAGE} beside bowline-xtask: this copy of it came without"))
+                .hint("depend on bowline-xtask by git or by path, or run a server of your own and name its --endpoint")
+                .into()
+        })
+}

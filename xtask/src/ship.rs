@@ -1,0 +1,20 @@
+//! `ship`: `dist`, then `upload`, in one command.
+//!
+//! Its own file because it is a verb, and short because it is nothing more: `upload` reads the
+//! manifest from disk here too, as it does in another job.
+
+use crate::cli::Options;
+use crate::env::Env;
+use crate::ui::Ui;
+use crate::{dist, upload};
+
+/// Runs `ship`. With `--dry-run`, prints the plan: there is no manifest to upload yet.
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    // What upload can refuse without looking at artifacts, it refuses before anything is built.
+    upload::preflight(options, env)?;
+    // One document on stdout: upload's receipts, which carry the digests too.
+    match dist::run(options, env, if options.dry_run { ui } else { ui.without_document() })? {
+        None => Ok(()),
+        Some(_) => upload::run(options, env, ui),
+    }
+}

@@ -1,0 +1,247 @@
+//! `upload`: from a manifest to a release in a bucket.
+//!
+//! The manifest is the only input, so that this can run in another job than `dist`: no repository,
+//! no workspace member and no clock of a build is looked at. The order of the work stands here;
+//! what is said to the bucket about one service stands in `publish`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use ferror::Error;
+use s3::{Client, Credentials, Location};
+use serde_json::json;
+
+use crate::cli::Options;
+use crate::config::{CONTENT_TYPE, Config};
+use crate::env::Env;
+use crate::local::LocalServer;
+use crate::manifest::{self, Manifest};
+use crate::plan;
+use crate::publish::{self, Receipt};
+use crate::ui::{self, Ui};
+use crate::workspace::{self, Root};
+
+/// The bucket of `--local` where none is named.
+const LOCAL_BUCKET: &str = "local";
+
+/// Runs `upload`.
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?;
+    let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
+    let manifest = read_manifest(&snapshot_dir)?;
+    let services = select(&manifest, &options.services)?;
+    refuse_dirty(&manifest, options)?;
+    check_sizes(&manifest, &services, &snapshot_dir)?;
+
+    let config = root.as_ref().map(|root| &root.config);
+    if options.dry_run {
+        return dry_run(&manifest, &services, &destination(options, config, env)?, ui);
+    }
+    let Some((client, local)) = connect(options, root.as_ref(), env, ui)? else {
+        return Ok(());
+    };
+    let content_type = config.map_or(CONTENT_TYPE, |config| &config.content_type);
+    let mut receipts = Vec::new();
+    for service in services {
+        let release =
+            publish::Release { manifest: &manifest, service, dir: &snapshot_dir, content_type };
+        receipts.extend(publish::publish(&client, &release, ui)?);
+    }
+    if let Some(local) = local {
+        ui.say(
+            "left",
+            format_args!(
+                "the objects in {}",
+                local.objects_dir(&client.location().bucket).display()
+            ),
+        );
+    }
+    ui.document(&document(&client.location().bucket, &receipts));
+    Ok(())
+}
+
+/// What can be refused before there is a manifest: no bucket, no credentials.
+pub fn preflight(options: &Options, env: &Env) -> anyhow::Result<()> {
+    if options.upload.local || options.dry_run {
+        return Ok(());
+    }
+    let root = workspace::root(env)?;
+    destination(options, root.as_ref().map(|root| &root.config), env)?;
+    if credentials(env)?.is_none() && !options.upload.skip_without_credentials {
+        return Err(no_credentials().into());
+    }
+    Ok(())
+}
+
+fn snapshot_dir(root: Option<&Root>, options: &Options, env: &Env) -> PathBuf {
+    let base = root.map_or(env.current_dir.as_path(), |root| &root.dir);
+    let variable = env.get("CIRCLE_ARTIFACTS");
+    plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), base)
+        .join("snapshot")
+}
+
+fn read_manifest(snapshot_dir: &Path) -> anyhow::Result<Manifest> {
+    let path = snapshot_dir.join(manifest::FILE);
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Error::config(format!("no manifest to upload: {}", path.display()))
+            .hint("run `cargo xtask dist` first, or name its folder with --dest")
+            .caused_by(error)
+    })?;
+    Ok(Manifest::parse(&bytes, &path.display().to_string())?)
+}
+
+fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'a str>> {
+    let services = manifest.services();
+    if let Some(unknown) = names.iter().find(|name| !services.contains(name.as_str())) {
+        let known = services.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(Error::config(format!(
+            "service `{unknown}` is not in the manifest, which lists {known}"
+        ))
+        .hint("build it first: `cargo xtask dist`"));
+    }
+    let wanted = |service: &&str| names.is_empty() || names.iter().any(|name| name == service);
+    Ok(services.into_iter().filter(wanted).collect())
+}
+
+fn refuse_dirty(manifest: &Manifest, options: &Options) -> ferror::Result<()> {
+    if !manifest.dirty || options.upload.local || options.upload.allow_dirty {
+        return Ok(());
+    }
+    Err(Error::config(format!("version {} was built from uncommitted changes", manifest.version))
+        .hint("commit and run dist again, or publish it all the same with --allow-dirty"))
+}
+
+/// Every file is there, regular and of the manifest's size, before the first request is made.
+fn check_sizes(manifest: &Manifest, services: &[&str], snapshot_dir: &Path) -> anyhow::Result<()> {
+    for artifact in manifest.artifacts.iter().filter(|a| services.contains(&a.service.as_str())) {
+        let path = snapshot_dir.join(&artifact.file);
+        // Of a link, only the link itself is looked at: another job's manifest must not make us
+        // publish a file from elsewhere.
+        let metadata = std::fs::symlink_metadata(&path);
+        let metadata =
+            metadata.map_err(|error| differs(&path, "it is not there").caused_by(error))?;
+        if !metadata.is_file() {
+            return Err(differs(&path, "it is no regular file").into());
+        }
+        if metadata.len() != artifact.size_bytes {
+            let sizes = format!("it has {} bytes, not {}", metadata.len(), artifact.size_bytes);
+            return Err(differs(&path, &sizes).into());
+        }
+    }
+    Ok(())
+}
+
+fn differs(path: &Path, how: &str) -> Error {
+    Error::invalid(format!("{} differs from the manifest: {how}", path.display()))
+        .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
+}
+
+/// A client for the bucket; `None` when there are no credentials and that is fine.
+fn connect(
+    options: &Options,
+    root: Option<&Root>,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Option<(Client, Option<LocalServer>)>> {
+    let config = root.map(|root| &root.config);
+    if options.upload.local {
+        let location = destination(options, config, env)?;
+        let server = LocalServer::start(root, &location.bucket, env, ui)?;
+        let location = Location {
+            endpoint: Some(server.endpoint().to_owned()),
+            region: server.region().to_owned(),
+            path_style: Some(true),
+            ..location
+        };
+        return Ok(Some((Client::new(location, server.credentials()?)?, Some(server))));
+    }
+    let location = destination(options, config, env)?;
+    match credentials(env)? {
+        Some(credentials) => Ok(Some((client(location, credentials, env)?, None))),
+        None if options.upload.skip_without_credentials => {
+            ui.result("no credentials in the environment: nothing is uploaded");
+            Ok(None)
+        }
+        None => Err(no_credentials().into()),
+    }
+}
+
+/// A client that trusts the bundled certificate authorities, or those of a file that is named.
+fn client(location: Location, credentials: Credentials, env: &Env) -> anyhow::Result<Client> {
+    for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+        if let Some(path) = env.get_os(name) {
+            let roots = std::fs::read(path)
+                .with_context(|| format!("reading {name} ({})", Path::new(path).display()))?;
+            return Ok(Client::with_roots(location, credentials, &roots)?);
+        }
+    }
+    Ok(Client::new(location, credentials)?)
+}
+
+fn credentials(env: &Env) -> ferror::Result<Option<Credentials>> {
+    Credentials::from_vars(|name| env.get(name))
+}
+
+fn no_credentials() -> Error {
+    Error::config("no credentials: neither S3_KEY and S3_SECRET nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set")
+        .hint("set one pair, or try it without any: `--local`")
+}
+
+fn bucket(options: &Options, config: Option<&Config>, env: &Env) -> Option<String> {
+    let configured = || config.and_then(|config| config.bucket.clone());
+    options.upload.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
+}
+
+/// Option, environment, table, default: in this order, for each part by itself.
+fn destination(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
+    let upload = &options.upload;
+    let table =
+        |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
+    let local = || options.upload.local.then(|| LOCAL_BUCKET.to_owned());
+    let bucket = bucket(options, config, env).or_else(local).ok_or_else(|| {
+        Error::config("no bucket named")
+            .hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]; or try `--local`")
+    })?;
+    let region = upload.region.clone().or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    let endpoint =
+        upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+    let signature = upload.signature.clone().or_else(|| table(|config| &config.signature));
+    Ok(Location {
+        bucket,
+        region: region
+            .or_else(|| table(|config| &config.region))
+            .unwrap_or_else(|| s3::DEFAULT_REGION.to_owned()),
+        endpoint: endpoint.or_else(|| table(|config| &config.endpoint)),
+        path_style: config.and_then(|config| config.path_style),
+        signature: signature.map_or(Ok(s3::Signature::V4), |text| text.parse())?,
+    })
+}
+
+fn dry_run(
+    manifest: &Manifest,
+    services: &[&str],
+    location: &Location,
+    ui: Ui,
+) -> anyhow::Result<()> {
+    let mut objects = Vec::new();
+    for service in services {
+        for artifact in &manifest.part_of(service).artifacts {
+            ui.result(format_args!(
+                "would PUT  {}/{}  {}",
+                location.bucket,
+                artifact.object_key,
+                ui::size(artifact.size_bytes)
+            ));
+            objects.push(artifact.object_key.clone());
+        }
+        let key = manifest.object_key(service).context("a service without artifacts")?;
+        ui.result(format_args!("would PUT  {}/{key}", location.bucket));
+        objects.push(key);
+    }
+    ui.document(&format!("{:#}", json!({ "bucket": location.bucket, "object_keys": objects })));
+    Ok(())
+}
+
+fn document(bucket: &str, receipts: &[Receipt]) -> String {
+    format!("{:#}", json!({ "bucket": bucket, "objects": receipts }))
+}

@@ -1,0 +1,165 @@
+//! `dist` on this machine's own platform: real builds of small services.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use crate::support::{Repo, run};
+
+#[test]
+fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
+    let repo = Repo::new(&["alpha", "beta"]);
+    repo.write("services/alpha/README.md", "read me\n");
+    repo.write("services/alpha/alpha.production.conf", "x = 1\n");
+    repo.add_service("alpha", "[package.metadata.xtask]\ninclude = [\"alpha.*.conf\"]");
+    let head = repo.commit("resources");
+
+    let made = repo.xtask_in("services/alpha", "dist").exits(0);
+    assert_eq!(made.stdout.lines().count(), 2, "one line per artifact: {}", made.stdout);
+
+    let snapshot = repo.path().join("pkg/snapshot");
+    let binary = snapshot.join("linux_amd64/alpha");
+    let line = run(&mut Command::new(&binary), "alpha").exits(0).stdout;
+    assert!(line.starts_with(&format!("alpha {}", &head[..6])) && line.contains(&head), "{line}");
+    assert_eq!(binary.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+
+    let sums = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&snapshot).output();
+    assert!(sums.unwrap().status.success(), "sha256sum -c SHA256SUMS");
+
+    let mut tar = Command::new("tar");
+    tar.args(["-tvzf", "alpha_linux_amd64.tar.gz"]).current_dir(&snapshot);
+    let listing = run(&mut tar, "tar").exits(0).stdout;
+    let names: Vec<_> = listing.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let top = |name: &str| format!("alpha_linux_amd64/{name}");
+    assert_eq!(names, [top("alpha"), top("README.md"), top("alpha.production.conf")], "{listing}");
+
+    let manifest = repo.manifest();
+    assert_eq!(manifest["commit"], head.as_str());
+    assert_eq!(manifest["branch"], "main");
+    assert_eq!(
+        manifest["artifacts"][0]["object_key"],
+        format!("alpha/alpha_{}.tar.gz", &head[..6])
+    );
+    repo.xtask("stamp pkg/snapshot/alpha_linux_amd64.tar.gz")
+        .exits(0)
+        .prints(&head)
+        .prints("linux_amd64");
+}
+
+#[test]
+fn the_same_commit_gives_the_same_bytes_and_a_new_one_only_a_new_stamp() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    let first = repo.manifest();
+    repo.xtask("dist").exits(0);
+    assert_eq!(repo.manifest(), first, "the same commit again");
+
+    repo.commit("nothing changed");
+    let again = repo.xtask("dist").exits(0);
+    assert!(
+        !again.stderr.contains("Compiling"),
+        "a commit without a change compiled: {}",
+        again.stderr
+    );
+    let second = repo.manifest();
+    let digest = |manifest: &serde_json::Value, name: &str| manifest["artifacts"][0][name].clone();
+    assert_eq!(digest(&first, "unstamped_sha256"), digest(&second, "unstamped_sha256"));
+    assert_ne!(digest(&first, "binary_sha256"), digest(&second, "binary_sha256"));
+}
+
+#[test]
+fn uncommitted_changes_are_in_the_version() {
+    let repo = Repo::new(&["alpha"]);
+    let clean = repo.git(&["rev-parse", "--short=6", "HEAD"]);
+    let version = || {
+        let run = repo.xtask("dist --dry-run --json").exits(0);
+        let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        plan["version"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(version(), clean);
+    repo.write("target/x", "ignored");
+    repo.write("pkg/x", "ignored");
+    assert_eq!(version(), clean, "DEST and target do not count");
+
+    repo.write("untracked", "1");
+    let one = version();
+    assert!(one.starts_with(&format!("{clean}-dirty.")) && one.len() == 6 + 7 + 8, "{one}");
+    assert_eq!(version(), one, "the same content is the same version");
+    repo.write("untracked", "2");
+    let two = version();
+    assert_ne!(one, two, "other content is another version");
+    std::fs::remove_file(repo.path().join("untracked")).unwrap();
+    std::fs::remove_file(repo.path().join(".gitignore")).unwrap();
+    assert!(version().contains("-dirty."), "a removed file counts");
+    repo.git(&["checkout", "--quiet", "."]);
+    assert_eq!(version(), clean);
+}
+
+#[test]
+fn a_later_dist_of_the_same_commit_merges_and_of_another_does_not() {
+    let repo = Repo::new(&["alpha", "beta"]);
+    let services = || -> Vec<String> {
+        let manifest = repo.manifest();
+        let artifacts = manifest["artifacts"].as_array().unwrap().clone();
+        artifacts.iter().map(|a| a["service"].as_str().unwrap().to_owned()).collect()
+    };
+    repo.xtask("dist beta").exits(0);
+    assert_eq!(services(), ["beta"]);
+    repo.xtask("dist alpha").exits(0);
+    assert_eq!(services(), ["alpha", "beta"]);
+    repo.commit("second");
+    repo.xtask("dist alpha").exits(0);
+    assert_eq!(services(), ["alpha"]);
+    assert!(
+        repo.path().join("pkg/snapshot/beta_linux_amd64.tar.gz").exists(),
+        "other files are not touched"
+    );
+}
+
+#[test]
+fn a_compile_error_is_101_and_leaves_no_manifest() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    repo.write("services/alpha/src/main.rs", "fn main() { let x: u8 = \"\"; }\n");
+    let run = repo.xtask("dist").exits(101).says("1 of 1 platforms could not be built");
+    assert!(run.stderr.contains("mismatched types"), "cargo's own words: {}", run.stderr);
+    assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
+}
+
+#[test]
+fn a_service_without_the_stamp_is_packed_with_a_warning() {
+    let repo = Repo::new(&["alpha"]);
+    repo.write("services/alpha/src/main.rs", "fn main() {}\n");
+    repo.commit("no stamp");
+    repo.xtask("dist").exits(0).says("alpha for linux_amd64 carries no stamp");
+    let manifest = repo.manifest();
+    assert_eq!(
+        manifest["artifacts"][0]["binary_sha256"],
+        manifest["artifacts"][0]["unstamped_sha256"]
+    );
+}
+
+#[test]
+fn dry_run_builds_nothing_and_needs_no_toolchain() {
+    let mut repo = Repo::new(&["alpha"]);
+    repo.set("RUSTC", "/nowhere/rustc");
+    repo.xtask("dist --dry-run --platforms macos").exits(0).prints("aarch64-apple-darwin");
+    assert!(!repo.path().join("pkg").exists(), "a dry run writes nothing");
+}
+
+#[test]
+fn a_second_dist_waits_for_the_first() {
+    let repo = Repo::new(&["alpha"]);
+    let snapshot = repo.path().join("pkg/snapshot");
+    std::fs::create_dir_all(&snapshot).unwrap();
+    let held = std::fs::File::create(snapshot.join(".lock")).unwrap();
+    held.lock().unwrap();
+    let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert!(line.contains("waiting for another dist into"), "{line}");
+    drop(held);
+    std::io::copy(&mut said, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success(), "it goes on when the first has ended");
+}

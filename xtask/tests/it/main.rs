@@ -1,0 +1,9 @@
+//! Tests through the front door: the built program, real repositories, real builds, a real server.
+//!
+//! A test marked `#[ignore]` is slow, installs toolchains or needs servers; `cargo xtask ci --all`
+//! runs it.
+
+mod dist;
+mod support;
+mod upload;
+mod usage;

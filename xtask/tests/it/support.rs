@@ -1,0 +1,199 @@
+//! A scratch repository with real services, and the program run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The root of the repository under test.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
+/// A git repository in a temporary folder, with services that are small enough to build often.
+pub(crate) struct Repo {
+    dir: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What a run of the program left behind.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    line: String,
+}
+
+impl Repo {
+    /// A repository with one commit, in which each of `services` prints its stamp's line.
+    pub(crate) fn new(services: &[&str]) -> Self {
+        let repo = Self::empty();
+        repo.write("Cargo.toml", WORKSPACE);
+        repo.write(".gitignore", "/target\n/pkg\n");
+        for service in services {
+            repo.add_service(service, "");
+        }
+        repo.git(&["init", "--quiet", "--initial-branch", "main"]);
+        repo.lock();
+        repo.commit("first");
+        repo
+    }
+
+    /// A folder that is no repository.
+    pub(crate) fn empty() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
+    }
+
+    /// The repository's folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Sets a variable for every later run.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Adds a service whose Cargo.toml ends with `table`.
+    pub(crate) fn add_service(&self, name: &str, table: &str) {
+        let stamp = root().join("foundation/stamp");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\nstamp = {{ path = \"{}\" }}\n\n{table}\n",
+            stamp.display()
+        );
+        self.write(&format!("services/{name}/Cargo.toml"), &manifest);
+        self.write(
+            &format!("services/{name}/src/main.rs"),
+            &format!("fn main() {{\n    println!(\"{{}}\", stamp::line(\"{name}\"));\n}}\n"),
+        );
+    }
+
+    /// Writes Cargo.lock.
+    pub(crate) fn lock(&self) {
+        let output = self.command(env!("CARGO"), &["generate-lockfile", "--offline", "--quiet"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs git, as a user with a name and no configuration of their own.
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let output = self.command("git", arguments);
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Commits everything, or an empty commit, and returns its name.
+    pub(crate) fn commit(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Runs the program at the repository's root.
+    pub(crate) fn xtask(&self, line: &str) -> Run {
+        self.xtask_in("", line)
+    }
+
+    /// Runs the program in a folder of the repository.
+    pub(crate) fn xtask_in(&self, folder: &str, line: &str) -> Run {
+        let arguments: Vec<_> = line.split_whitespace().collect();
+        let mut command = self.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        run(command.current_dir(self.path().join(folder)), line)
+    }
+
+    /// A run of the program that someone else starts.
+    pub(crate) fn prepare(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix)) {
+                command.env_remove(&*name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("CARGO", env!("CARGO"))
+            // One target folder for all scratch repositories: the tools in it are installed once.
+            .env("CARGO_TARGET_DIR", target_dir())
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
+            .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
+            .envs([("GIT_COMMITTER_NAME", "T"), ("GIT_COMMITTER_EMAIL", "t@example.com")])
+            .env_remove("SOURCE_DATE_EPOCH")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The manifest that the last dist wrote.
+    pub(crate) fn manifest(&self) -> Value {
+        let path = self.path().join("pkg/snapshot/manifest.json");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Output {
+        self.prepare(program, arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"))
+    }
+}
+
+impl Run {
+    /// Asserts the exit code, showing all that was said when it is another.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "xtask {}\n{}\n{}", self.line, self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that stderr says something.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stderr);
+        self
+    }
+
+    /// Asserts that stdout holds something.
+    #[track_caller]
+    pub(crate) fn prints(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stdout);
+        self
+    }
+}
+
+/// Runs a prepared command to its end.
+pub(crate) fn run(command: &mut Command, line: &str) -> Run {
+    let output = command.output().unwrap_or_else(|error| panic!("{line}: {error}"));
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        line: line.to_owned(),
+    }
+}
+
+/// Where scratch repositories build: below our own target folder, so that a second run is warm.
+pub(crate) fn target_dir() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
+    program.ancestors().nth(2).expect("target/debug/xtask").join("it")
+}
+
+const WORKSPACE: &str = "\
+[workspace]
+resolver = \"3\"
+members = [\"services/*\"]
+
+[workspace.metadata.xtask]
+platforms = \"linux,amd64\"
+";

@@ -1,0 +1,275 @@
+//! `upload` into a real S3 server over a socket.
+
+use std::path::{Path, PathBuf};
+
+use local_s3::{LocalS3, Options};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{Repo, Run};
+
+const BUCKET: &str = "builds";
+
+/// A server with one empty bucket, whose objects are files.
+struct Bucket {
+    server: LocalS3,
+    root: TempDir,
+}
+
+impl Bucket {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let options = Options {
+            root: root.path().to_owned(),
+            buckets: vec![BUCKET.to_owned()],
+            port: 0,
+            verbose: false,
+        };
+        Self { server: LocalS3::start(&options).unwrap(), root }
+    }
+
+    /// A repository whose environment names this bucket, as CI's would.
+    fn serve(&self, mut repo: Repo) -> Repo {
+        let credentials = self.server.credentials();
+        repo.set("S3_BUCKET", BUCKET);
+        repo.set("AWS_ENDPOINT_URL_S3", &self.server.endpoint());
+        repo.set("S3_KEY", &credentials.access_key_id);
+        repo.set("S3_SECRET", &credentials.secret_access_key);
+        repo
+    }
+
+    fn object(&self, key: &str) -> PathBuf {
+        self.root.path().join(BUCKET).join(key)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let base = self.root.path().join(BUCKET);
+        let mut keys = Vec::new();
+        let mut folders = vec![base.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    keys.push(path.strip_prefix(&base).unwrap().display().to_string());
+                }
+            }
+        }
+        keys.sort();
+        keys
+    }
+}
+
+/// A repository with one dist done, and its version.
+fn dist(bucket: &Bucket, services: &[&str]) -> (Repo, String) {
+    let repo = bucket.serve(Repo::new(services));
+    repo.xtask("dist").exits(0);
+    let version = repo.git(&["rev-parse", "--short=6", "HEAD"]);
+    (repo, version)
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Changes a file of the manifest and the manifest with it, as another job's dist would have made it.
+fn rewrite(repo: &Repo, change: impl FnOnce(&mut Value)) {
+    let path = repo.path().join("pkg/snapshot/manifest.json");
+    let mut manifest = json(&path);
+    change(&mut manifest);
+    std::fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn artifacts_and_one_manifest_object_per_service_with_either_signature() {
+    for signature in ["v4", "v2"] {
+        let bucket = Bucket::new();
+        let (repo, version) = dist(&bucket, &["alpha", "beta"]);
+        let run = repo.xtask(&format!("upload --signature {signature}")).exits(0);
+        let keys = ["alpha", "beta"]
+            .map(|s| [format!("{s}/{s}_{version}.json"), format!("{s}/{s}_{version}.tar.gz")])
+            .concat();
+        assert_eq!(bucket.keys(), keys);
+        let run = run.prints(&format!("Upload status code: 200  alpha/alpha_{version}.tar.gz  "));
+        assert_eq!(run.stdout.lines().count(), 4, "{}", run.stdout);
+
+        let object = json(&bucket.object(&keys[0]));
+        assert!(object.get("branch").is_none(), "{object}");
+        assert_eq!(object["artifacts"].as_array().unwrap().len(), 1);
+        let archive = std::fs::read(bucket.object(&keys[1])).unwrap();
+        assert_eq!(
+            archive,
+            std::fs::read(repo.path().join("pkg/snapshot/alpha_linux_amd64.tar.gz")).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_second_upload_sends_nothing_and_says_so() {
+    let bucket = Bucket::new();
+    let (repo, version) = dist(&bucket, &["alpha"]);
+    repo.xtask("upload").exits(0);
+    let before =
+        std::fs::metadata(bucket.object(&format!("alpha/alpha_{version}.tar.gz"))).unwrap();
+    let again = repo.xtask("upload --json").exits(0).says("already there");
+    let document: Value = serde_json::from_str(&again.stdout).unwrap();
+    for object in document["objects"].as_array().unwrap() {
+        assert_eq!(object["outcome"], "already_there", "{object}");
+    }
+    let after = std::fs::metadata(bucket.object(&format!("alpha/alpha_{version}.tar.gz"))).unwrap();
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+}
+
+#[test]
+fn what_an_unfinished_upload_left_is_replaced_and_what_is_published_is_not() {
+    let bucket = Bucket::new();
+    let (repo, version) = dist(&bucket, &["alpha"]);
+    let key = format!("alpha/alpha_{version}.tar.gz");
+    // An upload that died before its manifest object: other bytes, no metadata of ours.
+    std::fs::create_dir_all(bucket.object("alpha")).unwrap();
+    std::fs::write(bucket.object(&key), "half of something").unwrap();
+    repo.xtask("upload").exits(0).prints("replaced what an unfinished upload had left");
+    assert_ne!(std::fs::read(bucket.object(&key)).unwrap(), b"half of something");
+
+    // The same bytes without metadata are recognised by content.
+    let (other, version) = dist(&bucket, &["beta"]);
+    let key = format!("beta/beta_{version}.tar.gz");
+    std::fs::create_dir_all(bucket.object("beta")).unwrap();
+    std::fs::copy(other.path().join("pkg/snapshot/beta_linux_amd64.tar.gz"), bucket.object(&key))
+        .unwrap();
+    other.xtask("upload").exits(0).prints(&format!("already there            {key}"));
+
+    // Published, and then another build of the same version.
+    let archive = repo.path().join("pkg/snapshot/alpha_linux_amd64.tar.gz");
+    std::fs::write(&archive, "other bytes").unwrap();
+    rewrite(&repo, |manifest| {
+        manifest["artifacts"][0]["size_bytes"] = 11.into();
+        manifest["artifacts"][0]["sha256"] = xtask::files::sha256(b"other bytes").into();
+    });
+    let commit = repo.git(&["rev-parse", "HEAD"]);
+    repo.xtask("upload").exits(1).says("is published already").says(&commit);
+}
+
+#[test]
+fn another_commit_of_the_same_digits_is_refused_by_name() {
+    let bucket = Bucket::new();
+    let (repo, version) = dist(&bucket, &["alpha"]);
+    repo.xtask("upload").exits(0);
+    let ours = repo.git(&["rev-parse", "HEAD"]);
+    let theirs = format!("{}{}", &ours[..6], "0".repeat(34));
+    rewrite(&repo, |manifest| manifest["commit"] = theirs.clone().into());
+    let before = std::fs::read(bucket.object(&format!("alpha/alpha_{version}.json"))).unwrap();
+    repo.xtask("upload").exits(1).says(&ours).says(&theirs);
+    assert_eq!(
+        std::fs::read(bucket.object(&format!("alpha/alpha_{version}.json"))).unwrap(),
+        before
+    );
+}
+
+#[test]
+fn jobs_per_platform_extend_one_release() {
+    let bucket = Bucket::new();
+    let (repo, version) = dist(&bucket, &["alpha"]);
+    repo.xtask("upload").exits(0);
+    // The other job's dist: the same bytes under another platform.
+    let folder = repo.path().join("pkg/snapshot");
+    std::fs::copy(
+        folder.join("alpha_linux_amd64.tar.gz"),
+        folder.join("alpha_darwin_arm64.tar.gz"),
+    )
+    .unwrap();
+    rewrite(&repo, |manifest| {
+        manifest["platforms"] = serde_json::json!(["darwin_arm64"]);
+        let artifact = &mut manifest["artifacts"][0];
+        artifact["platform"] = "darwin_arm64".into();
+        artifact["triple"] = "aarch64-apple-darwin".into();
+        artifact["file"] = "alpha_darwin_arm64.tar.gz".into();
+        artifact["object_key"] = format!("alpha/alpha_{version}_darwin_arm64.tar.gz").into();
+    });
+    repo.xtask("upload").exits(0).prints("(extended by this upload)");
+    let object = json(&bucket.object(&format!("alpha/alpha_{version}.json")));
+    assert_eq!(object["platforms"], serde_json::json!(["linux_amd64", "darwin_arm64"]));
+    assert_eq!(object["artifacts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_that_differs_from_the_manifest_is_found_before_it_is_sent() {
+    let bucket = Bucket::new();
+    let (repo, _) = dist(&bucket, &["alpha", "beta"]);
+    let archive = repo.path().join("pkg/snapshot/beta_linux_amd64.tar.gz");
+    let good = std::fs::read(&archive).unwrap();
+    let differs = |text: &str| -> Run {
+        let run =
+            repo.xtask("upload").exits(3).says("beta_linux_amd64.tar.gz differs from the manifest");
+        run.says(text)
+    };
+    std::fs::write(&archive, &good[1..]).unwrap();
+    differs("bytes, not");
+    std::fs::remove_file(&archive).unwrap();
+    differs("it is not there");
+    std::os::unix::fs::symlink("/etc/hostname", &archive).unwrap();
+    differs("no regular file");
+    assert_eq!(bucket.keys(), Vec::<String>::new(), "sizes are checked before the first request");
+
+    std::fs::remove_file(&archive).unwrap();
+    let mut flipped = good;
+    flipped[20] ^= 1;
+    std::fs::write(&archive, flipped).unwrap();
+    differs("its sha256 is");
+    assert!(!bucket.keys().iter().any(|key| key.starts_with("beta/")), "{:?}", bucket.keys());
+}
+
+#[test]
+fn a_wrong_secret_is_refused_and_nothing_is_stored() {
+    for (signature, name, value, code) in [
+        ("v4", "S3_SECRET", "wrongwrongwrongwrong", "SignatureDoesNotMatch"),
+        ("v2", "S3_SECRET", "wrongwrongwrongwrong", "SignatureDoesNotMatch"),
+        ("v4", "S3_KEY", "AKIAWRONG", "InvalidAccessKeyId"),
+        ("v4", "S3_BUCKET", "other", "NoSuchBucket"),
+    ] {
+        let bucket = Bucket::new();
+        let (mut repo, _) = dist(&bucket, &["alpha"]);
+        repo.set(name, value);
+        let run = repo.xtask(&format!("upload --signature {signature}")).exits(1).says(code);
+        assert!(!run.stderr.contains("wrongwrong"), "{}", run.stderr);
+        assert_eq!(bucket.keys(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn credentials_come_whole_or_not_at_all() {
+    let bucket = Bucket::new();
+    let (mut repo, _) = dist(&bucket, &["alpha"]);
+    repo.set("S3_SECRET", "");
+    repo.xtask("upload").exits(3).says("S3_SECRET");
+    repo.xtask("upload --skip-without-credentials").exits(3).says("S3_SECRET");
+    repo.set("S3_KEY", "");
+    repo.xtask("upload").exits(3).says("S3_KEY").says("AWS_SECRET_ACCESS_KEY");
+    repo.xtask("upload --skip-without-credentials").exits(0).prints("nothing is uploaded");
+    repo.xtask("upload --dry-run").exits(0).prints("would PUT  builds/alpha/alpha_");
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+}
+
+#[test]
+fn uncommitted_changes_are_published_only_when_asked() {
+    let bucket = Bucket::new();
+    let repo = bucket.serve(Repo::new(&["alpha"]));
+    repo.write("untracked", "x");
+    repo.xtask("dist").exits(0);
+    repo.xtask("upload").exits(3).says("built from uncommitted changes").says("--allow-dirty");
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+    repo.xtask("upload --allow-dirty").exits(0);
+    assert_eq!(bucket.keys().len(), 2);
+}
+
+#[test]
+fn an_upload_needs_neither_repository_nor_workspace() {
+    let bucket = Bucket::new();
+    let (repo, _) = dist(&bucket, &["alpha"]);
+    let elsewhere = bucket.serve(Repo::empty());
+    let pkg = repo.path().join("pkg").display().to_string();
+    elsewhere.xtask(&format!("upload --dest {pkg}")).exits(0);
+    assert_eq!(bucket.keys().len(), 2);
+    elsewhere.xtask(&format!("upload gamma --dest {pkg}")).exits(3).says("which lists alpha");
+}
