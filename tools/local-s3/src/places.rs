@@ -5,6 +5,7 @@
 //! finds in ROOT is buckets and objects alone.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ferror::{Error, Kind};
@@ -21,6 +22,8 @@ const MAX_FILE_NAME_BYTES: usize = 255;
 pub(crate) struct Places {
     root: PathBuf,
     buckets: BTreeSet<String>,
+    /// Held while the server lives. What is one step under its lock is not for a second server.
+    _alone: File,
 }
 
 impl Places {
@@ -31,26 +34,24 @@ impl Places {
                 "take 3 to 63 lower-case letters, digits and hyphens, as S3's naming rules have it",
             ));
         }
-        let failed = |path: &Path| {
-            let message = format!("cannot prepare the folder {}", path.display());
-            move |error: std::io::Error| Error::new(Kind::Config, message).caused_by(error)
-        };
-        std::fs::create_dir_all(root).map_err(failed(root))?;
-        let root = root.canonicalize().map_err(failed(root))?;
-        let places = Self { root, buckets: buckets.iter().cloned().collect() };
+        let bookkeeping = root.join(BOOKKEEPING);
+        std::fs::create_dir_all(&bookkeeping).map_err(cannot_prepare(&bookkeeping))?;
+        let root = root.canonicalize().map_err(cannot_prepare(root))?;
+        let alone = lock(&root)?;
+        let places = Self { root, buckets: buckets.iter().cloned().collect(), _alone: alone };
 
         let staging = places.staging();
         if staging.exists() {
-            std::fs::remove_dir_all(&staging).map_err(failed(&staging))?;
+            std::fs::remove_dir_all(&staging).map_err(cannot_prepare(&staging))?;
         }
-        std::fs::create_dir_all(&staging).map_err(failed(&staging))?;
+        std::fs::create_dir_all(&staging).map_err(cannot_prepare(&staging))?;
         for bucket in &places.buckets {
             let folder = places.root.join(bucket);
-            std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+            std::fs::create_dir_all(&folder).map_err(cannot_prepare(&folder))?;
             let link = places.bookkeeping().join(bucket);
             if !link.is_symlink() {
                 std::os::unix::fs::symlink(Path::new("..").join(bucket), &link)
-                    .map_err(failed(&link))?;
+                    .map_err(cannot_prepare(&link))?;
             }
         }
         Ok(places)
@@ -124,6 +125,23 @@ impl Places {
     }
 }
 
+fn cannot_prepare(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let message = format!("cannot prepare {}", path.display());
+    move |error| Error::new(Kind::Config, message).caused_by(error)
+}
+
+/// Makes sure that no other server uses `root`.
+fn lock(root: &Path) -> ferror::Result<File> {
+    let path = root.join(BOOKKEEPING).join("lock");
+    let file = File::create(&path).map_err(cannot_prepare(&path))?;
+    file.try_lock().map_err(|error| {
+        Error::new(Kind::Config, format!("another server uses {}", root.display()))
+            .caused_by(error)
+            .hint("stop the other local-s3, or choose another --root")
+    })?;
+    Ok(file)
+}
+
 /// Whether every segment can be a file's name, so that the path stays below the bucket's folder.
 fn is_file_name_per_segment(object_key: &str) -> bool {
     !object_key.contains('\0')
@@ -166,6 +184,16 @@ mod tests {
         }
         let found = places.check_storable("other", "a").unwrap_err();
         assert_eq!(found.code().as_str(), "NoSuchBucket");
+    }
+
+    #[test]
+    fn one_root_has_one_server_at_a_time() {
+        let (root, buckets) = (tempfile::tempdir().unwrap(), ["artifacts".to_owned()]);
+        let first = Places::prepare(root.path(), &buckets).unwrap();
+        let error = Places::prepare(root.path(), &buckets).unwrap_err();
+        assert!(error.message().contains("another server"), "{error}");
+        drop(first);
+        Places::prepare(root.path(), &buckets).expect("the first server is gone");
     }
 
     #[test]

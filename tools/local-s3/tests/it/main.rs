@@ -4,6 +4,7 @@
 //! that a test can send what no well-behaved client would.
 
 mod access;
+mod client;
 mod conditions;
 mod objects;
 mod program;

@@ -145,6 +145,14 @@ impl Wire {
         Answer::read(stream, request.method)
     }
 
+    /// GETs a path with its query, as they stand in a URL.
+    pub(crate) fn get(&self, path_and_query: &str) -> Answer {
+        let mut stream = self.connect();
+        let head = format!("GET {path_and_query} HTTP/1.1\r\nhost: {}\r\n", self.host());
+        stream.write_all((head + "connection: close\r\n\r\n").as_bytes()).unwrap();
+        Answer::read(stream, "GET")
+    }
+
     /// Announces `announced` bytes, sends `body` and hangs up; returns when the server has, too.
     pub(crate) fn send_truncated(&self, request: &Request, body: &[u8], announced: usize) {
         let mut stream = self.connect();
