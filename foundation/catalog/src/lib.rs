@@ -1,0 +1,21 @@
+//! How releases lie in the bucket, read-only: what an object key means, what a manifest object says,
+//! and what stands beside what.
+//!
+//! ```text
+//! <prefix><service>/<service>_<version>.tar.gz              the archive for linux_amd64
+//! <prefix><service>/<service>_<version>_<platform>.tar.gz   the archives for other platforms
+//! <prefix><service>/<service>_<version>.json                the manifest object, PUT last
+//! ```
+//!
+//! A release is visible once its manifest object exists. Every key that does not have one of these
+//! three forms is not ours: nothing here ever names it. So a service that shows releases cannot be
+//! made to show, and one that removes them cannot be made to remove, anything else in the bucket,
+//! whatever a manifest object says.
+
+mod manifest;
+mod name;
+mod shelf;
+
+pub use manifest::{Artifact, MAX_MANIFEST_BYTES, Manifest};
+pub use name::{DEFAULT_PLATFORM, ObjectKind, ObjectName, is_version, manifest_key};
+pub use shelf::{Found, Reading, Service, Shelf, read_manifest};

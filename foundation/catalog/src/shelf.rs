@@ -1,0 +1,154 @@
+//! A listing of the bucket -> what belongs to which service. Sorting is pure; only
+//! [`read_manifest`] talks to the bucket.
+
+use std::collections::BTreeMap;
+
+use ferror::{Kind, ResultExt as _};
+use ftime::Epoch;
+use s3::{Client, ListedObject};
+
+use crate::{MAX_MANIFEST_BYTES, Manifest, ObjectKind, ObjectName};
+
+/// A reason why an object cannot be read is cut off here.
+const MAX_REASON_CHARS: usize = 200;
+
+/// What is in the bucket, by service.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// The services by name.
+    pub services: BTreeMap<String, Service>,
+    /// How many objects were listed that are not ours.
+    pub foreign: usize,
+}
+
+/// One service's objects.
+#[derive(Debug, Default)]
+pub struct Service {
+    /// The manifest objects, newest upload first. Each is a release.
+    pub manifests: Vec<Found>,
+    /// The archives, in the order of their keys, whether a manifest object names them or not.
+    pub archives: Vec<Found>,
+}
+
+/// One object of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The version in its key.
+    pub version: String,
+    /// All of its key.
+    pub object_key: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// The server's name for its content, opaque.
+    pub etag: String,
+    /// When it was uploaded.
+    pub last_modified: Epoch,
+}
+
+/// What a manifest object held when it was read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The entity tag of what was read; empty when it could not be read whole.
+    pub etag: String,
+    /// The manifest, or why it is none: a sentence fit to be shown.
+    pub content: Result<Manifest, String>,
+}
+
+impl Shelf {
+    /// Sorts listed objects. What is not ours is counted and otherwise ignored.
+    pub fn sort(prefix: &str, listed: Vec<ListedObject>) -> Self {
+        let mut shelf = Self::default();
+        for object in listed {
+            let Some(name) = ObjectName::parse(prefix, &object.object_key) else {
+                shelf.foreign += 1;
+                continue;
+            };
+            let service = shelf.services.entry(name.service.to_owned()).or_default();
+            let objects = match name.kind {
+                ObjectKind::Manifest => &mut service.manifests,
+                ObjectKind::Archive { .. } => &mut service.archives,
+            };
+            objects.push(Found {
+                version: name.version.to_owned(),
+                size_bytes: object.size_bytes,
+                etag: object.etag,
+                last_modified: object.last_modified,
+                object_key: object.object_key,
+            });
+        }
+        for service in shelf.services.values_mut() {
+            // The key decides between uploads of one instant, so that the order is always the same.
+            service.manifests.sort_by(|a, b| {
+                b.last_modified.cmp(&a.last_modified).then_with(|| a.object_key.cmp(&b.object_key))
+            });
+            service.archives.sort_by(|a, b| a.object_key.cmp(&b.object_key));
+        }
+        shelf
+    }
+}
+
+/// Reads the manifest object at `object_key`, which is that of `service` and `version`. `None` when
+/// there is none.
+///
+/// # Errors
+/// What the bucket answers. An object that is no manifest is no error: it is in [`Reading::content`].
+pub fn read_manifest(
+    client: &Client,
+    (service, version): (&str, &str),
+    object_key: &str,
+) -> ferror::Result<Option<Reading>> {
+    match client.get(object_key, MAX_MANIFEST_BYTES) {
+        Ok(Some(object)) => {
+            // The reason may quote the object, which may be anything.
+            let content = Manifest::read(&object.bytes, service, version)
+                .map_err(|error| error.to_string().chars().take(MAX_REASON_CHARS).collect());
+            Ok(Some(Reading { etag: object.head.etag, content }))
+        }
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() == Kind::Invalid => {
+            let reason = format!("larger than {MAX_MANIFEST_BYTES} bytes, or cut off");
+            Ok(Some(Reading { etag: String::new(), content: Err(reason) }))
+        }
+        Err(error) => Err(error).context(format!("reading the release {service} {version}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ftime::Epoch;
+    use s3::ListedObject;
+
+    use super::Shelf;
+
+    #[test]
+    fn objects_are_sorted_by_service_and_manifests_by_upload() {
+        let listed = |object_key: &str, secs: i64| ListedObject {
+            object_key: object_key.to_owned(),
+            size_bytes: 7,
+            etag: "e".to_owned(),
+            last_modified: Epoch::from_secs(secs),
+        };
+        let shelf = Shelf::sort(
+            "",
+            vec![
+                listed("a/a_aaaaaa.json", 5),
+                listed("a/a_bbbbbb.json", 9),
+                listed("a/a_cccccc.json", 5),
+                listed("a/a_aaaaaa_linux_arm64.tar.gz", 4),
+                listed("a/a_aaaaaa.tar.gz", 4),
+                listed("a/channels/stable.json", 4),
+                listed("b/b_aaaaaa.tar.gz", 1),
+                listed("notes.txt", 1),
+            ],
+        );
+        assert_eq!(shelf.foreign, 2);
+        assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["a", "b"]);
+        let keys = |found: &[super::Found]| {
+            found.iter().map(|found| found.object_key.clone()).collect::<Vec<_>>()
+        };
+        let a = &shelf.services["a"];
+        assert_eq!(keys(&a.manifests), ["a/a_bbbbbb.json", "a/a_aaaaaa.json", "a/a_cccccc.json"]);
+        assert_eq!(keys(&a.archives), ["a/a_aaaaaa.tar.gz", "a/a_aaaaaa_linux_arm64.tar.gz"]);
+        assert!(shelf.services["b"].manifests.is_empty(), "an archive alone is no release");
+    }
+}
