@@ -1,0 +1,167 @@
+//! The routes, and what every answer has in common: headers, a log line, an error's form.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse as _, Json, Response};
+use axum::routing::get;
+use ferror::{Error, Kind};
+use ftime::Epoch;
+use serde_json::json;
+use tracing::info;
+
+use crate::page;
+use crate::source::Source;
+
+/// All routes of the service.
+pub(crate) fn routes(source: Source) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/api/releases", get(api_releases))
+        .route("/healthz", get(healthz))
+        .route("/version", get(version))
+        .fallback(no_such_page)
+        .with_state(source)
+        .layer(middleware::map_response(with_headers))
+        .layer(middleware::from_fn(logged))
+}
+
+async fn index(State(source): State<Source>) -> Response {
+    match source.view().await {
+        Ok(view) => Html(page::index(&view, Epoch::now())).into_response(),
+        Err(error) => {
+            let failure = Failure::of(&error);
+            (failure.status, Html(page::failure(&failure))).into_response()
+        }
+    }
+}
+
+async fn api_releases(State(source): State<Source>) -> Response {
+    match source.view().await {
+        Ok(view) => Json(&*view).into_response(),
+        Err(error) => {
+            let Failure { status, kind, code } = Failure::of(&error);
+            let body = json!({ "error": { "kind": kind.as_str(), "s3_code": code } });
+            (status, Json(body)).into_response()
+        }
+    }
+}
+
+/// Says that this process answers. It does not ask the bucket: restarting this service would not
+/// mend that one.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn version() -> Response {
+    Json(json!({
+        "service": crate::NAME,
+        "version": stamp::version(),
+        "commit": stamp::commit(),
+        "dirty": stamp::dirty(),
+        "committed_at": stamp::committed_at(),
+        "platform": stamp::platform(),
+    }))
+    .into_response()
+}
+
+async fn no_such_page() -> Response {
+    (StatusCode::NOT_FOUND, Html(page::not_found())).into_response()
+}
+
+/// What a visitor is told when the bucket fails: its kind and S3's code, nothing from inside. The
+/// log has the rest.
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) kind: Kind,
+    pub(crate) code: Option<String>,
+}
+
+impl Failure {
+    fn of(error: &Error) -> Self {
+        // To the visitor, this service is a gateway: a bucket that denies or lacks something is not
+        // the visitor's doing, so its 403 or 404 must not be passed on as ours.
+        let kind = error.kind();
+        let seen_from_outside = match kind {
+            Kind::Bug => Kind::Bug,
+            kind if kind.is_retryable() => Kind::Unavailable,
+            _ => Kind::Refused,
+        };
+        let status = StatusCode::from_u16(seen_from_outside.http_status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, kind, code: s3_code(error) }
+    }
+}
+
+fn s3_code(error: &Error) -> Option<String> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source())
+        .find_map(|error| error.downcast_ref::<s3::Fault>())
+        .map(|fault| fault.code.clone())
+        .filter(|code| !code.is_empty())
+}
+
+/// Nothing may be loaded, framed or sent anywhere, and the style is known by its digest: whatever
+/// slipped into the page would do nothing. `no-referrer` keeps this address from the bucket's logs,
+/// `no-store` keeps signed links out of caches.
+async fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::from_str(page::content_security_policy()) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn logged(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let (status, took_ms) = (response.status().as_u16(), begun.elapsed().as_millis() as u64);
+    info!(%method, path, status, took_ms, "request");
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use ferror::{Error, Kind};
+
+    use super::Failure;
+
+    #[test]
+    fn a_failing_bucket_is_never_blamed_on_the_visitor() {
+        let check = |kind: Kind, status: u16| {
+            let failure = Failure::of(&Error::new(kind, "GET builds: secret detail"));
+            assert_eq!((failure.status.as_u16(), failure.kind), (status, kind));
+        };
+        for kind in Kind::ALL {
+            match kind {
+                Kind::Bug => check(kind, 500),
+                Kind::Unavailable | Kind::Throttled => check(kind, 503),
+                _ => check(kind, 502),
+            }
+        }
+    }
+
+    #[test]
+    fn the_s3_code_is_found_behind_contexts() {
+        let fault = s3::Fault {
+            status: 403,
+            code: "AccessDenied".to_owned(),
+            message: "hidden".to_owned(),
+            request_id: "hidden".to_owned(),
+            region: String::new(),
+        };
+        let error = Error::new(Kind::Denied, "LIST").caused_by(fault).context("listing");
+        assert_eq!(Failure::of(&error).code.as_deref(), Some("AccessDenied"));
+        assert_eq!(Failure::of(&Error::new(Kind::Denied, "LIST")).code, None);
+    }
+}

@@ -1,0 +1,139 @@
+//! What the pages show of a bucket, and what they keep to themselves.
+
+use serde_json::Value;
+
+use crate::bucket::{Bucket, SlowBucket, env, manifest};
+use crate::running::{Running, get};
+
+fn start(env: &[(&'static str, String)], more: &[(&'static str, &str)]) -> Running {
+    let env: Vec<_> = env.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    Running::start(&[&env, more].concat())
+}
+
+fn put_release(bucket: &Bucket, prefix: &str, service: &str, version: &str, archive: &[u8]) {
+    bucket.put(&format!("{prefix}{service}/{service}_{version}.tar.gz"), archive);
+    let manifest = manifest(prefix, service, version, archive.len());
+    bucket.put(
+        &format!("{prefix}{service}/{service}_{version}.json"),
+        manifest.to_string().as_bytes(),
+    );
+}
+
+#[test]
+fn page_and_json_show_the_releases_and_the_links_download_them() {
+    let bucket = Bucket::start();
+    put_release(&bucket, "", "oddjob", "abc123", b"the archive");
+    put_release(&bucket, "", "janitor", "abc123", b"another archive");
+    bucket.put("janitor/janitor_def456.json", br#"{"schema":2,"version":"def456"}"#);
+    bucket.put("unfinished/unfinished_abc123.tar.gz", b"no manifest object yet");
+    bucket.put("oddjob/channels/stable.json", b"{}");
+    bucket.put("<script>/<script>_abc123.json", b"{}");
+    let service = start(&bucket.env("builds"), &[]);
+
+    let page = service.get("/");
+    assert_eq!(page.status, 200, "{}", page.body);
+    for text in ["<h2>oddjob", "<h2>janitor", "11 B", &"ab".repeat(32), "unreadable", "schema 2"] {
+        assert!(page.body.contains(text), "{text:?} is not in:\n{}", page.body);
+    }
+    for text in ["unfinished", "channels", "<script", "&lt;script"] {
+        assert!(!page.body.contains(text), "{text:?} is in:\n{}", page.body);
+    }
+
+    let json = service.get("/api/releases");
+    assert_eq!(json.headers["content-type"], "application/json");
+    let json: Value = serde_json::from_str(&json.body).expect("JSON");
+    assert_eq!(json["services"].as_array().map(Vec::len), Some(2), "{json}");
+    let release = &json["services"][1]["releases"][0];
+    assert_eq!((&release["version"], &release["dirty"]), (&"abc123".into(), &false.into()));
+    let url = release["artifacts"][0]["download_url"].as_str().expect("a link");
+    let download = get(url);
+    assert_eq!((download.status, download.body.as_str()), (200, "the archive"), "GET {url}");
+    let html_url = url.replace('&', "&amp;");
+    assert!(page.body.contains(&html_url), "the page and JSON are one view, with one link");
+}
+
+#[test]
+fn a_prefix_is_a_folder_and_nothing_outside_it_is_shown() {
+    let bucket = Bucket::start();
+    put_release(&bucket, "team/", "oddjob", "abc123", b"ours");
+    put_release(&bucket, "", "stranger", "abc123", b"theirs");
+    let service = start(&bucket.env("builds"), &[("S3_PREFIX", "team")]);
+    let page = service.get("/").body;
+    assert!(page.contains("<h2>oddjob"), "{page}");
+    assert!(page.contains("team/oddjob/oddjob_abc123.tar.gz?"), "{page}");
+    assert!(!page.contains("stranger"), "{page}");
+}
+
+#[test]
+fn every_answer_has_the_headers_and_the_policy_allows_the_style() {
+    let bucket = Bucket::start();
+    let service = start(&bucket.env("builds"), &[]);
+    for (path, status) in
+        [("/", 200), ("/api/releases", 200), ("/healthz", 200), ("/version", 200), ("/x", 404)]
+    {
+        let answer = service.get(path);
+        assert_eq!(answer.status, status, "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{path}: {policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
+    }
+    let version: Value = serde_json::from_str(&service.get("/version").body).unwrap();
+    assert_eq!((&version["service"], &version["version"]), (&"releases".into(), &"DEV".into()));
+    let style = service.get("/").body;
+    let style = style.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+    let policy = service.get("/").headers["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains(&base64_of_sha256(style)), "the digest is of another style: {policy}");
+}
+
+fn base64_of_sha256(text: &str) -> String {
+    use base64::Engine as _;
+    base64::prelude::BASE64_STANDARD.encode(s3::sha256(text.as_bytes()))
+}
+
+#[test]
+fn a_failing_bucket_is_a_502_or_503_that_says_the_code_and_no_more() {
+    let bucket = Bucket::start();
+    let mut denied = bucket.env("builds");
+    denied[3].1 = "not-the-secret-of-this-bucket".to_owned();
+    let mut away = bucket.env("builds");
+    // Port 9 is refused at once: nothing listens there.
+    away[1].1 = "http://127.0.0.1:9".to_owned();
+    let check = |env: &[(&'static str, String)], status: u16, kind: &str, code: Value| {
+        let service = start(env, &[]);
+        let page = service.get("/");
+        assert_eq!(page.status, status, "{}", page.body);
+        assert!(page.body.contains(&format!("<strong>{kind}</strong>")), "{}", page.body);
+        let json = service.get("/api/releases");
+        assert_eq!(json.status, status, "{}", json.body);
+        let json: Value = serde_json::from_str(&json.body).unwrap();
+        assert_eq!((&json["error"]["kind"], &json["error"]["s3_code"]), (&kind.into(), &code));
+        let log = service.wait_for_log("cannot read the bucket").join("\n");
+        let (key, secret) = (&env[2].1, &env[3].1);
+        for (place, text) in [("page", &page.body), ("log", &log)] {
+            assert!(!text.contains(secret.as_str()), "the secret is in the {place}: {text}");
+        }
+        assert!(!page.body.contains(key.as_str()), "the key id is in the page: {}", page.body);
+        assert_eq!(service.get("/healthz").status, 200, "the service itself is fine");
+    };
+    check(&bucket.env("nobodys"), 502, "not_found", "NoSuchBucket".into());
+    check(&denied, 502, "denied", "SignatureDoesNotMatch".into());
+    check(&away, 503, "unavailable", Value::Null);
+}
+
+#[test]
+fn a_storm_of_page_views_is_one_request_to_the_bucket() {
+    let (real, slow) = (Bucket::start(), SlowBucket::start());
+    let service = start(&env("builds", &slow.endpoint, real.server.credentials()), &[]);
+    let url = &service.url;
+    std::thread::scope(|scope| {
+        let views: Vec<_> = (0..20).map(|_| scope.spawn(|| get(url).status)).collect();
+        slow.wait_for_request();
+        slow.answer();
+        for view in views {
+            assert_eq!(view.join().expect("a view"), 200);
+        }
+    });
+    assert_eq!(slow.more_requests(), 0, "twenty views within a few seconds ask once");
+}
