@@ -1,0 +1,260 @@
+//! What may go: a decision over plain data. It touches nothing, so every rule is one row of a table
+//! in its test.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use catalog::{Found, Reading, Service};
+use ftime::Epoch;
+
+/// The unit of a policy's age.
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+
+/// What is kept. A release goes only when both halves let it go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The newest releases of a service, so many.
+    pub(crate) keep: usize,
+    /// And everything that was uploaded within this time.
+    pub(crate) young: Duration,
+}
+
+/// What the policy has no use for, of one service.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) releases: Vec<Removal>,
+    /// Archives that no manifest object names: of an upload that was given up, or of a removal that
+    /// was cut short.
+    pub(crate) orphans: Vec<Found>,
+    /// How many releases stay.
+    pub(crate) kept: usize,
+    /// How many stay because their manifest object cannot be read.
+    pub(crate) unreadable: usize,
+}
+
+/// A release that goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Removal {
+    pub(crate) manifest: Found,
+    /// The entity tag of the manifest object that was judged.
+    pub(crate) etag: String,
+    /// Object keys of its archives.
+    pub(crate) archives: Vec<String>,
+}
+
+impl Policy {
+    /// The age in whole days.
+    pub(crate) fn days(self) -> u64 {
+        self.young.as_secs() / DAY.as_secs()
+    }
+
+    /// Judges the objects of one service. `readings` has what its manifest objects held, by version.
+    ///
+    /// A manifest object that cannot be read (by this program: perhaps a newer one wrote it) stays,
+    /// and so do the archives of its version. It does not count as one of the newest either, so
+    /// that unreadable ones never push out those that can be deployed.
+    pub(crate) fn judge(
+        self,
+        (prefix, service): (&str, &str),
+        objects: &Service,
+        readings: &BTreeMap<String, Reading>,
+        now: Epoch,
+    ) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut newer = 0;
+        for found in &objects.manifests {
+            let readable = readings.get(&found.version).and_then(|reading| {
+                reading.content.as_ref().ok().map(|manifest| (manifest, &reading.etag))
+            });
+            let Some((manifest, etag)) = readable else {
+                verdict.unreadable += 1;
+                continue;
+            };
+            let among_the_newest = newer < self.keep;
+            newer += 1;
+            if among_the_newest || self.is_young(found, now) {
+                verdict.kept += 1;
+                continue;
+            }
+            let archives = manifest.artifacts.iter();
+            let own = archives.filter(|artifact| manifest.owns(prefix, service, artifact));
+            verdict.releases.push(Removal {
+                manifest: found.clone(),
+                etag: etag.clone(),
+                archives: own.map(|artifact| artifact.object_key.clone()).collect(),
+            });
+        }
+        let is_orphan = |archive: &&Found| {
+            !self.is_young(archive, now)
+                && match objects.manifests.iter().find(|found| found.version == archive.version) {
+                    None => true,
+                    Some(manifest) => !names(readings.get(&manifest.version), &archive.object_key),
+                }
+        };
+        verdict.orphans = objects.archives.iter().filter(is_orphan).cloned().collect();
+        verdict
+    }
+
+    /// By the upload's time, not the commit's: what matters is how long people could deploy it. A
+    /// commit of last year that was built an hour ago is about to be deployed. An upload in the
+    /// future (a clock is wrong) counts as young.
+    fn is_young(self, found: &Found, now: Epoch) -> bool {
+        now.since(found.last_modified).is_none_or(|age| age < self.young)
+    }
+}
+
+/// Whether a manifest object names this archive; one that cannot be read may name any.
+pub(crate) fn names(reading: Option<&Reading>, object_key: &str) -> bool {
+    match reading.map(|reading| &reading.content) {
+        Some(Ok(manifest)) => {
+            manifest.artifacts.iter().any(|artifact| artifact.object_key == object_key)
+        }
+        Some(Err(_)) | None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use catalog::{Manifest, Reading, Service, Shelf};
+    use ftime::Epoch;
+    use s3::ListedObject;
+
+    use super::{DAY, Policy, Verdict};
+
+    const NOW: Epoch = Epoch::from_secs(1_400_000_000);
+
+    /// An object of the service `a`, by the end of its key and its age in days.
+    fn listed((end, days): &(&str, i64)) -> ListedObject {
+        ListedObject {
+            object_key: format!("a/a_{end}"),
+            size_bytes: 7,
+            etag: "listed".to_owned(),
+            last_modified: Epoch::from_secs(NOW.secs() - days * 86400),
+        }
+    }
+
+    /// A manifest object that names these archives, by the ends of their keys.
+    fn reading(version: &str, archives: &[&str]) -> Reading {
+        let artifacts = archives.iter().map(|end| {
+            let platform = end
+                .split_once('_')
+                .map_or("linux_amd64", |(_, rest)| rest.trim_end_matches(".tar.gz"));
+            let object_key = format!("a/a_{end}");
+            serde_json::json!({"platform": platform, "file": "f", "size_bytes": 1, "sha256": "",
+                "object_key": object_key})
+        });
+        let json = serde_json::json!({
+            "schema": 1, "version": version, "commit": "", "dirty": false, "committed_at": 0,
+            "platforms": [], "artifacts": artifacts.collect::<Vec<_>>(),
+        });
+        let content = Manifest::read(json.to_string().as_bytes(), "a", version);
+        Reading { etag: "read".to_owned(), content: Ok(content.expect("an example")) }
+    }
+
+    fn judge(
+        keep: usize,
+        days: u32,
+        objects: &[(&str, i64)],
+        readings: &[(&str, Reading)],
+    ) -> Verdict {
+        let mut shelf = Shelf::sort("", objects.iter().map(listed).collect());
+        let service: Service = shelf.services.remove("a").expect("there are objects of a");
+        let readings: BTreeMap<_, _> = readings
+            .iter()
+            .map(|(version, reading)| ((*version).to_owned(), reading.clone()))
+            .collect();
+        Policy { keep, young: DAY * days }.judge(("", "a"), &service, &readings, NOW)
+    }
+
+    #[test]
+    fn a_release_goes_when_it_is_neither_among_the_newest_nor_young() {
+        // Four releases, uploaded 1, 10, 20 and 30 days ago.
+        let objects =
+            [("aaaaaa.json", 20), ("bbbbbb.json", 1), ("cccccc.json", 30), ("dddddd.json", 10)];
+        let readings = ["aaaaaa", "bbbbbb", "cccccc", "dddddd"]
+            .map(|version| (version, reading(version, &[])));
+        let check = |keep: usize, days: u32, expected: &[&str]| {
+            let verdict = judge(keep, days, &objects, &readings);
+            let gone: Vec<_> =
+                verdict.releases.iter().map(|r| r.manifest.version.as_str()).collect();
+            assert_eq!(gone, expected, "keep {keep}, days {days}");
+            assert_eq!(verdict.kept, objects.len() - expected.len());
+        };
+        check(1, 1, &["dddddd", "aaaaaa", "cccccc"]);
+        check(2, 1, &["aaaaaa", "cccccc"]);
+        check(1, 15, &["aaaaaa", "cccccc"]);
+        check(1, 20, &["aaaaaa", "cccccc"]);
+        check(1, 21, &["cccccc"]);
+        check(3, 5, &["cccccc"]);
+        check(4, 1, &[]);
+        check(99, 1, &[]);
+        check(1, 31, &[]);
+    }
+
+    #[test]
+    fn an_upload_in_the_future_is_young() {
+        let objects = [("aaaaaa.json", -400), ("bbbbbb.json", -500)];
+        let readings = ["aaaaaa", "bbbbbb"].map(|version| (version, reading(version, &[])));
+        assert_eq!(judge(1, 1, &objects, &readings).releases, []);
+    }
+
+    #[test]
+    fn a_release_takes_only_its_own_archives_with_it() {
+        let objects = [("aaaaaa.json", 50), ("bbbbbb.json", 1)];
+        let archives = [
+            "aaaaaa.tar.gz",
+            "aaaaaa_linux_arm64.tar.gz",
+            // What a manifest object must not be believed: another release's, another kind.
+            "bbbbbb.tar.gz",
+            "aaaaaa.json",
+            "/../../b/b_aaaaaa.tar.gz",
+        ];
+        let readings =
+            [("aaaaaa", reading("aaaaaa", &archives)), ("bbbbbb", reading("bbbbbb", &[]))];
+        let verdict = judge(1, 30, &objects, &readings);
+        assert_eq!(verdict.releases.len(), 1);
+        assert_eq!(verdict.releases[0].etag, "read");
+        assert_eq!(
+            verdict.releases[0].archives,
+            ["a/a_aaaaaa.tar.gz", "a/a_aaaaaa_linux_arm64.tar.gz"],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays_with_its_archives_and_takes_no_place() {
+        let broken = Reading { etag: "read".to_owned(), content: Err("schema 2".to_owned()) };
+        let objects = [
+            ("aaaaaa.json", 40),
+            ("bbbbbb.json", 50),
+            ("bbbbbb.tar.gz", 50),
+            ("cccccc.json", 60),
+            ("dddddd.json", 70),
+        ];
+        // `dddddd` was gone when it was to be read: nothing is known of it either.
+        let readings = [
+            ("aaaaaa", reading("aaaaaa", &[])),
+            ("bbbbbb", broken),
+            ("cccccc", reading("cccccc", &[])),
+        ];
+        let verdict = judge(2, 30, &objects, &readings);
+        assert_eq!((verdict.releases, verdict.orphans), (vec![], vec![]));
+        assert_eq!((verdict.kept, verdict.unreadable), (2, 2));
+    }
+
+    #[test]
+    fn an_archive_that_no_manifest_names_goes_when_it_is_old() {
+        let objects = [
+            ("aaaaaa.tar.gz", 31),
+            ("bbbbbb.tar.gz", 29),
+            ("cccccc.json", 1),
+            ("cccccc.tar.gz", 90),
+            ("cccccc_linux_arm64.tar.gz", 90),
+        ];
+        let readings = [("cccccc", reading("cccccc", &["cccccc.tar.gz"]))];
+        let orphans = judge(1, 30, &objects, &readings).orphans;
+        let keys: Vec<_> = orphans.iter().map(|found| found.object_key.as_str()).collect();
+        assert_eq!(keys, ["a/a_aaaaaa.tar.gz", "a/a_cccccc_linux_arm64.tar.gz"]);
+    }
+}

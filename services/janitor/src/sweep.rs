@@ -1,0 +1,260 @@
+//! One walk through the bucket: list, read, decide, then say or remove.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use catalog::{Found, Reading, Service, Shelf};
+use ferror::{Error, Kind, ResultExt as _};
+use fservice::{Bucket, Stop};
+use ftime::Epoch;
+use tracing::warn;
+
+use crate::policy::{Policy, Removal, names};
+
+/// With more objects than this, nothing is judged: of a listing that is cut off, an archive may
+/// seem to have no manifest object because that was not listed.
+const MAX_OBJECTS: usize = 200_000;
+
+/// A walk that is about to begin. It blocks.
+pub(crate) struct Sweep {
+    pub(crate) bucket: Bucket,
+    pub(crate) policy: Policy,
+    pub(crate) delete: bool,
+    pub(crate) stop: Stop,
+}
+
+/// What a walk found and did, as counts. What goes is a line each on stdout.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) services: usize,
+    pub(crate) kept: usize,
+    pub(crate) unreadable: usize,
+    /// Releases that were removed, or would be.
+    pub(crate) releases: usize,
+    /// Archives without a manifest object that were removed, or would be.
+    pub(crate) orphans: usize,
+    /// What stayed because it changed after it was judged.
+    pub(crate) skipped: usize,
+}
+
+impl Sweep {
+    /// Walks the bucket, or as much of it as there is time for before a stop. It may be cut off at
+    /// any point: what is half removed is no longer visible, and the next walk removes the rest.
+    ///
+    /// # Errors
+    /// What the bucket answers; [`Kind::Config`] when it holds too many objects.
+    pub(crate) fn run(&self, now: Epoch) -> ferror::Result<Report> {
+        let Bucket { client, prefix } = &self.bucket;
+        let listing = client.list(prefix, MAX_OBJECTS).context("listing the bucket")?;
+        if listing.truncated {
+            return Err(Error::new(
+                Kind::Config,
+                format!("the bucket holds more than {MAX_OBJECTS} objects: none is judged"),
+            )
+            .hint("name the folder of the releases with --prefix"));
+        }
+        let mut report = Report::default();
+        for (service, objects) in Shelf::sort(prefix, listing.objects).services {
+            let Some(readings) = self.read(&service, &objects)? else { break };
+            let verdict = self.policy.judge((prefix, &service), &objects, &readings, now);
+            report.services += 1;
+            report.kept += verdict.kept;
+            report.unreadable += verdict.unreadable;
+            for removal in &verdict.releases {
+                if self.release(&service, removal)? {
+                    report.releases += 1;
+                } else {
+                    report.skipped += 1;
+                }
+            }
+            for orphan in &verdict.orphans {
+                if self.orphan(&service, orphan)? {
+                    report.orphans += 1;
+                } else {
+                    report.skipped += 1;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// What a service's manifest objects hold, by version. `None` when a stop is asked for: of half
+    /// the manifest objects, nothing can be concluded.
+    fn read(
+        &self,
+        service: &str,
+        objects: &Service,
+    ) -> ferror::Result<Option<BTreeMap<String, Reading>>> {
+        let mut readings = BTreeMap::new();
+        for Found { version, object_key, .. } in &objects.manifests {
+            if self.stop.is_requested() {
+                return Ok(None);
+            }
+            let reading = self.read_one(service, version, object_key)?;
+            if let Some(Reading { content: Err(reason), .. }) = &reading {
+                warn!(object_key, reason, "unreadable, so it stays");
+            }
+            readings.extend(reading.map(|reading| (version.clone(), reading)));
+        }
+        Ok(Some(readings))
+    }
+
+    /// Removes a release: its manifest object first, so that it is not visible any more when the
+    /// first archive goes. Says whether it did.
+    fn release(&self, service: &str, removal: &Removal) -> ferror::Result<bool> {
+        let Removal { manifest: Found { version, object_key, .. }, etag, archives } = removal;
+        if self.delete {
+            if self.stop.is_requested() {
+                return Ok(false);
+            }
+            // Someone may have published it anew since it was judged. A moment remains between
+            // this look and the removal, which S3 gives no means to close.
+            let reading = self.read_one(service, version, object_key)?;
+            if reading.is_none_or(|reading| reading.etag != *etag) {
+                warn!(object_key, "changed since it was judged, so it stays until the next walk");
+                return Ok(false);
+            }
+        }
+        for object_key in [object_key].into_iter().chain(archives) {
+            self.remove(object_key)?;
+        }
+        Ok(true)
+    }
+
+    /// Removes an archive that no manifest object names. Says whether it did.
+    fn orphan(&self, service: &str, orphan: &Found) -> ferror::Result<bool> {
+        let Found { version, object_key, .. } = orphan;
+        if self.delete {
+            if self.stop.is_requested() {
+                return Ok(false);
+            }
+            // A publisher finds the archive already there and only adds the manifest object.
+            let manifest_key = catalog::manifest_key(&self.bucket.prefix, service, version);
+            let reading = self.read_one(service, version, &manifest_key)?;
+            if reading.is_some_and(|reading| names(Some(&reading), object_key)) {
+                warn!(object_key, "published since it was judged, so it stays");
+                return Ok(false);
+            }
+        }
+        self.remove(object_key)?;
+        Ok(true)
+    }
+
+    /// Removes one object when that was asked for, and says so on stdout either way.
+    fn remove(&self, object_key: &str) -> ferror::Result<()> {
+        let done = if self.delete {
+            self.bucket.client.delete(object_key)?;
+            "removed"
+        } else {
+            "would remove"
+        };
+        // Whether anyone reads it does not matter to the bucket.
+        let _ = writeln!(std::io::stdout(), "{done} {object_key}");
+        Ok(())
+    }
+
+    fn read_one(
+        &self,
+        service: &str,
+        version: &str,
+        object_key: &str,
+    ) -> ferror::Result<Option<Reading>> {
+        catalog::read_manifest(&self.bucket.client, (service, version), object_key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::{Found, Manifest};
+    use fservice::{Bucket, Stop};
+    use ftime::Epoch;
+    use local_s3::{LocalS3, Options};
+    use s3::{Body, Client, Credentials, Location, Precondition, Put, Signature};
+
+    use super::Sweep;
+    use crate::policy::{DAY, Policy, Removal};
+
+    const ARCHIVE: &str = "a/a_abc123.tar.gz";
+    const MANIFEST: &str = "a/a_abc123.json";
+
+    /// A walk that removes, on a bucket with a release that was published after it was judged.
+    fn published_since(folder: &std::path::Path) -> (LocalS3, Sweep) {
+        let buckets = vec!["builds".to_owned()];
+        let options = Options { root: folder.to_owned(), buckets, ..Options::default() };
+        let server = LocalS3::start(&options).expect("an S3 server on loopback");
+        let made_up = server.credentials();
+        let credentials =
+            Credentials::new(&*made_up.access_key_id, &*made_up.secret_access_key, None);
+        let location = Location {
+            bucket: "builds".to_owned(),
+            region: local_s3::REGION.to_owned(),
+            endpoint: Some(server.endpoint()),
+            path_style: None,
+            signature: Signature::V4,
+        };
+        let client = Client::new(location, credentials.unwrap()).expect("a client");
+        let manifest = serde_json::json!({
+            "schema": 1, "version": "abc123", "commit": "", "dirty": false, "committed_at": 0,
+            "platforms": [], "artifacts": [{"platform": "linux_amd64", "file": "f", "size_bytes": 7,
+                "sha256": "", "object_key": ARCHIVE}],
+        });
+        let manifest = manifest.to_string().into_bytes();
+        Manifest::read(&manifest, "a", "abc123").expect("it is one");
+        for (object_key, bytes) in [(ARCHIVE, b"archive".as_slice()), (MANIFEST, &manifest)] {
+            let put = Put {
+                body: Body::Bytes(bytes),
+                content_type: "application/octet-stream",
+                metadata: &[],
+                precondition: Precondition::None,
+            };
+            client.put(object_key, &put).expect("the bucket takes it");
+        }
+        let bucket = Bucket { client, prefix: String::new() };
+        let policy = Policy { keep: 1, young: DAY };
+        (server, Sweep { bucket, policy, delete: true, stop: Stop::never() })
+    }
+
+    fn found(object_key: &str) -> Found {
+        Found {
+            version: "abc123".to_owned(),
+            object_key: object_key.to_owned(),
+            size_bytes: 7,
+            etag: String::new(),
+            last_modified: Epoch::ZERO,
+        }
+    }
+
+    fn objects(sweep: &Sweep) -> usize {
+        sweep.bucket.client.list("", 10).expect("the bucket can be listed").objects.len()
+    }
+
+    #[test]
+    fn a_release_that_was_published_anew_stays_and_one_that_was_not_goes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (_server, sweep) = published_since(folder.path());
+        let mut removal = Removal {
+            manifest: found(MANIFEST),
+            etag: "of what was judged".to_owned(),
+            archives: vec![ARCHIVE.to_owned()],
+        };
+        assert!(!sweep.release("a", &removal).unwrap(), "it is not what was judged any more");
+        assert_eq!(objects(&sweep), 2);
+
+        let now = sweep.read_one("a", "abc123", MANIFEST).unwrap().expect("it is there");
+        removal.etag = now.etag;
+        assert!(sweep.release("a", &removal).unwrap(), "it is what was judged");
+        assert_eq!(objects(&sweep), 0);
+    }
+
+    #[test]
+    fn an_archive_that_a_manifest_names_by_now_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (_server, sweep) = published_since(folder.path());
+        assert!(!sweep.orphan("a", &found(ARCHIVE)).unwrap(), "it is published by now");
+        assert_eq!(objects(&sweep), 2);
+
+        sweep.bucket.client.delete(MANIFEST).unwrap();
+        assert!(sweep.orphan("a", &found(ARCHIVE)).unwrap(), "nothing names it");
+        assert_eq!(objects(&sweep), 0);
+    }
+}

@@ -1,0 +1,74 @@
+//! What goes and what stays, in a bucket with everything in it.
+
+use std::collections::BTreeSet;
+
+use crate::bucket::{Bucket, run};
+
+/// Two services with old and young releases, an unfinished upload, and what is none of ours.
+fn bucket() -> Bucket {
+    let bucket = Bucket::start();
+    for (version, days) in [("aaaaaa", 1), ("bbbbbb", 20), ("cccccc", 40), ("dddddd", 50)] {
+        bucket.put_release("oddjob", version, days);
+    }
+    bucket.put_release("single", "aaaaaa", 400);
+    bucket.put("oddjob/oddjob_eeeeee.tar.gz", b"given up", 60);
+    bucket.put("oddjob/oddjob_ffffff.tar.gz", b"under way", 0);
+    bucket.put("oddjob/oddjob_999999.json", br#"{"schema":2}"#, 60);
+    bucket.put("oddjob/oddjob_999999.tar.gz", b"of a newer writer", 60);
+    bucket.put("oddjob/channels/oddjob_dddddd.json", b"{}", 60);
+    bucket.put("oddjob/notes.txt", b"hands off", 60);
+    bucket.put("backup.tar.gz", b"hands off", 60);
+    bucket
+}
+
+const POLICY: [&str; 5] = ["--once", "--keep", "2", "--days", "30"];
+
+const GOES: [&str; 7] = [
+    "oddjob/oddjob_cccccc.json",
+    "oddjob/oddjob_cccccc.tar.gz",
+    "oddjob/oddjob_cccccc_linux_arm64.tar.gz",
+    "oddjob/oddjob_dddddd.json",
+    "oddjob/oddjob_dddddd.tar.gz",
+    "oddjob/oddjob_dddddd_linux_arm64.tar.gz",
+    "oddjob/oddjob_eeeeee.tar.gz",
+];
+
+#[test]
+fn without_delete_it_lists_and_touches_nothing() {
+    let bucket = bucket();
+    let before = bucket.keys();
+    let (code, listed, log) = run(bucket.janitor(&POLICY));
+    assert_eq!(code, Some(0), "{log}");
+    let expected: Vec<_> = GOES.iter().map(|key| format!("would remove {key}")).collect();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), expected, "{log}");
+    assert_eq!(bucket.keys(), before, "a listing removes nothing");
+    assert!(log.contains("\"unreadable\":1"), "the log counts what it could not read: {log}");
+}
+
+#[test]
+fn with_delete_exactly_that_is_gone_and_a_second_walk_finds_nothing() {
+    let bucket = bucket();
+    let mut expected = bucket.keys();
+    for key in GOES {
+        assert!(expected.remove(key), "{key} was there");
+    }
+    let args = [&POLICY[..], &["--delete"]].concat();
+    let (code, removed, log) = run(bucket.janitor(&args));
+    assert_eq!(code, Some(0), "{log}");
+    let said: BTreeSet<_> =
+        removed.lines().filter_map(|line| line.strip_prefix("removed ")).collect();
+    assert_eq!(said, BTreeSet::from(GOES), "{log}");
+    assert_eq!(bucket.keys(), expected);
+    let (code, removed, log) = run(bucket.janitor(&args));
+    assert_eq!((code, removed.as_str()), (Some(0), ""), "{log}");
+}
+
+#[test]
+fn a_prefix_bounds_what_it_sees() {
+    let bucket = bucket();
+    let before = bucket.keys();
+    let (code, removed, log) =
+        run(bucket.janitor(&[&POLICY[..], &["--delete", "--prefix", "team"]].concat()));
+    assert_eq!((code, removed.as_str()), (Some(0), ""), "{log}");
+    assert_eq!(bucket.keys(), before);
+}
