@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use fservice::{Asked, BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, LOG_SETTINGS, Logs, Setting};
+use service::{Asked, BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, LOG_SETTINGS, Logs, Setting};
 
 use crate::policy::{DAY, Policy};
 
@@ -59,7 +59,7 @@ pub(crate) fn read(
     args: impl IntoIterator<Item = OsString>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> ferror::Result<Asked<Config>> {
-    fservice::ask(TABLES, args, env, |settings| {
+    service::ask(TABLES, args, env, |settings| {
         // Everything is read before the first `?`, so that every problem is found.
         let keep = settings.parsed_by("keep", keep);
         let days = settings.parsed_by("days", days);
@@ -76,7 +76,7 @@ pub(crate) fn read(
 pub(crate) fn help() -> String {
     let what_it_is =
         "lists the releases that no one can deploy any more, and removes them when told to";
-    fservice::help(crate::NAME, what_it_is, TABLES, CREDENTIALS_NOTE)
+    service::help(crate::NAME, what_it_is, TABLES, CREDENTIALS_NOTE)
 }
 
 /// At least one: a service whose every release is gone cannot be deployed at all.

@@ -11,8 +11,8 @@ mod sweep;
 use std::process::ExitCode;
 
 use ferror::{Error, Kind};
-use fservice::{Asked, Stop};
 use ftime::Epoch;
+use service::{Asked, Stop};
 use tracing::{error, info};
 
 use crate::config::Config;
@@ -24,8 +24,8 @@ fn main() -> ExitCode {
     match config::read(std::env::args_os().skip(1), &|name| std::env::var(name).ok()) {
         Ok(Asked::Help) => print!("{}", config::help()),
         Ok(Asked::Version) => println!("{}", stamp::line(NAME)),
-        Ok(Asked::Run(config)) => return fservice::run(|stop| work(config, stop)),
-        Err(error) => return fservice::refuse(NAME, &error),
+        Ok(Asked::Run(config)) => return service::run(|stop| work(config, stop)),
+        Err(error) => return service::refuse(NAME, &error),
     }
     ExitCode::SUCCESS
 }

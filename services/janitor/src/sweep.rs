@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use catalog::{Found, Reading, Service, Shelf};
 use ferror::{Error, Kind, ResultExt as _};
-use fservice::{Bucket, Stop};
 use ftime::Epoch;
+use service::{Bucket, Stop};
 use tracing::warn;
 
 use crate::policy::{Policy, Removal, names};
@@ -166,10 +166,10 @@ impl Sweep {
 #[cfg(test)]
 mod tests {
     use catalog::{Found, Manifest};
-    use fservice::{Bucket, Stop};
     use ftime::Epoch;
     use local_s3::{LocalS3, Options};
     use s3::{Body, Client, Credentials, Location, Precondition, Put, Signature};
+    use service::{Bucket, Stop};
 
     use super::Sweep;
     use crate::policy::{DAY, Policy, Removal};

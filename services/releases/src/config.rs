@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
-use fservice::{Asked, BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, LOG_SETTINGS, Logs, Setting};
+use service::{Asked, BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, LOG_SETTINGS, Logs, Setting};
 
 const SETTINGS: &[Setting] = &[Setting {
     name: "listen",
@@ -30,7 +30,7 @@ pub(crate) fn read(
     args: impl IntoIterator<Item = OsString>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> ferror::Result<Asked<Config>> {
-    fservice::ask(TABLES, args, env, |settings| {
+    service::ask(TABLES, args, env, |settings| {
         // Everything is read before the first `?`, so that every problem is found.
         let listen = settings.parsed("listen");
         let bucket = Bucket::from_settings(settings);
@@ -42,7 +42,7 @@ pub(crate) fn read(
 /// What `--help` prints.
 pub(crate) fn help() -> String {
     let what_it_is = "shows what is in the release bucket, as a page and as JSON";
-    fservice::help(crate::NAME, what_it_is, TABLES, CREDENTIALS_NOTE)
+    service::help(crate::NAME, what_it_is, TABLES, CREDENTIALS_NOTE)
 }
 
 #[cfg(test)]

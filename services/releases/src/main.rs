@@ -13,7 +13,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ferror::{Error, Kind};
-use fservice::{Asked, Stop};
+use service::{Asked, Stop};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -26,8 +26,8 @@ fn main() -> ExitCode {
     match config::read(std::env::args_os().skip(1), &|name| std::env::var(name).ok()) {
         Ok(Asked::Help) => print!("{}", config::help()),
         Ok(Asked::Version) => println!("{}", stamp::line(NAME)),
-        Ok(Asked::Run(config)) => return fservice::run(|stop| serve(config, stop)),
-        Err(error) => return fservice::refuse(NAME, &error),
+        Ok(Asked::Run(config)) => return service::run(|stop| serve(config, stop)),
+        Err(error) => return service::refuse(NAME, &error),
     }
     ExitCode::SUCCESS
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use catalog::{Found, Reading, Shelf};
 use ferror::{Error, Kind, ResultExt as _};
-use fservice::Bucket;
 use ftime::Epoch;
+use service::Bucket;
 use tokio::sync::Mutex;
 use tracing::{debug, error};
 
