@@ -123,7 +123,7 @@ fn run_step(
     let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
     ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
     let start = Instant::now();
-    let binaries = compile::build(buildable, step, &plan.profile, env)?;
+    let binaries = compile::build(buildable, step, &plan.profile, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
     let mut artifacts = Vec::new();

@@ -11,7 +11,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 /// Every environment variable that is read: name and meaning.
-pub const VARIABLES: [(&str, &str); 28] = [
+pub const VARIABLES: [(&str, &str); 31] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -38,7 +38,10 @@ pub const VARIABLES: [(&str, &str); 28] = [
     ("CARGO_ENCODED_RUSTFLAGS", "the team's own compiler flags, kept"),
     ("RUSTFLAGS", "the team's own compiler flags, kept"),
     ("RUSTUP_TOOLCHAIN", "toolchain chosen by hand, kept"),
+    ("RUSTUP_TOOLCHAIN_SOURCE", "set by rustup: who chose that toolchain"),
     ("RUSTUP_HOME", "rustup's home"),
+    ("LD_LIBRARY_PATH", "cargo's own folders in it are not passed on"),
+    ("DYLD_FALLBACK_LIBRARY_PATH", "the same, on macOS"),
     ("HOME", "home folder, whose path is kept out of binaries"),
     ("PATH", "where git, cargo, rustup, python3 and apt-get are looked for"),
     ("NO_COLOR", "when not empty: no colour"),

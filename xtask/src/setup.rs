@@ -1,9 +1,80 @@
-//! s
-/// r
-pub fn run(
-    _o: &crate::cli::SetupOptions,
-    _e: &crate::env::Env,
-    _u: crate::ui::Ui,
-) -> anyhow::Result<()> {
-    Ok(())
+//! `setup`: makes every platform of the line buildable, or says what is missing.
+//!
+//! `dist` does the same by itself. `setup` is for doing it ahead: on a new machine, in an image, or
+//! with `--check` to look without changing anything.
+
+use ferror::{Error, Kind};
+
+use crate::cli::SetupOptions;
+use crate::env::Env;
+use crate::platform::Platform;
+use crate::toolchain::{self, Buildable, Wanted};
+use crate::ui::{self, Ui};
+use crate::workspace::Workspace;
+
+/// Runs `setup`.
+///
+/// Fails with [`Kind::Config`] when a platform cannot be built; every platform has been said by then.
+pub fn run(options: &SetupOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let workspace = Workspace::read(env)?;
+    if !options.check {
+        toolchain::forget_refusals(&workspace.target_dir)?;
+    }
+    let wanted = Wanted {
+        platforms: options.platforms.as_deref().unwrap_or(&workspace.config.platforms),
+        library: options.library,
+        install: !options.check,
+        glibc: &workspace.config.glibc,
+        macos: &workspace.config.macos,
+        workspace_root: &workspace.root,
+        target_dir: &workspace.target_dir,
+        env,
+    };
+    let prepared = toolchain::prepare(&wanted, ui);
+    for (platform, buildable) in &prepared {
+        ui.result(line(*platform, buildable));
+    }
+    let missing: Vec<_> = prepared
+        .iter()
+        .filter(|(_, buildable)| buildable.is_err())
+        .map(|(platform, _)| platform.as_str())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Config, format!("cannot build {}", missing.join(", ")));
+    Err(if options.check { error.hint("run `cargo xtask setup`") } else { error }.into())
+}
+
+/// One platform in one line.
+fn line(platform: Platform, buildable: &anyhow::Result<Buildable>) -> String {
+    match buildable {
+        Ok(Buildable { library, rustc, .. }) => {
+            // `rustc 1.95.0`; commit and date of the compiler are for manifests.
+            let rustc = rustc.split(" (").next().unwrap_or(rustc);
+            format!("{platform:<12}  ready ({library}, {rustc})")
+        }
+        Err(error) => {
+            let hint = ui::ours(error).and_then(Error::hint_text);
+            let hint = hint.map_or(String::new(), |hint| format!("; {hint}"));
+            format!("{platform:<12}  missing: {error:#}{hint}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ferror::Error;
+
+    use super::line;
+    use crate::platform::Platform;
+
+    #[test]
+    fn a_missing_platform_is_one_line_with_what_to_do() {
+        let error = Error::config("the distribution's compiler lacks bin/rustc").hint("run `apt`");
+        assert_eq!(
+            line(Platform::ALL[1], &Err(error.into())),
+            "linux_arm64   missing: the distribution's compiler lacks bin/rustc; run `apt`",
+        );
+    }
 }

@@ -1,0 +1,97 @@
+//! The environment of the cargo that builds: the outer one's traces away, the toolchain's in.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::env::Env;
+use crate::nested;
+use crate::pins;
+use crate::platform::Os;
+use crate::toolchain::{Buildable, Library};
+
+/// Where `cargo run` and rustup's proxy add their folders, by operating system.
+const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
+
+/// Sets all that a build reads; everything else is inherited as it is.
+pub(super) fn set(command: &mut Command, buildable: &Buildable, env: &Env) {
+    nested::clean(command, env);
+    let outer = outer_folders(buildable, env);
+    for name in LIBRARY_PATHS {
+        if let Some(value) = env.get_os(name) {
+            match without(value, &outer) {
+                Some(rest) => command.env(name, rest),
+                None => command.env_remove(name),
+            };
+        }
+    }
+    let compiler = &buildable.compiler;
+    // cargo-zigbuild and cargo: these programs, not what a proxy would choose.
+    command.env("CARGO", compiler.cargo()).env("RUSTC", compiler.rustc());
+    if let Some(toolchain) = &compiler.toolchain {
+        // For build scripts that start `rustc` or `cargo` by name.
+        command.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
+    // What `build.build-dir` of a cargo configuration says would be plain cargo's folder.
+    command.env("CARGO_BUILD_BUILD_DIR", &buildable.target_dir);
+    // Takes cargo's unstable settings as a nightly cargo does. rustc does not read it.
+    command.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
+    if buildable.library == Library::Distribution {
+        // The library's crates use rustc's unstable features.
+        command.env("RUSTC_BOOTSTRAP", "1");
+    }
+    if buildable.platform.os == Os::Darwin {
+        command.env("MACOSX_DEPLOYMENT_TARGET", &buildable.macos);
+    }
+    let cache = &buildable.cache_dir;
+    command
+        .env("CARGO_ZIGBUILD_ZIG_COMMAND", &buildable.linker.zig)
+        .env("CARGO_ZIGBUILD_ZIG_PATH", &buildable.linker.zig)
+        // Both are known, and asking would start a process for every link.
+        .env("CARGO_ZIGBUILD_ZIG_VERSION", pins::ZIG)
+        .env("CARGO_ZIGBUILD_RUSTC_VERSION", &compiler.release)
+        .env("CARGO_ZIGBUILD_CACHE_DIR", cache)
+        .env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"))
+        .env("ZIG_LOCAL_CACHE_DIR", cache.join("zig"));
+}
+
+/// The folders whose libraries belong to the outer cargo: its target folder, and its toolchain.
+fn outer_folders(buildable: &Buildable, env: &Env) -> Vec<PathBuf> {
+    let plain_target = buildable.target_dir.ancestors().nth(2).map(Path::to_owned);
+    let cargo = env.get_os("CARGO").map(Path::new);
+    let toolchain = cargo.and_then(|cargo| cargo.ancestors().nth(2)).map(|dir| dir.join("lib"));
+    plain_target.into_iter().chain(toolchain).collect()
+}
+
+/// A list of folders without those below `outer`; `None` when none are left.
+fn without(list: &OsStr, outer: &[PathBuf]) -> Option<OsString> {
+    let is_theirs = |path: &PathBuf| !outer.iter().any(|folder| path.starts_with(folder));
+    let kept: Vec<_> = std::env::split_paths(list)
+        .filter(|path| !path.as_os_str().is_empty() && is_theirs(path))
+        .collect();
+    if kept.is_empty() { None } else { std::env::join_paths(kept).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::path::PathBuf;
+
+    use super::without;
+
+    #[test]
+    fn the_outer_cargos_folders_go_and_a_persons_stay() {
+        let outer = ["/w/target", "/r/toolchains/stable/lib"].map(PathBuf::from);
+        let rows = [
+            ("/w/target/debug:/w/target/debug/deps:/r/toolchains/stable/lib/rustlib/x/lib", None),
+            ("/w/target/debug/deps:/opt/lib:/r/toolchains/stable/lib", Some("/opt/lib")),
+            ("/opt/a:/opt/b", Some("/opt/a:/opt/b")),
+            ("/w/target-other", Some("/w/target-other")),
+            ("", None),
+        ];
+        for (list, expected) in rows {
+            let kept = without(OsStr::new(list), &outer);
+            assert_eq!(kept.as_deref(), expected.map(OsStr::new), "{list}");
+        }
+    }
+}

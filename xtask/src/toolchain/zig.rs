@@ -1,0 +1,195 @@
+//! The linker and C compiler: zig, through cargo-zigbuild, both at exactly the pinned version.
+//!
+//! One linker for every platform needs no SDK and no cross toolchain, and links against the glibc
+//! and macOS floors that are asked for. Both come as wheels from `PyPI`, which is a way to ship files:
+//! no Python of ours runs. They are unpacked below `target`, under a name that carries the pins, and
+//! appear there whole or not at all.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+
+use super::{bounded, system};
+use crate::env::Env;
+use crate::nested;
+use crate::pins;
+use crate::ui::{self, Ui};
+
+/// A hundred megabytes over a slow line.
+const LIMIT: Duration = Duration::from_mins(10);
+/// A tool that says its version.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// The two programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Linker {
+    pub(crate) zig: PathBuf,
+    pub(crate) cargo_zigbuild: PathBuf,
+}
+
+/// The pinned linker below `folder`, else on PATH, else installed below `folder`.
+pub(super) fn make(
+    folder: &Path,
+    host: &str,
+    may_install: bool,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Linker> {
+    let home = folder.join(pins::tools_id());
+    if let Some(linker) = unpacked(&home).or_else(|| on_path(env)) {
+        return Ok(linker);
+    }
+    if !may_install {
+        return Err(Error::config(format!(
+            "zig {} and cargo-zigbuild {} are not installed",
+            pins::ZIG,
+            pins::CARGO_ZIGBUILD
+        ))
+        .hint("run `cargo xtask setup`")
+        .into());
+    }
+    install(folder, &home, host, env, ui)?;
+    unpacked(&home).with_context(|| format!("{} lacks zig or cargo-zigbuild", home.display()))
+}
+
+/// Both programs, if the folder holds them.
+fn unpacked(home: &Path) -> Option<Linker> {
+    let linker =
+        Linker { zig: home.join("ziglang/zig"), cargo_zigbuild: home.join("bin/cargo-zigbuild") };
+    (linker.zig.is_file() && linker.cargo_zigbuild.is_file()).then_some(linker)
+}
+
+/// Both programs, if PATH has them at exactly the pinned versions.
+fn on_path(env: &Env) -> Option<Linker> {
+    let zig = system::find(env, "zig")?;
+    let cargo_zigbuild = system::find(env, "cargo-zigbuild")?;
+    let says = |program: &Path, argument: &str, version: &str| {
+        let mut command = Command::new(program);
+        nested::clean(command.arg(argument), env);
+        bounded::run(&mut command, SHORT).is_ok_and(|output| is_version(&output.stdout, version))
+    };
+    let pinned = says(&zig, "version", pins::ZIG)
+        && says(&cargo_zigbuild, "--version", pins::CARGO_ZIGBUILD);
+    pinned.then_some(Linker { zig, cargo_zigbuild })
+}
+
+/// `0.17.1`, or `cargo-zigbuild 0.24.0`: the version is the last word.
+fn is_version(said: &str, version: &str) -> bool {
+    said.split_whitespace().last() == Some(version)
+}
+
+fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let wheels = pins::wheels(host).ok_or_else(|| {
+        Error::config(format!("no zig {} is known for {host}", pins::ZIG)).hint(format!(
+            "put zig {} and cargo-zigbuild {} on PATH",
+            pins::ZIG,
+            pins::CARGO_ZIGBUILD
+        ))
+    })?;
+    need_pip(env, ui)?;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let lock = folder.join("install.lock");
+    let lock = File::create(&lock).with_context(|| format!("making {}", lock.display()))?;
+    lock.lock().context("waiting for another installation of zig")?;
+    if unpacked(home).is_some() {
+        return Ok(());
+    }
+    let beside = |ending: &str| folder.join(format!("{}.{ending}", pins::tools_id()));
+    let (requirements, partial) = (beside("requirements"), beside("partial"));
+    crate::files::write_whole(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
+    // What a killed run left, or a folder that lost a program since.
+    for left in [&partial, home] {
+        remove_folder(left)?;
+    }
+    let (started, mut pip) = (Instant::now(), pip(&partial, &requirements, env));
+    let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);
+    ui.say("Installing", format!("{what} from PyPI into {}", home.display()));
+    let output = bounded::run(&mut pip, LIMIT)?;
+    if !output.status.success() {
+        let message = format!("`{}`: {}", bounded::show(&pip), output.reason());
+        return Err(Error::new(Kind::Config, message)
+            .hint(format!("or put {what} on PATH"))
+            .into());
+    }
+    fs::rename(&partial, home).with_context(|| format!("naming {}", home.display()))?;
+    ui.say("Installed", format!("{what} in {}", ui::seconds(started.elapsed())));
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Wheels only and exactly ours: no code of a package runs, and none that was not pinned is taken.
+fn pip(partial: &Path, requirements: &Path, env: &Env) -> Command {
+    let mut command = Command::new("python3");
+    command
+        .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--no-deps"])
+        .args(["--no-compile", "--require-hashes", "--target"])
+        .arg(partial)
+        .arg("--requirement")
+        .arg(requirements)
+        // As variables, since an old pip ignores those and fails on an option it does not know.
+        .env("PIP_ROOT_USER_ACTION", "ignore")
+        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+        .env("PIP_NO_INPUT", "1");
+    nested::clean(&mut command, env);
+    command
+}
+
+fn need_pip(env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let mut command = Command::new("python3");
+    nested::clean(command.args(["-m", "pip", "--version"]), env);
+    if bounded::run(&mut command, SHORT).is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    system::install(
+        &["python3", "python3-pip"],
+        "zig and cargo-zigbuild come from PyPI, and python3 has no pip.",
+        true,
+        env,
+        ui,
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_version, unpacked};
+    use crate::pins;
+
+    #[test]
+    fn a_folder_counts_only_with_both_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(unpacked(folder.path()), None);
+        for (file, expected) in [("ziglang/zig", false), ("bin/cargo-zigbuild", true)] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+            assert_eq!(unpacked(folder.path()).is_some(), expected, "after {file}");
+        }
+    }
+
+    #[test]
+    fn only_exactly_the_pinned_version_counts() {
+        let rows = [
+            (format!("{}\n", pins::ZIG), pins::ZIG, true),
+            (format!("cargo-zigbuild {}\n", pins::CARGO_ZIGBUILD), pins::CARGO_ZIGBUILD, true),
+            (format!("{}-dev.7\n", pins::ZIG), pins::ZIG, false),
+            (format!("{}1\n", pins::ZIG), pins::ZIG, false),
+            (String::new(), pins::ZIG, false),
+        ];
+        for (said, version, expected) in rows {
+            assert_eq!(is_version(&said, version), expected, "{said:?} for {version}");
+        }
+    }
+}
