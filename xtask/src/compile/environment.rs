@@ -1,10 +1,15 @@
 //! The environment of the cargo that builds: the outer one's traces away, the toolchain's in.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use ferror::Error;
 
 use crate::env::Env;
+use crate::files;
 use crate::nested;
 use crate::pins;
 use crate::platform::Os;
@@ -26,8 +31,8 @@ pub(super) fn set(command: &mut Command, buildable: &Buildable, env: &Env) {
         }
     }
     let compiler = &buildable.compiler;
-    // cargo-zigbuild and cargo: these programs, not what a proxy would choose.
-    command.env("CARGO", compiler.cargo()).env("RUSTC", compiler.rustc());
+    // This program, not what a proxy would choose.
+    command.env("RUSTC", compiler.rustc());
     if let Some(toolchain) = &compiler.toolchain {
         // For build scripts that start `rustc` or `cargo` by name.
         command.env("RUSTUP_TOOLCHAIN", toolchain);
@@ -55,6 +60,56 @@ pub(super) fn set(command: &mut Command, buildable: &Buildable, env: &Env) {
         .env("ZIG_LOCAL_CACHE_DIR", cache.join("zig"));
 }
 
+/// The variables by which cargo-zigbuild makes zig the linker and C compiler of a cargo build.
+///
+/// It is run with a program for `CARGO` that prints its environment instead of building.
+pub(super) fn with_linker(
+    buildable: &Buildable,
+    profile: &str,
+    env: &Env,
+) -> anyhow::Result<Vec<(OsString, OsString)>> {
+    let printer = buildable.cache_dir.join("print-environment");
+    if fs::read(&printer).ok().as_deref() != Some(PRINTER) {
+        files::write_whole(&printer, PRINTER, 0o755)?;
+    }
+    let triple = buildable.platform.triple();
+    let target = match buildable.platform.os {
+        Os::Linux => format!("{triple}.{}", buildable.glibc),
+        Os::Darwin => triple.to_owned(),
+    };
+    let mut command = Command::new(&buildable.linker.cargo_zigbuild);
+    command.args(["zigbuild", "--profile", profile, "--target", &target, "--target-dir"]);
+    command.arg(&buildable.target_dir).current_dir(&buildable.workspace_root);
+    set(&mut command, buildable, env);
+    let output = command.env("CARGO", &printer).stdin(Stdio::null()).output();
+    let program = buildable.linker.cargo_zigbuild.display();
+    let output = output.map_err(|error| {
+        Error::config(format!("cannot run {program}"))
+            .hint("run `cargo xtask setup`")
+            .caused_by(error)
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::config(format!("{program} for {target}: {}", said.trim())).into());
+    }
+    Ok(variables(&output.stdout))
+}
+
+const PRINTER: &[u8] = b"#!/bin/sh\nexec env -0\n";
+
+/// Reads `NAME=value` entries that each end in a zero byte, without those that the shell made.
+fn variables(printed: &[u8]) -> Vec<(OsString, OsString)> {
+    printed
+        .split(|&byte| byte == 0)
+        .filter_map(|entry| {
+            let at = entry.iter().position(|&byte| byte == b'=')?;
+            let (name, value) = (OsStr::from_bytes(&entry[..at]), &entry[at + 1..]);
+            let is_the_shells = ["CARGO", "OLDPWD", "PWD", "SHLVL", "_"].iter().any(|n| name == *n);
+            (!is_the_shells).then(|| (name.to_owned(), OsStr::from_bytes(value).to_owned()))
+        })
+        .collect()
+}
+
 /// The folders whose libraries belong to the outer cargo: its target folder, and its toolchain.
 fn outer_folders(buildable: &Buildable, env: &Env) -> Vec<PathBuf> {
     let plain_target = buildable.target_dir.ancestors().nth(2).map(Path::to_owned);
@@ -77,7 +132,16 @@ mod tests {
     use std::ffi::OsStr;
     use std::path::PathBuf;
 
-    use super::without;
+    use super::{variables, without};
+
+    #[test]
+    fn a_printed_environment_is_read_with_line_ends_in_values() {
+        let printed = b"CC_x=zig cc\0CARGO=/t/print\0PWD=/\0ODD=a=b\nc\0_=/usr/bin/env\0EMPTY=\0";
+        let read = variables(printed);
+        let expected = [("CC_x", "zig cc"), ("ODD", "a=b\nc"), ("EMPTY", "")];
+        assert_eq!(read, expected.map(|(name, value)| (name.into(), value.into())));
+        assert!(variables(b"").is_empty());
+    }
 
     #[test]
     fn the_outer_cargos_folders_go_and_a_persons_stay() {

@@ -1,10 +1,15 @@
 //! Cargo, per platform: from a step of the plan to the binaries that cargo says it made.
 //!
-//! **One call a platform.** All services of a step are built by one `cargo zigbuild`, with cargo's
-//! `resolver.feature-unification = "package"`: features are resolved for each package as if it were
-//! built alone, so a binary does not depend on what is built beside it, and a dependency that two
-//! services need with the same features is compiled once. Services without their default features
-//! are a second call, since that switch holds for a whole call.
+//! **One call a service.** Cargo unites the features of all packages that it builds in one call, so
+//! a binary would depend on what is built beside it. Called for one package at a time, it cannot;
+//! and what two services need with the same features is still compiled once, since cargo names its
+//! files by features. Why not its unstable `resolver.feature-unification = "package"`, which
+//! promises the same in one call: a library that two services use with equal features gets its own
+//! dependencies as the first of them has them, so the second may link another `http` than alone.
+//!
+//! **One linker for all calls.** cargo-zigbuild spends more time on finding out how to run zig than
+//! cargo on seeing that nothing changed. So it is asked once a platform what environment it would
+//! build in, and cargo is called in that.
 //!
 //! **No paths in binaries.** `trim-paths` makes cargo replace the workspace, cargo's home, its own
 //! build folder and the library sources by names that are the same everywhere. Why not flags for
@@ -12,10 +17,10 @@
 //! `build.rustflags`; adding to one hides the next. This way the team's own flags, wherever they
 //! stand, hold as in a plain build.
 //!
-//! **Unstable cargo, stable rustc.** Both settings are unstable in the pinned cargo, which takes
-//! them when it is told that it is a nightly one. cargo-zigbuild tells it the same, by the same
-//! variable. rustc is not told, so no crate sees unstable features. Only the distribution's library
-//! needs an unstable rustc, to be built at all.
+//! **Unstable cargo, stable rustc.** `trim-paths` is unstable in the pinned cargo, which takes it
+//! when it is told that it is a nightly one. cargo-zigbuild tells it the same, by the same variable.
+//! rustc is not told, so no crate sees unstable features. Only the distribution's library needs an
+//! unstable rustc, to be built at all.
 //!
 //! **A folder of our own.** Plain cargo's target folder would be recompiled at every change between
 //! the two sets of flags.
@@ -24,9 +29,10 @@ mod environment;
 mod messages;
 mod progress;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
@@ -36,7 +42,6 @@ use self::messages::Message;
 use self::progress::Progress;
 use crate::env::Env;
 use crate::plan::{Build, Step};
-use crate::platform::Os;
 use crate::toolchain::{Buildable, Library};
 use crate::ui::Ui;
 
@@ -64,20 +69,15 @@ pub fn build(
         .with_context(|| format!("making {}", buildable.target_dir.display()))?;
     let _lock = lock(buildable, ui)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
-    let mut binaries = Vec::new();
-    for no_default_features in [false, true] {
-        let builds: Vec<&Build> = step
-            .builds
-            .iter()
-            .filter(|build| build.no_default_features == no_default_features)
-            .collect();
-        if !builds.is_empty() {
-            binaries.extend(call(buildable, &builds, profile, env, &progress)?);
-        }
-    }
-    let position = |binary: &Binary| step.builds.iter().position(|b| b.service == binary.service);
-    binaries.sort_by_key(position);
-    Ok(binaries)
+    let variables = environment::with_linker(buildable, profile, env)?;
+    let call = |service: &Build| {
+        let mut command = Command::new(buildable.compiler.cargo());
+        command.args(arguments(buildable, service, profile, env));
+        environment::set(&mut command, buildable, env);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        run(command, service, &buildable.workspace_root, &progress)
+    };
+    step.builds.iter().map(call).collect()
 }
 
 /// Cargo has one place for a binary of a name.
@@ -103,103 +103,68 @@ fn lock(buildable: &Buildable, ui: Ui) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn call(
-    buildable: &Buildable,
-    builds: &[&Build],
-    profile: &str,
-    env: &Env,
+/// Runs cargo for one service, to the binary that it names.
+fn run(
+    mut command: Command,
+    service: &Build,
+    workspace_root: &Path,
     progress: &Progress,
-) -> anyhow::Result<Vec<Binary>> {
-    let mut command = Command::new(&buildable.linker.cargo_zigbuild);
-    command
-        .args(arguments(buildable, builds, profile, env))
-        .current_dir(&buildable.workspace_root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    environment::set(&mut command, buildable, env);
-    let program = buildable.linker.cargo_zigbuild.display();
-    let mut child = command.spawn().map_err(|error| {
-        Error::config(format!("cannot run {program}"))
-            .hint("run `cargo xtask setup`")
-            .caused_by(error)
-    })?;
-    let mut executables = Vec::new();
+) -> anyhow::Result<Binary> {
+    command.current_dir(workspace_root).stdin(Stdio::null()).stdout(Stdio::piped());
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .spawn()
+        .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
     let stdout = child.stdout.take().context("cargo has no stdout")?;
+    let mut path = None;
     for line in BufReader::new(stdout).lines() {
         match messages::read(&line.context("reading cargo's messages")?) {
             Some(Message::Said(text)) => progress.pass_on(&text),
             Some(Message::Made(made)) => {
                 progress.made(&made);
-                executables.extend(made.executable.map(|path| (made.package, made.target, path)));
+                if made.package == service.service && made.target == service.bin {
+                    path = made.executable.or(path);
+                }
             }
             None => {}
         }
     }
-    let status = child.wait().context("waiting for cargo")?;
-    let names: Vec<_> = builds.iter().map(|build| build.service.as_str()).collect();
-    let (platform, names) = (buildable.platform, names.join(", "));
-    if !status.success() {
-        let message = format!("{platform}: cargo could not build {names}");
-        return Err(Error::new(Kind::Failed, message)
+    let name = &service.service;
+    if !child.wait().context("waiting for cargo")?.success() {
+        return Err(Error::new(Kind::Failed, format!("cargo could not build {name}"))
             .hint("cargo's messages above say why")
             .into());
     }
-    let found = |build: &&Build| {
-        let is_it = |(package, target, _): &&(String, String, PathBuf)| {
-            *package == build.service && *target == build.bin
-        };
-        let path = executables.iter().find(is_it).map(|(_, _, path)| path.clone());
-        path.map(|path| Binary { service: build.service.clone(), path }).ok_or_else(|| {
-            let message = format!("{platform}: cargo names no binary `{}`", build.bin);
-            Error::new(Kind::Bug, message).into()
-        })
-    };
-    builds.iter().map(found).collect()
+    let path = path.ok_or_else(|| {
+        Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
+            .hint("its `required-features` have to be among the service's `features`")
+    })?;
+    Ok(Binary { service: name.clone(), path })
 }
 
-fn arguments(buildable: &Buildable, builds: &[&Build], profile: &str, env: &Env) -> Vec<String> {
-    let triple = buildable.platform.triple();
-    let target = match buildable.platform.os {
-        Os::Linux => format!("{triple}.{}", buildable.glibc),
-        Os::Darwin => triple.to_owned(),
-    };
+fn arguments(buildable: &Buildable, service: &Build, profile: &str, env: &Env) -> Vec<OsString> {
     let format = if env.colour() { "json-diagnostic-rendered-ansi" } else { "json" };
-    let target_dir = buildable.target_dir.to_string_lossy();
-    let mut arguments: Vec<String> = [
-        "zigbuild",
-        "--locked",
-        "--profile",
-        profile,
-        "--target",
-        &target,
-        "--target-dir",
-        &target_dir,
-        "--message-format",
-        format,
-        "-Zfeature-unification",
-        "--config",
-        "resolver.feature-unification=\"package\"",
-        "-Ztrim-paths",
-        "--config",
-        &format!("profile.{profile}.trim-paths=\"all\""),
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut arguments: Vec<OsString> = ["build", "--locked", "--message-format", format]
+        .into_iter()
+        .chain(["--package", &service.service, "--bin", &service.bin, "--profile", profile])
+        .chain(["--target", buildable.platform.triple(), "--target-dir"])
+        .map(OsString::from)
+        .collect();
+    let trim_paths = format!("profile.{profile}.trim-paths=\"all\"");
+    arguments.push(buildable.target_dir.clone().into());
+    arguments.extend(["-Ztrim-paths", "--config", &trim_paths].map(OsString::from));
     if buildable.library == Library::Distribution {
         // Both ways to panic: the profile picks one.
-        arguments.push("-Zbuild-std=std,panic_abort,panic_unwind".to_owned());
+        arguments.push("-Zbuild-std=std,panic_abort,panic_unwind".into());
     }
     if !env.stderr_is_terminal {
-        arguments.push("--quiet".to_owned());
+        arguments.push("--quiet".into());
     }
-    for build in builds {
-        arguments.extend(["--package", &build.service, "--bin", &build.bin].map(str::to_owned));
-        for feature in &build.features {
-            arguments.extend(["--features".to_owned(), format!("{}/{feature}", build.service)]);
-        }
+    if service.no_default_features {
+        arguments.push("--no-default-features".into());
     }
-    if builds.iter().any(|build| build.no_default_features) {
-        arguments.push("--no-default-features".to_owned());
+    for feature in &service.features {
+        arguments.extend(["--features".into(), feature.into()]);
     }
     arguments
 }
