@@ -92,7 +92,55 @@ pub(super) fn with_linker(
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::config(format!("{program} for {target}: {}", said.trim())).into());
     }
-    Ok(variables(&output.stdout))
+    let mut variables = variables(&output.stdout);
+    let maps = prefix_maps(buildable, env);
+    for name in ["CFLAGS", "CXXFLAGS"] {
+        variables.push(with_flags(name, triple, &maps, &variables));
+    }
+    Ok(variables)
+}
+
+/// What `trim-paths` is for rustc, for C: folders and the names they get in binaries.
+///
+/// A later one goes before an earlier one. Flags are split at blanks, so a folder with one in its
+/// name is left out.
+fn prefix_maps(buildable: &Buildable, env: &Env) -> Vec<String> {
+    let cargo_home = match env.get_os("CARGO_HOME") {
+        Some(home) => Some(PathBuf::from(home)),
+        None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
+    };
+    [
+        (Some(buildable.workspace_root.clone()), "."),
+        (plain_target_dir(buildable), "/cargo/target"),
+        (cargo_home, "/cargo/home"),
+    ]
+    .into_iter()
+    .filter_map(|(folder, name)| Some((folder?.to_str()?.to_owned(), name)))
+    .filter(|(folder, _)| !folder.contains(char::is_whitespace))
+    .map(|(folder, name)| format!("-ffile-prefix-map={folder}={name}"))
+    .collect()
+}
+
+/// A variable of C flags for one triple: a person's own, from where the crate `cc` would take them,
+/// and `flags`.
+fn with_flags(
+    name: &str,
+    triple: &str,
+    flags: &[String],
+    variables: &[(OsString, OsString)],
+) -> (OsString, OsString) {
+    let for_triple = format!("{name}_{}", triple.replace('-', "_"));
+    let value =
+        |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let own = [for_triple.as_str(), &format!("TARGET_{name}"), name].iter().find_map(|n| value(n));
+    let mut all = own.cloned().unwrap_or_default();
+    for flag in flags {
+        if !all.is_empty() {
+            all.push(" ");
+        }
+        all.push(flag);
+    }
+    (for_triple.into(), all)
 }
 
 const PRINTER: &[u8] = b"#!/bin/sh\nexec env -0\n";
@@ -112,10 +160,15 @@ fn variables(printed: &[u8]) -> Vec<(OsString, OsString)> {
 
 /// The folders whose libraries belong to the outer cargo: its target folder, and its toolchain.
 fn outer_folders(buildable: &Buildable, env: &Env) -> Vec<PathBuf> {
-    let plain_target = buildable.target_dir.ancestors().nth(2).map(Path::to_owned);
+    let plain_target = plain_target_dir(buildable);
     let cargo = env.get_os("CARGO").map(Path::new);
     let toolchain = cargo.and_then(|cargo| cargo.ancestors().nth(2)).map(|dir| dir.join("lib"));
     plain_target.into_iter().chain(toolchain).collect()
+}
+
+/// The folder that ours, `dist/<library>`, lies in.
+fn plain_target_dir(buildable: &Buildable) -> Option<PathBuf> {
+    buildable.target_dir.ancestors().nth(2).map(Path::to_owned)
 }
 
 /// A list of folders without those below `outer`; `None` when none are left.
@@ -132,7 +185,23 @@ mod tests {
     use std::ffi::OsStr;
     use std::path::PathBuf;
 
-    use super::{variables, without};
+    use super::{variables, with_flags, without};
+
+    #[test]
+    fn c_flags_keep_a_persons_own_before_ours() {
+        let flags = ["-ffile-prefix-map=/w=.".to_owned()];
+        let rows: [(&[(&str, &str)], &str); 4] = [
+            (&[], "-ffile-prefix-map=/w=."),
+            (&[("CFLAGS", "-O2"), ("CXXFLAGS", "-O1")], "-O2 -ffile-prefix-map=/w=."),
+            (&[("CFLAGS", "-O2"), ("TARGET_CFLAGS", "-O3")], "-O3 -ffile-prefix-map=/w=."),
+            (&[("TARGET_CFLAGS", "-O3"), ("CFLAGS_a_b", "-Os")], "-Os -ffile-prefix-map=/w=."),
+        ];
+        for (set, expected) in rows {
+            let set: Vec<_> = set.iter().map(|(n, v)| (n.into(), v.into())).collect();
+            let (name, value) = with_flags("CFLAGS", "a-b", &flags, &set);
+            assert_eq!((name.to_str(), value.to_str()), (Some("CFLAGS_a_b"), Some(expected)));
+        }
+    }
 
     #[test]
     fn a_printed_environment_is_read_with_line_ends_in_values() {

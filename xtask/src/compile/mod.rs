@@ -97,7 +97,7 @@ fn lock(buildable: &Buildable, ui: Ui) -> anyhow::Result<File> {
     let path = buildable.target_dir.join("build.lock");
     let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
     if file.try_lock().is_err() {
-        ui.say("Waiting", "for another build of this workspace");
+        ui.say("waiting", "for another build of this workspace");
         file.lock().with_context(|| format!("waiting for {}", path.display()))?;
     }
     Ok(file)

@@ -41,7 +41,7 @@ impl Progress {
             progress.thread = Some(thread::spawn(move || {
                 while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                     if let Ok(counts) = counts.lock() {
-                        ui.say("Compiling", line(platform, &counts, started.elapsed()));
+                        ui.say("compiling", line(platform, &counts, started.elapsed()));
                     }
                 }
             }));

@@ -83,6 +83,7 @@ pub fn prepare(wanted: &Wanted<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<Bui
     let libraries = libraries(wanted, &tools, ui);
     // Any compiler knows this machine's triple; without one there is nothing to link either.
     let host = libraries.iter().find_map(|found| found.as_ref().ok());
+    say_distribution(wanted.platforms, &libraries, ui);
     let linker = host.map(|(_, compiler)| {
         zig::make(&tools, &compiler.host, wanted.install, wanted.env, ui)
             .map_err(|error| Reason::of(&error))
@@ -195,6 +196,22 @@ fn from_rustup(
         }
         (Ok(_), Some(refusal)) => Err(refusal.clone()),
         (Ok(compiler), None) => Err(Reason::no_library(platform, compiler)),
+    }
+}
+
+/// Another compiler than the pin makes other bytes: that is said, in one line for all platforms.
+fn say_distribution(platforms: &[Platform], libraries: &[Found], ui: Ui) {
+    let mut compiler = None;
+    let mut names = Vec::new();
+    for (platform, found) in std::iter::zip(platforms, libraries) {
+        if let Ok((Library::Distribution, theirs)) = found {
+            compiler = Some(theirs);
+            names.push(platform.as_str());
+        }
+    }
+    if let Some(compiler) = compiler {
+        let names = names.join(", ");
+        ui.say("using", format!("the distribution's {} for {names}", compiler.version));
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn add(compiler: &Compiler, platforms: &[Platform], env: &Env, ui: Ui
     nested::clean(&mut command, env);
     // A backtrace would follow the reason.
     command.env_remove("RUST_BACKTRACE");
-    ui.say("Installing", format!("standard libraries: {line}"));
+    ui.say("installing", format!("standard libraries: {line}"));
     let output = bounded::run(&mut command, LIMIT)?;
     if output.status.success() {
         return Ok(());

@@ -56,7 +56,7 @@ pub(super) fn install(
         }
         Decision::Ask | Decision::Install => {}
     }
-    ui.say("Installing", format!("{}: {line}", packages.join(", ")));
+    ui.say("installing", format!("{}: {line}", packages.join(", ")));
     let started = Instant::now();
     let mut output = apt(&line, env)?;
     if !output.status.success() && !is_conflict(&output) {
@@ -68,7 +68,7 @@ pub(super) fn install(
     if !output.status.success() {
         return Err(failed(&line, &output));
     }
-    ui.say("Installed", format!("{} in {}", packages.join(", "), ui::seconds(started.elapsed())));
+    ui.say("installed", format!("{} in {}", packages.join(", "), ui::seconds(started.elapsed())));
     Ok(())
 }
 

@@ -107,7 +107,7 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
     }
     let (started, mut pip) = (Instant::now(), pip(&partial, &requirements, env));
     let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);
-    ui.say("Installing", format!("{what} from PyPI into {}", home.display()));
+    ui.say("installing", format!("{what} from PyPI into {}", home.display()));
     let output = bounded::run(&mut pip, LIMIT)?;
     if !output.status.success() {
         let message = format!("`{}`: {}", bounded::show(&pip), output.reason());
@@ -116,7 +116,7 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
             .into());
     }
     fs::rename(&partial, home).with_context(|| format!("naming {}", home.display()))?;
-    ui.say("Installed", format!("{what} in {}", ui::seconds(started.elapsed())));
+    ui.say("installed", format!("{what} in {}", ui::seconds(started.elapsed())));
     Ok(())
 }
 
