@@ -71,6 +71,7 @@ pub(super) fn choose(workspace_root: &Path, env: &Env, ui: Ui) -> Result<Compile
     if !is_chosen_by_hand(workspace_root, env)
         && let Some(pinned) = pinned(&active.host, env)
     {
+        ui.say("using", format!("{}, the pin, instead of {}", pinned.version, active.version));
         return Ok(pinned);
     }
     ui.warn(format!(

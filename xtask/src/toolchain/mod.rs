@@ -132,7 +132,11 @@ type Found = Result<(Library, Compiler), Reason>;
 
 /// The library of each platform, installed where that is allowed.
 fn libraries(wanted: &Wanted<'_>, tools: &Path, ui: Ui) -> Vec<Found> {
-    let active = compiler::choose(wanted.workspace_root, wanted.env, ui);
+    let active = match wanted.library {
+        // Not even looked at: its warnings would be about a compiler that is not used.
+        Some(Library::Distribution) => Err(Error::config("the distribution's library is forced")),
+        _ => compiler::choose(wanted.workspace_root, wanted.env, ui),
+    };
     let choices = choices(wanted, &active, tools);
     let to_add: Vec<Platform> = std::iter::zip(wanted.platforms, &choices)
         .filter(|(_, choice)| matches!(choice, Choice::Add | Choice::AddElseDistribution))

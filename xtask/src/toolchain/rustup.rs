@@ -27,7 +27,7 @@ pub(super) fn add(compiler: &Compiler, platforms: &[Platform], env: &Env, ui: Ui
     let mut command = command(compiler, platforms)?;
     let line = bounded::show(&command);
     nested::clean(&mut command, env);
-    // A backtrace would follow the reason.
+    // With it, rustup prints its chain of causes in another form, and a backtrace.
     command.env_remove("RUST_BACKTRACE");
     ui.say("installing", format!("standard libraries: {line}"));
     let output = bounded::run(&mut command, LIMIT)?;
@@ -75,18 +75,14 @@ fn command(compiler: &Compiler, platforms: &[Platform]) -> Result<Command> {
     Ok(command)
 }
 
-/// What failed, and its innermost cause: rustup prints the chain, one numbered cause a line.
+/// What failed, and its innermost cause, of a chain joined by `": "`.
 fn reason(said: &str) -> String {
     let Some(error) = said.lines().find_map(|line| line.strip_prefix("error: ")) else {
         return said.lines().last().unwrap_or("it said nothing").to_owned();
     };
-    let causes = said.lines().skip_while(|line| !line.starts_with("Caused by:")).skip(1);
-    match causes.take_while(|line| !line.is_empty()).last() {
-        None => error.to_owned(),
-        Some(cause) => {
-            let cause = cause.trim_start();
-            format!("{error}: {}", cause.split_once(": ").map_or(cause, |(_, cause)| cause))
-        }
+    match (error.split_once(": "), error.rsplit_once(": ")) {
+        (Some((what, _)), Some((_, why))) => format!("{what}: {why}"),
+        _ => error.to_owned(),
     }
 }
 
@@ -124,9 +120,8 @@ mod tests {
     fn the_reason_is_the_error_and_its_innermost_cause() {
         let rows = [
             (
-                "info: downloading component rust-std\nerror: component download failed for rust-std\n\n\
-                 Caused by:\n    0: error downloading file\n    1: Connection refused (os error 111)\n\n\
-                 Stack backtrace:\n   0: rustup::main\n",
+                "info: downloading component rust-std\nerror: component download failed for rust-std: \
+                 error downloading file: tcp connect error: Connection refused (os error 111)\n",
                 "component download failed for rust-std: Connection refused (os error 111)",
             ),
             ("error: toolchain 'x' is not installed\n", "toolchain 'x' is not installed"),
