@@ -15,21 +15,22 @@ use crate::pins;
 use crate::platform::Os;
 use crate::toolchain::{Buildable, Library};
 
-/// Where `cargo run` and rustup's proxy add their folders, by operating system.
-const LIBRARY_PATHS: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
+/// Where programs look for libraries, and `cargo run` and rustup's proxy add their folders.
+const LIBRARY_PATH: &str =
+    if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
 /// Sets all that a build reads; everything else is inherited as it is.
 pub(super) fn set(command: &mut Command, buildable: &Buildable, env: &Env) {
     nested::clean(command, env);
-    let outer = outer_folders(buildable, env);
-    for name in LIBRARY_PATHS {
-        if let Some(value) = env.get_os(name) {
-            match without(value, &outer) {
-                Some(rest) => command.env(name, rest),
-                None => command.env_remove(name),
-            };
-        }
-    }
+    // The outer cargo's folders go. The toolchain's comes, as rustup's proxy would add it: without
+    // it rustc's own rust-objcopy does not start, and binaries for macOS keep their symbols.
+    let own =
+        buildable.compiler.toolchain.is_some().then(|| buildable.compiler.sysroot.join("lib"));
+    let theirs = env.get_os(LIBRARY_PATH).unwrap_or_default();
+    match library_path(own, theirs, &outer_folders(buildable, env)) {
+        Some(folders) => command.env(LIBRARY_PATH, folders),
+        None => command.env_remove(LIBRARY_PATH),
+    };
     let compiler = &buildable.compiler;
     // This program, not what a proxy would choose.
     command.env("RUSTC", compiler.rustc());
@@ -171,13 +172,13 @@ fn plain_target_dir(buildable: &Buildable) -> Option<PathBuf> {
     buildable.target_dir.ancestors().nth(2).map(Path::to_owned)
 }
 
-/// A list of folders without those below `outer`; `None` when none are left.
-fn without(list: &OsStr, outer: &[PathBuf]) -> Option<OsString> {
+/// `own`, then the list of folders `theirs` without those below `outer`; `None` when none are left.
+fn library_path(own: Option<PathBuf>, theirs: &OsStr, outer: &[PathBuf]) -> Option<OsString> {
     let is_theirs = |path: &PathBuf| !outer.iter().any(|folder| path.starts_with(folder));
-    let kept: Vec<_> = std::env::split_paths(list)
-        .filter(|path| !path.as_os_str().is_empty() && is_theirs(path))
-        .collect();
-    if kept.is_empty() { None } else { std::env::join_paths(kept).ok() }
+    let theirs = std::env::split_paths(theirs)
+        .filter(|path| !path.as_os_str().is_empty() && is_theirs(path));
+    let folders: Vec<_> = own.into_iter().chain(theirs).collect();
+    if folders.is_empty() { None } else { std::env::join_paths(folders).ok() }
 }
 
 #[cfg(test)]
@@ -185,7 +186,7 @@ mod tests {
     use std::ffi::OsStr;
     use std::path::PathBuf;
 
-    use super::{variables, with_flags, without};
+    use super::{library_path, variables, with_flags};
 
     #[test]
     fn c_flags_keep_a_persons_own_before_ours() {
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outer_cargos_folders_go_and_a_persons_stay() {
+    fn the_outer_cargos_folders_go_a_persons_stay_and_the_toolchains_comes_first() {
         let outer = ["/w/target", "/r/toolchains/stable/lib"].map(PathBuf::from);
         let rows = [
             ("/w/target/debug:/w/target/debug/deps:/r/toolchains/stable/lib/rustlib/x/lib", None),
@@ -223,8 +224,12 @@ mod tests {
             ("", None),
         ];
         for (list, expected) in rows {
-            let kept = without(OsStr::new(list), &outer);
+            let kept = library_path(None, OsStr::new(list), &outer);
             assert_eq!(kept.as_deref(), expected.map(OsStr::new), "{list}");
+            let own = library_path(Some("/own/lib".into()), OsStr::new(list), &outer);
+            let expected =
+                expected.map_or("/own/lib".to_owned(), |rest| format!("/own/lib:{rest}"));
+            assert_eq!(own.as_deref(), Some(OsStr::new(&expected)), "{list}");
         }
     }
 }
