@@ -65,12 +65,13 @@ pub fn preflight(options: &Options, env: &Env) -> anyhow::Result<()> {
     if options.upload.local || options.dry_run {
         return Ok(());
     }
+    let credentials = credentials(env)?;
+    if credentials.is_none() && options.upload.skip_without_credentials {
+        return Ok(());
+    }
     let root = workspace::root(env)?;
     destination(options, root.as_ref().map(|root| &root.config), env)?;
-    if credentials(env)?.is_none() && !options.upload.skip_without_credentials {
-        return Err(no_credentials().into());
-    }
-    Ok(())
+    credentials.map(drop).ok_or_else(|| no_credentials().into())
 }
 
 fn snapshot_dir(root: Option<&Root>, options: &Options, env: &Env) -> PathBuf {
@@ -155,15 +156,16 @@ fn connect(
         };
         return Ok(Some((Client::new(location, server.credentials()?)?, Some(server))));
     }
-    let location = destination(options, config, env)?;
-    match credentials(env)? {
-        Some(credentials) => Ok(Some((client(location, credentials, env)?, None))),
-        None if options.upload.skip_without_credentials => {
-            ui.result("no credentials in the environment: nothing is uploaded");
-            Ok(None)
-        }
-        None => Err(no_credentials().into()),
+    let credentials = credentials(env)?;
+    // First, because where credentials are missing the bucket's name often is too: both come from
+    // one context, which a fork's pull request does not get.
+    if credentials.is_none() && options.upload.skip_without_credentials {
+        ui.result("no credentials in the environment: nothing is uploaded");
+        return Ok(None);
     }
+    let location = destination(options, config, env)?;
+    let credentials = credentials.ok_or_else(no_credentials)?;
+    Ok(Some((client(location, credentials, env)?, None)))
 }
 
 /// A client that trusts the bundled certificate authorities, or those of a file that is named.

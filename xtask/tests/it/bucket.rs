@@ -1,0 +1,81 @@
+//! A real S3 server with one bucket, in the test's own process.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use local_s3::{LocalS3, Options};
+use tempfile::TempDir;
+
+use crate::support::Repo;
+
+/// Its name.
+pub(crate) const BUCKET: &str = "builds";
+
+/// A server with one empty bucket, whose objects are files.
+pub(crate) struct Bucket {
+    server: LocalS3,
+    root: TempDir,
+}
+
+impl Bucket {
+    /// Starts a server.
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let options = Options {
+            root: root.path().to_owned(),
+            buckets: vec![BUCKET.to_owned()],
+            port: 0,
+            verbose: false,
+        };
+        Self { server: LocalS3::start(&options).unwrap(), root }
+    }
+
+    /// A repository whose environment names this bucket, as CI's would.
+    pub(crate) fn serve(&self, mut repo: Repo) -> Repo {
+        for (name, value) in self.variables() {
+            repo.set(name, &value);
+        }
+        repo
+    }
+
+    /// Takes the bucket out of one command's environment again.
+    pub(crate) fn hide(&self, command: &mut Command) {
+        for (name, _) in self.variables() {
+            command.env_remove(name);
+        }
+    }
+
+    /// The file that is an object.
+    pub(crate) fn object(&self, key: &str) -> PathBuf {
+        self.root.path().join(BUCKET).join(key)
+    }
+
+    /// The object keys of everything in it, sorted.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let base = self.root.path().join(BUCKET);
+        let mut keys = Vec::new();
+        let mut folders = vec![base.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    keys.push(path.strip_prefix(&base).unwrap().display().to_string());
+                }
+            }
+        }
+        keys.sort();
+        keys
+    }
+
+    fn variables(&self) -> [(&'static str, String); 4] {
+        let credentials = self.server.credentials();
+        [
+            ("S3_BUCKET", BUCKET.to_owned()),
+            ("AWS_ENDPOINT_URL_S3", self.server.endpoint()),
+            ("S3_KEY", credentials.access_key_id.clone()),
+            ("S3_SECRET", credentials.secret_access_key.clone()),
+        ]
+    }
+}
