@@ -4,6 +4,7 @@
 //! xtask does not depend on it: it would cost every cold `cargo xtask` an async runtime. It lies in
 //! `tools/local-s3` beside bowline-xtask's own folder, wherever cargo put that.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -29,6 +30,8 @@ pub struct LocalServer {
     stdin: Option<ChildStdin>,
     greeting: Greeting,
     objects: PathBuf,
+    /// Dropped last, when the server is gone.
+    _alone: File,
 }
 
 /// The line that the server prints when it listens. Its credentials are made up at every start.
@@ -55,6 +58,7 @@ impl LocalServer {
         })?;
         let objects = root.target_dir.join("local-s3");
         let program = build(root, env, ui)?;
+        let alone = lock(&root.target_dir, ui)?;
         if objects.exists() {
             std::fs::remove_dir_all(&objects)
                 .with_context(|| format!("emptying {}", objects.display()))?;
@@ -77,7 +81,7 @@ impl LocalServer {
         let greeting = serde_json::from_str(&line).map_err(|_| {
             Error::new(Kind::Unavailable, "the local S3 server did not say where it listens")
         })?;
-        let server = Self { child, stdin, greeting, objects };
+        let server = Self { child, stdin, greeting, objects, _alone: alone };
         ui.say("serving", format_args!("S3 on {} for this upload", server.endpoint()));
         Ok(server)
     }
@@ -110,6 +114,21 @@ impl Drop for LocalServer {
         // It ends by itself within a moment; there is nothing to do about an error here.
         let _ = self.child.wait();
     }
+}
+
+/// One server at a time: each begins by emptying the folder that another would still be filling.
+/// The lock is the open file, beside that folder: it ends with the process.
+fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<File> {
+    let path = target_dir.join("local-s3.lock");
+    let open = || -> std::io::Result<File> {
+        let file = File::options().create(true).append(true).open(&path)?;
+        if file.try_lock().is_err() {
+            ui.say("waiting", format_args!("for another --local below {}", target_dir.display()));
+            file.lock()?;
+        }
+        Ok(file)
+    };
+    open().with_context(|| format!("locking {}", path.display()))
 }
 
 fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
