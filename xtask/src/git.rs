@@ -53,15 +53,6 @@ pub fn read(root: &Path, aside: &[&Path], env: &Env) -> anyhow::Result<Commit> {
     })
 }
 
-/// The version of a commit: its first `digits` hex digits, marked when the work tree is dirty.
-pub fn version(commit: &Commit, digits: usize) -> String {
-    let short = &commit.id[..digits.min(commit.id.len())];
-    match &commit.dirty {
-        None => short.to_owned(),
-        Some(content) => format!("{short}-dirty.{content}"),
-    }
-}
-
 fn check_ci_commit(id: &str, env: &Env) -> anyhow::Result<()> {
     match env.get("CIRCLE_SHA1") {
         Some(sha1) if !sha1.trim().eq_ignore_ascii_case(id) => {

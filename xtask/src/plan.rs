@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ferror::{Error, Result};
 use serde::Serialize;
 
-use crate::git::{self, Commit};
+use crate::git::Commit;
 use crate::platform::{PLAIN_KEY_PLATFORM, Platform};
 use crate::resources::Resource;
 use crate::workspace::{Service, Workspace};
@@ -136,7 +136,7 @@ impl Plan {
 
 fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {
     let Some(asked) = asked else {
-        return Ok(git::version(commit, VERSION_DIGITS));
+        return Ok(first_digits(commit, VERSION_DIGITS));
     };
     let is_hex = asked.bytes().all(|b| b.is_ascii_hexdigit());
     if !is_hex || !(VERSION_DIGITS..=40).contains(&asked.len()) {
@@ -148,7 +148,16 @@ fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {
         return Err(Error::config(format!("--version {asked}: HEAD is {}", commit.id))
             .hint("check out the commit to build; a version is always its commit's name"));
     }
-    Ok(git::version(commit, asked.len()))
+    Ok(first_digits(commit, asked.len()))
+}
+
+/// The first digits of a commit, marked when the work tree holds anything else.
+fn first_digits(commit: &Commit, digits: usize) -> String {
+    let short = &commit.id[..digits.min(commit.id.len())];
+    match &commit.dirty {
+        None => short.to_owned(),
+        Some(content) => format!("{short}-dirty.{content}"),
+    }
 }
 
 fn entry_time(commit: &Commit, source_date_epoch: Option<&str>) -> Result<u64> {
