@@ -4,6 +4,7 @@
 //! runs it.
 
 mod bucket;
+mod circleci;
 mod dist;
 mod support;
 mod upload;

@@ -45,6 +45,13 @@ impl Repo {
         Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
     }
 
+    /// A clone of another repository: its HEAD, without what is not committed there.
+    pub(crate) fn clone_of(other: &Path) -> Self {
+        let clone = Self::empty();
+        clone.git(&["clone", "--quiet", &other.display().to_string(), "."]);
+        clone
+    }
+
     /// The repository's folder.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()

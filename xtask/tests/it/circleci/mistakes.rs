@@ -1,0 +1,125 @@
+//! The checks of the CI file, checked: one that cannot fail is none. Each row breaks the file and
+//! says what must be found.
+
+use super::{PATH, problems, text};
+
+/// What to replace, by what, and what is found then.
+type Mistake = (&'static str, &'static str, &'static str);
+
+/// What the schema itself sees.
+const OF_FORM: &[Mistake] = &[
+    ("version: 2.1", "version: 2.0", "/version: "),
+    ("requires: [test, dist]", "require: [test, dist]", "job `upload` has no parameter `require`"),
+    (
+        "    executor: rust\n    steps:\n      - attach",
+        "    steps:\n      - attach",
+        "/jobs/upload",
+    ),
+    ("          path: pkg", "          paths: [pkg]", "/jobs/dist: "),
+];
+
+/// What it lets pass.
+const OF_NAMES: &[Mistake] = &[
+    ("- checkout", "- chekout", "job test: unknown step `chekout`"),
+    ("- store_artifacts:", "- store_artefacts:", "job dist: unknown step `store_artefacts`"),
+    ("- restore_cache:", "- restore_caches:", "command restore: unknown step `restore_caches`"),
+    ("- restore: { job: test }", "- restore", "job test: step `restore` lacks `job`"),
+    ("- save: { job: test }", "- save: { jobs: test }", "step `save` has no parameter `jobs`"),
+    ("<< parameters.job >>", "<< parameters.jib >>", "command restore: no parameter `jib`"),
+    ("executor: rust", "executor: rost", "job test: undefined executor `rost`"),
+    (
+        "  rust:\n",
+        "  rust:\n    docker: [{ image: \"rust:1\" }]\n  spare:\n",
+        "executor `spare` is not used",
+    ),
+    ("      - test\n", "      - tests\n", "workflow commit: undefined job `tests`"),
+    ("      - test\n", "", "job `test` is in no workflow"),
+    (
+        "requires: [test, dist]",
+        "requires: [test, dust]",
+        "`upload` requires `dust`, which is no job of it",
+    ),
+    (
+        "      - dist\n",
+        "      - dist:\n          requires: [upload]\n",
+        "workflow commit: jobs wait for each other: dist, upload",
+    ),
+    (
+        "steps:\n      - checkout\n      - restore: { job: test }",
+        "parameters:\n      os: { type: string }\n    steps:\n      - checkout",
+        "workflow commit: job `test` lacks `os`",
+    ),
+];
+
+/// What this repository has agreed on.
+const OF_RULES: &[Mistake] = &[
+    ("cargo xtask ci\n", "cargo test\n", "job test runs `cargo test`, not `cargo xtask ci`"),
+    ("cargo xtask dist\n", "make dist\n", "`make dist` is not one cargo line"),
+    ("cargo xtask dist\n", "cargo xtask dist || true\n", "is not one cargo line"),
+    (
+        "run: cargo xtask dist\n",
+        "run: |\n          cargo xtask dist\n          cargo xtask upload\n",
+        "is not one cargo line",
+    ),
+    (
+        "run: cargo xtask dist\n",
+        "run: { command: cargo xtask dist, shell: sh }\n",
+        "sets more than its line",
+    ),
+    (
+        "rust:1.95.0-bookworm",
+        "rust:1.94.0-bookworm",
+        "image `rust:1.94.0-bookworm`: expected `rust:1.95.0-",
+    ),
+    ("{{ checksum \"Cargo.lock\" }}", "", "does not name Cargo.lock"),
+    (
+        "{{ checksum \"xtask/src/pins.rs\" }}",
+        "{{ checksum \"xtask/src/pin.rs\" }}",
+        "there is no file xtask/src/pin.rs",
+    ),
+    (
+        "restore_cache:\n          key: v1-",
+        "restore_cache:\n          key: v2-",
+        "is saved but never restored",
+    ),
+    (
+        "            - services\n",
+        "            - servcies\n",
+        "hands on `servcies`, which is not in the repository",
+    ),
+    ("          path: pkg", "          path: out", "job dist does not store `pkg`"),
+    ("            - pkg\n", "", "job dist does not hand on `pkg`"),
+    (
+        "      - attach_workspace:\n          at: .\n",
+        "      - checkout\n",
+        "job upload does not take over",
+    ),
+    ("requires: [test, dist]", "requires: [dist]", "upload does not wait for test"),
+    (
+        "requires: [test, dist]",
+        "requires: [test, dist]\n          filters: { branches: { only: main } }",
+        "upload is filtered",
+    ),
+    (
+        "      - test\n",
+        "      - test:\n          context: bowline-bucket\n",
+        "job test gets a context",
+    ),
+];
+
+#[test]
+fn mistakes_are_found() {
+    let text = text();
+    for (from, to, expected) in OF_FORM.iter().chain(OF_NAMES).chain(OF_RULES) {
+        assert!(text.contains(from), "{PATH} holds no {from:?}: adapt this row");
+        assert_found(&text.replacen(from, to, 1), &format!("{from:?} -> {to:?}"), expected);
+    }
+    let long = text.replacen("jobs:\n", &format!("jobs:\n{}", "  # more\n".repeat(150)), 1);
+    assert_found(&long, "150 more lines", "lines: keep it under 150");
+}
+
+fn assert_found(broken: &str, change: &str, expected: &str) {
+    let problems = problems(broken);
+    let found = problems.iter().any(|problem| problem.contains(expected));
+    assert!(found, "{change}: no `{expected}` in {problems:#?}");
+}

@@ -1,0 +1,179 @@
+//! What this repository has agreed on for its CI file: which lines run where, with which caches,
+//! hand-overs and credentials.
+
+use serde_json::Value;
+
+use super::structure::{entries, named, requires, steps};
+use crate::support::root;
+
+/// The compiler that dist pins; its image is CI's.
+const RUSTC: &str = "1.95.0";
+
+/// Every breach of the rules in `config`, whose text is `text`.
+pub(super) fn problems(text: &str, config: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let lines = text.lines().count();
+    if lines >= 150 {
+        problems.push(format!("{lines} lines: keep it under 150, and decisions in xtask"));
+    }
+    for job in ["test", "dist", "upload"] {
+        let expected = match job {
+            "test" => "cargo xtask ci",
+            "dist" => "cargo xtask dist",
+            _ => "cargo xtask upload --skip-without-credentials",
+        };
+        let lines = run_lines(&config["jobs"][job]);
+        if lines != [expected] {
+            problems.push(format!("job {job} runs `{}`, not `{expected}`", lines.join("`, `")));
+        }
+    }
+    problems.extend(run_problems(config));
+    problems.extend(image_problems(config));
+    problems.extend(cache_problems(config));
+    problems.extend(hand_over_problems(config));
+    problems.extend(upload_problems(config));
+    problems
+}
+
+/// The lines that a job's `run` steps run.
+pub(super) fn run_lines(job: &Value) -> Vec<&str> {
+    let runs = steps(job).filter(|(name, _)| *name == "run");
+    runs.filter_map(|(_, run)| run.as_str().or_else(|| run["command"].as_str())).collect()
+}
+
+/// What the dist job hands on to later ones.
+pub(super) fn handed_on(config: &Value) -> Vec<String> {
+    let persisted =
+        steps(&config["jobs"]["dist"]).filter(|(name, _)| *name == "persist_to_workspace");
+    let paths = persisted.flat_map(|(_, step)| step["paths"].as_array().into_iter().flatten());
+    paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether a job sees the variables of a context, in any workflow.
+pub(super) fn gets_context(config: &Value, job: &str) -> bool {
+    in_workflows(config, job).any(|given| given.get("context").is_some())
+}
+
+/// The variables that a job's executor sets.
+pub(super) fn environment(config: &Value, job: &str) -> Vec<(String, String)> {
+    let executor = config["jobs"][job]["executor"].as_str().expect("an executor");
+    let variables = config["executors"][executor]["environment"].as_object().into_iter().flatten();
+    let text = |value: &Value| value.as_str().expect("quote the values of variables").to_owned();
+    variables.map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+fn in_workflows<'a>(config: &'a Value, job: &str) -> impl Iterator<Item = &'a Value> {
+    let jobs = entries(config, "workflows").filter_map(|(_, workflow)| workflow["jobs"].as_array());
+    jobs.flatten().map(named).filter(move |(name, _)| *name == job).map(|(_, given)| given)
+}
+
+/// Jobs and commands: all that has steps.
+fn with_steps(config: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    entries(config, "jobs").chain(entries(config, "commands"))
+}
+
+fn run_problems(config: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, of) in with_steps(config) {
+        for line in run_lines(of) {
+            // Letters of names, options and versions: nothing that a shell would make more of.
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./=,:".contains(c);
+            if !line.starts_with("cargo ") || !line.chars().all(is_plain) {
+                problems.push(format!(
+                    "{name}: `{line}` is not one cargo line: what a script would do is a verb"
+                ));
+            }
+        }
+        let is_more = |run: &Value| run.as_object().is_some_and(|map| map.len() > 1);
+        if steps(of).any(|(step, run)| step == "run" && is_more(run)) {
+            problems.push(format!("{name}: a run step sets more than its line"));
+        }
+    }
+    problems
+}
+
+fn image_problems(config: &Value) -> Vec<String> {
+    let prefix = format!("rust:{RUSTC}-");
+    let images = entries(config, "executors")
+        .chain(entries(config, "jobs"))
+        .flat_map(|(_, of)| of["docker"].as_array().into_iter().flatten())
+        .filter_map(|docker| docker["image"].as_str());
+    images
+        .filter(|image| !image.starts_with(&prefix))
+        .map(|image| {
+            format!("image `{image}`: expected `{prefix}...`, the compiler of xtask/src/pins.rs")
+        })
+        .collect()
+}
+
+/// A key that does not follow the lock file and the pins would serve what was built of others.
+fn cache_problems(config: &Value) -> Vec<String> {
+    let keys = |step: &str| -> Vec<&str> {
+        let steps = with_steps(config).flat_map(|(_, of)| steps(of));
+        let caches = steps.filter(|(name, _)| *name == step);
+        caches.filter_map(|(_, cache)| cache["key"].as_str()).collect()
+    };
+    let (saved, restored) = (keys("save_cache"), keys("restore_cache"));
+    let mut problems = Vec::new();
+    for key in saved.iter().chain(&restored) {
+        for file in ["Cargo.lock", "xtask/src/pins.rs"] {
+            if !key.contains(&format!("{{{{ checksum \"{file}\" }}}}")) {
+                problems.push(format!("cache key `{key}` does not name {file}"));
+            }
+        }
+        for file in key.split("checksum \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if !root().join(file).is_file() {
+                problems.push(format!("cache key `{key}`: there is no file {file}"));
+            }
+        }
+    }
+    let idle = saved.iter().filter(|key| !restored.contains(key));
+    problems.extend(idle.map(|key| format!("cache key `{key}` is saved but never restored")));
+    problems
+}
+
+fn hand_over_problems(config: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let stores = |(name, step): (&str, &Value)| name == "store_artifacts" && step["path"] == "pkg";
+    if !steps(&config["jobs"]["dist"]).any(stores) {
+        problems.push("job dist does not store `pkg`, where dist leaves the artifacts".to_owned());
+    }
+    let handed_on = handed_on(config);
+    if !handed_on.iter().any(|path| path == "pkg") {
+        problems.push("job dist does not hand on `pkg`, which upload reads".to_owned());
+    }
+    let is_made = |path: &str| path == "pkg" || path == "target/debug";
+    let strange = handed_on.iter().filter(|path| !is_made(path) && !root().join(path).exists());
+    problems.extend(
+        strange.map(|path| format!("job dist hands on `{path}`, which is not in the repository")),
+    );
+    if !steps(&config["jobs"]["upload"]).any(|(name, _)| name == "attach_workspace") {
+        problems.push("job upload does not take over what dist hands on".to_owned());
+    }
+    problems
+}
+
+/// Upload runs on every branch, after the others, and is the only job that sees credentials.
+fn upload_problems(config: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    for given in in_workflows(config, "upload") {
+        for other in ["test", "dist"] {
+            if !requires(given).any(|one| one == other) {
+                problems.push(format!("upload does not wait for {other}"));
+            }
+        }
+        if given.get("filters").is_some() {
+            problems.push("upload is filtered: it runs on every branch".to_owned());
+        }
+    }
+    if !gets_context(config, "upload") {
+        problems.push("job upload gets no context: it would have no credentials".to_owned());
+    }
+    let others = entries(config, "jobs").filter(|(name, _)| *name != "upload");
+    problems.extend(
+        others.filter(|(name, _)| gets_context(config, name)).map(|(name, _)| {
+            format!("job {name} gets a context: credentials are for upload alone")
+        }),
+    );
+    problems
+}
