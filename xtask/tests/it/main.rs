@@ -5,7 +5,11 @@
 
 mod bucket;
 mod circleci;
+mod crates;
 mod dist;
+mod layering;
+mod layout;
+mod source;
 mod support;
 mod upload;
 mod usage;
