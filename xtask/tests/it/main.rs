@@ -9,6 +9,7 @@ mod crates;
 mod dist;
 mod layering;
 mod layout;
+mod local;
 mod source;
 mod support;
 mod upload;
