@@ -2,12 +2,10 @@
 //! hand-overs and credentials.
 
 use serde_json::Value;
+use xtask::pins::RUSTC;
 
 use super::structure::{entries, named, requires, steps};
 use crate::support::root;
-
-/// The compiler that dist pins; its image is CI's.
-const RUSTC: &str = "1.95.0";
 
 /// Every breach of the rules in `config`, whose text is `text`.
 pub(super) fn problems(text: &str, config: &Value) -> Vec<String> {
