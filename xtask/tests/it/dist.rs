@@ -154,7 +154,11 @@ fn a_second_dist_waits_for_the_first() {
     let held = std::fs::File::create(snapshot.join(".lock")).unwrap();
     held.lock().unwrap();
     let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist"]);
-    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     std::io::BufRead::read_line(&mut said, &mut line).unwrap();

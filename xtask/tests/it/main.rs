@@ -10,6 +10,7 @@ mod dist;
 mod layering;
 mod layout;
 mod local;
+mod platforms;
 mod source;
 mod support;
 mod upload;

@@ -1,0 +1,140 @@
+//! `dist` for all four platforms: real ELF and Mach-O files from one machine, from either library.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use xtask::stamp::{self, Format, Version};
+
+use crate::support::{Repo, run, target_dir};
+
+const ALL: [&str; 4] = ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
+
+/// One service for all platforms, on a standard library that does something: threads and sockets.
+fn repo() -> Repo {
+    let repo = Repo::new(&["alpha"]);
+    let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"services/*\"]\n\n\
+                     [profile.release]\nlto = \"thin\"\nstrip = true\n";
+    repo.write("Cargo.toml", workspace);
+    repo.write(
+        "services/alpha/src/main.rs",
+        "fn main() {\n    let line = std::thread::spawn(|| stamp::line(\"alpha\")).join().unwrap();\n    \
+         let socket = std::net::TcpListener::bind(\"127.0.0.1:0\").is_ok();\n    \
+         println!(\"{line} {socket} {:?}\", std::time::SystemTime::now());\n}\n",
+    );
+    repo.commit("all platforms");
+    repo
+}
+
+/// Every binary and archive of the last dist is what its platform wants.
+fn check(repo: &Repo) {
+    let snapshot = repo.path().join("pkg/snapshot");
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    for platform in ALL {
+        let image = std::fs::read(snapshot.join(platform).join("alpha")).unwrap();
+        let record = stamp::read(&image).unwrap().unwrap_or_else(|| panic!("{platform}: no stamp"));
+        assert_eq!((record.platform.as_str(), record.commit.as_str()), (platform, head.as_str()));
+        // Reading the facts checks every page hash of a signature on the way.
+        let facts = stamp::facts(&image).unwrap_or_else(|e| panic!("{platform}: {e:#}"));
+        let (os, arch) = platform.split_once('_').unwrap();
+        assert_eq!(facts.cpu, if arch == "amd64" { "x86_64" } else { "aarch64" }, "{platform}");
+        let minimum = facts.minimum.expect("it asks for a system");
+        if os == "linux" {
+            assert_eq!(facts.format, Format::Elf);
+            assert!(minimum <= Version(2, 17, 0), "{platform} needs glibc {minimum}");
+        } else {
+            assert_eq!((facts.format, minimum), (Format::MachO, Version(11, 0, 0)), "{platform}");
+            for library in &facts.libraries {
+                let of_the_system = ["/usr/lib/", "/System/Library/"];
+                assert!(
+                    of_the_system.iter().any(|p| library.starts_with(p)),
+                    "{platform}: {library}"
+                );
+            }
+            // Intel Macs run unsigned programs; Apple's own processors do not.
+            assert!(arch == "amd64" || facts.signed_pages.is_some(), "{platform} is not signed");
+        }
+        let text = String::from_utf8_lossy(&image);
+        for path in [repo.path(), &target_dir(), Path::new(env!("CARGO_MANIFEST_DIR"))] {
+            let path = path.to_str().unwrap();
+            assert!(!text.contains(path), "{platform}: {path} is in the binary");
+        }
+    }
+}
+
+fn digests(repo: &Repo) -> Vec<Value> {
+    let manifest = repo.manifest();
+    let artifacts = manifest["artifacts"].as_array().unwrap().clone();
+    artifacts
+        .iter()
+        .map(|a| serde_json::json!([a["file"], a["sha256"], a["unstamped_sha256"]]))
+        .collect()
+}
+
+#[test]
+#[ignore = "builds for four platforms twice; installs what that needs"]
+fn two_clones_in_different_surroundings_give_equal_archives() {
+    let first = repo();
+    first.xtask("dist").exits(0);
+    check(&first);
+    assert_eq!(digests(&first).len(), 4);
+
+    // Another folder, target folder, home, umask, time zone and language.
+    let mut second = Repo::empty();
+    second.git(&["clone", "--quiet", first.path().to_str().unwrap(), "."]);
+    let home = tempfile::tempdir().unwrap();
+    // The same compiler and crates as before; only where we keep our things is new.
+    let of_user = |name: &str, folder: &str| {
+        let home = std::env::var("HOME").unwrap();
+        std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"))
+    };
+    second.set("CARGO_HOME", &of_user("CARGO_HOME", ".cargo"));
+    second.set("RUSTUP_HOME", &of_user("RUSTUP_HOME", ".rustup"));
+    second.set("HOME", home.path().to_str().unwrap());
+    second.set("TZ", "Pacific/Chatham");
+    second.set("LC_ALL", "C");
+    second.set("CARGO_TARGET_DIR", target_dir().with_file_name("it-second").to_str().unwrap());
+    let program = format!("umask 077 && exec {} dist", env!("CARGO_BIN_EXE_xtask"));
+    run(&mut second.prepare("sh", &["-c", &program]), "umask 077; dist").exits(0);
+    assert_eq!(digests(&second), digests(&first));
+}
+
+#[test]
+#[ignore = "builds the standard library for four platforms; installs the distribution's compiler"]
+fn the_distributions_library_serves_all_platforms() {
+    let repo = repo();
+    repo.xtask("dist --library distribution").exits(0);
+    check(&repo);
+    repo.xtask("setup --check --library distribution").exits(0).prints("darwin_arm64  ready");
+}
+
+#[test]
+fn a_killed_dist_leaves_no_half_file_and_the_next_one_succeeds() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    let snapshot = repo.path().join("pkg/snapshot");
+    // From before the first write to after the last one; a warm run takes some hundred of these.
+    for milliseconds in (0..400).step_by(25) {
+        repo.commit("another stamp");
+        let mut dist = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist"]);
+        let mut child = dist.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for path in ["alpha_linux_amd64.tar.gz", "linux_amd64/alpha"].map(|p| snapshot.join(p)) {
+            let mut show = Command::new(env!("CARGO_BIN_EXE_xtask"));
+            run(show.arg("stamp").arg(&path), "stamp").exits(0).prints("linux_amd64");
+        }
+        if snapshot.join("manifest.json").exists() {
+            let sums = Command::new("sha256sum")
+                .args(["-c", "SHA256SUMS"])
+                .current_dir(&snapshot)
+                .output();
+            assert!(sums.unwrap().status.success(), "a manifest says that all is there");
+        }
+    }
+    repo.xtask("dist").exits(0);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    repo.xtask("stamp pkg/snapshot/alpha_linux_amd64.tar.gz").exits(0).prints(&head);
+}
