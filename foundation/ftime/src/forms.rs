@@ -1,13 +1,12 @@
 //! The written forms: what each looks like, to and from.
 //!
-//! jiff's parsers are lenient (comments, missing seconds, two-digit years, time zone names), so a
-//! text must first have the one shape of its form; then jiff decides whether the date exists.
+//! chrono's parsers are lenient (comments, missing seconds, two-digit years, time zone names), so a
+//! text must first have the one shape of its form; then chrono decides whether the date exists.
 
 use std::fmt;
 
+use chrono::{DateTime, FixedOffset, NaiveDateTime, ParseError};
 use ferror::Error;
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 
 use crate::Epoch;
 
@@ -29,7 +28,7 @@ impl Epoch {
         if !is_rfc3339(&upper) {
             return Err(malformed(text, EXPECTED));
         }
-        checked(text, EXPECTED, upper.parse())
+        checked(text, EXPECTED, DateTime::parse_from_rfc3339(&upper))
     }
 
     /// Parses what HTTP calls a date (RFC 1123): `Tue, 27 Mar 2007 19:36:42 GMT`. The weekday has to be right.
@@ -38,7 +37,7 @@ impl Epoch {
         if !has_shape(text, RFC_1123) {
             return Err(malformed(text, EXPECTED));
         }
-        checked(text, EXPECTED, rfc2822::DateTimeParser::new().parse_timestamp(text))
+        checked(text, EXPECTED, DateTime::parse_from_rfc2822(text))
     }
 
     /// Parses what `date -R` prints (RFC 2822): `Tue, 27 Mar 2007 19:36:42 +0000`, with any offset.
@@ -48,7 +47,7 @@ impl Epoch {
         if !has_shape(text, RFC_2822) {
             return Err(malformed(text, EXPECTED));
         }
-        checked(text, EXPECTED, rfc2822::DateTimeParser::new().parse_timestamp(text))
+        checked(text, EXPECTED, DateTime::parse_from_rfc2822(text))
     }
 
     /// Parses the compact ISO 8601 form that `SigV4` uses: `20130524T000000Z`.
@@ -57,7 +56,8 @@ impl Epoch {
         if !has_shape(text, COMPACT) {
             return Err(malformed(text, EXPECTED));
         }
-        checked(text, EXPECTED, text.parse())
+        let parsed = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ");
+        checked(text, EXPECTED, parsed.map(|time| time.and_utc().fixed_offset()))
     }
 
     /// `2013-05-24T00:00:00Z`, with three digits of milliseconds when there are any.
@@ -65,7 +65,7 @@ impl Epoch {
         if self.millis() % 1000 == 0 {
             self.printed("%Y-%m-%dT%H:%M:%SZ")
         } else {
-            self.printed("%Y-%m-%dT%H:%M:%S.%3fZ")
+            self.printed("%Y-%m-%dT%H:%M:%S%.3fZ")
         }
     }
 
@@ -90,9 +90,9 @@ impl Epoch {
     }
 
     fn printed(self, format: &str) -> String {
-        let timestamp = Timestamp::from_millisecond(self.millis())
-            .expect("the range of Epoch lies within that of jiff");
-        timestamp.strftime(format).to_string()
+        let time = DateTime::from_timestamp_millis(self.millis())
+            .expect("the range of Epoch lies within that of chrono");
+        time.format(format).to_string()
     }
 }
 
@@ -111,7 +111,7 @@ fn is_rfc3339(upper: &str) -> bool {
         None => rest,
         Some(fraction) => {
             let offset = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-            // jiff counts nanoseconds: nine digits are all that it can hold.
+            // Times are in nanoseconds where they come from; more digits are a mistake.
             if !(1..=9).contains(&(fraction.len() - offset.len())) {
                 return false;
             }
@@ -135,15 +135,13 @@ fn has_shape(text: &str, shape: Shape) -> bool {
 fn checked(
     text: &str,
     expected: &str,
-    parsed: Result<Timestamp, jiff::Error>,
+    parsed: Result<DateTime<FixedOffset>, ParseError>,
 ) -> ferror::Result<Epoch> {
-    let timestamp = parsed.map_err(|error| malformed(text, expected).caused_by(error))?;
-    // Not `as_millisecond`, which rounds towards 1970: before it, a time would move forward.
-    let millis = timestamp.as_nanosecond().div_euclid(1_000_000);
-    i64::try_from(millis)
-        .ok()
-        .and_then(Epoch::within_range)
-        .ok_or_else(|| malformed(text, expected))
+    let time = parsed.map_err(|error| malformed(text, expected).caused_by(error))?;
+    // chrono writes a leap second as second 59 with more than a second's nanoseconds; leap seconds
+    // are not counted, so it is second 59 over again. `timestamp` rounds towards the past.
+    let millis = time.timestamp() * 1000 + i64::from(time.timestamp_subsec_millis() % 1000);
+    Epoch::within_range(millis).ok_or_else(|| malformed(text, expected))
 }
 
 /// The input may come from a peer, so it is shown escaped and not in full length.

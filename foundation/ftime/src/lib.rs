@@ -1,7 +1,7 @@
 //! Epoch times: one instant type, and the four ways that HTTP, S3, git and people write it.
 //!
 //! An [`Epoch`] counts milliseconds since 1970-01-01 UTC. It has no time zone: what is parsed with
-//! an offset becomes UTC. The calendar itself (leap years, weekdays, offsets) is jiff's work; this
+//! an offset becomes UTC. The calendar itself (leap years, weekdays, offsets) is chrono's work; this
 //! crate owns which forms are accepted. They are accepted exactly, because a date that was meant
 //! otherwise and parsed anyhow ends in a wrong signature or a release of the wrong age.
 //!

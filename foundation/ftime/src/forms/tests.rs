@@ -111,7 +111,7 @@ fn milliseconds_show_in_rfc_3339_alone() {
 
 #[test]
 fn offsets_become_utc_and_fractions_are_cut_towards_the_past() {
-    let cases: [(Parse, &str, i64); 11] = [
+    let cases: [(Parse, &str, i64); 14] = [
         (Epoch::parse_rfc2822, "Tue, 27 Mar 2007 21:36:42 +0200", 1_175_024_202_000),
         (Epoch::parse_rfc2822, "Tue, 27 Mar 2007 12:36:42 -0700", 1_175_024_202_000),
         (Epoch::parse_rfc2822, "Wed, 28 Mar 2007 01:06:42 +0530", 1_175_024_202_000),
@@ -123,6 +123,10 @@ fn offsets_become_utc_and_fractions_are_cut_towards_the_past() {
         (Epoch::parse_rfc3339, "1970-01-01T00:00:00.123456789Z", 123),
         (Epoch::parse_rfc3339, "1969-12-31T23:59:59.9999Z", -1),
         (Epoch::parse_rfc3339, "1969-12-31T23:59:59.0001Z", -1000),
+        // A leap second is second 59 over again.
+        (Epoch::parse_rfc3339, "1970-01-01T00:00:60.25Z", 59_250),
+        (Epoch::parse_rfc2822, "Thu, 01 Jan 1970 00:00:60 +0000", 59_000),
+        (Epoch::parse_compact, "19700101T000060Z", 59_000),
     ];
     for (parse, text, millis) in cases {
         assert_eq!(parse(text).unwrap().millis(), millis, "{text}");
@@ -156,6 +160,8 @@ fn what_is_not_exactly_the_form_is_refused() {
         "2013-04-31T00:00:00Z",
         "2013-05-24T24:00:00Z",
         "2013-05-24T00:60:00Z",
+        "2013-05-24T00:00:61Z",
+        "2013-05-24T00:00:00+24:00",
         "2013-05-24T00:00:00+99:99",
         "0000-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59Z",
@@ -184,6 +190,7 @@ fn what_is_not_exactly_the_form_is_refused() {
         "Tue, 27 Mar 07 19:36:42 +0000",
         "Tue, 27 Mar 2007 19:36:42 +00:00",
         "Tue, 27 Mar 2007 19:36:42 +000",
+        "Tue, 27 Mar 2007 19:36:42 +2400",
         "Tue, 27 Mar 2007 19:36:42 +9999",
         "Mon, 27 Mar 2007 19:36:42 +0000",
         "Tue, 27 Mar 2007 19:36:42 +0000 (UTC)",
@@ -198,6 +205,7 @@ fn what_is_not_exactly_the_form_is_refused() {
         "20130524T000000.5Z",
         "20130230T000000Z",
         "20130524T250000Z",
+        "20130524T000061Z",
     ];
     let forms: [(Parse, &[&str], &str); 4] = [
         (Epoch::parse_rfc3339, rfc3339, "RFC 3339 time such as 2013-05-24T00:00:00Z"),
