@@ -5,9 +5,9 @@
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
 use ferror::{Error, Result};
-use serde::Deserialize;
 use serde_json::Value;
 
+use crate::json::{self, Object};
 use crate::platform::{self, Platform};
 
 /// What old Linux hosts still run: the glibc of 2012, the oldest that rustc itself supports.
@@ -20,8 +20,7 @@ const PLATFORMS: &str = "linux,!arm darwin";
 pub const CONTENT_TYPE: &str = "application/x-compressed-tar";
 
 /// `[workspace.metadata.xtask]`, as written.
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Default, Clone)]
 struct WorkspaceTable {
     platforms: Option<String>,
     bucket: Option<String>,
@@ -38,8 +37,7 @@ struct WorkspaceTable {
 }
 
 /// `[package.metadata.xtask]`, as written.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct ServiceTable {
     include: Vec<String>,
     platforms: Option<String>,
@@ -99,7 +97,7 @@ impl Config {
     /// Checks the workspace's `metadata` (all of it: other tools have tables there too).
     pub fn read(metadata: &Value) -> Result<Self> {
         const TABLE: &str = "[workspace.metadata.xtask]";
-        let table: WorkspaceTable = read_table(metadata, TABLE)?.unwrap_or_default();
+        let table = read_table(metadata, TABLE, WorkspaceTable::read)?.unwrap_or_default();
         let config = Self {
             platforms: platform::parse_line(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
@@ -150,7 +148,7 @@ impl ServiceConfig {
     /// Checks the `metadata` of the package `name`; `None` when it has no table of ours.
     pub fn read(name: &str, metadata: &Value) -> Result<Option<Self>> {
         let table_name = format!("[package.metadata.xtask] of {name}");
-        let Some(table) = read_table::<ServiceTable>(metadata, &table_name)? else {
+        let Some(table) = read_table(metadata, &table_name, ServiceTable::read)? else {
             return Ok(None);
         };
         check_globs(&table.include).map_err(|error| error.context(&table_name))?;
@@ -170,13 +168,51 @@ impl ServiceConfig {
     }
 }
 
-fn read_table<T: for<'de> Deserialize<'de>>(metadata: &Value, table: &str) -> Result<Option<T>> {
-    match metadata.get("xtask") {
-        None => Ok(None),
-        Some(value) => T::deserialize(value).map(Some).map_err(|error| {
-            Error::config(format!("{table}: {error}")).hint("see the README's configuration table")
-        }),
+impl WorkspaceTable {
+    fn read(mut table: Object<'_>) -> json::Result<Self> {
+        let read = Self {
+            platforms: table.find("platforms")?,
+            bucket: table.find("bucket")?,
+            prefix: table.find("prefix")?,
+            region: table.find("region")?,
+            endpoint: table.find("endpoint")?,
+            path_style: table.find("path-style")?,
+            signature: table.find("signature")?,
+            profile: table.find("profile")?,
+            glibc: table.find("glibc")?,
+            macos: table.find("macos")?,
+            include: table.find("include")?,
+            content_type: table.find("content-type")?,
+        };
+        table.end()?;
+        Ok(read)
     }
+}
+
+impl ServiceTable {
+    fn read(mut table: Object<'_>) -> json::Result<Self> {
+        let read = Self {
+            include: table.find("include")?.unwrap_or_default(),
+            platforms: table.find("platforms")?,
+            features: table.find("features")?.unwrap_or_default(),
+            default_features: table.find("default-features")?,
+            bin: table.find("bin")?,
+            skip: table.find("skip")?.unwrap_or_default(),
+        };
+        table.end()?;
+        Ok(read)
+    }
+}
+
+fn read_table<T>(
+    metadata: &Value,
+    name: &str,
+    read: fn(Object<'_>) -> json::Result<T>,
+) -> Result<Option<T>> {
+    let Some(value) = metadata.get("xtask") else { return Ok(None) };
+    Object::new(value).and_then(read).map(Some).map_err(|error| {
+        Error::config(format!("{name}: {error}")).hint("see the README's configuration table")
+    })
 }
 
 fn folder_prefix(mut prefix: String) -> String {
@@ -217,68 +253,4 @@ fn expected(field: &str, value: &str, what: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::{Config, ServiceConfig};
-
-    #[test]
-    fn without_a_table_the_defaults_hold() {
-        for metadata in [Value::Null, json!({}), json!({"other": {"x": 1}}), json!({"xtask": {}})] {
-            let config = Config::read(&metadata).unwrap();
-            assert_eq!(config.platforms.len(), 4);
-            assert_eq!((config.glibc.as_str(), config.macos.as_str()), ("2.17", "11.0"));
-            assert_eq!((config.profile.as_str(), config.prefix.as_str()), ("release", ""));
-        }
-    }
-
-    #[test]
-    fn a_bad_workspace_table_names_table_and_field() {
-        let rows = [
-            (json!({"buckett": "b"}), "unknown field `buckett`"),
-            (json!({"path_style": true}), "unknown field `path_style`"),
-            (json!({"platforms": "linus"}), "unknown word `linus`"),
-            (json!({"glibc": "2"}), "glibc = \"2\": expected two numbers such as 2.17"),
-            (json!({"macos": "11.x"}), "macos = \"11.x\""),
-            (json!({"profile": "--release"}), "profile = \"--release\""),
-            (json!({"signature": "v3"}), "signature = \"v3\": expected v4 or v2"),
-            (json!({"prefix": "/a"}), "prefix = \"/a/\""),
-            (json!({"include": ["../x"]}), "include = \"../x\""),
-            (json!({"include": ["a[", "b"]}), "include = \"a[\""),
-            (json!({"content-type": "a\nb"}), "content-type"),
-            (json!([]), "invalid"),
-        ];
-        for (table, expected) in rows {
-            let error = Config::read(&json!({ "xtask": table })).expect_err(expected);
-            let text = format!("{error:#}");
-            assert!(text.starts_with("[workspace.metadata.xtask]: "), "{text}");
-            assert!(text.contains(expected), "{text}: expected it to contain {expected:?}");
-            assert_eq!(error.kind(), ferror::Kind::Config);
-        }
-    }
-
-    #[test]
-    fn a_service_table_is_read_or_named_in_the_error() {
-        let read = |table: Value| ServiceConfig::read("janitor", &json!({ "xtask": table }));
-        assert_eq!(ServiceConfig::read("janitor", &Value::Null).unwrap(), None);
-        let config =
-            read(json!({"default-features": false, "platforms": "linux"})).unwrap().unwrap();
-        assert!(config.no_default_features && !config.skip);
-        assert_eq!(config.platforms.unwrap().len(), 2);
-        let error = format!("{:#}", read(json!({"feature": []})).unwrap_err());
-        assert!(
-            error.contains("[package.metadata.xtask] of janitor: unknown field `feature`"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_prefix_is_a_folder() {
-        for (given, expected) in [("", ""), ("team", "team/"), ("a/b/", "a/b/")] {
-            assert_eq!(
-                Config::read(&json!({"xtask": {"prefix": given}})).unwrap().prefix,
-                expected
-            );
-        }
-    }
-}
+mod tests;

@@ -30,7 +30,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     let plan = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
-            ui.document(&serde_json::to_string_pretty(&plan)?);
+            ui.document(&plan.to_json());
         } else {
             ui.result(plan.to_string().trim_end());
         }

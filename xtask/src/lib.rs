@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use ferror::{Error, Kind};
 
+pub mod json;
 pub mod platform;
 
 pub mod config;

@@ -12,9 +12,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 use s3::Credentials;
-use serde::Deserialize;
 
 use crate::env::Env;
+use crate::json::{self, Object};
 use crate::nested;
 use crate::ui::Ui;
 use crate::workspace::Root;
@@ -35,7 +35,6 @@ pub struct LocalServer {
 }
 
 /// The line that the server prints when it listens. Its credentials are made up at every start.
-#[derive(Deserialize)]
 struct Greeting {
     endpoint: String,
     region: String,
@@ -46,6 +45,19 @@ struct Greeting {
 impl std::fmt::Debug for Greeting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Greeting").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Greeting {
+    fn read(line: &str) -> json::Result<Self> {
+        let document = json::parse(line.as_bytes())?;
+        let mut greeting = Object::new(&document)?;
+        Ok(Self {
+            endpoint: greeting.get("endpoint")?,
+            region: greeting.get("region")?,
+            access_key_id: greeting.get("access_key_id")?,
+            secret_access_key: greeting.get("secret_access_key")?,
+        })
     }
 }
 
@@ -78,7 +90,7 @@ impl LocalServer {
                 .read_line(&mut line)
                 .context("waiting for the local S3 server")?;
         }
-        let greeting = serde_json::from_str(&line).map_err(|_| {
+        let greeting = Greeting::read(&line).map_err(|_| {
             Error::new(Kind::Unavailable, "the local S3 server did not say where it listens")
         })?;
         let server = Self { child, stdin, greeting, objects, _alone: alone };
@@ -155,7 +167,7 @@ fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
 
 /// The executable that a line of cargo's JSON names, if it names one.
 fn executable(line: &str) -> Option<PathBuf> {
-    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let message = json::parse(line.as_bytes()).ok()?;
     let is_ours = message["target"]["name"] == PACKAGE;
     message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
 }
@@ -163,15 +175,6 @@ fn executable(line: &str) -> Option<PathBuf> {
 /// `tools/local-s3/Cargo.toml` beside the folder of bowline-xtask, which may be a member of this
 /// workspace, a path dependency of it, or a checkout that cargo made of a git dependency.
 fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
-    #[derive(Deserialize)]
-    struct Metadata {
-        packages: Vec<Package>,
-    }
-    #[derive(Deserialize)]
-    struct Package {
-        name: String,
-        manifest_path: PathBuf,
-    }
     let in_folder =
         |xtask: &Path| xtask.parent().map(|dir| dir.join("tools").join(PACKAGE).join("Cargo.toml"));
     let here = root.dir.join("tools").join(PACKAGE).join("Cargo.toml");
@@ -181,14 +184,24 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
     let mut command = nested::cargo(env);
     command.current_dir(&root.dir).args(["metadata", "--locked", "--format-version", "1"]);
     let output = command.stderr(Stdio::inherit()).output().context("running cargo metadata")?;
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
-    let ours = metadata.packages.iter().find(|package| package.name == "bowline-xtask");
-    ours.and_then(|package| in_folder(package.manifest_path.parent()?))
+    let xtask = xtask_manifest(&output.stdout).context("reading cargo metadata")?;
+    xtask
+        .and_then(|manifest| in_folder(manifest.parent()?))
         .filter(|path| path.is_file())
         .ok_or_else(|| {
             Error::config(format!("no tools/{PACKAGE} beside bowline-xtask: this copy of it came without"))
                 .hint("depend on bowline-xtask by git or by path, or run a server of your own and name its --endpoint")
                 .into()
         })
+}
+
+/// Where the Cargo.toml of bowline-xtask stands, by what `cargo metadata` printed.
+fn xtask_manifest(printed: &[u8]) -> json::Result<Option<PathBuf>> {
+    let document = json::parse(printed)?;
+    for mut package in Object::new(&document)?.get::<Vec<Object>>("packages")? {
+        if package.get::<&str>("name")? == "bowline-xtask" {
+            return package.get("manifest_path").map(Some);
+        }
+    }
+    Ok(None)
 }

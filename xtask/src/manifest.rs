@@ -7,23 +7,22 @@
 use std::collections::BTreeSet;
 
 use ferror::{Error, Result};
-use serde::{Deserialize, Serialize};
 
 use crate::platform::Platform;
 
 mod check;
+mod form;
 
 /// The one form that is written and understood.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u64 = 1;
 /// The manifest's name in the snapshot folder.
 pub const FILE: &str = "manifest.json";
 
 /// What a `dist` made, or, without a branch, what a release of one service consists of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// [`SCHEMA`].
-    pub schema: u32,
+    pub schema: u64,
     /// What the binaries report.
     pub version: String,
     /// The source's full commit.
@@ -34,7 +33,6 @@ pub struct Manifest {
     pub committed_at: i64,
     /// The branch it was built from. It travels as object metadata, not in the manifest object:
     /// one commit may be on two branches and is the same release on both.
-    #[serde(default, skip_serializing_if = "Branch::is_left_out")]
     pub branch: Branch,
     /// The platforms, by name.
     pub platforms: Vec<String>,
@@ -43,20 +41,17 @@ pub struct Manifest {
 }
 
 /// A manifest's branch: left out altogether in a manifest object, a string or null in a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Branch {
     /// A branch, or `null` for none.
     Named(Option<String>),
     /// There is no such field.
     #[default]
-    #[serde(skip)]
     LeftOut,
 }
 
 /// A file that is published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     /// The service.
     pub service: String,
@@ -83,7 +78,7 @@ pub struct Artifact {
 impl Manifest {
     /// Reads and checks a manifest; `origin` names it in errors.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| {
+        let manifest = form::read(bytes).map_err(|error| {
             Error::invalid(format!("{origin} is not a manifest of schema {SCHEMA}: {error}")).hint(
                 "make it anew with `cargo xtask dist`, or use the bowline version that wrote it",
             )
@@ -153,10 +148,6 @@ impl Manifest {
 }
 
 impl Branch {
-    fn is_left_out(&self) -> bool {
-        matches!(self, Self::LeftOut)
-    }
-
     /// The branch's name, where there is one.
     pub fn name(&self) -> Option<&str> {
         match self {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ferror::{Error, Result};
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::git::Commit;
 use crate::platform::{PLAIN_KEY_PLATFORM, Platform};
@@ -19,7 +19,7 @@ use crate::workspace::{Service, Workspace};
 const VERSION_DIGITS: usize = 6;
 
 /// All work of one `dist`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// What the binaries report and the object keys carry.
     pub version: String,
@@ -40,7 +40,7 @@ pub struct Plan {
 }
 
 /// The services of one platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The platform.
     pub platform: Platform,
@@ -49,7 +49,7 @@ pub struct Step {
 }
 
 /// One service on one platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// The service, which is also cargo's package.
     pub service: String,
@@ -132,6 +132,48 @@ impl Plan {
     pub fn platforms(&self) -> impl Iterator<Item = Platform> {
         self.steps.iter().map(|step| step.platform)
     }
+
+    /// The plan as JSON, for programs.
+    pub fn to_json(&self) -> String {
+        let plan = json!({
+            "version": self.version,
+            "commit": {
+                "id": self.commit.id,
+                "committed_at": self.commit.committed_at,
+                "branch": self.commit.branch,
+                "dirty": self.commit.dirty,
+            },
+            "entry_time": self.entry_time,
+            "snapshot_dir": self.snapshot_dir.to_string_lossy(),
+            "profile": self.profile,
+            "glibc": self.glibc,
+            "macos": self.macos,
+            "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
+        });
+        format!("{plan:#}")
+    }
+}
+
+fn step_json(step: &Step) -> Value {
+    json!({
+        "platform": step.platform.as_str(),
+        "builds": step.builds.iter().map(build_json).collect::<Vec<_>>(),
+    })
+}
+
+fn build_json(build: &Build) -> Value {
+    let resource = |resource: &Resource| json!({ "name": resource.name, "source": resource.source.to_string_lossy() });
+    json!({
+        "service": build.service,
+        "bin": build.bin,
+        "features": build.features,
+        "no_default_features": build.no_default_features,
+        "binary": build.binary,
+        "file": build.file,
+        "top": build.top,
+        "object_key": build.object_key,
+        "resources": build.resources.iter().map(resource).collect::<Vec<_>>(),
+    })
 }
 
 fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {

@@ -82,12 +82,6 @@ impl fmt::Display for Platform {
     }
 }
 
-impl serde::Serialize for Platform {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 impl FromStr for Platform {
     type Err = Error;
 

@@ -8,11 +8,14 @@ use std::path::Path;
 
 use ferror::{Error, Kind};
 use s3::{Body, Client, Precondition, Put, PutOutcome};
-use serde::Serialize;
 
 use crate::files;
 use crate::manifest::{Artifact, Manifest};
-use crate::ui::{self, Ui};
+use crate::ui::Ui;
+
+mod receipt;
+
+pub use receipt::{Outcome, Receipt};
 
 /// How often a manifest object that others extend at the same time is read anew.
 const ROUNDS: usize = 8;
@@ -30,33 +33,6 @@ pub struct Release<'a> {
     pub dir: &'a Path,
     /// The content type of archives.
     pub content_type: &'a str,
-}
-
-/// What became of one object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Receipt {
-    /// The object's key.
-    pub object_key: String,
-    /// Its length.
-    pub size_bytes: u64,
-    /// Its SHA-256, lower hex.
-    pub sha256: String,
-    /// What was done.
-    pub outcome: Outcome,
-}
-
-/// What was done about one object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was not there, and is now.
-    Stored,
-    /// The same bytes were there.
-    AlreadyThere,
-    /// An upload that never finished had left other bytes.
-    Replaced,
-    /// A manifest object of the same release was there and now lists more.
-    Extended,
 }
 
 /// The manifest object that is in the bucket.
@@ -85,17 +61,15 @@ pub fn publish(client: &Client, release: &Release<'_>, ui: Ui) -> anyhow::Result
             let named = published.as_ref().is_some_and(|p| p.manifest.artifacts.contains(artifact));
             let outcome =
                 if named { Outcome::AlreadyThere } else { send(client, release, artifact)? };
-            say(ui, outcome, &artifact.object_key, artifact.size_bytes);
-            receipts.push(receipt(
-                artifact.object_key.clone(),
-                artifact.size_bytes,
-                &artifact.sha256,
-                outcome,
-            ));
+            let receipt =
+                Receipt::new(&artifact.object_key, artifact.size_bytes, &artifact.sha256, outcome);
+            ui.result(&receipt);
+            receipts.push(receipt);
         }
         if let Some((outcome, bytes)) = commit(client, &key, &part, published.as_ref(), release)? {
-            say(ui, outcome, &key, bytes.len() as u64);
-            receipts.push(receipt(key, bytes.len() as u64, &files::sha256(&bytes), outcome));
+            let receipt = Receipt::new(&key, bytes.len() as u64, &files::sha256(&bytes), outcome);
+            ui.result(&receipt);
+            receipts.push(receipt);
             return Ok(receipts);
         }
     }
@@ -262,24 +236,4 @@ fn metadata_value(text: &str) -> String {
             }
         })
         .collect()
-}
-
-fn receipt(object_key: String, size_bytes: u64, sha256: &str, outcome: Outcome) -> Receipt {
-    Receipt { object_key, size_bytes, sha256: sha256.to_owned(), outcome }
-}
-
-fn say(ui: Ui, outcome: Outcome, key: &str, size_bytes: u64) {
-    let size = ui::size(size_bytes);
-    match outcome {
-        Outcome::Stored => ui.result(format_args!("Upload status code: 200  {key}  {size}")),
-        Outcome::AlreadyThere => ui.result(format_args!("already there            {key}  {size}")),
-        Outcome::Replaced => ui.result(format_args!(
-            "Upload status code: 200  {key}  {size}  (replaced what an unfinished upload had left)"
-        )),
-        Outcome::Extended => {
-            ui.result(format_args!(
-                "Upload status code: 200  {key}  {size}  (extended by this upload)"
-            ));
-        }
-    }
 }

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ferror::Error;
-use serde::Serialize;
 
 use crate::workspace::{Service, Workspace};
 
 const ALWAYS: [&str; 3] = ["INSTALL*", "README*", "LICENSE*"];
 
 /// A file to pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// Its path in the archive's top folder: the path below the folder whose pattern named it.
     pub name: String,

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use ferror::Error;
 use flate2::read::MultiGzDecoder;
 use ftime::Epoch;
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::stamp::{self, Facts, Format};
 
@@ -24,7 +24,7 @@ const LARGEST_CONTENT: u64 = 8 << 30;
 const MOST_ENTRIES: usize = 100_000;
 
 /// What is known of one binary; the form of `--json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Shown {
     /// The file, or archive and entry.
     file: String,
@@ -40,7 +40,7 @@ struct Shown {
     signed_pages: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Stamp {
     version: String,
     commit: String,
@@ -58,7 +58,7 @@ pub fn run(files: &[PathBuf], json: bool) -> anyhow::Result<String> {
         shown.extend(show_file(path, &name).with_context(|| name.clone())?);
     }
     if json {
-        return Ok(serde_json::to_string_pretty(&shown)? + "\n");
+        return Ok(format!("{:#}\n", shown.iter().map(to_json).collect::<Value>()));
     }
     Ok(shown.iter().map(block).collect::<Vec<_>>().join("\n"))
 }
@@ -138,6 +138,28 @@ fn show(image: &[u8], file: &str) -> anyhow::Result<Shown> {
         minimum: minimum.map(|version| format!("{wants} {version}")),
         libraries: libraries.iter().map(|library| plain(library)).collect(),
         signed_pages,
+    })
+}
+
+fn to_json(shown: &Shown) -> Value {
+    let stamp = shown.stamp.as_ref().map(|stamp| {
+        json!({
+            "version": stamp.version,
+            "commit": stamp.commit,
+            "dirty": stamp.dirty,
+            "committed_at": stamp.committed_at,
+            "platform": stamp.platform,
+        })
+    });
+    json!({
+        "file": shown.file,
+        "section": shown.section,
+        "stamp": stamp,
+        "format": shown.format,
+        "cpu": shown.cpu,
+        "minimum": shown.minimum,
+        "libraries": shown.libraries,
+        "signed_pages": shown.signed_pages,
     })
 }
 

@@ -245,5 +245,6 @@ fn dry_run(
 }
 
 fn document(bucket: &str, receipts: &[Receipt]) -> String {
-    format!("{:#}", json!({ "bucket": bucket, "objects": receipts }))
+    let objects: Vec<_> = receipts.iter().map(Receipt::to_json).collect();
+    format!("{:#}", json!({ "bucket": bucket, "objects": objects }))
 }

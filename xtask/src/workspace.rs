@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ferror::{Error, Kind};
-use serde::Deserialize;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::config::{Config, ServiceConfig};
 use crate::env::Env;
+use crate::json::{self, Object};
 
 /// A workspace, with its configuration checked.
 #[derive(Debug, Clone)]
@@ -51,27 +51,19 @@ pub struct Service {
     pub config: ServiceConfig,
 }
 
-#[derive(Deserialize)]
+/// What `cargo metadata` prints, as far as it is used here.
 struct CargoMetadata {
     packages: Vec<Package>,
     workspace_root: PathBuf,
     target_directory: PathBuf,
-    #[serde(rename = "metadata")]
     tables: Value,
 }
 
-#[derive(Deserialize)]
 struct Package {
     name: String,
     manifest_path: PathBuf,
-    targets: Vec<Target>,
+    bins: Vec<String>,
     metadata: Value,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
 }
 
 impl Workspace {
@@ -79,8 +71,7 @@ impl Workspace {
     ///
     /// Fails with [`Kind::Config`] where there is none, or where a table is wrong.
     pub fn read(env: &Env) -> anyhow::Result<Self> {
-        let metadata: CargoMetadata = serde_json::from_str(&cargo_metadata(env)?)
-            .context("reading what cargo metadata printed")?;
+        let metadata = read_metadata(env)?;
         let config = Config::read(&metadata.tables)?;
         let mut services = Vec::new();
         for package in &metadata.packages {
@@ -141,7 +132,40 @@ pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
 }
 
 fn read_metadata(env: &Env) -> anyhow::Result<CargoMetadata> {
-    serde_json::from_str(&cargo_metadata(env)?).context("reading what cargo metadata printed")
+    let printed = cargo_metadata(env)?;
+    let read = || -> json::Result<_> {
+        CargoMetadata::read(Object::new(&json::parse(printed.as_bytes())?)?)
+    };
+    read().context("reading what cargo metadata printed")
+}
+
+impl CargoMetadata {
+    fn read(mut metadata: Object<'_>) -> json::Result<Self> {
+        let packages: Vec<Object> = metadata.get("packages")?;
+        Ok(Self {
+            packages: packages.into_iter().map(Package::read).collect::<json::Result<_>>()?,
+            workspace_root: metadata.get("workspace_root")?,
+            target_directory: metadata.get("target_directory")?,
+            tables: metadata.get::<&Value>("metadata")?.clone(),
+        })
+    }
+}
+
+impl Package {
+    fn read(mut package: Object<'_>) -> json::Result<Self> {
+        let mut bins = Vec::new();
+        for mut target in package.get::<Vec<Object>>("targets")? {
+            if target.get::<Vec<&str>>("kind")?.contains(&"bin") {
+                bins.push(target.get("name")?);
+            }
+        }
+        Ok(Self {
+            name: package.get("name")?,
+            manifest_path: package.get("manifest_path")?,
+            bins,
+            metadata: package.get::<&Value>("metadata")?.clone(),
+        })
+    }
 }
 
 fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
@@ -182,9 +206,7 @@ fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
         };
     }
     let config = config.unwrap_or_default();
-    let is_bin = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
-    let bins: Vec<_> =
-        package.targets.iter().filter(is_bin).map(|target| target.name.as_str()).collect();
+    let bins: Vec<_> = package.bins.iter().map(String::as_str).collect();
     let bin = match (&config.bin, bins.as_slice()) {
         (None, []) => return Ok(None),
         (None, [only]) => (*only).to_owned(),

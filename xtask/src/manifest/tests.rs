@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Manifest;
+use super::{Branch, Manifest};
 
 fn artifact(service: &str, platform: &str) -> Value {
     let (triple, key) = match platform {
@@ -70,7 +70,7 @@ fn what_another_job_may_not_say() {
         ("/version", json!("fff123"), "6 to 40 digits of commit"),
         ("/version", json!("abc123-dirty.00000000"), "6 to 40 digits"),
         ("/dirty", json!(true), "<digits>-dirty."),
-        ("/branch", json!(7), "Branch"),
+        ("/branch", json!(7), "branch: expected a string, found 7"),
         ("/platforms/0", json!("linux_386"), "unknown platform `linux_386`"),
         ("/artifacts/0/service", json!("../b"), "no service's name"),
         (
@@ -84,7 +84,11 @@ fn what_another_job_may_not_say() {
         ("/artifacts/0/file", json!("a_linux_amd64.tar.gz"), "listed twice"),
         ("/artifacts/0/service", json!("a"), "a for linux_amd64 is listed twice"),
         ("/artifacts/0/sha256", json!("A".repeat(64)), "no SHA-256"),
-        ("/artifacts/0/size_bytes", json!(-1), "invalid value"),
+        (
+            "/artifacts/0/size_bytes",
+            json!(-1),
+            "artifacts[0].size_bytes: expected a whole number from 0, found -1",
+        ),
         ("/artifacts/0/object_key", json!("a/a_abc123.tar.gz"), "listed twice"),
         ("/artifacts/1/object_key", json!("elsewhere/a.tar.gz"), "lie in two folders"),
         ("/artifacts/0/object_key", json!("b/channels/stable.json"), "channels"),
@@ -102,7 +106,74 @@ fn what_another_job_may_not_say() {
         );
         assert_eq!(error.kind(), ferror::Kind::Invalid);
     }
+}
+
+#[test]
+fn every_field_is_there_once_and_no_other_is() {
+    let refused = |text: &str, expected: &str| {
+        let error = Manifest::parse(text.as_bytes(), "manifest.json").expect_err(expected);
+        assert!(error.to_string().contains(expected), "{error}: expected {expected:?}");
+        assert_eq!(error.kind(), ferror::Kind::Invalid);
+    };
+    let names =
+        |object: &Value| object.as_object().unwrap().keys().cloned().collect::<Vec<String>>();
+    for name in names(&manifest()).iter().filter(|name| *name != "branch") {
+        let mut json = manifest();
+        json.as_object_mut().unwrap().remove(name);
+        refused(&json.to_string(), &format!("missing field `{name}`"));
+    }
+    for name in names(&manifest()["artifacts"][1]) {
+        let mut json = manifest();
+        json["artifacts"][1].as_object_mut().unwrap().remove(&name);
+        refused(&json.to_string(), &format!("artifacts[1]: missing field `{name}`"));
+    }
     let mut json = manifest();
     json["extra"] = json!(1);
-    assert!(parse(&json).unwrap_err().to_string().contains("unknown field `extra`"));
+    refused(&json.to_string(), "unknown field `extra`");
+    let mut json = manifest();
+    json["artifacts"][2]["extra"] = json!(1);
+    refused(&json.to_string(), "artifacts[2]: unknown field `extra`");
+    let twice = manifest().to_string().replacen('{', r#"{"version":"abc123","#, 1);
+    refused(&twice, "field `version` twice");
+}
+
+#[test]
+fn fields_are_written_in_one_order() {
+    let mut manifest = parse(&manifest()).unwrap();
+    manifest.branch = Branch::Named(Some("main".into()));
+    manifest.artifacts.truncate(1);
+    let expected = format!(
+        r#"{{
+  "schema": 1,
+  "version": "abc123",
+  "commit": "abc123{}",
+  "dirty": false,
+  "committed_at": 1700000000,
+  "branch": "main",
+  "platforms": [
+    "linux_amd64",
+    "darwin_arm64"
+  ],
+  "artifacts": [
+    {{
+      "service": "b",
+      "platform": "linux_amd64",
+      "triple": "x86_64-unknown-linux-gnu",
+      "file": "b_linux_amd64.tar.gz",
+      "size_bytes": 7,
+      "sha256": "{}",
+      "binary_sha256": "{}",
+      "unstamped_sha256": "{}",
+      "object_key": "b/b_abc123.tar.gz",
+      "rustc": "rustc 1.95.0"
+    }}
+  ]
+}}
+"#,
+        "0".repeat(34),
+        "a".repeat(64),
+        "b".repeat(64),
+        "c".repeat(64),
+    );
+    assert_eq!(manifest.to_json(), expected);
 }

@@ -1,0 +1,233 @@
+//! Reads JSON that others wrote, strictly: field by field, with errors that say where.
+//!
+//! serde's derives would do this too, but compiling them is the dearest part of a cold
+//! `cargo xtask` after TLS, and an error of theirs knows the line of a document, not the place in
+//! it. Writing needs no help: `json!`, and `Serialize` by hand where the order of fields matters.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_core::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Why a document is not what was expected, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch(String);
+
+/// What reading gives.
+pub type Result<T> = std::result::Result<T, Mismatch>;
+
+/// An object whose fields are read by name and type.
+#[derive(Debug, Clone)]
+pub struct Object<'a> {
+    fields: &'a Map<String, Value>,
+    /// `artifacts[0]`; empty for the document itself.
+    place: String,
+    /// The fields that were asked for: all that there may be.
+    asked: Vec<&'static str>,
+}
+
+/// What a field can be read as.
+pub trait Read<'a>: Sized {
+    /// Reads `value`, which stands at `place`.
+    fn read(value: &'a Value, place: &str) -> Result<Self>;
+}
+
+/// Parses a document. A name that stands twice in one object is an error: readers disagree about
+/// which of the two counts.
+pub fn parse(bytes: &[u8]) -> Result<Value> {
+    let Unique(value) =
+        serde_json::from_slice(bytes).map_err(|error| Mismatch(error.to_string()))?;
+    Ok(value)
+}
+
+impl<'a> Object<'a> {
+    /// The document itself, as an object.
+    pub fn new(document: &'a Value) -> Result<Self> {
+        Self::read(document, "")
+    }
+
+    /// The field `name`, which has to be there.
+    pub fn get<T: Read<'a>>(&mut self, name: &'static str) -> Result<T> {
+        self.find(name)?.ok_or_else(|| mismatch(&self.place, format!("missing field `{name}`")))
+    }
+
+    /// The field `name`, where it is there.
+    pub fn find<T: Read<'a>>(&mut self, name: &'static str) -> Result<Option<T>> {
+        self.asked.push(name);
+        let place =
+            if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) };
+        self.fields.get(name).map(|value| T::read(value, &place)).transpose()
+    }
+
+    /// Refuses a field that nothing asked for: a misspelt one would silently do nothing.
+    pub fn end(self) -> Result<()> {
+        match self.fields.keys().find(|name| !self.asked.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                // The name may come from another machine.
+                let name: String = name.escape_debug().take(60).collect();
+                let known = self.asked.join(", ");
+                Err(mismatch(
+                    &self.place,
+                    format!("unknown field `{name}`: the fields are {known}"),
+                ))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+impl<'a> Read<'a> for Object<'a> {
+    fn read(value: &'a Value, place: &str) -> Result<Self> {
+        let fields = expect(value, place, "an object", value.as_object())?;
+        Ok(Self { fields, place: place.to_owned(), asked: Vec::new() })
+    }
+}
+
+impl<'a> Read<'a> for &'a Value {
+    fn read(value: &'a Value, _place: &str) -> Result<Self> {
+        Ok(value)
+    }
+}
+
+impl<'a> Read<'a> for &'a str {
+    fn read(value: &'a Value, place: &str) -> Result<Self> {
+        expect(value, place, "a string", value.as_str())
+    }
+}
+
+impl Read<'_> for String {
+    fn read(value: &Value, place: &str) -> Result<Self> {
+        <&str>::read(value, place).map(str::to_owned)
+    }
+}
+
+impl Read<'_> for PathBuf {
+    fn read(value: &Value, place: &str) -> Result<Self> {
+        <&str>::read(value, place).map(Self::from)
+    }
+}
+
+impl Read<'_> for bool {
+    fn read(value: &Value, place: &str) -> Result<Self> {
+        expect(value, place, "true or false", value.as_bool())
+    }
+}
+
+impl Read<'_> for i64 {
+    fn read(value: &Value, place: &str) -> Result<Self> {
+        expect(value, place, "a whole number", value.as_i64())
+    }
+}
+
+impl Read<'_> for u64 {
+    fn read(value: &Value, place: &str) -> Result<Self> {
+        expect(value, place, "a whole number from 0", value.as_u64())
+    }
+}
+
+/// `null`, or what `T` is.
+impl<'a, T: Read<'a>> Read<'a> for Option<T> {
+    fn read(value: &'a Value, place: &str) -> Result<Self> {
+        if value.is_null() { Ok(None) } else { T::read(value, place).map(Some) }
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
+    fn read(value: &'a Value, place: &str) -> Result<Self> {
+        let items = expect(value, place, "an array", value.as_array())?;
+        let item = |(index, item)| T::read(item, &format!("{place}[{index}]"));
+        items.iter().enumerate().map(item).collect()
+    }
+}
+
+fn expect<T>(value: &Value, place: &str, expected: &str, read: Option<T>) -> Result<T> {
+    read.ok_or_else(|| mismatch(place, format!("expected {expected}, found {}", kind(value))))
+}
+
+/// A value as errors show it: a string could be long, or a secret.
+fn kind(value: &Value) -> String {
+    match value {
+        Value::String(_) => "a string".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+fn mismatch(place: &str, what: String) -> Mismatch {
+    Mismatch(if place.is_empty() { what } else { format!("{place}: {what}") })
+}
+
+/// A [`Value`] in which no object has two fields of one name; `Value` alone keeps the last.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor).map(Self)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Unique(item)) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Unique(value))) = entries.next_entry::<String, _>()? {
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format!("field `{name:.60}` twice")));
+            }
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests;
