@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 /// A message that matters here.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,50 +27,30 @@ pub(super) struct Made {
     pub(super) executable: Option<PathBuf>,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
-enum Line {
-    CompilerArtifact {
-        package_id: String,
-        target: Target,
-        fresh: bool,
-        executable: Option<PathBuf>,
-    },
-    CompilerMessage {
-        message: Diagnostic,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Diagnostic {
-    message: String,
-    rendered: Option<String>,
-}
-
 /// Reads one line.
 pub(super) fn read(line: &str) -> Option<Message> {
-    match serde_json::from_str(line).ok()? {
-        Line::CompilerArtifact { package_id, target, fresh, executable } => {
-            let is_bin = target.kind.iter().any(|kind| kind == "bin");
-            Some(Message::Made(Made {
-                package: package_name(&package_id).to_owned(),
-                target: target.name,
-                fresh,
-                executable: executable.filter(|_| is_bin),
-            }))
+    let message: Value = serde_json::from_str(line).ok()?;
+    match message["reason"].as_str()? {
+        "compiler-artifact" => made(&message).map(Message::Made),
+        "compiler-message" => {
+            let diagnostic = &message["message"];
+            let about_the_sdk = diagnostic["message"].as_str().is_some_and(is_about_the_sdk);
+            let rendered = diagnostic["rendered"].as_str().filter(|_| !about_the_sdk)?;
+            Some(Message::Said(rendered.to_owned()))
         }
-        Line::CompilerMessage { message } if is_about_the_sdk(&message.message) => None,
-        Line::CompilerMessage { message } => message.rendered.map(Message::Said),
-        Line::Other => None,
+        _ => None,
     }
+}
+
+fn made(message: &Value) -> Option<Made> {
+    let target = &message["target"];
+    let is_bin = target["kind"].as_array()?.iter().any(|kind| kind == "bin");
+    Some(Made {
+        package: package_name(message["package_id"].as_str()?).to_owned(),
+        target: target["name"].as_str()?.to_owned(),
+        fresh: message["fresh"].as_bool()?,
+        executable: message["executable"].as_str().filter(|_| is_bin).map(PathBuf::from),
+    })
 }
 
 /// rustc looks for Apple's SDK, which is not needed: zig brings what the linker reads.
