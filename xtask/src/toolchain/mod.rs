@@ -8,6 +8,7 @@ mod bounded;
 mod choice;
 pub(crate) mod compiler;
 mod distribution;
+mod reason;
 mod rustup;
 mod system;
 pub(crate) mod zig;
@@ -20,6 +21,7 @@ use ferror::{Error, Kind};
 
 use self::choice::{Choice, Facts};
 use self::compiler::Compiler;
+use self::reason::Reason;
 use self::zig::Linker;
 use crate::env::Env;
 use crate::platform::Platform;
@@ -236,49 +238,6 @@ fn add(
         }
     }
     Some(refusal)
-}
-
-/// Why something is missing: an error that several platforms share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Reason {
-    message: String,
-    hint: Option<String>,
-}
-
-impl Reason {
-    fn of(error: &anyhow::Error) -> Self {
-        let hint = error.downcast_ref::<Error>().and_then(Error::hint_text).map(str::to_owned);
-        Self { message: format!("{error:#}"), hint }
-    }
-
-    fn of_error(error: &Error) -> Self {
-        Self { message: format!("{error:#}"), hint: error.hint_text().map(str::to_owned) }
-    }
-
-    fn no_library(platform: Platform, compiler: &Compiler) -> Self {
-        Self {
-            message: format!("{} has no standard library for {platform}", compiler.version),
-            hint: rustup::hint(compiler, platform),
-        }
-    }
-
-    /// Both, with every way out.
-    fn and(&self, also: &Self) -> Self {
-        let hint = match (&self.hint, &also.hint) {
-            (Some(one), Some(other)) => Some(format!("{one}, or {other}")),
-            (one, other) => one.clone().or_else(|| other.clone()),
-        };
-        Self { message: format!("{}; {}", self.message, also.message), hint }
-    }
-
-    fn error(&self) -> anyhow::Error {
-        let error = Error::new(Kind::Config, &self.message);
-        match &self.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-        .into()
-    }
 }
 
 impl fmt::Display for Library {

@@ -10,7 +10,7 @@ use crate::source::{code_without_tests, is_test, paths, read, rust_files};
 /// The layers of xtask, the lowest first. A module uses lower layers, and its own where
 /// [`SAME_LAYER`] says so.
 const LAYERS: [(&str, &[&str]); 5] = [
-    ("words", &["help", "platform"]),
+    ("words", &["help", "json", "platform"]),
     ("pure", &["config", "manifest", "plan"]),
     (
         "rim",
