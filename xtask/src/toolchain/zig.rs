@@ -15,6 +15,7 @@ use ferror::{Error, Kind};
 
 use super::{bounded, system};
 use crate::env::Env;
+use crate::files;
 use crate::nested;
 use crate::pins;
 use crate::ui::{self, Ui};
@@ -98,13 +99,11 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
     if unpacked(home).is_some() {
         return Ok(());
     }
-    let beside = |ending: &str| folder.join(format!("{}.{ending}", pins::tools_id()));
-    let (requirements, partial) = (beside("requirements"), beside("partial"));
-    crate::files::write_whole(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
-    // What a killed run left, or a folder that lost a program since.
-    for left in [&partial, home] {
-        remove_folder(left)?;
-    }
+    // A name of our own: a pip that outlived its killed parent may still write under another.
+    let partial = folder.join(format!("{}.partial-{}", pins::tools_id(), std::process::id()));
+    let requirements = folder.join(format!("{}.requirements", pins::tools_id()));
+    files::write_whole(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
+    remove_leftovers(folder, home)?;
     let (started, mut pip) = (Instant::now(), pip(&partial, &requirements, env));
     let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);
     ui.say("installing", format!("{what} from PyPI into {}", home.display()));
@@ -120,13 +119,17 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
     Ok(())
 }
 
-fn remove_folder(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", folder.display()))
+/// What killed runs left, and a folder of tools that lost one since.
+fn remove_leftovers(folder: &Path, home: &Path) -> anyhow::Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    for entry in entries.flatten() {
+        let is_partial = entry.file_name().to_string_lossy().contains(".partial-");
+        if is_partial || entry.path() == home {
+            let path = entry.path();
+            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Wheels only and exactly ours: no code of a package runs, and none that was not pinned is taken.
@@ -164,7 +167,7 @@ fn need_pip(env: &Env, ui: Ui) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_version, unpacked};
+    use super::{is_version, remove_leftovers, unpacked};
     use crate::pins;
 
     #[test]
@@ -177,6 +180,20 @@ mod tests {
             std::fs::write(path, "").unwrap();
             assert_eq!(unpacked(folder.path()).is_some(), expected, "after {file}");
         }
+    }
+
+    #[test]
+    fn leftovers_of_killed_runs_and_a_damaged_folder_go_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("zig-2");
+        for name in ["zig-1", "zig-2/ziglang", "zig-2.partial-7/ziglang", "cache"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        remove_leftovers(folder.path(), &home).unwrap();
+        let entries = std::fs::read_dir(folder.path()).unwrap().flatten();
+        let mut left: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["cache", "zig-1"]);
     }
 
     #[test]
