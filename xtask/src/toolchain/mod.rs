@@ -17,7 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use ferror::{Error, Kind};
+use ferror::Error;
 
 use self::choice::{Choice, Facts};
 use self::compiler::Compiler;
@@ -79,7 +79,7 @@ pub struct Buildable {
 
 /// Makes each of `wanted.platforms` buildable, in their order.
 ///
-/// The errors are [`Kind::Config`], with what to do as the hint.
+/// The errors are [`ferror::Kind::Config`], with what to do as the hint.
 pub fn prepare(wanted: &Wanted<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<Buildable>)> {
     let tools = tools_dir(wanted.target_dir);
     let libraries = libraries(wanted, &tools, ui);
