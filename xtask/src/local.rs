@@ -153,6 +153,9 @@ fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
         .arg(&manifest)
         .arg("--target-dir")
         .arg(&root.target_dir);
+    if !env.stderr_is_terminal {
+        command.arg("--quiet");
+    }
     let output = command.stderr(Stdio::inherit()).output().context("running cargo build")?;
     if !output.status.success() {
         return Err(Error::new(
