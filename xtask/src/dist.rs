@@ -132,7 +132,7 @@ fn run_step(
             .with_context(|| format!("service {}", build.service))?;
         ui.result(format_args!(
             "{}  {}  sha256 {}",
-            plan.snapshot_dir.join(&artifact.file).display(),
+            ui::path(&plan.snapshot_dir.join(&artifact.file), env),
             ui::size(artifact.size_bytes),
             artifact.sha256
         ));

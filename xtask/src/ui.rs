@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use ferror::{Error, Kind};
@@ -89,6 +90,11 @@ fn line(to_stderr: bool, line: &str) {
     } else {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
+}
+
+/// A path as people read it: from the folder they stand in, where it lies below that.
+pub fn path<'a>(path: &'a Path, env: &Env) -> std::path::Display<'a> {
+    path.strip_prefix(&env.current_dir).unwrap_or(path).display()
 }
 
 /// A size as people read it: `4.1 MiB`.

@@ -48,13 +48,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         receipts.extend(publish::publish(&client, &release, ui)?);
     }
     if let Some(local) = local {
-        ui.say(
-            "left",
-            format_args!(
-                "the objects in {}",
-                local.objects_dir(&client.location().bucket).display()
-            ),
-        );
+        let objects = local.objects_dir(&client.location().bucket);
+        ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
     }
     ui.document(&document(&client.location().bucket, &receipts));
     Ok(())

@@ -106,7 +106,7 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
     remove_leftovers(folder, home)?;
     let (started, mut pip) = (Instant::now(), pip(&partial, &requirements, env));
     let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);
-    ui.say("installing", format!("{what} from PyPI into {}", home.display()));
+    ui.say("installing", format!("{what} from PyPI into {}", ui::path(home, env)));
     let output = bounded::run(&mut pip, LIMIT)?;
     if !output.status.success() {
         let message = format!("`{}`: {}", bounded::show(&pip), output.reason());
