@@ -87,19 +87,11 @@ fn dest(workspace: &Workspace, options: &Options, env: &Env) -> std::path::PathB
     plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
 }
 
-/// One `dist` at a time in a folder. The lock is the open file: it ends with the process.
+/// One `dist` at a time in a folder.
 fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<File> {
-    let path = snapshot_dir.join(".lock");
-    let open = || -> std::io::Result<File> {
-        std::fs::create_dir_all(snapshot_dir)?;
-        let file = File::options().create(true).append(true).open(&path)?;
-        if file.try_lock().is_err() {
-            ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
-            file.lock()?;
-        }
-        Ok(file)
-    };
-    open().with_context(|| format!("locking {}", path.display()))
+    let waiting =
+        || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
+    files::lock(&snapshot_dir.join(".lock"), waiting)
 }
 
 /// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of

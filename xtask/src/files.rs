@@ -26,6 +26,25 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     write().with_context(|| format!("writing {}", path.display()))
 }
 
+/// Locks the file `path`, made where it is not there: one holder at a time, among all processes.
+///
+/// The lock is the open file, so it ends with the process however that ends. `waiting` is called
+/// when another holds it.
+pub fn lock(path: &Path, waiting: impl FnOnce()) -> anyhow::Result<File> {
+    let open = || -> std::io::Result<File> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = File::options().create(true).append(true).open(path)?;
+        if file.try_lock().is_err() {
+            waiting();
+            file.lock()?;
+        }
+        Ok(file)
+    };
+    open().with_context(|| format!("locking {}", path.display()))
+}
+
 /// Removes a file; that it is not there is fine.
 pub fn remove_if_there(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {

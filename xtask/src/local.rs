@@ -15,9 +15,9 @@ use s3::Credentials;
 
 use crate::env::Env;
 use crate::json::{self, Object};
-use crate::nested;
 use crate::ui::Ui;
 use crate::workspace::Root;
+use crate::{files, nested};
 
 /// The server's package and binary.
 const PACKAGE: &str = "local-s3";
@@ -129,18 +129,10 @@ impl Drop for LocalServer {
 }
 
 /// One server at a time: each begins by emptying the folder that another would still be filling.
-/// The lock is the open file, beside that folder: it ends with the process.
 fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<File> {
-    let path = target_dir.join("local-s3.lock");
-    let open = || -> std::io::Result<File> {
-        let file = File::options().create(true).append(true).open(&path)?;
-        if file.try_lock().is_err() {
-            ui.say("waiting", format_args!("for another --local below {}", target_dir.display()));
-            file.lock()?;
-        }
-        Ok(file)
-    };
-    open().with_context(|| format!("locking {}", path.display()))
+    let waiting =
+        || ui.say("waiting", format_args!("for another --local below {}", target_dir.display()));
+    files::lock(&target_dir.join("local-s3.lock"), waiting)
 }
 
 fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {

@@ -41,6 +41,7 @@ use ferror::{Error, Kind};
 use self::messages::Message;
 use self::progress::Progress;
 use crate::env::Env;
+use crate::files;
 use crate::plan::{Build, Step};
 use crate::toolchain::{Buildable, Library};
 use crate::ui::Ui;
@@ -94,13 +95,8 @@ fn check_names(step: &Step) -> ferror::Result<()> {
 
 /// Two builds at once would write the linker's scripts under each other's hands.
 fn lock(buildable: &Buildable, ui: Ui) -> anyhow::Result<File> {
-    let path = buildable.target_dir.join("build.lock");
-    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-    if file.try_lock().is_err() {
-        ui.say("waiting", "for another build of this workspace");
-        file.lock().with_context(|| format!("waiting for {}", path.display()))?;
-    }
-    Ok(file)
+    let waiting = || ui.say("waiting", "for another build of this workspace");
+    files::lock(&buildable.target_dir.join("build.lock"), waiting)
 }
 
 /// Runs cargo for one service, to the binary that it names.
