@@ -16,13 +16,14 @@ use crate::archive::{self, Entry};
 use crate::cli::Options;
 use crate::compile;
 use crate::env::Env;
+use crate::git::{self, Commit};
 use crate::manifest::{self, Artifact, Branch, Manifest};
 use crate::plan::{self, Build, Plan, Request, Step};
 use crate::platform::Platform;
 use crate::toolchain::{self, Buildable};
 use crate::ui::{self, Ui};
 use crate::workspace::Workspace;
-use crate::{files, git, resources, stamp};
+use crate::{files, resources, stamp};
 
 /// Runs `dist`. `None` after a dry run.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
@@ -60,13 +61,14 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     if !failures.is_empty() {
         return Err(cannot_build(&plan, &failures).into());
     }
-    check_unchanged(&workspace, &plan, options, env)?;
+    check_unchanged(&workspace, &plan, env)?;
     let manifest = write_manifest(&plan, artifacts, earlier)?;
     ui.document(&manifest.to_json());
     Ok(Some(manifest))
 }
 
-fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Plan> {
+/// The plan of a `dist`: nothing is built, written or asked of a network for it.
+pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Plan> {
     let services = workspace.select(&options.services)?;
     let mut found = BTreeMap::new();
     for service in &services {
@@ -78,13 +80,19 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
         dest: dest(workspace, options, env),
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
     };
-    let commit = git::read(&workspace.root, &[&request.dest, &workspace.target_dir], env)?;
+    let commit = read_commit(workspace, &request.dest.join("snapshot"), env)?;
     Ok(plan::plan(workspace, &services, &found, commit, &request)?)
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> std::path::PathBuf {
     let variable = env.get("CIRCLE_ARTIFACTS");
     plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
+}
+
+/// The source, without what we write ourselves. Only that: all else that is not committed may be
+/// compiled, wherever artifacts go.
+fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow::Result<Commit> {
+    git::read(&workspace.root, &[snapshot_dir, &workspace.target_dir], env)
 }
 
 /// One `dist` at a time in a folder.
@@ -216,14 +224,8 @@ fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
 }
 
 /// The stamp must be true: source that changed under the compiler's hands has another version.
-fn check_unchanged(
-    workspace: &Workspace,
-    plan: &Plan,
-    options: &Options,
-    env: &Env,
-) -> anyhow::Result<()> {
-    let now =
-        git::read(&workspace.root, &[&dest(workspace, options, env), &workspace.target_dir], env)?;
+fn check_unchanged(workspace: &Workspace, plan: &Plan, env: &Env) -> anyhow::Result<()> {
+    let now = read_commit(workspace, &plan.snapshot_dir, env)?;
     if (&now.id, &now.dirty) == (&plan.commit.id, &plan.commit.dirty) {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::env::Env;
+use crate::nested;
 
 /// The source as git sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,20 +36,20 @@ pub fn read(root: &Path, aside: &[&Path], env: &Env) -> anyhow::Result<Commit> {
     // Reading must not write: another git may hold the index's lock.
     shell.set_var("GIT_OPTIONAL_LOCKS", "0");
 
-    let top = read_line(cmd!(shell, "git rev-parse --show-toplevel")).map_err(|error| {
+    let top = read_line(cmd!(shell, "git rev-parse --show-toplevel"), env).map_err(|error| {
         error.hint("dist writes the commit into binaries: run it in a git repository (`git init`, then commit)")
     })?;
-    let head = read_line(cmd!(shell, "git log -1 --format=%H/%ct"))
+    let head = read_line(cmd!(shell, "git -c log.showSignature=false log -1 --format=%H/%ct"), env)
         .map_err(|error| error.hint("commit something first: a version is the commit's name"))?;
     let (id, seconds) = head.split_once('/').context("git log printed no commit and time")?;
     check_ci_commit(id, env)?;
 
-    let branch = read_line(cmd!(shell, "git symbolic-ref --short --quiet HEAD")).ok();
+    let branch = read_line(cmd!(shell, "git symbolic-ref --short --quiet HEAD"), env).ok();
     Ok(Commit {
         id: id.to_owned(),
         committed_at: seconds.parse().context("git log printed no commit time")?,
         branch: branch.or_else(|| env.get("CIRCLE_BRANCH")),
-        dirty: dirty(&shell, Path::new(&top), aside)?,
+        dirty: dirty(&shell, Path::new(&top), aside, env)?,
     })
 }
 
@@ -64,7 +65,7 @@ fn check_ci_commit(id: &str, env: &Env) -> anyhow::Result<()> {
 }
 
 /// A digest over path, mode and content of whatever differs from HEAD: what a compiler would read.
-fn dirty(shell: &Shell, top: &Path, aside: &[&Path]) -> anyhow::Result<Option<String>> {
+fn dirty(shell: &Shell, top: &Path, aside: &[&Path], env: &Env) -> anyhow::Result<Option<String>> {
     shell.change_dir(top);
     // Git refuses an excluding pathspec that names the whole repository.
     let excluded = aside
@@ -77,7 +78,12 @@ fn dirty(shell: &Shell, top: &Path, aside: &[&Path]) -> anyhow::Result<Option<St
         shell,
         "git status --porcelain=v1 -z --no-renames --untracked-files=all -- {pathspecs...}"
     );
-    let listing = status.quiet().ignore_stderr().output().context("asking git for changes")?.stdout;
+    let listing = nested::cleaned(status, env)
+        .quiet()
+        .ignore_stderr()
+        .output()
+        .context("asking git for changes")?
+        .stdout;
 
     let mut paths: Vec<&[u8]> =
         listing.split(|&b| b == 0).filter_map(|entry| entry.get(3..)).collect();
@@ -131,9 +137,9 @@ fn to_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
-fn read_line(command: Cmd<'_>) -> ferror::Result<String> {
+fn read_line(command: Cmd<'_>, env: &Env) -> ferror::Result<String> {
     let name = command.to_string();
-    let output = command
+    let output = nested::cleaned(command, env)
         .quiet()
         .ignore_status()
         .output()

@@ -9,6 +9,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use xshell::Cmd;
+
 use crate::env::Env;
 
 /// The cargo that runs this program, without what it told this program.
@@ -24,6 +26,11 @@ pub fn clean(command: &mut Command, env: &Env) {
     for name in env.names().filter(|name| must_not_be_inherited(name)) {
         command.env_remove(name);
     }
+}
+
+/// The same for a command that xshell runs.
+pub fn cleaned<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
+    env.names().filter(|name| must_not_be_inherited(name)).fold(command, Cmd::env_remove)
 }
 
 /// Whether a variable describes the outer cargo's package, or is a credential.

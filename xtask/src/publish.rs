@@ -35,6 +35,15 @@ pub struct Release<'a> {
     pub content_type: &'a str,
 }
 
+/// What is known of a manifest object.
+enum Seen {
+    Absent,
+    /// A narrow policy forbids reading it; where listing is forbidden too, S3 answers so for an
+    /// absent object as well. Then writing decides.
+    Unreadable,
+    There(Published),
+}
+
 /// The manifest object that is in the bucket.
 struct Published {
     manifest: Manifest,
@@ -50,27 +59,34 @@ pub fn publish(client: &Client, release: &Release<'_>, ui: Ui) -> anyhow::Result
     };
     let mut receipts: Vec<Receipt> = Vec::new();
     for _ in 0..ROUNDS {
-        let published = read_published(client, &key)?;
-        if let Some(published) = &published {
+        let seen = look(client, &key)?;
+        let published = match &seen {
+            Seen::There(published) => Some(published),
+            Seen::Absent | Seen::Unreadable => None,
+        };
+        if let Some(published) = published {
             check_same_release(&published.manifest, &part, &key)?;
         }
         for artifact in &part.artifacts {
             if receipts.iter().any(|receipt| receipt.object_key == artifact.object_key) {
                 continue;
             }
-            let named = published.as_ref().is_some_and(|p| p.manifest.artifacts.contains(artifact));
+            let named = published.is_some_and(|p| p.manifest.artifacts.contains(artifact));
             let outcome =
-                if named { Outcome::AlreadyThere } else { send(client, release, artifact)? };
+                if named { Outcome::AlreadyThere } else { send(client, release, artifact, &part)? };
             let receipt =
                 Receipt::new(&artifact.object_key, artifact.size_bytes, &artifact.sha256, outcome);
             ui.result(&receipt);
             receipts.push(receipt);
         }
-        if let Some((outcome, bytes)) = commit(client, &key, &part, published.as_ref(), release)? {
+        if let Some((outcome, bytes)) = commit(client, &key, &part, published, release)? {
             let receipt = Receipt::new(&key, bytes.len() as u64, &files::sha256(&bytes), outcome);
             ui.result(&receipt);
             receipts.push(receipt);
             return Ok(receipts);
+        }
+        if matches!(seen, Seen::Unreadable) {
+            return Err(unreadable(&key).into());
         }
     }
     Err(Error::new(
@@ -114,18 +130,17 @@ fn commit(
     }
 }
 
-/// The manifest object, where it is there and may be read. A narrow policy may forbid reading; S3
-/// answers so for an absent object too when listing is forbidden. Then writing decides.
-fn read_published(client: &Client, key: &str) -> anyhow::Result<Option<Published>> {
+/// Looks for the manifest object.
+fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
     let object = match client.get(key, MANIFEST_MAX_BYTES) {
-        Ok(object) => object,
-        Err(error) if is_access_denied(&error) => None,
+        Ok(Some(object)) => object,
+        Ok(None) => return Ok(Seen::Absent),
+        Err(error) if is_access_denied(&error) => return Ok(Seen::Unreadable),
         Err(error) => return Err(error.into()),
     };
-    let Some(object) = object else { return Ok(None) };
     let origin = format!("object {}/{key}", client.location().bucket);
     let manifest = Manifest::parse(&object.bytes, &origin)?;
-    Ok(Some(Published { manifest, bytes: object.bytes, etag: object.head.etag }))
+    Ok(Seen::There(Published { manifest, bytes: object.bytes, etag: object.head.etag }))
 }
 
 fn is_access_denied(error: &Error) -> bool {
@@ -166,19 +181,14 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
 }
 
 /// PUTs one artifact that no manifest object names.
-fn send(client: &Client, release: &Release<'_>, artifact: &Artifact) -> anyhow::Result<Outcome> {
+fn send(
+    client: &Client,
+    release: &Release<'_>,
+    artifact: &Artifact,
+    part: &Manifest,
+) -> anyhow::Result<Outcome> {
     let path = release.dir.join(&artifact.file);
-    let (size_bytes, sha256) = files::digest_of(&path)?;
-    if (size_bytes, files::hex(&sha256)) != (artifact.size_bytes, artifact.sha256.clone()) {
-        return Err(Error::invalid(format!(
-            "{} differs from the manifest: its sha256 is {}, not {}",
-            path.display(),
-            files::hex(&sha256),
-            artifact.sha256
-        ))
-        .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
-        .into());
-    }
+    let (size_bytes, sha256) = (artifact.size_bytes, check_digest(release.dir, artifact)?);
     let metadata = [
         ("sha256", artifact.sha256.as_str()),
         ("version", release.manifest.version.as_str()),
@@ -199,12 +209,40 @@ fn send(client: &Client, release: &Release<'_>, artifact: &Artifact) -> anyhow::
     if is_same(client, artifact, &found)? {
         return Ok(Outcome::AlreadyThere);
     }
-    // Other bytes that no manifest object names: an upload that never finished. Only those very
-    // bytes are replaced.
+    // Other bytes. Another upload may have published them since we looked, so look again: only the
+    // leftover of one that never finished is replaced, and only those very bytes.
+    let key = release.manifest.object_key(release.service).unwrap_or_default();
+    match look(client, &key)? {
+        Seen::Absent => {}
+        Seen::There(published) => {
+            check_same_release(&published.manifest, part, &key)?;
+            if published.manifest.artifacts.contains(artifact) {
+                return Err(changed_meanwhile(&artifact.object_key).into());
+            }
+        }
+        Seen::Unreadable => return Err(unreadable(&key).into()),
+    }
     match client.put(&artifact.object_key, &put(Precondition::Matches(&found.etag)))? {
         PutOutcome::Stored(_) => Ok(Outcome::Replaced),
         PutOutcome::PreconditionFailed => Err(changed_meanwhile(&artifact.object_key).into()),
     }
+}
+
+/// The digest of an artifact's file, which is the manifest's.
+pub fn check_digest(dir: &Path, artifact: &Artifact) -> anyhow::Result<[u8; 32]> {
+    let path = dir.join(&artifact.file);
+    let (size_bytes, sha256) = files::digest_of(&path)?;
+    let found = files::hex(&sha256);
+    if (size_bytes, &found) == (artifact.size_bytes, &artifact.sha256) {
+        return Ok(sha256);
+    }
+    let Artifact { sha256: expected, .. } = artifact;
+    let path = path.display();
+    Err(Error::invalid(format!(
+        "{path} differs from the manifest: its sha256 is {found}, not {expected}"
+    ))
+    .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
+    .into())
 }
 
 /// Whether the object holds the artifact's bytes: by our own digest in its metadata, else by
@@ -223,6 +261,11 @@ fn is_same(client: &Client, artifact: &Artifact, found: &s3::Head) -> anyhow::Re
 fn changed_meanwhile(key: &str) -> Error {
     Error::new(Kind::Conflict, format!("{key} was changed by someone else during this upload"))
         .hint("run upload again when the other one has ended")
+}
+
+fn unreadable(key: &str) -> Error {
+    Error::new(Kind::Denied, format!("{key} may not be read, so what is published is not known"))
+        .hint("allow these credentials to get the objects that they put")
 }
 
 /// Header values are visible ASCII; a branch may be named in any script.

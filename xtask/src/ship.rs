@@ -6,12 +6,17 @@
 use crate::cli::Options;
 use crate::env::Env;
 use crate::ui::Ui;
+use crate::workspace::Workspace;
 use crate::{dist, upload};
 
 /// Runs `ship`. With `--dry-run`, prints the plan: there is no manifest to upload yet.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
     upload::preflight(options, env)?;
+    if !options.dry_run {
+        let plan = dist::plan(&Workspace::read(env)?, options, env)?;
+        upload::refuse_dirty(&plan.version, plan.commit.dirty.is_some(), options)?;
+    }
     // One document on stdout: upload's receipts, which carry the digests too.
     match dist::run(options, env, if options.dry_run { ui } else { ui.without_document() })? {
         None => Ok(()),

@@ -30,7 +30,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
     let manifest = read_manifest(&snapshot_dir)?;
     let services = select(&manifest, &options.services)?;
-    refuse_dirty(&manifest, options)?;
+    refuse_dirty(&manifest.version, manifest.dirty, options)?;
     check_sizes(&manifest, &services, &snapshot_dir)?;
 
     let config = root.as_ref().map(|root| &root.config);
@@ -40,6 +40,10 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let Some((client, local)) = connect(options, root.as_ref(), env, ui)? else {
         return Ok(());
     };
+    // Nothing of a release is sent when a part of it is wrong.
+    for artifact in manifest.artifacts.iter().filter(|a| services.contains(&a.service.as_str())) {
+        publish::check_digest(&snapshot_dir, artifact)?;
+    }
     let content_type = config.map_or(CONTENT_TYPE, |config| &config.content_type);
     let mut receipts = Vec::new();
     for service in services {
@@ -65,8 +69,8 @@ pub fn preflight(options: &Options, env: &Env) -> anyhow::Result<()> {
         return Ok(());
     }
     let root = workspace::root(env)?;
-    destination(options, root.as_ref().map(|root| &root.config), env)?;
-    credentials.map(drop).ok_or_else(|| no_credentials().into())
+    let location = destination(options, root.as_ref().map(|root| &root.config), env)?;
+    client(location, credentials.ok_or_else(no_credentials)?, env).map(drop)
 }
 
 fn snapshot_dir(root: Option<&Root>, options: &Options, env: &Env) -> PathBuf {
@@ -99,11 +103,12 @@ fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'
     Ok(services.into_iter().filter(wanted).collect())
 }
 
-fn refuse_dirty(manifest: &Manifest, options: &Options) -> ferror::Result<()> {
-    if !manifest.dirty || options.upload.local || options.upload.allow_dirty {
+/// What is built from more than a commit is published only when that is asked for.
+pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Result<()> {
+    if !dirty || options.upload.local || options.upload.allow_dirty {
         return Ok(());
     }
-    Err(Error::config(format!("version {} was built from uncommitted changes", manifest.version))
+    Err(Error::config(format!("version {version} is built from uncommitted changes"))
         .hint("commit and run dist again, or publish it all the same with --allow-dirty"))
 }
 

@@ -13,6 +13,7 @@ use xshell::{Shell, cmd};
 use crate::config::{Config, ServiceConfig};
 use crate::env::Env;
 use crate::json::{self, Object};
+use crate::nested;
 
 /// A workspace, with its configuration checked.
 #[derive(Debug, Clone)]
@@ -172,11 +173,9 @@ fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
     let cargo = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let shell = Shell::new()?;
     shell.change_dir(&env.current_dir);
-    let output = cmd!(shell, "{cargo} metadata --no-deps --format-version 1")
-        .quiet()
-        .ignore_status()
-        .output()
-        .map_err(|error| {
+    let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1");
+    let output =
+        nested::cleaned(metadata, env).quiet().ignore_status().output().map_err(|error| {
             Error::config(format!("cannot run {} metadata", cargo.display()))
                 .hint("run it as `cargo xtask`, or put cargo on PATH")
                 .caused_by(error)

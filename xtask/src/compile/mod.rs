@@ -96,7 +96,7 @@ fn check_names(step: &Step) -> ferror::Result<()> {
 /// Two builds at once would write the linker's scripts under each other's hands.
 fn lock(buildable: &Buildable, ui: Ui) -> anyhow::Result<File> {
     let waiting = || ui.say("waiting", "for another build of this workspace");
-    files::lock(&buildable.target_dir.join("build.lock"), waiting)
+    files::lock(&buildable.cache_dir.join("build.lock"), waiting)
 }
 
 /// Runs cargo for one service, to the binary that it names.

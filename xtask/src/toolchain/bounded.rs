@@ -61,8 +61,10 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Outp
             Ok((_, text)) => err = text,
             Err(_) => {
                 // A child's own children may hold the streams open, so their readers are left alone.
-                let _ = child.kill();
-                let _ = child.wait();
+                // One that runs as root may not be killed; waiting for it would have no bound.
+                if child.kill().is_ok() {
+                    let _ = child.wait();
+                }
                 return Err(Error::new(
                     Kind::Unavailable,
                     format!("`{shown}` did not end within {} s", limit.as_secs()),

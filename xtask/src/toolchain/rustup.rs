@@ -19,6 +19,9 @@ use crate::nested;
 use crate::platform::Platform;
 use crate::ui::Ui;
 
+/// How long rustup is not asked again after a refusal: a network may be well again tomorrow, and the
+/// same commit should then give the bytes of the pinned compiler.
+const REMEMBERED: Duration = Duration::from_hours(1);
 /// Some thirty megabytes each.
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -49,7 +52,11 @@ pub(super) fn remember_refusal(folder: &Path, compiler: &Compiler) -> anyhow::Re
 
 /// Whether an earlier run noted that.
 pub(super) fn was_refused(folder: &Path, compiler: &Compiler) -> bool {
-    fs::read(refusal(folder)).is_ok_and(|noted| noted == compiler.version.as_bytes())
+    let path = refusal(folder);
+    let age =
+        fs::metadata(&path).and_then(|noted| noted.modified()).ok().and_then(|t| t.elapsed().ok());
+    age.is_some_and(|age| age < REMEMBERED)
+        && fs::read(&path).is_ok_and(|noted| noted == compiler.version.as_bytes())
 }
 
 /// Forgets it.

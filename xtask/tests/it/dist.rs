@@ -88,6 +88,10 @@ fn uncommitted_changes_are_in_the_version() {
     let two = version();
     assert_ne!(one, two, "other content is another version");
     std::fs::remove_file(repo.path().join("untracked")).unwrap();
+    repo.write("services/extra", "source, wherever artifacts go");
+    let run = repo.xtask("dist --dry-run --dest services").exits(0);
+    assert!(run.stdout.contains("(dirty, main)"), "DEST hides a change: {}", run.stdout);
+    std::fs::remove_file(repo.path().join("services/extra")).unwrap();
     std::fs::remove_file(repo.path().join(".gitignore")).unwrap();
     assert!(version().contains("-dirty."), "a removed file counts");
     repo.git(&["checkout", "--quiet", "."]);

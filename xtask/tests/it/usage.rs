@@ -26,6 +26,17 @@ fn mistakes_have_their_exit_codes() {
 }
 
 #[test]
+fn ship_refuses_uncommitted_changes_before_it_builds() {
+    let mut repo = Repo::new(&["alpha"]);
+    repo.set("S3_KEY", "AKIA");
+    repo.set("S3_SECRET", "secret");
+    repo.write("untracked", "x");
+    repo.xtask("ship --bucket builds").exits(3).says("is built from uncommitted changes");
+    repo.xtask("ship --bucket B!").exits(3).says("B!");
+    assert!(!repo.path().join("pkg").exists(), "nothing is built for that");
+}
+
+#[test]
 fn help_and_version_go_to_stdout() {
     let nowhere = Repo::empty();
     for verb in ["dist", "upload", "ship", "setup", "ci", "stamp"] {
