@@ -35,6 +35,7 @@
 
 mod address;
 mod answer;
+mod attributes;
 mod client;
 mod credentials;
 mod digest;
@@ -52,6 +53,7 @@ pub mod sigv4;
 mod transport;
 mod xml;
 
+pub use attributes::{Attributes, Encryption, check_bucket_owner};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use digest::{hex, sha256};
