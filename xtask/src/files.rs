@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use ferror::Error;
 use sha2::{Digest as _, Sha256};
 
 /// Writes `bytes` beside `path` under a name that ends in `.partial`, then renames it.
@@ -60,23 +60,18 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Length and SHA-256 of a file, read in pieces.
-pub fn digest_of(path: &Path) -> anyhow::Result<(u64, [u8; 32])> {
-    let read = || -> std::io::Result<(u64, [u8; 32])> {
-        let mut file = File::open(path)?;
-        let (mut digest, mut size_bytes) = (Sha256::new(), 0);
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok((size_bytes, digest.finalize().into())),
-                n => {
-                    digest.update(&buffer[..n]);
-                    size_bytes += n as u64;
-                }
-            }
-        }
-    };
-    read().with_context(|| format!("reading {}", path.display()))
+/// The bytes of a digest that is written in lower hex, as a manifest's are.
+pub fn parse_digest(hex: &str) -> ferror::Result<[u8; 32]> {
+    let wrong = || Error::invalid(format!("{hex:?} is not a SHA-256 in 64 lower-case hex digits"));
+    let fits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if hex.len() != 64 || !hex.bytes().all(fits) {
+        return Err(wrong());
+    }
+    let mut digest = [0; 32];
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(digest)
 }
 
 /// Lower hex.
@@ -97,7 +92,7 @@ fn partial_name(path: &Path) -> PathBuf {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{digest_of, hex, sha256, write_whole};
+    use super::{hex, parse_digest, sha256, write_whole};
 
     #[test]
     fn a_file_gets_its_mode_and_leaves_no_partial_one() {
@@ -109,7 +104,17 @@ mod tests {
         write_whole(&path, b"two", 0o755).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        let (size_bytes, digest) = digest_of(&path).unwrap();
-        assert_eq!((size_bytes, hex(&digest)), (3, sha256(b"two")));
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_digest_is_64_lower_case_hex_digits() {
+        let digest = sha256(b"two");
+        assert_eq!(hex(&parse_digest(&digest).unwrap()), digest);
+        let (upper, long, odd) = (digest.to_uppercase(), format!("{digest}0"), "é".repeat(32));
+        for wrong in ["", &digest[1..], &upper, &long, &odd] {
+            let error = parse_digest(wrong).unwrap_err();
+            assert!(error.to_string().contains(&format!("{wrong:?}")), "{error}");
+        }
     }
 }

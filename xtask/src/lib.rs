@@ -26,13 +26,16 @@ pub mod plan;
 
 pub mod archive;
 pub mod compile;
+pub mod destination;
 pub mod env;
 pub mod files;
 pub mod git;
 pub mod gzip;
 pub mod local;
 pub mod nested;
+pub mod parallel;
 pub mod pins;
+pub mod progress;
 pub mod publish;
 pub mod resources;
 pub mod stamp;

@@ -7,12 +7,13 @@
 use std::path::Path;
 
 use ferror::{Error, Kind};
-use s3::{Body, Client, Precondition, Put, PutOutcome};
+use s3::{Attributes, Body, Client, Precondition, Put, PutOutcome};
 
-use crate::files;
 use crate::manifest::{Artifact, Manifest};
-use crate::ui::Ui;
+use crate::progress::Progress;
+use crate::{files, parallel};
 
+mod artifact;
 mod receipt;
 
 pub use receipt::{Outcome, Receipt};
@@ -33,6 +34,12 @@ pub struct Release<'a> {
     pub dir: &'a Path,
     /// The content type of archives.
     pub content_type: &'a str,
+    /// How the server shall keep the objects.
+    pub attributes: &'a Attributes,
+    /// How many artifacts are under way at once.
+    pub jobs: usize,
+    /// Whether every object is read back.
+    pub verify: bool,
 }
 
 /// What is known of a manifest object.
@@ -52,7 +59,11 @@ struct Published {
 }
 
 /// Publishes `release`: every artifact that is not there, then the manifest object.
-pub fn publish(client: &Client, release: &Release<'_>, ui: Ui) -> anyhow::Result<Vec<Receipt>> {
+pub fn publish(
+    client: &Client,
+    release: &Release<'_>,
+    progress: &Progress,
+) -> anyhow::Result<Vec<Receipt>> {
     let part = release.manifest.part_of(release.service);
     let Some(key) = release.manifest.object_key(release.service) else {
         return Ok(Vec::new());
@@ -67,21 +78,19 @@ pub fn publish(client: &Client, release: &Release<'_>, ui: Ui) -> anyhow::Result
         if let Some(published) = published {
             check_same_release(&published.manifest, &part, &key)?;
         }
-        for artifact in &part.artifacts {
-            if receipts.iter().any(|receipt| receipt.object_key == artifact.object_key) {
-                continue;
-            }
-            let named = published.is_some_and(|p| p.manifest.artifacts.contains(artifact));
-            let outcome =
-                if named { Outcome::AlreadyThere } else { send(client, release, artifact, &part)? };
-            let receipt =
-                Receipt::new(&artifact.object_key, artifact.size_bytes, &artifact.sha256, outcome);
-            ui.result(&receipt);
-            receipts.push(receipt);
+        if receipts.is_empty() {
+            receipts = parallel::map(&part.artifacts, release.jobs, |artifact| {
+                let named = published.is_some_and(|p| p.manifest.artifacts.contains(artifact));
+                let receipt = artifact::publish(client, release, artifact, named)?;
+                if receipt.outcome == Outcome::AlreadyThere {
+                    progress.spare(artifact.size_bytes);
+                }
+                progress.result(&receipt);
+                anyhow::Ok(receipt)
+            })?;
         }
-        if let Some((outcome, bytes)) = commit(client, &key, &part, published, release)? {
-            let receipt = Receipt::new(&key, bytes.len() as u64, &files::sha256(&bytes), outcome);
-            ui.result(&receipt);
+        if let Some(receipt) = commit(client, &key, &part, published, release)? {
+            progress.result(&receipt);
             receipts.push(receipt);
             return Ok(receipts);
         }
@@ -104,14 +113,17 @@ fn commit(
     part: &Manifest,
     published: Option<&Published>,
     release: &Release<'_>,
-) -> anyhow::Result<Option<(Outcome, Vec<u8>)>> {
+) -> anyhow::Result<Option<Receipt>> {
     // It only grows: what it says of an artifact stays as it is.
     let mut whole = published.map_or(part, |published| &published.manifest).clone();
     whole.extend_from(part);
     let bytes = whole.to_json().into_bytes();
     let (precondition, outcome) = match published {
         Some(published) if published.bytes == bytes => {
-            return Ok(Some((Outcome::AlreadyThere, bytes)));
+            let sha256 = files::sha256(&bytes);
+            let bucket = &client.location().bucket;
+            let there = Receipt::new(bucket, key, bytes.len() as u64, &sha256);
+            return Ok(Some(there));
         }
         Some(published) => (Precondition::Matches(&published.etag), Outcome::Extended),
         None => (Precondition::Absent, Outcome::Stored),
@@ -122,12 +134,17 @@ fn commit(
         body: Body::Bytes(&bytes),
         content_type: "application/json",
         metadata: &metadata,
+        attributes: Some(release.attributes),
         precondition,
     };
-    match client.put(key, &put)? {
-        PutOutcome::Stored(_) => Ok(Some((outcome, bytes))),
-        PutOutcome::PreconditionFailed => Ok(None),
+    let PutOutcome::Stored(stored) = client.put(key, &put)? else { return Ok(None) };
+    let sha256 = files::sha256(&bytes);
+    let receipt = Receipt::new(&client.location().bucket, key, bytes.len() as u64, &sha256);
+    let mut receipt = receipt.stored(outcome, stored);
+    if release.verify {
+        artifact::verify(client, &mut receipt)?;
     }
+    Ok(Some(receipt))
 }
 
 /// Looks for the manifest object.
@@ -178,89 +195,6 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
         }
     }
     Ok(())
-}
-
-/// PUTs one artifact that no manifest object names.
-fn send(
-    client: &Client,
-    release: &Release<'_>,
-    artifact: &Artifact,
-    part: &Manifest,
-) -> anyhow::Result<Outcome> {
-    let path = release.dir.join(&artifact.file);
-    let (size_bytes, sha256) = (artifact.size_bytes, check_digest(release.dir, artifact)?);
-    let metadata = [
-        ("sha256", artifact.sha256.as_str()),
-        ("version", release.manifest.version.as_str()),
-        ("commit", release.manifest.commit.as_str()),
-    ];
-    let put = |precondition| Put {
-        body: Body::File { path: &path, size_bytes, sha256 },
-        content_type: release.content_type,
-        metadata: &metadata,
-        precondition,
-    };
-    if let PutOutcome::Stored(_) = client.put(&artifact.object_key, &put(Precondition::Absent))? {
-        return Ok(Outcome::Stored);
-    }
-    let Some(found) = client.head(&artifact.object_key)? else {
-        return Err(changed_meanwhile(&artifact.object_key).into());
-    };
-    if is_same(client, artifact, &found)? {
-        return Ok(Outcome::AlreadyThere);
-    }
-    // Other bytes. Another upload may have published them since we looked, so look again: only the
-    // leftover of one that never finished is replaced, and only those very bytes.
-    let key = release.manifest.object_key(release.service).unwrap_or_default();
-    match look(client, &key)? {
-        Seen::Absent => {}
-        Seen::There(published) => {
-            check_same_release(&published.manifest, part, &key)?;
-            if published.manifest.artifacts.contains(artifact) {
-                return Err(changed_meanwhile(&artifact.object_key).into());
-            }
-        }
-        Seen::Unreadable => return Err(unreadable(&key).into()),
-    }
-    match client.put(&artifact.object_key, &put(Precondition::Matches(&found.etag)))? {
-        PutOutcome::Stored(_) => Ok(Outcome::Replaced),
-        PutOutcome::PreconditionFailed => Err(changed_meanwhile(&artifact.object_key).into()),
-    }
-}
-
-/// The digest of an artifact's file, which is the manifest's.
-pub fn check_digest(dir: &Path, artifact: &Artifact) -> anyhow::Result<[u8; 32]> {
-    let path = dir.join(&artifact.file);
-    let (size_bytes, sha256) = files::digest_of(&path)?;
-    let found = files::hex(&sha256);
-    if (size_bytes, &found) == (artifact.size_bytes, &artifact.sha256) {
-        return Ok(sha256);
-    }
-    let Artifact { sha256: expected, .. } = artifact;
-    let path = path.display();
-    Err(Error::invalid(format!(
-        "{path} differs from the manifest: its sha256 is {found}, not {expected}"
-    ))
-    .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
-    .into())
-}
-
-/// Whether the object holds the artifact's bytes: by our own digest in its metadata, else by
-/// reading it.
-fn is_same(client: &Client, artifact: &Artifact, found: &s3::Head) -> anyhow::Result<bool> {
-    if found.size_bytes != artifact.size_bytes {
-        return Ok(false);
-    }
-    if let Some(sha256) = found.metadata.get("sha256") {
-        return Ok(*sha256 == artifact.sha256);
-    }
-    let object = client.get(&artifact.object_key, artifact.size_bytes)?;
-    Ok(object.is_some_and(|object| files::sha256(&object.bytes) == artifact.sha256))
-}
-
-fn changed_meanwhile(key: &str) -> Error {
-    Error::new(Kind::Conflict, format!("{key} was changed by someone else during this upload"))
-        .hint("run upload again when the other one has ended")
 }
 
 fn unreadable(key: &str) -> Error {

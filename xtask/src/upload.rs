@@ -8,21 +8,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ferror::Error;
-use s3::{Client, Credentials, Location};
+use s3::{Attributes, Client, ClientOptions, Location};
 use serde_json::json;
 
 use crate::cli::Options;
-use crate::config::{CONTENT_TYPE, Config};
+use crate::config::CONTENT_TYPE;
 use crate::env::Env;
 use crate::local::LocalServer;
-use crate::manifest::{self, Manifest};
-use crate::plan;
+use crate::manifest::{self, Artifact, Manifest};
+use crate::progress::Progress;
 use crate::publish::{self, Receipt};
 use crate::ui::{self, Ui};
 use crate::workspace::{self, Root};
+use crate::{destination, parallel, plan};
 
-/// The bucket of `--local` where none is named.
-const LOCAL_BUCKET: &str = "local";
+/// The most requests that are under way at once where `--jobs` says nothing: enough to hide the
+/// way to a distant server, too few to be in its way.
+const MOST_JOBS: usize = 8;
 
 /// Runs `upload`.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
@@ -35,22 +37,29 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 
     let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
-        return dry_run(&manifest, &services, &destination(options, config, env)?, ui);
+        return dry_run(&manifest, &services, &destination::location(options, config, env)?, ui);
     }
-    let Some((client, local)) = connect(options, root.as_ref(), env, ui)? else {
+    let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
+    let sizes = manifest.artifacts.iter().filter(selected).map(|artifact| artifact.size_bytes);
+    let jobs = sizes.clone().map(s3::bodies_of).sum::<usize>().clamp(1, MOST_JOBS);
+    let Some((client, local)) = connect(options, root.as_ref(), jobs, env, ui)? else {
         return Ok(());
     };
-    // Nothing of a release is sent when a part of it is wrong.
-    for artifact in manifest.artifacts.iter().filter(|a| services.contains(&a.service.as_str())) {
-        publish::check_digest(&snapshot_dir, artifact)?;
-    }
-    let content_type = config.map_or(CONTENT_TYPE, |config| &config.content_type);
-    let mut receipts = Vec::new();
-    for service in services {
-        let release =
-            publish::Release { manifest: &manifest, service, dir: &snapshot_dir, content_type };
-        receipts.extend(publish::publish(&client, &release, ui)?);
-    }
+    let progress = Progress::start(&client, sizes.sum(), env.stderr_is_terminal, ui);
+    let published = parallel::map(&services, jobs, |service| {
+        let release = publish::Release {
+            manifest: &manifest,
+            service,
+            dir: &snapshot_dir,
+            content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
+            attributes: &Attributes::default(),
+            jobs,
+            verify: false,
+        };
+        publish::publish(&client, &release, &progress)
+    });
+    drop(progress);
+    let receipts = published?.concat();
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
@@ -64,13 +73,14 @@ pub fn preflight(options: &Options, env: &Env) -> anyhow::Result<()> {
     if options.upload.local || options.dry_run {
         return Ok(());
     }
-    let credentials = credentials(env)?;
+    let credentials = destination::credentials(env)?;
     if credentials.is_none() && options.upload.skip_without_credentials {
         return Ok(());
     }
     let root = workspace::root(env)?;
-    let location = destination(options, root.as_ref().map(|root| &root.config), env)?;
-    client(location, credentials.ok_or_else(no_credentials)?, env).map(drop)
+    let location = destination::location(options, root.as_ref().map(|root| &root.config), env)?;
+    let credentials = credentials.ok_or_else(destination::no_credentials)?;
+    destination::client(location, credentials, ClientOptions::default(), env).map(drop)
 }
 
 fn snapshot_dir(root: Option<&Root>, options: &Options, env: &Env) -> PathBuf {
@@ -141,12 +151,14 @@ fn differs(path: &Path, how: &str) -> Error {
 fn connect(
     options: &Options,
     root: Option<&Root>,
+    jobs: usize,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Option<(Client, Option<LocalServer>)>> {
     let config = root.map(|root| &root.config);
+    let client_options = ClientOptions { bodies_at_once: jobs, ..ClientOptions::default() };
     if options.upload.local {
-        let location = destination(options, config, env)?;
+        let location = destination::location(options, config, env)?;
         let server = LocalServer::start(root, &location.bucket, env, ui)?;
         let location = Location {
             endpoint: Some(server.endpoint().to_owned()),
@@ -154,69 +166,19 @@ fn connect(
             path_style: Some(true),
             ..location
         };
-        return Ok(Some((Client::new(location, server.credentials()?)?, Some(server))));
+        let client = Client::with_options(location, server.credentials()?, client_options)?;
+        return Ok(Some((client, Some(server))));
     }
-    let credentials = credentials(env)?;
+    let credentials = destination::credentials(env)?;
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
     if credentials.is_none() && options.upload.skip_without_credentials {
         ui.result("no credentials in the environment: nothing is uploaded");
         return Ok(None);
     }
-    let location = destination(options, config, env)?;
-    let credentials = credentials.ok_or_else(no_credentials)?;
-    Ok(Some((client(location, credentials, env)?, None)))
-}
-
-/// A client that trusts the bundled certificate authorities, or those of a file that is named.
-fn client(location: Location, credentials: Credentials, env: &Env) -> anyhow::Result<Client> {
-    for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
-        if let Some(path) = env.get_os(name) {
-            let roots = std::fs::read(path)
-                .with_context(|| format!("reading {name} ({})", Path::new(path).display()))?;
-            return Ok(Client::with_roots(location, credentials, &roots)?);
-        }
-    }
-    Ok(Client::new(location, credentials)?)
-}
-
-fn credentials(env: &Env) -> ferror::Result<Option<Credentials>> {
-    Credentials::from_vars(|name| env.get(name))
-}
-
-fn no_credentials() -> Error {
-    Error::config("no credentials: neither S3_KEY and S3_SECRET nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set")
-        .hint("set one pair, or try it without any: `--local`")
-}
-
-fn bucket(options: &Options, config: Option<&Config>, env: &Env) -> Option<String> {
-    let configured = || config.and_then(|config| config.bucket.clone());
-    options.upload.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
-}
-
-/// Option, environment, table, default: in this order, for each part by itself.
-fn destination(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
-    let upload = &options.upload;
-    let table =
-        |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
-    let local = || options.upload.local.then(|| LOCAL_BUCKET.to_owned());
-    let bucket = bucket(options, config, env).or_else(local).ok_or_else(|| {
-        Error::config("no bucket named")
-            .hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]; or try `--local`")
-    })?;
-    let region = upload.region.clone().or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
-    let endpoint =
-        upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
-    let signature = upload.signature.clone().or_else(|| table(|config| &config.signature));
-    Ok(Location {
-        bucket,
-        region: region
-            .or_else(|| table(|config| &config.region))
-            .unwrap_or_else(|| s3::DEFAULT_REGION.to_owned()),
-        endpoint: endpoint.or_else(|| table(|config| &config.endpoint)),
-        path_style: config.and_then(|config| config.path_style),
-        signature: signature.map_or(Ok(s3::Signature::V4), |text| text.parse())?,
-    })
+    let location = destination::location(options, config, env)?;
+    let credentials = credentials.ok_or_else(destination::no_credentials)?;
+    Ok(Some((destination::client(location, credentials, client_options, env)?, None)))
 }
 
 fn dry_run(

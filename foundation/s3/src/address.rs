@@ -20,8 +20,9 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Checks `location` and derives the address from it.
-    pub(crate) fn of(location: &Location) -> ferror::Result<Self> {
+    /// Checks `location` and derives the address from it. `allow_http`: plain http beyond loopback
+    /// is not refused, save for `SigV2`.
+    pub(crate) fn of(location: &Location, allow_http: bool) -> ferror::Result<Self> {
         check_region(&location.region)?;
         let endpoint = match &location.endpoint {
             Some(endpoint) => Endpoint::parse(endpoint)?,
@@ -41,7 +42,8 @@ impl Address {
         let host_name =
             if path_style { endpoint.host } else { format!("{bucket}.{}", endpoint.host) };
         let loopback = is_loopback(&host_name);
-        if endpoint.scheme == "http" && !loopback {
+        let allowed = allow_http && location.signature == Signature::V4;
+        if endpoint.scheme == "http" && !loopback && !allowed {
             return Err(refused_over_http(&host_name, location.signature));
         }
         let host = match endpoint.port {
@@ -54,6 +56,11 @@ impl Address {
     /// The `Host` header.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Whether nobody on the way can read or change what is sent.
+    pub(crate) fn is_private(&self) -> bool {
+        self.loopback || self.scheme == "https"
     }
 
     /// Whether requests stay on this machine.
@@ -125,7 +132,7 @@ fn refused_over_http(host: &str, signature: Signature) -> Error {
         Signature::V2 => "signature v2 covers neither the host nor the body",
     };
     Error::config(format!("plain http to {host} is refused: {why}"))
-        .hint("use https; plain http is for 127.0.0.1, [::1] and localhost")
+        .hint("use https; plain http is for 127.0.0.1, [::1] and localhost, or with v4 where allow-http says so")
 }
 
 #[cfg(test)]
@@ -146,7 +153,7 @@ mod tests {
     }
 
     fn url(location: &Location, object_key: &str) -> ferror::Result<String> {
-        let address = Address::of(location)?;
+        let address = Address::of(location, false)?;
         let path = address.path(object_key);
         Ok(address.url(&Request { method: "GET", path, query: Vec::new(), headers: Vec::new() }))
     }
@@ -199,7 +206,7 @@ mod tests {
     }
 
     fn refused(location: &Location, reason: &str) {
-        let error = Address::of(location).expect_err("this location must be refused");
+        let error = Address::of(location, false).expect_err("this location must be refused");
         assert_eq!(error.kind(), Kind::Config, "{location:?}");
         assert!(
             error.to_string().contains(reason),

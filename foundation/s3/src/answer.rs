@@ -27,12 +27,24 @@ pub(crate) fn fault(answer: &Answer) -> Fault {
 }
 
 /// What the server says of an object that it stored.
-pub(crate) fn stored(answer: &Answer) -> Stored {
+pub(crate) fn stored(answer: &Answer, etag: String, attempts: u32) -> Stored {
     Stored {
-        etag: answer.header("etag").unwrap_or_default(),
+        etag,
         status: answer.status,
-        request_id: one_line(&answer.header("x-amz-request-id").unwrap_or_default()),
+        version_id: version_id(answer),
+        request_id: request_id(answer),
+        attempts,
     }
+}
+
+/// The server's name for the request; may be empty.
+pub(crate) fn request_id(answer: &Answer) -> String {
+    one_line(&answer.header("x-amz-request-id").unwrap_or_default())
+}
+
+/// The version of an object in a bucket that keeps versions.
+fn version_id(answer: &Answer) -> Option<String> {
+    answer.header("x-amz-version-id").map(|id| one_line(&id))
 }
 
 /// What the headers say of an object of `size_bytes`.
@@ -47,6 +59,7 @@ pub(crate) fn head(answer: &Answer, size_bytes: u64) -> Head {
         etag: answer.header("etag").unwrap_or_default(),
         last_modified: last_modified.and_then(|text| Epoch::parse_rfc1123(&text).ok()),
         metadata,
+        version_id: version_id(answer),
     }
 }
 
@@ -61,11 +74,13 @@ pub(crate) fn declared_size(answer: &Answer) -> ferror::Result<u64> {
 /// Headers that carry `metadata`, checked: what HTTP or a signature would change is refused.
 pub(crate) fn metadata_headers(metadata: &[(&str, &str)]) -> ferror::Result<Vec<(String, String)>> {
     let header = |(name, value): &(&str, &str)| {
+        // The client's own: a second header of that name would be joined to it.
         let name_fits = !name.is_empty()
+            && *name != "sha256"
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !name_fits {
             return Err(Error::invalid(format!(
-                "the metadata name {name:?} has to be lower-case letters, digits and hyphens"
+                "the metadata name {name:?} has to be lower-case letters, digits and hyphens, and not sha256"
             )));
         }
         // Inner runs of spaces are collapsed by `SigV4`, outer ones are trimmed by HTTP.

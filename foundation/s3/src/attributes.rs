@@ -183,7 +183,7 @@ fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
 }
 
 /// Visible ASCII with single blanks inside: `SigV4` collapses runs of them, HTTP trims the ends.
-fn check_words(what: &str, value: &str) -> Result<()> {
+pub(crate) fn check_words(what: &str, value: &str) -> Result<()> {
     let fits = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
         && value.split(' ').all(|word| !word.is_empty());
     if fits {

@@ -1,20 +1,24 @@
-//! The client: one method per operation, one attempt each.
+//! The client: one method per operation.
 //!
-//! Every operation has the same course: describe the request, sign it with the time of now, send
-//! it, and say what the answer means. Nothing below this file reads the clock.
+//! Every operation has the same course: describe the request, let `exchange` bring it to its end,
+//! and say what the answer means. Storing is in `put` and `multipart`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::transport::{Answer, Timeouts, Transport};
+use crate::exchange::{Ask, Bearing, Reply, Wire};
+use crate::payload::Payload;
+use crate::pool::Pool;
+use crate::transport::{Timeouts, Transport};
 use crate::{
-    Body, Credentials, Head, Listing, Location, Object, Precondition, Put, PutOutcome, Request,
-    Signature, answer, digest, listing, payload, sigv2, sigv4, xml,
+    ClientOptions, Copied, Head, Keyring, Listing, Location, Object, Request, Signature, Usage,
+    answer, attributes, encode, listing, sigv2, sigv4, xml,
 };
 
 /// The longest object key that S3 takes, in bytes.
@@ -23,21 +27,24 @@ const MAX_OBJECT_KEY_BYTES: usize = 1024;
 /// A page of 1,000 objects with the longest object keys stays well below this.
 const MAX_PAGE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Answers whose body nobody reads.
-const MAX_UNREAD_BYTES: u64 = 64 * 1024;
+/// Answers whose body nobody reads, or that are short by nature.
+pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 
-/// A client for one bucket: blocking, cheap to clone, one connection pool for all clones.
+/// A client for one bucket: blocking, cheap to clone; all clones share the connections, the memory
+/// for bodies, the budget of waiting, and what was learnt of the server.
+///
+/// Every request is tried again where that may help ([`Patience`](crate::Patience)), and a wrong
+/// region or clock, an expired token, a refused `Expect` (417) and a conflicting conditional
+/// request (409) are mended once each.
 ///
 /// Errors say what was tried, on which object, and what the server answered; when it did answer,
 /// the error's source is a [`Fault`](crate::Fault).
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(pub(crate) Arc<Inner>);
 
-struct Inner {
-    location: Location,
-    credentials: Credentials,
-    address: Address,
-    transport: Transport,
+pub(crate) struct Inner {
+    pub(crate) wire: Wire,
+    pub(crate) pool: Pool,
 }
 
 impl Client {
@@ -46,66 +53,67 @@ impl Client {
     ///
     /// A proxy is taken from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as everywhere; requests to
     /// loopback never use one.
-    pub fn new(location: Location, credentials: Credentials) -> ferror::Result<Self> {
-        Self::build(location, credentials, None)
+    pub fn new(location: Location, keyring: impl Into<Keyring>) -> ferror::Result<Self> {
+        Self::with_options(location, keyring, ClientOptions::default())
     }
 
-    /// As [`Client::new`], but trusts the root certificates in `roots_pem` (a bundle in PEM, as
-    /// `AWS_CA_BUNDLE` and `SSL_CERT_FILE` name one) in place of the bundled ones.
-    pub fn with_roots(
+    /// As [`Client::new`], with options.
+    pub fn with_options(
         location: Location,
-        credentials: Credentials,
-        roots_pem: &[u8],
+        keyring: impl Into<Keyring>,
+        options: ClientOptions,
     ) -> ferror::Result<Self> {
-        Self::build(location, credentials, Some(roots_pem))
-    }
-
-    /// Where the bucket is.
-    pub fn location(&self) -> &Location {
-        &self.0.location
-    }
-
-    /// Stores an object, whole or not at all.
-    pub fn put(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
-        let mut request = self.object_request("PUT", object_key)?;
-        request.push_header("content-type", put.content_type);
-        match put.precondition {
-            Precondition::None => {}
-            Precondition::Absent => request.push_header("if-none-match", "*"),
-            Precondition::Matches(etag) => request.push_header("if-match", etag),
+        if let Some(owner) = &options.expected_bucket_owner {
+            attributes::check_bucket_owner(owner)?;
         }
-        let what = self.what("PUT", object_key);
-        let metadata = answer::metadata_headers(put.metadata);
-        request.headers.extend(metadata.with_context(|| what.clone())?);
-        let answer = self.exchange(&what, request, Some(put.body), MAX_UNREAD_BYTES)?;
-        if is_success(&answer) {
-            return Ok(PutOutcome::Stored(answer::stored(&answer)));
-        }
-        let fault = answer::fault(&answer);
-        let unmet = match (fault.status, fault.code.as_str()) {
-            (412, _) | (409, "ConditionalRequestConflict") => true,
-            // Nothing is there that could have the ETag.
-            (404, "NoSuchKey") => matches!(put.precondition, Precondition::Matches(_)),
-            _ => false,
+        let address = Address::of(&location, options.allow_http)?;
+        let roots = options.roots_pem.as_deref();
+        let connections = options.bodies_at_once.max(1);
+        let transport =
+            Transport::new(address.is_loopback(), roots, Timeouts::default(), connections)?;
+        let region = location.region.clone();
+        let bearing =
+            Bearing { region, address: Arc::new(address), clock_ahead_millis: 0, asks_first: true };
+        let wire = Wire {
+            location,
+            keyring: keyring.into(),
+            transport,
+            expected_bucket_owner: options.expected_bucket_owner,
+            allow_http: options.allow_http,
+            patience: options.patience,
+            waiting_left: Mutex::new(options.patience.budget),
+            bearing: Mutex::new(bearing),
         };
-        if unmet && put.precondition != Precondition::None {
-            return Ok(PutOutcome::PreconditionFailed);
-        }
-        Err(fault.into_error(&what))
+        let pool = Pool::new(options.memory_bytes, options.bodies_at_once);
+        Ok(Self(Arc::new(Inner { wire, pool })))
+    }
+
+    /// Where the bucket is, as configured.
+    pub fn location(&self) -> &Location {
+        &self.0.wire.location
+    }
+
+    /// The region that the bucket turned out to be in; the configured one until a server says
+    /// otherwise.
+    pub fn region(&self) -> String {
+        self.0.wire.bearing().region
+    }
+
+    /// What this client and its clones did so far.
+    pub fn usage(&self) -> Usage {
+        self.0.wire.transport.meter().usage()
     }
 
     /// What is known about an object; `None` when there is none (or no such bucket: the answer to
     /// a HEAD has no body that would tell).
     pub fn head(&self, object_key: &str) -> ferror::Result<Option<Head>> {
-        let what = self.what("HEAD", object_key);
-        let answer =
-            self.exchange(&what, self.object_request("HEAD", object_key)?, None, MAX_UNREAD_BYTES)?;
-        if answer.status == 404 {
+        let ask = self.ask("HEAD", object_key)?;
+        let what = ask.what.clone();
+        let reply = self.exchange(&ask)?;
+        if matches!(&reply.result, Err(fault) if fault.status == 404) {
             return Ok(None);
         }
-        if !is_success(&answer) {
-            return Err(answer::fault(&answer).into_error(&what));
-        }
+        let answer = reply.or_refused()?;
         let size_bytes = answer::declared_size(&answer).context(what)?;
         Ok(Some(answer::head(&answer, size_bytes)))
     }
@@ -113,34 +121,38 @@ impl Client {
     /// An object with its bytes; `None` when there is none. One of more than `max_bytes` is a
     /// [`Kind::Invalid`].
     pub fn get(&self, object_key: &str, max_bytes: u64) -> ferror::Result<Option<Object>> {
-        let what = self.what("GET", object_key);
-        let answer =
-            self.exchange(&what, self.object_request("GET", object_key)?, None, max_bytes)?;
-        if !is_success(&answer) {
-            let fault = answer::fault(&answer);
-            return match (fault.status, fault.code.as_str()) {
-                (404, "NoSuchKey") => Ok(None),
-                _ => Err(fault.into_error(&what)),
-            };
+        let mut ask = self.ask("GET", object_key)?;
+        ask.max_bytes = max_bytes;
+        self.fetch(&ask)
+    }
+
+    /// The bytes of an object from `range.start` to before `range.end` (to its end, where that
+    /// comes first), if its `ETag` is still `etag`: a large object read in pieces stays one object.
+    /// `None` when there is none; another `ETag` is a [`Kind::Conflict`].
+    pub fn get_range(
+        &self,
+        object_key: &str,
+        range: Range<u64>,
+        etag: &str,
+    ) -> ferror::Result<Option<Object>> {
+        let mut ask = self.ask("GET", object_key)?;
+        if range.is_empty() {
+            return Err(Error::invalid(format!("{}: the range {range:?} is empty", ask.what)));
         }
-        if answer.cut {
-            return Err(Error::invalid(format!("{what}: it is larger than {max_bytes} bytes")));
-        }
-        let head = answer::head(&answer, answer.body.len() as u64);
-        Ok(Some(Object { bytes: answer.body, head }))
+        ask.max_bytes = range.end - range.start;
+        ask.request.push_header("range", format!("bytes={}-{}", range.start, range.end - 1));
+        ask.request.push_header("if-match", etag);
+        self.fetch(&ask)
     }
 
     /// The first `max_objects` objects whose object keys begin with `prefix`, in as many requests
     /// as that takes.
     pub fn list(&self, prefix: &str, max_objects: usize) -> ferror::Result<Listing> {
-        let what = format!("GET {}?prefix={}", self.0.location.bucket, xml::one_line(prefix));
+        let what = format!("GET {}?prefix={}", self.location().bucket, xml::one_line(prefix));
         listing::collect(prefix, max_objects, |parameters| {
-            let mut request = self.request("GET", "");
-            request.query = parameters;
-            let answer = self.exchange(&what, request, None, MAX_PAGE_BYTES)?;
-            if !is_success(&answer) {
-                return Err(answer::fault(&answer).into_error(&what));
-            }
+            let request = Request { query: parameters, ..self.request("GET", "") };
+            let ask = Ask { what: what.clone(), request, payload: None, max_bytes: MAX_PAGE_BYTES };
+            let answer = self.exchange(&ask)?.or_refused()?;
             if answer.cut {
                 let message = format!("{what}: a page is larger than {MAX_PAGE_BYTES} bytes");
                 return Err(Error::invalid(message));
@@ -149,125 +161,121 @@ impl Client {
         })
     }
 
+    /// Copies an object within the bucket, with its metadata; the server moves the bytes (at most
+    /// 5 GiB). With `etag`, only if the source still has it. `None` when there is no source.
+    pub fn copy(
+        &self,
+        from_object_key: &str,
+        to_object_key: &str,
+        etag: Option<&str>,
+    ) -> ferror::Result<Option<Copied>> {
+        // The source is checked like any object key, though it travels in a header.
+        let source = self.ask("GET", from_object_key)?;
+        let mut ask = self.ask("PUT", to_object_key)?;
+        ask.what = format!("{} (a copy of {})", ask.what, xml::one_line(from_object_key));
+        drop(source);
+        let bucket = &self.location().bucket;
+        let source = format!("/{bucket}/{}", encode::object_key(from_object_key));
+        ask.request.push_header("x-amz-copy-source", source);
+        if let Some(etag) = etag {
+            ask.request.push_header("x-amz-copy-source-if-match", etag);
+        }
+        let reply = self.exchange(&ask)?;
+        if matches!(&reply.result, Err(fault) if fault.code == "NoSuchKey") {
+            return Ok(None);
+        }
+        let answer = reply.or_refused()?;
+        let etag = xml::result_etag(&answer.body, "CopyObjectResult").context(ask.what)?;
+        Ok(Some(Copied { etag, request_id: answer::request_id(&answer) }))
+    }
+
     /// Removes an object. One that is not there is removed already.
     pub fn delete(&self, object_key: &str) -> ferror::Result<()> {
-        let what = self.what("DELETE", object_key);
-        let request = self.object_request("DELETE", object_key)?;
-        let answer = self.exchange(&what, request, None, MAX_UNREAD_BYTES)?;
-        if is_success(&answer) {
-            return Ok(());
-        }
-        let fault = answer::fault(&answer);
-        match (fault.status, fault.code.as_str()) {
-            (404, "NoSuchKey") => Ok(()),
-            _ => Err(fault.into_error(&what)),
+        let reply = self.exchange(&self.ask("DELETE", object_key)?)?;
+        match &reply.result {
+            Err(fault) if (fault.status, fault.code.as_str()) == (404, "NoSuchKey") => Ok(()),
+            _ => reply.or_refused().map(drop),
         }
     }
 
-    /// A URL with which anyone can GET the object until `expires_in` after `now`; makes no request.
+    /// A URL with which anyone can GET the object until `expires_in` after `now`; makes no request
+    /// (save for credentials that have to be fetched).
     pub fn presign_get(
         &self,
         object_key: &str,
         now: Epoch,
         expires_in: Duration,
     ) -> ferror::Result<String> {
-        let Inner { location, credentials, address, .. } = &*self.0;
-        let mut request = self.object_request("GET", object_key)?;
-        match location.signature {
-            Signature::V4 => {
-                sigv4::presign(&mut request, credentials, &location.region, now, expires_in)?;
-            }
+        let mut request = self.ask("GET", object_key)?.request;
+        let Bearing { address, region, .. } = self.0.wire.bearing();
+        request.push_header("host", address.host());
+        let credentials = self.0.wire.keyring.current()?;
+        match self.location().signature {
+            Signature::V4 => sigv4::presign(&mut request, &credentials, &region, now, expires_in)?,
             Signature::V2 => {
                 let bucket = address.virtual_host_bucket();
-                sigv2::presign(&mut request, credentials, bucket, now, expires_in)?;
+                sigv2::presign(&mut request, &credentials, bucket, now, expires_in)?;
             }
         }
         Ok(address.url(&request))
     }
 
-    fn build(
-        location: Location,
-        credentials: Credentials,
-        roots_pem: Option<&[u8]>,
-    ) -> ferror::Result<Self> {
-        let address = Address::of(&location)?;
-        let transport = Transport::new(address.is_loopback(), roots_pem, Timeouts::default())?;
-        Ok(Self(Arc::new(Inner { location, credentials, address, transport })))
+    fn fetch(&self, ask: &Ask<'_>) -> ferror::Result<Option<Object>> {
+        let reply = self.exchange(ask)?;
+        if let Err(fault) = &reply.result
+            && (fault.status, fault.code.as_str()) == (404, "NoSuchKey")
+        {
+            return Ok(None);
+        }
+        let answer = reply.or_refused()?;
+        if answer.cut {
+            let (what, max_bytes) = (&ask.what, ask.max_bytes);
+            return Err(Error::invalid(format!("{what}: it is larger than {max_bytes} bytes")));
+        }
+        let head = answer::head(&answer, answer.body.len() as u64);
+        Ok(Some(Object { bytes: answer.body, head }))
     }
 
-    /// The request for an object. Without an object key it would be one for the bucket: a DELETE
-    /// would remove that.
-    fn object_request(&self, method: &'static str, object_key: &str) -> ferror::Result<Request> {
-        if object_key.is_empty() || object_key.len() > MAX_OBJECT_KEY_BYTES {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!(
-                    "an object key has 1 to {MAX_OBJECT_KEY_BYTES} bytes, not {}",
-                    object_key.len()
-                ),
-            )
-            .context(self.what(method, object_key)));
+    pub(crate) fn exchange(&self, ask: &Ask<'_>) -> ferror::Result<Reply> {
+        self.0.wire.exchange(ask)
+    }
+
+    /// A request for an object, to be completed by the operation. Without an object key it would
+    /// be one for the bucket: a DELETE would remove that.
+    pub(crate) fn ask<'a>(
+        &self,
+        method: &'static str,
+        object_key: &str,
+    ) -> ferror::Result<Ask<'a>> {
+        // An object key may have come from a listing, and so from anyone.
+        let what = format!("{method} {}/{}", self.location().bucket, xml::one_line(object_key));
+        let bytes = object_key.len();
+        if bytes == 0 || bytes > MAX_OBJECT_KEY_BYTES {
+            let message =
+                format!("an object key has 1 to {MAX_OBJECT_KEY_BYTES} bytes, not {bytes}");
+            return Err(Error::new(Kind::Invalid, message).context(what));
         }
-        Ok(self.request(method, object_key))
+        let request = self.request(method, object_key);
+        let max_bytes = MAX_SHORT_BYTES;
+        Ok(Ask { what, request, payload: None, max_bytes })
+    }
+
+    /// A body as this client's signature wants it.
+    pub(crate) fn payload<'a>(&self, bytes: &'a [u8], sha256: [u8; 32]) -> Payload<'a> {
+        Payload::new(bytes, sha256, self.location().signature)
     }
 
     fn request(&self, method: &'static str, object_key: &str) -> Request {
-        let address = &self.0.address;
-        let headers = vec![("host".to_owned(), address.host().to_owned())];
-        Request { method, path: address.path(object_key), query: Vec::new(), headers }
-    }
-
-    /// Signs and sends.
-    fn exchange(
-        &self,
-        what: &str,
-        mut request: Request,
-        body: Option<Body<'_>>,
-        max_bytes: u64,
-    ) -> ferror::Result<Answer> {
-        self.sign(&mut request, body, Epoch::now()).with_context(|| what.to_owned())?;
-        let Inner { address, transport, .. } = &*self.0;
-        let answer = transport.send(&address.url(&request), &request, body, max_bytes);
-        answer.with_context(|| what.to_owned())
-    }
-
-    fn sign(
-        &self,
-        request: &mut Request,
-        body: Option<Body<'_>>,
-        now: Epoch,
-    ) -> ferror::Result<()> {
-        let Inner { location, credentials, address, .. } = &*self.0;
-        match location.signature {
-            Signature::V4 => {
-                let payload_sha256 = body.map_or_else(|| digest::sha256(b""), payload::sha256);
-                sigv4::sign(request, credentials, &location.region, &payload_sha256, now);
-            }
-            Signature::V2 => {
-                if let Some(body) = body {
-                    request.push_header("content-md5", payload::content_md5(body)?);
-                }
-                sigv2::sign(request, credentials, address.virtual_host_bucket(), now);
-            }
-        }
-        Ok(())
-    }
-
-    fn what(&self, method: &str, object_key: &str) -> String {
-        // An object key may have come from a listing, and so from anyone.
-        format!("{method} {}/{}", self.0.location.bucket, xml::one_line(object_key))
+        let path = self.0.wire.bearing().address.path(object_key);
+        Request { method, path, query: Vec::new(), headers: Vec::new() }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("location", &self.0.location)
-            .field("credentials", &self.0.credentials)
+            .field("location", self.location())
+            .field("keyring", &self.0.wire.keyring)
             .finish_non_exhaustive()
     }
-}
-
-fn is_success(answer: &Answer) -> bool {
-    (200..300).contains(&answer.status)
 }

@@ -1,7 +1,6 @@
 //! The digests that S3 asks for, each in one call.
 
 use std::fmt::Write as _;
-use std::io::{self, Read};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,19 +43,4 @@ pub(crate) fn hmac_sha1(key: &[u8], text: &[u8]) -> [u8; 20] {
 /// The MD5 of `bytes`, for `Content-MD5`.
 pub(crate) fn md5(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()
-}
-
-/// The MD5 (for `Content-MD5`) and the SHA-256 of what `reader` gives until its end, in one pass.
-pub(crate) fn md5_and_sha256(mut reader: impl Read) -> io::Result<([u8; 16], [u8; 32])> {
-    let (mut md5, mut sha256) = (Md5::new(), Sha256::new());
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok((md5.finalize().into(), sha256.finalize().into())),
-            read => {
-                md5.update(&buffer[..read]);
-                sha256.update(&buffer[..read]);
-            }
-        }
-    }
 }

@@ -1,19 +1,16 @@
-//! A file that is as long as it was said to be.
-//!
-//! The length goes out before the bytes. Of a file that was cut meanwhile, ureq would look for the
-//! missing rest without end, so a short read has to be an error.
+//! A file that is as long as it was said to be: the length goes out before the bytes, so a file
+//! that was cut meanwhile has to be an error.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ferror::Error;
 
-/// The bytes of a file, exactly as many as were declared, or an error that names it.
+/// A file of the length that was declared; whatever is wrong with it is an error that names it.
 pub(crate) struct ExactFile {
     file: File,
     path: PathBuf,
-    left: u64,
 }
 
 impl ExactFile {
@@ -29,22 +26,23 @@ impl ExactFile {
                 path.display()
             )));
         }
-        Ok(Self { file, path: path.to_owned(), left: size_bytes })
+        Ok(Self { file, path: path.to_owned() })
     }
 }
 
-impl Read for ExactFile {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+impl ExactFile {
+    /// Appends the next `size` bytes to `buffer`.
+    pub(crate) fn fill(&mut self, buffer: &mut Vec<u8>, size: usize) -> ferror::Result<()> {
         let path = self.path.display();
-        let read = self.file.read(&mut buffer[..wanted]).map_err(|error| {
-            io::Error::other(Error::config(format!("cannot read {path}")).caused_by(error))
-        })?;
-        if read == 0 && wanted > 0 {
-            let message = format!("{path} became shorter while it was read");
-            return Err(io::Error::other(Error::invalid(message)));
+        let read = self
+            .file
+            .by_ref()
+            .take(size as u64)
+            .read_to_end(buffer)
+            .map_err(|error| Error::config(format!("cannot read {path}")).caused_by(error))?;
+        if read < size {
+            return Err(Error::invalid(format!("{path} became shorter while it was read")));
         }
-        self.left -= read as u64;
-        Ok(read)
+        Ok(())
     }
 }

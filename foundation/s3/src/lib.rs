@@ -27,6 +27,7 @@
 //!     body: Body::Bytes(b"hello"),
 //!     content_type: "text/plain",
 //!     metadata: &[("commit", "abc123")],
+//!     attributes: None,
 //!     precondition: Precondition::Absent,
 //! };
 //! client.put("greetings/hello.txt", &put)?;
@@ -42,12 +43,20 @@ mod digest;
 pub mod encode;
 mod endpoint;
 mod exact_file;
+mod exchange;
 mod fault;
+mod keyring;
 mod listing;
 mod location;
+mod meter;
+mod multipart;
 mod object;
+mod options;
 mod payload;
+mod pool;
+mod put;
 mod request;
+mod retry;
 pub mod sigv2;
 pub mod sigv4;
 mod transport;
@@ -58,8 +67,13 @@ pub use client::Client;
 pub use credentials::Credentials;
 pub use digest::{hex, sha256};
 pub use fault::Fault;
+pub use keyring::Keyring;
 pub use location::{DEFAULT_REGION, Location, Signature};
+pub use meter::Usage;
+pub use multipart::bodies_of;
 pub use object::{
-    Body, Head, ListedObject, Listing, Object, Precondition, Put, PutOutcome, Stored,
+    Body, Copied, Head, ListedObject, Listing, Object, Precondition, Put, PutOutcome, Stored,
 };
+pub use options::ClientOptions;
 pub use request::Request;
+pub use retry::Patience;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ftime::Epoch;
 
+use crate::Attributes;
+
 /// An upload: the bytes, what is said about them, and on which condition.
 #[derive(Debug, Clone, Copy)]
 pub struct Put<'a> {
@@ -14,6 +16,8 @@ pub struct Put<'a> {
     pub content_type: &'a str,
     /// Names and values that are kept with the object; a name travels as `x-amz-meta-NAME`.
     pub metadata: &'a [(&'a str, &'a str)],
+    /// How the server shall keep and serve it; `None`: as the bucket does by default.
+    pub attributes: Option<&'a Attributes>,
     /// What must hold for the object to be stored.
     pub precondition: Precondition<'a>,
 }
@@ -23,14 +27,13 @@ pub struct Put<'a> {
 pub enum Body<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// A file, opened afresh for every attempt and streamed.
+    /// A file, read once: a small one into memory, a large one part by part.
     File {
         /// Where it is.
         path: &'a Path,
         /// Its length; a file of another length is refused.
         size_bytes: u64,
-        /// Its SHA-256, as the caller knows it. `SigV4` signs it and the server compares; for
-        /// `SigV2` it is compared before the file is sent.
+        /// Its SHA-256, as the caller knows it. A file that has another is not stored.
         sha256: [u8; 32],
     },
 }
@@ -64,6 +67,19 @@ pub struct Stored {
     pub etag: String,
     /// The HTTP status, 200 as a rule.
     pub status: u16,
+    /// The object's version, in a bucket that keeps versions.
+    pub version_id: Option<String>,
+    /// The server's name for the request; may be empty.
+    pub request_id: String,
+    /// How often the request was sent (of a multipart upload, the one that completed it).
+    pub attempts: u32,
+}
+
+/// What the server said of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The copy's `ETag`, with the quotes; opaque.
+    pub etag: String,
     /// The server's name for the request; may be empty.
     pub request_id: String,
 }
@@ -79,6 +95,8 @@ pub struct Head {
     pub last_modified: Option<Epoch>,
     /// The metadata it was stored with; names in lower case, without `x-amz-meta-`.
     pub metadata: BTreeMap<String, String>,
+    /// The object's version, in a bucket that keeps versions.
+    pub version_id: Option<String>,
 }
 
 /// An object with its bytes.

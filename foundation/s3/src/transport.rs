@@ -1,18 +1,19 @@
-//! HTTP, and the only file that names ureq: what goes onto the wire is decided here.
+//! HTTP, and the only file that names ureq: what goes onto the wire is decided here. One attempt.
 //!
 //! Redirects are not followed: ureq would make a PUT a GET, which "succeeds" with nothing uploaded,
 //! and carry a session token to another host. Every status is an answer and not an error, so that
 //! its body is read. Certificates are always verified.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferror::{Error, Kind};
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::exact_file::ExactFile;
-use crate::{Body, Request};
+use crate::Request;
+use crate::meter::{Meter, Spent};
 
 /// From this size on, the server is asked before the body is sent (`Expect: 100-continue`). An
 /// early refusal of a large body would otherwise show as a reset connection, without its reason.
@@ -30,9 +31,16 @@ pub(crate) struct Timeouts {
     pub(crate) stall: Duration,
     /// From the end of the request to the answer's headers.
     pub(crate) answer: Duration,
-    /// Everything together: enough for 5 GiB at 1 MiB/s.
+    /// Everything together, besides what the bytes take.
     pub(crate) whole: Duration,
 }
+
+/// The slowest way that is waited for: each of these many bytes, there and back, adds a second to
+/// [`Timeouts::whole`].
+const SLOWEST_BYTES_PER_SECOND: u64 = 64 * 1024;
+
+/// The most of an answer that is allowed for in time.
+const MAX_TIMED_ANSWER_BYTES: u64 = 1024 * 1024 * 1024;
 
 impl Default for Timeouts {
     fn default() -> Self {
@@ -40,7 +48,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             stall: Duration::from_mins(1),
             answer: Duration::from_mins(2),
-            whole: Duration::from_hours(2),
+            whole: Duration::from_mins(5),
         }
     }
 }
@@ -56,6 +64,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// The value of a header; what is not UTF-8 in it is replaced.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -71,75 +83,109 @@ impl Answer {
 
 /// Connections to one server.
 #[derive(Clone)]
-pub(crate) struct Transport(ureq::Agent);
+pub(crate) struct Transport {
+    agent: ureq::Agent,
+    meter: Arc<Meter>,
+    timeouts: Timeouts,
+}
 
 impl Transport {
     /// `loopback`: no proxy, whatever the environment says. `roots_pem`: trust these certificates
-    /// in place of the bundled ones.
+    /// in place of the bundled ones. `connections`: how many are kept open for the next request.
     pub(crate) fn new(
         loopback: bool,
         roots_pem: Option<&[u8]>,
         timeouts: Timeouts,
+        connections: usize,
     ) -> ferror::Result<Self> {
         let roots = roots_pem.map_or(Ok(RootCerts::WebPki), root_certs)?;
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .max_idle_connections(connections)
+            .max_idle_connections_per_host(connections)
             .user_agent(concat!("bowline-s3/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
             .timeout_per_read(Some(timeouts.stall))
             .timeout_per_write(Some(timeouts.stall))
-            .timeout_recv_response(Some(timeouts.answer))
-            .timeout_global(Some(timeouts.whole));
+            .timeout_recv_response(Some(timeouts.answer));
         if loopback {
             config = config.proxy(None);
         }
-        Ok(Self(config.build().new_agent()))
+        Ok(Self { agent: config.build().new_agent(), meter: Arc::default(), timeouts })
     }
 
-    /// Makes one attempt. Of a success, up to `max_bytes` of the body are read.
+    /// Counts what goes through here.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Makes one attempt. Of a success, up to `max_bytes` of the body are read. `asks_first`: a
+    /// large body waits for the server's word (`Expect: 100-continue`).
     pub(crate) fn send(
         &self,
         url: &str,
         request: &Request,
-        body: Option<Body<'_>>,
+        body: Option<&[u8]>,
         max_bytes: u64,
+        asks_first: bool,
     ) -> ferror::Result<Answer> {
-        let mut builder = http::Request::builder().method(request.method).uri(url);
-        for (name, value) in &request.headers {
-            // The host is in the URL: ureq writes it, and would write it twice.
-            if name != "host" {
-                builder = builder.header(name, value);
+        self.meter.count_request();
+        self.meter.time(Spent::Exchanging, || {
+            let mut builder = http::Request::builder().method(request.method).uri(url);
+            for (name, value) in &request.headers {
+                // The host is in the URL: ureq writes it, and would write it twice.
+                if name != "host" {
+                    builder = builder.header(name, value);
+                }
             }
-        }
-        if let Some(body) = &body {
-            builder = builder.header("content-length", body.size_bytes());
-            if body.size_bytes() >= EXPECT_FROM_BYTES {
+            let body_bytes = body.map_or(0, |body| body.len() as u64);
+            let traffic_bytes = body_bytes + max_bytes.min(MAX_TIMED_ANSWER_BYTES);
+            let whole =
+                self.timeouts.whole + Duration::from_secs(traffic_bytes / SLOWEST_BYTES_PER_SECOND);
+            let Some(body) = body else {
+                return read(self.run(built(builder.body(()))?, whole)?, max_bytes);
+            };
+            builder = builder.header("content-length", body_bytes);
+            if asks_first && body_bytes >= EXPECT_FROM_BYTES {
                 builder = builder.header("expect", "100-continue");
             }
-        }
-        let answered = match body {
-            None => self.0.run(built(builder.body(()))?),
-            Some(Body::Bytes(bytes)) => self.0.run(built(builder.body(bytes))?),
-            Some(Body::File { path, size_bytes, .. }) => {
-                let mut file = ExactFile::open(path, size_bytes)?;
-                let body = ureq::SendBody::from_reader(&mut file);
-                self.0.run(built(builder.body(body))?)
+            let mut counted = Counted { left: body, sent_bytes: 0, meter: &self.meter };
+            let request = built(builder.body(ureq::SendBody::from_reader(&mut counted)))?;
+            let answer = self.run(request, whole).and_then(|response| read(response, max_bytes));
+            if !answer.as_ref().is_ok_and(Answer::is_success) {
+                self.meter.sent_in_vain(counted.sent_bytes);
             }
-        };
-        read(answered.map_err(failed)?, max_bytes)
+            answer
+        })
+    }
+
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        request: http::Request<B>,
+        whole: Duration,
+    ) -> ferror::Result<http::Response<ureq::Body>> {
+        let request = self.agent.configure_request(request).timeout_global(Some(whole)).build();
+        self.agent.run(request).map_err(failed)
     }
 }
 
-impl Body<'_> {
-    pub(crate) fn size_bytes(&self) -> u64 {
-        match self {
-            Body::Bytes(bytes) => bytes.len() as u64,
-            Body::File { size_bytes, .. } => *size_bytes,
-        }
+/// Bytes on their way, counted as ureq takes them.
+struct Counted<'a> {
+    left: &'a [u8],
+    sent_bytes: u64,
+    meter: &'a Meter,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.left.read(buffer)?;
+        self.sent_bytes += read as u64;
+        self.meter.sent(read as u64);
+        Ok(read)
     }
 }
 
@@ -204,12 +250,10 @@ fn failed(error: ureq::Error) -> Error {
 }
 
 fn failed_io(error: io::Error) -> Error {
-    // What our own reader said arrives here in the same wrapping as a broken connection.
-    match error.downcast::<Error>() {
-        Ok(ours) => ours,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => failed_tls().caused_by(error),
-        Err(error) => Error::new(Kind::Unavailable, "the connection failed").caused_by(error),
+    if error.kind() == io::ErrorKind::InvalidData {
+        return failed_tls().caused_by(error);
     }
+    Error::new(Kind::Unavailable, "the connection failed").caused_by(error)
 }
 
 fn failed_tls() -> Error {
@@ -219,56 +263,4 @@ fn failed_tls() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-    use std::time::{Duration, Instant};
-
-    use ferror::Kind;
-
-    use super::{Timeouts, Transport};
-    use crate::Request;
-
-    #[test]
-    fn a_silent_server_is_given_up() {
-        // It accepts (the kernel does) and never says a word.
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/k", silent.local_addr().unwrap());
-        let request = Request {
-            method: "GET",
-            path: "/k".to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-        };
-        let short = Duration::from_millis(100);
-        let long = Duration::from_mins(1);
-        for timeouts in [
-            Timeouts { answer: short, connect: long, stall: long, whole: long },
-            Timeouts { stall: short, connect: long, answer: long, whole: long },
-            Timeouts { whole: short, connect: long, answer: long, stall: long },
-        ] {
-            let started = Instant::now();
-            let transport = Transport::new(true, None, timeouts).unwrap();
-            let error = transport.send(&url, &request, None, 1).unwrap_err();
-            assert_eq!(error.kind(), Kind::Unavailable, "{timeouts:?}: {error:?}");
-            assert!(started.elapsed() < long / 2, "{timeouts:?} took {:?}", started.elapsed());
-        }
-    }
-
-    #[test]
-    fn a_bundle_of_roots_has_to_hold_certificates() {
-        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-        for (pem, reason) in [
-            ("", "no certificate"),
-            ("not a bundle", "no certificate"),
-            (key, "other than certificates"),
-            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not PEM"),
-        ] {
-            let made = Transport::new(false, Some(pem.as_bytes()), Timeouts::default());
-            let error = made.err().expect("this bundle must be refused");
-            assert_eq!(error.kind(), Kind::Config);
-            assert!(error.to_string().contains(reason), "{pem:?}: {error}");
-        }
-        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        Transport::new(false, Some(certificate.as_bytes()), Timeouts::default()).unwrap();
-    }
-}
+mod tests;

@@ -71,6 +71,26 @@ pub(crate) fn list_page(bytes: &[u8]) -> ferror::Result<ListPage> {
     Ok(ListPage { objects, continuation_token })
 }
 
+/// The id in the answer to the beginning of a multipart upload.
+pub(crate) fn upload_id(bytes: &[u8]) -> ferror::Result<String> {
+    result_field(bytes, "InitiateMultipartUploadResult", "UploadId")
+}
+
+/// The `ETag` in the answer to a copy or to the end of a multipart upload, whose root is `root`.
+pub(crate) fn result_etag(bytes: &[u8], root: &'static str) -> ferror::Result<String> {
+    result_field(bytes, root, "ETag")
+}
+
+/// The body that ends a multipart upload: the parts' `ETag`s, in order.
+pub(crate) fn part_list(etags: &[String]) -> String {
+    let parts = etags.iter().zip(1..).map(|(etag, number): (_, usize)| {
+        let etag = etag.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
+    });
+    let parts: Vec<_> = parts.collect();
+    format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat())
+}
+
 /// `text` in one line of at most 500 characters, without control characters: fit to be shown.
 pub(crate) fn one_line(text: &str) -> String {
     let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500);
@@ -93,6 +113,22 @@ fn listed_object(contents: Node<'_, '_>) -> ferror::Result<ListedObject> {
             malformed("an object's <LastModified> is not a time").caused_by(error)
         })?,
     })
+}
+
+/// A field that has to be there, of an answer whose root has to be `root`.
+fn result_field(bytes: &[u8], root: &'static str, field: &'static str) -> ferror::Result<String> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| malformed("it is not UTF-8").caused_by(error))?;
+    let document = parse(text)?;
+    let found = document.root_element();
+    if found.tag_name().name() != root {
+        let name = one_line(found.tag_name().name());
+        return Err(malformed(&format!("it begins with <{name}>, not with <{root}>")));
+    }
+    match text_of(found, field) {
+        Some(value) if !value.is_empty() => Ok(value.to_owned()),
+        _ => Err(malformed(&format!("it has no <{field}>"))),
+    }
 }
 
 fn parse(text: &str) -> ferror::Result<Document<'_>> {

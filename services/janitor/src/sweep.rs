@@ -205,6 +205,7 @@ mod tests {
                 body: Body::Bytes(bytes),
                 content_type: "application/octet-stream",
                 metadata: &[],
+                attributes: None,
                 precondition: Precondition::None,
             };
             client.put(object_key, &put).expect("the bucket takes it");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use s3::Stored;
 use serde_json::{Value, json};
 
 use crate::ui;
@@ -9,6 +10,8 @@ use crate::ui;
 /// What became of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
+    /// The bucket.
+    pub bucket: String,
     /// The object's key.
     pub object_key: String,
     /// Its length.
@@ -17,6 +20,10 @@ pub struct Receipt {
     pub sha256: String,
     /// What was done.
     pub outcome: Outcome,
+    /// What the server said, where something was sent.
+    pub stored: Option<Stored>,
+    /// Whether the object was read back and its digest compared.
+    pub verified: bool,
 }
 
 /// What was done about one object.
@@ -33,18 +40,38 @@ pub enum Outcome {
 }
 
 impl Receipt {
-    pub(super) fn new(object_key: &str, size_bytes: u64, sha256: &str, outcome: Outcome) -> Self {
-        let (object_key, sha256) = (object_key.to_owned(), sha256.to_owned());
-        Self { object_key, size_bytes, sha256, outcome }
+    /// Of an object that is there already.
+    pub(super) fn new(bucket: &str, object_key: &str, size_bytes: u64, sha256: &str) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            object_key: object_key.to_owned(),
+            size_bytes,
+            sha256: sha256.to_owned(),
+            outcome: Outcome::AlreadyThere,
+            stored: None,
+            verified: false,
+        }
     }
 
-    /// The receipt as JSON, for programs.
+    /// Of an object that was sent.
+    pub(super) fn stored(self, outcome: Outcome, stored: Stored) -> Self {
+        Self { outcome, stored: Some(stored), ..self }
+    }
+
+    /// The receipt as JSON, for programs. What the server did not say is null.
     pub fn to_json(&self) -> Value {
+        let stored = self.stored.as_ref();
+        let request_id = stored.map(|stored| &stored.request_id).filter(|id| !id.is_empty());
         json!({
+            "bucket": self.bucket,
             "object_key": self.object_key,
             "size_bytes": self.size_bytes,
             "sha256": self.sha256,
             "outcome": self.outcome.as_str(),
+            "version_id": stored.and_then(|stored| stored.version_id.as_ref()),
+            "request_id": request_id,
+            "attempts": stored.map_or(0, |stored| stored.attempts),
+            "verified": self.verified,
         })
     }
 }
@@ -64,23 +91,36 @@ impl Outcome {
 /// The line of `upload`, as it ends.
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (done, remark) = match self.outcome {
-            Outcome::Stored => ("Upload status code: 200", ""),
-            Outcome::AlreadyThere => ("already there          ", ""),
-            Outcome::Replaced => {
-                ("Upload status code: 200", "  (replaced what an unfinished upload had left)")
-            }
-            Outcome::Extended => ("Upload status code: 200", "  (extended by this upload)"),
+        match &self.stored {
+            Some(stored) => write!(f, "Upload status code: {}", stored.status)?,
+            None => write!(f, "already there          ")?,
+        }
+        let remark = match self.outcome {
+            Outcome::Stored | Outcome::AlreadyThere => "",
+            Outcome::Replaced => "  (replaced what an unfinished upload had left)",
+            Outcome::Extended => "  (extended by this upload)",
         };
-        write!(f, "{done}  {}  {}{remark}", self.object_key, ui::size(self.size_bytes))
+        let verified = if self.verified { "  verified" } else { "" };
+        write!(f, "  {}  {}{remark}{verified}", self.object_key, ui::size(self.size_bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use s3::Stored;
+    use serde_json::{Value, json};
 
     use super::{Outcome, Receipt};
+
+    fn stored() -> Stored {
+        Stored {
+            etag: String::new(),
+            status: 200,
+            version_id: Some("V1".to_owned()),
+            request_id: "R1".to_owned(),
+            attempts: 2,
+        }
+    }
 
     #[test]
     fn a_line_for_people_and_json_for_programs() {
@@ -99,10 +139,16 @@ mod tests {
             ),
         ];
         for (outcome, name, line) in rows {
-            let receipt = Receipt::new("a/a.json", 7, "00", outcome);
+            let receipt = Receipt::new("b", "a/a.json", 7, "00");
+            let sent = outcome != Outcome::AlreadyThere;
+            let receipt = if sent { receipt.stored(outcome, stored()) } else { receipt };
             assert_eq!(receipt.to_string(), line);
+            let (request_id, version_id) =
+                if sent { ("R1".into(), "V1".into()) } else { (Value::Null, Value::Null) };
             let expected = json!({
-                "object_key": "a/a.json", "size_bytes": 7, "sha256": "00", "outcome": name,
+                "bucket": "b", "object_key": "a/a.json", "size_bytes": 7, "sha256": "00",
+                "outcome": name, "attempts": if sent { 2 } else { 0 }, "verified": false,
+                "request_id": request_id, "version_id": version_id,
             });
             assert_eq!(receipt.to_json(), expected);
         }

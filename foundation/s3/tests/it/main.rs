@@ -2,6 +2,9 @@
 
 mod answers;
 mod bodies;
+mod cuts;
 mod published_v2;
 mod published_v4;
+mod repairs;
 mod server;
+mod store;

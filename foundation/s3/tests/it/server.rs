@@ -9,13 +9,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use s3::{Client, Credentials, Location, Signature};
+use s3::{Client, ClientOptions, Credentials, Location, Patience, Signature};
 
 pub(crate) const SECRET: &str = "hidden-secret";
 pub(crate) const TOKEN: &str = "hidden-token";
 
 /// Longer than any of this takes; a test that hangs ends here.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an endless answer sends at most, should the client not hang up.
 const ENDLESS_BYTES: usize = 64 * 1024 * 1024;
@@ -56,7 +56,9 @@ impl Server {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (sender, seen) = mpsc::channel();
         thread::spawn(move || {
-            for script in scripts {
+            // The last one is for whoever asks again.
+            let last = scripts.last().cloned().expect("a script");
+            for script in scripts.into_iter().chain(std::iter::repeat_n(last, 16)) {
                 let (stream, _) = listener.accept().expect("a connection");
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -77,13 +79,23 @@ impl Server {
         client_at(&self.endpoint, signature)
     }
 
+    /// How many requests came since the last one that was looked at. Told before they are answered, so none is late.
+    pub(crate) fn requests(&self) -> usize {
+        self.seen.try_iter().count()
+    }
+
     /// The next request; it is an error when there is none.
     pub(crate) fn seen(&self) -> Seen {
         self.seen.recv_timeout(PATIENCE).expect("the client should have sent one more request")
     }
 }
 
+/// A client that tries once: what one answer means is the test's matter.
 pub(crate) fn client_at(endpoint: &str, signature: Signature) -> Client {
+    client_with(endpoint, signature, Patience { attempts: 1, ..Patience::default() })
+}
+
+pub(crate) fn client_with(endpoint: &str, signature: Signature, patience: Patience) -> Client {
     let location = Location {
         bucket: "builds".to_owned(),
         region: s3::DEFAULT_REGION.to_owned(),
@@ -92,7 +104,8 @@ pub(crate) fn client_at(endpoint: &str, signature: Signature) -> Client {
         signature,
     };
     let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET, Some(TOKEN.to_owned()));
-    Client::new(location, credentials.unwrap()).unwrap()
+    let options = ClientOptions { patience, ..ClientOptions::default() };
+    Client::with_options(location, credentials.unwrap(), options).unwrap()
 }
 
 pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> String {
@@ -140,7 +153,7 @@ fn serve(stream: TcpStream, script: &Script, sender: &mpsc::Sender<Seen>) -> std
     Ok(())
 }
 
-fn read_head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Seen> {
+pub(crate) fn read_head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Seen> {
     let mut lines = Vec::new();
     for line in reader.by_ref().lines() {
         let line = line?;

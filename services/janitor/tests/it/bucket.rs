@@ -47,6 +47,7 @@ impl Bucket {
             body: Body::Bytes(bytes),
             content_type: "application/octet-stream",
             metadata: &[],
+            attributes: None,
             precondition: Precondition::None,
         };
         self.client.put(object_key, &put).unwrap_or_else(|error| panic!("{error:#}"));

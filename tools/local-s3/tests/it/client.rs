@@ -23,7 +23,13 @@ fn client(wire: &Wire, signature: Signature, credentials: &Credentials, bucket: 
 
 fn bytes<'a>(bytes: &'a [u8], precondition: Precondition<'a>) -> Put<'a> {
     let metadata = &[("sha256", "abc")];
-    Put { body: Body::Bytes(bytes), content_type: "application/json", metadata, precondition }
+    Put {
+        body: Body::Bytes(bytes),
+        content_type: "application/json",
+        metadata,
+        attributes: None,
+        precondition,
+    }
 }
 
 #[test]

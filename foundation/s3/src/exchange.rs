@@ -1,0 +1,268 @@
+//! One request to its end: sign, send, and where time or a repair may help, again.
+//!
+//! Every attempt is signed anew, with what the client has learnt by then: the bucket's region, how
+//! far the server's clock is from ours, fresh credentials. What is learnt once serves every later
+//! request of the client and its clones. Only this file and `put` read the clock.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use ferror::{Error, ResultExt as _};
+use ftime::Epoch;
+
+use crate::address::Address;
+use crate::meter::Spent;
+use crate::payload::Payload;
+use crate::retry::{self, Class, Patience, Repair};
+use crate::transport::{Answer, Transport};
+use crate::{Credentials, Fault, Keyring, Location, Request, Signature, answer, sigv2, sigv4, xml};
+
+/// What all clones of a client share.
+pub(crate) struct Wire {
+    pub(crate) location: Location,
+    pub(crate) keyring: Keyring,
+    pub(crate) transport: Transport,
+    pub(crate) expected_bucket_owner: Option<String>,
+    pub(crate) allow_http: bool,
+    pub(crate) patience: Patience,
+    /// What is left of the budget of waiting.
+    pub(crate) waiting_left: Mutex<Duration>,
+    pub(crate) bearing: Mutex<Bearing>,
+}
+
+/// What the client has learnt of the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearing {
+    /// The region that signs: the configured one until a server names the bucket's own.
+    pub(crate) region: String,
+    pub(crate) address: Arc<Address>,
+    /// How many milliseconds the server's clock is ahead of ours.
+    pub(crate) clock_ahead_millis: i64,
+    /// Whether the server is asked before a large body is sent.
+    pub(crate) asks_first: bool,
+}
+
+/// A request as an operation describes it, before host, time and signature.
+pub(crate) struct Ask<'a> {
+    /// For messages, such as `PUT bucket/key`.
+    pub(crate) what: String,
+    pub(crate) request: Request,
+    pub(crate) payload: Option<Payload<'a>>,
+    /// How much of a success's body is read.
+    pub(crate) max_bytes: u64,
+}
+
+/// How it ended, when the server answered at all.
+pub(crate) struct Reply {
+    pub(crate) result: Result<Answer, Fault>,
+    pub(crate) attempts: u32,
+    /// Whether an attempt before the last may have been carried out unseen.
+    pub(crate) in_doubt: bool,
+    label: String,
+}
+
+/// What happened to one request so far.
+#[derive(Default)]
+struct Course {
+    attempts: u32,
+    failures: u32,
+    in_doubt: bool,
+    mended: Vec<std::mem::Discriminant<Repair>>,
+}
+
+impl Reply {
+    /// A success's answer, or the error of the refusal.
+    pub(crate) fn or_refused(self) -> ferror::Result<Answer> {
+        match self.result {
+            Ok(answer) => Ok(answer),
+            Err(fault) => Err(fault.into_error(&self.label)),
+        }
+    }
+}
+
+impl Wire {
+    /// The present bearing.
+    pub(crate) fn bearing(&self) -> Bearing {
+        lock(&self.bearing).clone()
+    }
+
+    /// Sends until there is an answer that counts. An error means that no answer came.
+    pub(crate) fn exchange(&self, ask: &Ask<'_>) -> ferror::Result<Reply> {
+        let mut course = Course::default();
+        loop {
+            course.attempts += 1;
+            let bearing = self.bearing();
+            let credentials = self.keyring.current().with_context(|| ask.what.clone())?;
+            let signed_at = now_there(&bearing);
+            let answered = self.attempt(ask, &bearing, &credentials, signed_at);
+            let (ended, asked) = match answered {
+                Ok(answer) => {
+                    let Some(fault) = refusal(ask, &answer) else {
+                        let label = label(ask, &course, false);
+                        let Course { attempts, in_doubt, .. } = course;
+                        return Ok(Reply { result: Ok(answer), attempts, in_doubt, label });
+                    };
+                    let server_time = answer.header("date");
+                    let server_time = server_time.and_then(|text| Epoch::parse_rfc1123(&text).ok());
+                    let repair = retry::repair(&fault, &bearing.region, signed_at, server_time);
+                    if let Some(repair) = repair
+                        && self.mend(repair, &bearing, &credentials, &mut course)?
+                    {
+                        continue;
+                    }
+                    let asked = answer.header("retry-after").and_then(|text| text.parse().ok());
+                    (Ok(fault), asked.map(Duration::from_secs))
+                }
+                Err(error) => (Err(error), None),
+            };
+            course.failures += 1;
+            let kind = ended.as_ref().map_or_else(Error::kind, Fault::kind);
+            let mut out_of_time = false;
+            if let Some(class) = retry::class(kind) {
+                // Whatever went wrong may have gone wrong after the work was done.
+                course.in_doubt = true;
+                if course.failures < self.patience.attempts {
+                    if self.wait(class, course.failures, asked) {
+                        continue;
+                    }
+                    out_of_time = true;
+                }
+            }
+            let label = label(ask, &course, out_of_time);
+            let Course { attempts, in_doubt, .. } = course;
+            return match ended {
+                Ok(fault) => Ok(Reply { result: Err(fault), attempts, in_doubt, label }),
+                Err(error) => Err(error.context(label)),
+            };
+        }
+    }
+
+    fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        bearing: &Bearing,
+        credentials: &Credentials,
+        signed_at: Epoch,
+    ) -> ferror::Result<Answer> {
+        let address = &*bearing.address;
+        if credentials.session_token().is_some() && !address.is_private() {
+            return Err(Error::config(
+                "a session token is never sent over plain http, whatever allow-http says",
+            )
+            .hint("use an https endpoint, or credentials without a session token"));
+        }
+        let mut request = ask.request.clone();
+        request.headers.insert(0, ("host".to_owned(), address.host().to_owned()));
+        if let Some(owner) = &self.expected_bucket_owner {
+            request.push_header("x-amz-expected-bucket-owner", owner);
+        }
+        match self.location.signature {
+            Signature::V4 => {
+                let sha256 = Payload::sha256_of(ask.payload.as_ref());
+                sigv4::sign(&mut request, credentials, &bearing.region, &sha256, signed_at);
+            }
+            Signature::V2 => {
+                if let Some(md5) = ask.payload.as_ref().and_then(|payload| payload.md5.as_ref()) {
+                    request.push_header("content-md5", md5);
+                }
+                let bucket = address.virtual_host_bucket();
+                sigv2::sign(&mut request, credentials, bucket, signed_at);
+            }
+        }
+        let body = ask.payload.as_ref().map(|payload| payload.bytes);
+        let url = address.url(&request);
+        self.transport.send(&url, &request, body, ask.max_bytes, bearing.asks_first)
+    }
+
+    /// Removes the cause of a refusal, each kind of cause once a request. False: it cannot be.
+    fn mend(
+        &self,
+        repair: Repair,
+        bearing: &Bearing,
+        credentials: &Credentials,
+        course: &mut Course,
+    ) -> ferror::Result<bool> {
+        let kind = std::mem::discriminant(&repair);
+        if course.mended.contains(&kind) {
+            return Ok(false);
+        }
+        course.mended.push(kind);
+        match repair {
+            Repair::Region(region) => {
+                // V2 signs no host, and with the region the host would come from an answer.
+                if self.location.signature == Signature::V2 {
+                    return Ok(false);
+                }
+                let moved = Location { region, ..self.location.clone() };
+                let Ok(address) = Address::of(&moved, self.allow_http) else { return Ok(false) };
+                let mut known = lock(&self.bearing);
+                known.region = moved.region;
+                known.address = Arc::new(address);
+                Ok(true)
+            }
+            Repair::Clock(server_time) => {
+                // Whoever could change the answer on its way could make a signature last.
+                if !bearing.address.is_private() {
+                    return Ok(false);
+                }
+                let ahead = server_time.millis().saturating_sub(Epoch::now().millis());
+                lock(&self.bearing).clock_ahead_millis = ahead;
+                Ok(true)
+            }
+            Repair::Credentials => self.keyring.renew(credentials),
+            Repair::Expect => {
+                lock(&self.bearing).asks_first = false;
+                Ok(true)
+            }
+            Repair::Conflict => Ok(self.wait(Class::Transient, 1, None)),
+        }
+    }
+
+    /// Waits before another attempt; false when the budget does not allow it.
+    fn wait(&self, class: Class, failures: u32, asked: Option<Duration>) -> bool {
+        // The standard library's only dice; good enough to spread clients.
+        let dice = RandomState::new().build_hasher().finish();
+        let wait = self.patience.wait(class, failures, dice, asked);
+        {
+            let mut left = lock(&self.waiting_left);
+            let Some(rest) = left.checked_sub(wait) else { return false };
+            *left = rest;
+        }
+        self.transport.meter().time(Spent::Waiting, || thread::sleep(wait));
+        true
+    }
+}
+
+/// The time on the server's clock.
+pub(crate) fn now_there(bearing: &Bearing) -> Epoch {
+    Epoch::from_millis(Epoch::now().millis().saturating_add(bearing.clock_ahead_millis))
+}
+
+/// The refusal in an answer, if it is one.
+fn refusal(ask: &Ask<'_>, answer: &Answer) -> Option<Fault> {
+    if !answer.is_success() {
+        return Some(answer::fault(answer));
+    }
+    // S3 answers some requests before the work is done: a 200 may carry an error.
+    let late = ask.request.method != "GET" && xml::error_body(&answer.body).is_some();
+    late.then(|| answer::fault(answer))
+}
+
+/// What was tried, and how often.
+fn label(ask: &Ask<'_>, course: &Course, out_of_time: bool) -> String {
+    match (course.attempts, out_of_time) {
+        (1, false) => ask.what.clone(),
+        (attempts, false) => format!("{} (attempt {attempts})", ask.what),
+        (attempts, true) => {
+            format!("{} (attempt {attempts}, and the time for waiting is used up)", ask.what)
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is one assignment, so a panic elsewhere leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

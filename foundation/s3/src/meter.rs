@@ -1,0 +1,83 @@
+//! Where the time and the bytes of a client went: for a progress line and for `--timings`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a client and its clones did so far. Times are summed over threads, so that together they
+/// may be longer than the clock on the wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Requests sent, each attempt counted.
+    pub requests: u64,
+    /// Bytes of bodies sent and not sent in vain: those of a failed attempt are taken off again.
+    pub sent_bytes: u64,
+    /// Reading files.
+    pub reading: Duration,
+    /// Computing digests.
+    pub hashing: Duration,
+    /// Requests under way: connecting, sending, waiting for the answer and reading it.
+    pub exchanging: Duration,
+    /// Waiting before another attempt.
+    pub waiting: Duration,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    requests: AtomicU64,
+    sent_bytes: AtomicU64,
+    reading_nanos: AtomicU64,
+    hashing_nanos: AtomicU64,
+    exchanging_nanos: AtomicU64,
+    waiting_nanos: AtomicU64,
+}
+
+/// What a stretch of time was spent on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Spent {
+    Reading,
+    Hashing,
+    Exchanging,
+    Waiting,
+}
+
+impl Meter {
+    pub(crate) fn usage(&self) -> Usage {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let time = |counter| Duration::from_nanos(load(counter));
+        Usage {
+            requests: load(&self.requests),
+            sent_bytes: load(&self.sent_bytes),
+            reading: time(&self.reading_nanos),
+            hashing: time(&self.hashing_nanos),
+            exchanging: time(&self.exchanging_nanos),
+            waiting: time(&self.waiting_nanos),
+        }
+    }
+
+    /// Does `work` and books its time.
+    pub(crate) fn time<T>(&self, spent: Spent, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = work();
+        let counter = match spent {
+            Spent::Reading => &self.reading_nanos,
+            Spent::Hashing => &self.hashing_nanos,
+            Spent::Exchanging => &self.exchanging_nanos,
+            Spent::Waiting => &self.waiting_nanos,
+        };
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        counter.fetch_add(nanos, Ordering::Relaxed);
+        done
+    }
+
+    pub(crate) fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent_in_vain(&self, bytes: u64) {
+        self.sent_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}

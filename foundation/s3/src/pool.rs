@@ -1,0 +1,146 @@
+//! The memory that bodies are read into: one bound for all uploads of a client.
+//!
+//! A body is hashed before it is sent (the signature covers its digest), so it is either read twice
+//! or kept. It is kept here, and the bound is what keeps an upload's memory from growing with its
+//! files. A buffer is also the right to have one body under way.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Buffers of any size, within a bound of bytes and of buffers.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    limit_bytes: usize,
+    limit_buffers: usize,
+    held: Mutex<Held>,
+    given_back: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Buffers in use, and what they hold.
+    taken_buffers: usize,
+    taken_bytes: usize,
+    /// Kept for the next taker, so that their pages are not faulted in anew.
+    idle: Vec<Vec<u8>>,
+}
+
+/// An empty buffer of at least the capacity that was asked for; its drop gives it back.
+#[derive(Debug)]
+pub(crate) struct Buffer<'a> {
+    pub(crate) bytes: Vec<u8>,
+    /// What it counts in the pool: its capacity when it was taken.
+    counted: usize,
+    pool: &'a Pool,
+}
+
+impl Pool {
+    pub(crate) fn new(limit_bytes: usize, limit_buffers: usize) -> Self {
+        let held = Mutex::new(Held::default());
+        Self { limit_bytes, limit_buffers: limit_buffers.max(1), held, given_back: Condvar::new() }
+    }
+
+    /// Waits until `size` bytes are free. More than the bound is given to whoever is alone: an
+    /// object of hundreds of gigabytes has parts that large.
+    pub(crate) fn take(&self, size: usize) -> Buffer<'_> {
+        let mut held = self.lock();
+        loop {
+            let alone = held.taken_buffers == 0;
+            let fits = held.taken_buffers < self.limit_buffers
+                && held.taken_bytes + size <= self.limit_bytes;
+            if alone || fits {
+                break;
+            }
+            held = self.given_back.wait(held).unwrap_or_else(PoisonError::into_inner);
+        }
+        let found = held.idle.iter().position(|idle| idle.capacity() >= size);
+        let bytes = found.map(|at| held.idle.swap_remove(at));
+        // Its own capacity counts, which may be more than was asked for.
+        let room = self.limit_bytes.saturating_sub(held.taken_bytes);
+        let bytes = bytes.filter(|bytes| bytes.capacity() <= room.max(size));
+        let bytes = bytes.unwrap_or_else(|| Vec::with_capacity(size));
+        let counted = bytes.capacity();
+        held.taken_buffers += 1;
+        held.taken_bytes += counted;
+        // Idle ones count too: the bound is on what the process holds.
+        let mut idle_bytes: usize = held.idle.iter().map(Vec::capacity).sum();
+        while held.taken_bytes + idle_bytes > self.limit_bytes {
+            let Some(dropped) = held.idle.pop() else { break };
+            idle_bytes -= dropped.capacity();
+        }
+        Buffer { bytes, counted, pool: self }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // The numbers are right after every statement, so a panic elsewhere spoils nothing.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Buffer<'_> {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let mut held = self.pool.lock();
+        held.taken_buffers -= 1;
+        held.taken_bytes -= self.counted;
+        if bytes.capacity() == self.counted && self.counted <= self.pool.limit_bytes {
+            held.idle.push(bytes);
+        }
+        drop(held);
+        self.pool.given_back.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use super::Pool;
+
+    /// `threads` takers of `size` bytes each; how many bytes were out at once at most.
+    fn most_at_once(pool: &Pool, threads: usize, size: usize) -> usize {
+        let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let mut buffer = pool.take(size);
+                        let now = out.fetch_add(size, Ordering::SeqCst) + size;
+                        most.fetch_max(now, Ordering::SeqCst);
+                        buffer.bytes.resize(size, 1);
+                        thread::yield_now();
+                        out.fetch_sub(size, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        most.into_inner()
+    }
+
+    #[test]
+    fn the_bounds_hold_whoever_asks() {
+        for (limit_bytes, limit_buffers, size, bound) in
+            [(1000, 8, 300, 900), (1000, 2, 300, 600), (1000, 0, 300, 300), (1000, 8, 5000, 5000)]
+        {
+            let pool = Pool::new(limit_bytes, limit_buffers);
+            let most = most_at_once(&pool, 6, size);
+            assert!((size..=bound).contains(&most), "{limit_bytes} {limit_buffers} {size}: {most}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_comes_back_empty_and_is_used_again() {
+        let pool = Pool::new(1000, 4);
+        let mut buffer = pool.take(100);
+        buffer.bytes.extend_from_slice(b"left over");
+        let place = buffer.bytes.as_ptr();
+        drop(buffer);
+        let again = pool.take(80);
+        assert_eq!((again.bytes.len(), again.bytes.as_ptr()), (0, place));
+        drop(again);
+        // A larger one pushes the idle one out: together they would pass the bound.
+        drop(pool.take(950));
+        assert_eq!(pool.lock().idle.len(), 1);
+    }
+}

@@ -1,0 +1,182 @@
+//! Storing an object, exactly once.
+//!
+//! A conditional PUT whose answer was lost and that is sent again finds its own object in the way
+//! and is answered 412. So a client that does not know what became of an earlier attempt looks at
+//! the object: its own digest and length mean that the earlier attempt did it.
+
+use ferror::{Error, Kind, ResultExt as _};
+
+use crate::exact_file::ExactFile;
+use crate::exchange::Reply;
+use crate::meter::Spent;
+use crate::transport::Answer;
+use crate::{
+    Body, Client, Precondition, Put, PutOutcome, Request, Stored, answer, attributes, digest,
+    multipart,
+};
+
+/// A file of at most this many bytes is one PUT, a larger one a multipart upload. Two requests more
+/// are worth it only where parts travel at the same time.
+pub(crate) const SINGLE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+impl Client {
+    /// Stores an object, whole or not at all: in one request, or for a large file in parts.
+    ///
+    /// A [`Body::File`] is read once and hashed on the way; one that turns out to differ from its
+    /// declared length or digest is a [`Kind::Invalid`], and nothing is stored. Every object gets
+    /// its digest as `x-amz-meta-sha256`.
+    pub fn put(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
+        match put.body {
+            Body::Bytes(bytes) => {
+                let sha256 = self.meter().time(Spent::Hashing, || digest::sha256(bytes));
+                self.put_bytes(object_key, put, bytes, sha256)
+            }
+            Body::File { path, size_bytes, sha256 } if size_bytes <= SINGLE_MAX_BYTES => {
+                let size = usize::try_from(size_bytes).expect("a small file fits into memory");
+                let mut buffer = self.0.pool.take(size);
+                let mut file = ExactFile::open(path, size_bytes)?;
+                self.meter()
+                    .time(Spent::Reading, || file.fill(&mut buffer.bytes, size))
+                    .with_context(|| format!("PUT {object_key}"))?;
+                let found = self.meter().time(Spent::Hashing, || digest::sha256(&buffer.bytes));
+                check_digest(path, &found, &sha256)?;
+                self.put_bytes(object_key, put, &buffer.bytes, sha256)
+            }
+            Body::File { path, size_bytes, sha256 } => {
+                multipart::put(self, object_key, put, path, size_bytes, sha256)
+            }
+        }
+    }
+
+    fn put_bytes(
+        &self,
+        object_key: &str,
+        put: &Put<'_>,
+        bytes: &[u8],
+        sha256: [u8; 32],
+    ) -> ferror::Result<PutOutcome> {
+        let mut ask = self.ask("PUT", object_key)?;
+        describe(&mut ask.request, put, &sha256).with_context(|| ask.what.clone())?;
+        condition(&mut ask.request, put.precondition);
+        ask.payload = Some(self.payload(bytes, sha256));
+        let reply = self.exchange(&ask)?;
+        let stored = |answer: &Answer| {
+            // Whatever answered like this is no S3 server, and nothing may have been stored.
+            answer.header("etag").ok_or_else(|| {
+                Error::invalid(format!("{}: {} without an ETag", ask.what, answer.status))
+                    .hint("check the endpoint: something other than an S3 server answers there")
+            })
+        };
+        match &reply.result {
+            Ok(answer) => {
+                let etag = stored(answer)?;
+                Ok(PutOutcome::Stored(answer::stored(answer, etag, reply.attempts)))
+            }
+            Err(_) => self.unmet_or_refused(object_key, put, reply, bytes.len() as u64, &sha256),
+        }
+    }
+
+    /// What a refusal of a conditional request means: the condition did not hold, or an earlier
+    /// attempt of ours had made it so, or it is a refusal like others.
+    pub(crate) fn unmet_or_refused(
+        &self,
+        object_key: &str,
+        put: &Put<'_>,
+        reply: Reply,
+        size_bytes: u64,
+        sha256: &[u8; 32],
+    ) -> ferror::Result<PutOutcome> {
+        let Err(fault) = &reply.result else { unreachable!("asked about refusals only") };
+        let unmet = match (fault.status, fault.code.as_str()) {
+            (412, _) | (409, "ConditionalRequestConflict") => true,
+            // Nothing is there that could have the ETag.
+            (404, "NoSuchKey") => matches!(put.precondition, Precondition::Matches(_)),
+            _ => false,
+        };
+        // Of a multipart upload, a completion that took effect leaves no upload behind.
+        let gone = fault.code == "NoSuchUpload";
+        if reply.in_doubt
+            && (unmet || gone)
+            && let Some(mut stored) = self.find_own(object_key, size_bytes, sha256)
+        {
+            stored.attempts = reply.attempts;
+            return Ok(PutOutcome::Stored(stored));
+        }
+        if unmet && put.precondition != Precondition::None {
+            return Ok(PutOutcome::PreconditionFailed);
+        }
+        Err(reply.or_refused().err().unwrap_or_else(|| Error::new(Kind::Bug, "no refusal")))
+    }
+
+    /// The object, if it has our digest and length. A refused look decides nothing.
+    pub(crate) fn find_own(
+        &self,
+        object_key: &str,
+        size_bytes: u64,
+        sha256: &[u8; 32],
+    ) -> Option<Stored> {
+        let head = self.head(object_key).ok().flatten()?;
+        let own = head.size_bytes == size_bytes
+            && head.metadata.get("sha256") == Some(&digest::hex(sha256));
+        own.then(|| Stored {
+            etag: head.etag,
+            status: 200,
+            version_id: head.version_id,
+            request_id: String::new(),
+            attempts: 1,
+        })
+    }
+
+    pub(crate) fn meter(&self) -> &crate::meter::Meter {
+        self.0.wire.transport.meter()
+    }
+}
+
+/// Headers that say what the object is.
+pub(crate) fn describe(
+    request: &mut Request,
+    put: &Put<'_>,
+    sha256: &[u8; 32],
+) -> ferror::Result<()> {
+    attributes::check_words("the content type", put.content_type)?;
+    request.push_header("content-type", put.content_type);
+    request.push_header("x-amz-meta-sha256", digest::hex(sha256));
+    request.headers.extend(answer::metadata_headers(put.metadata)?);
+    if let Some(attributes) = put.attributes {
+        attributes.check()?;
+        for (name, value) in attributes.headers() {
+            // Two headers of one name would be joined, and mean something else.
+            if request.header(&name).is_some() {
+                let name = name.trim_start_matches("x-amz-meta-");
+                let message = format!("the metadata {name} is set by the program itself");
+                return Err(Error::config(message).hint("choose another name for it"));
+            }
+            request.push_header(name, value);
+        }
+    }
+    Ok(())
+}
+
+/// The header that says on which condition it is stored.
+pub(crate) fn condition(request: &mut Request, precondition: Precondition<'_>) {
+    match precondition {
+        Precondition::None => {}
+        Precondition::Absent => request.push_header("if-none-match", "*"),
+        Precondition::Matches(etag) => request.push_header("if-match", etag),
+    }
+}
+
+/// The digest of a file that was read is the one that was declared.
+pub(crate) fn check_digest(
+    path: &std::path::Path,
+    found: &[u8; 32],
+    declared: &[u8; 32],
+) -> ferror::Result<()> {
+    if found == declared {
+        return Ok(());
+    }
+    let (path, found, declared) = (path.display(), digest::hex(found), digest::hex(declared));
+    Err(Error::invalid(format!(
+        "{path} has the digest {found}, not the {declared} that it should have"
+    )))
+}

@@ -1,0 +1,218 @@
+//! Which failures are worth another try, and how long to wait before it. Pure: the dice and the
+//! clock's reading come in.
+
+use std::time::Duration;
+
+use ferror::Kind;
+use ftime::Epoch;
+
+use crate::Fault;
+
+/// How long a client keeps trying.
+///
+/// Waits are drawn evenly from zero to a bound that doubles with each failure ("full jitter"; AWS
+/// Architecture Blog, "Exponential Backoff And Jitter"), so that many clients do not come back at
+/// the same moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How often one request is sent at most; repairs, such as a mended region, not counted.
+    pub attempts: u32,
+    /// The bound of the first wait when a server fails or cannot be reached.
+    pub transient_wait: Duration,
+    /// The bound of the first wait when a server asks for fewer requests.
+    pub throttle_wait: Duration,
+    /// No single wait is longer.
+    pub longest_wait: Duration,
+    /// All waits of a client and its clones together.
+    pub budget: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            transient_wait: Duration::from_millis(50),
+            throttle_wait: Duration::from_secs(1),
+            longest_wait: Duration::from_secs(20),
+            budget: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Patience {
+    /// The wait after `failures` failures (one or more), when the dice showed `dice` (0 to
+    /// `u64::MAX`, evenly) and the server asked for `asked` (`Retry-After`).
+    pub(crate) fn wait(
+        &self,
+        class: Class,
+        failures: u32,
+        dice: u64,
+        asked: Option<Duration>,
+    ) -> Duration {
+        let first = match class {
+            Class::Throttle => self.throttle_wait,
+            Class::Transient => self.transient_wait,
+        };
+        let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let bound = first.saturating_mul(doubled).min(self.longest_wait);
+        let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
+        // The high half of the product: an even draw from 0..=nanos without a division.
+        let drawn = ((u128::from(nanos) + 1) * u128::from(dice)) >> 64;
+        let drawn = Duration::from_nanos(u64::try_from(drawn).unwrap_or(nanos));
+        drawn.max(asked.unwrap_or_default().min(self.longest_wait))
+    }
+}
+
+/// A failure that time may mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The server asks for fewer requests.
+    Throttle,
+    /// The server or the way to it failed.
+    Transient,
+}
+
+/// The class of an error; `None` when the same request would fail again.
+pub(crate) fn class(kind: Kind) -> Option<Class> {
+    match kind {
+        Kind::Throttled => Some(Class::Throttle),
+        Kind::Unavailable => Some(Class::Transient),
+        _ => None,
+    }
+}
+
+/// A cause that a client removes by itself, once a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Repair {
+    /// Sign for the region that the bucket is in.
+    Region(String),
+    /// Sign with the server's time, which was this.
+    Clock(Epoch),
+    /// Fetch credentials anew.
+    Credentials,
+    /// Send the body without asking first.
+    Expect,
+    /// Another conditional request of the same key was under way.
+    Conflict,
+}
+
+/// How far a machine's clock may be wrong before S3 refuses (15 minutes); a refusal without a code,
+/// as a HEAD gets it, is taken for that when the clocks differ by more.
+const MAX_SKEW: Duration = Duration::from_mins(15);
+
+/// What may mend `fault`, the answer to a request that was signed for `region` at `signed_at`; the
+/// server's own clock showed `server_time`.
+pub(crate) fn repair(
+    fault: &Fault,
+    region: &str,
+    signed_at: Epoch,
+    server_time: Option<Epoch>,
+) -> Option<Repair> {
+    let (status, code) = (fault.status, fault.code.as_str());
+    let skewed = |server: Epoch| server.millis().abs_diff(signed_at.millis()) / 1000;
+    match (status, code) {
+        (417, _) => Some(Repair::Expect),
+        (409, "ConditionalRequestConflict") => Some(Repair::Conflict),
+        (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => {
+            Some(Repair::Credentials)
+        }
+        (_, "RequestTimeTooSkewed") => server_time.map(Repair::Clock),
+        (403, "") if server_time.is_some_and(|time| skewed(time) > MAX_SKEW.as_secs()) => {
+            server_time.map(Repair::Clock)
+        }
+        (301 | 302 | 307 | 308, _)
+        | (
+            _,
+            "AuthorizationHeaderMalformed"
+            | "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "IllegalLocationConstraintException",
+        )
+        | (400, "")
+            if !fault.region.is_empty() && fault.region != region =>
+        {
+            Some(Repair::Region(fault.region.clone()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ferror::Kind;
+    use ftime::Epoch;
+
+    use super::{Class, Patience, Repair, class, repair};
+    use crate::Fault;
+
+    #[test]
+    fn waits_double_within_their_bounds_and_are_drawn_evenly() {
+        let patience = Patience::default();
+        let millis = Duration::from_millis;
+        for (class, failures, dice, expected) in [
+            (Class::Transient, 1, u64::MAX, millis(50)),
+            (Class::Transient, 1, 0, millis(0)),
+            (Class::Transient, 1, u64::MAX / 2, millis(25)),
+            (Class::Transient, 3, u64::MAX, millis(200)),
+            (Class::Transient, 40, u64::MAX, millis(20_000)),
+            (Class::Throttle, 1, u64::MAX, millis(1_000)),
+            (Class::Throttle, 4, u64::MAX, millis(8_000)),
+            (Class::Throttle, 6, u64::MAX, millis(20_000)),
+        ] {
+            let wait = patience.wait(class, failures, dice, None);
+            let off = wait.abs_diff(expected);
+            assert!(off < millis(1), "{class:?} {failures} {dice}: {wait:?}, not {expected:?}");
+        }
+        // A server that says when is believed, up to the longest wait.
+        for (asked, expected) in [(3, 3), (3_600, 20)] {
+            let wait = patience.wait(Class::Throttle, 1, 0, Some(Duration::from_secs(asked)));
+            assert_eq!(wait, Duration::from_secs(expected));
+        }
+    }
+
+    #[test]
+    fn only_what_time_mends_has_a_class() {
+        for kind in Kind::ALL {
+            assert_eq!(class(kind).is_some(), kind.is_retryable(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn each_repair_has_its_own_sign() {
+        let now = Epoch::from_secs(1_369_353_600);
+        let (near, far) = (Epoch::from_secs(1_369_353_660), Epoch::from_secs(1_369_357_200));
+        let west = || Some(Repair::Region("eu-west-1".to_owned()));
+        for (status, code, region, server_time, expected) in [
+            (417, "", "", None, Some(Repair::Expect)),
+            (409, "ConditionalRequestConflict", "", None, Some(Repair::Conflict)),
+            (409, "OperationAborted", "", None, None),
+            (400, "ExpiredToken", "", None, Some(Repair::Credentials)),
+            (403, "RequestTimeTooSkewed", "", Some(far), Some(Repair::Clock(far))),
+            (403, "RequestTimeTooSkewed", "", None, None),
+            (403, "", "", Some(far), Some(Repair::Clock(far))),
+            (403, "", "", Some(near), None),
+            (403, "AccessDenied", "", Some(far), None),
+            (301, "PermanentRedirect", "eu-west-1", None, west()),
+            (307, "TemporaryRedirect", "eu-west-1", None, west()),
+            (400, "AuthorizationHeaderMalformed", "eu-west-1", None, west()),
+            (301, "", "eu-west-1", None, west()),
+            (400, "", "eu-west-1", None, west()),
+            (400, "", "us-east-1", None, None),
+            (400, "BadDigest", "eu-west-1", None, None),
+            (301, "PermanentRedirect", "", None, None),
+            (403, "SignatureDoesNotMatch", "eu-west-1", Some(far), None),
+        ] {
+            let fault = Fault {
+                status,
+                code: code.to_owned(),
+                message: String::new(),
+                request_id: String::new(),
+                region: region.to_owned(),
+            };
+            let found = repair(&fault, "us-east-1", now, server_time);
+            assert_eq!(found, expected, "{status} {code:?} {region:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Exactly once: whatever goes wrong with whichever request of an upload, the object is there once
+//! and whole, or the call fails and says so truly.
+
+use std::time::Duration;
+
+use ferror::Kind;
+use s3::{Body, Client, Patience, Precondition, Put, PutOutcome, Signature, sha256};
+
+use crate::server::client_with;
+use crate::store::{CUTS, Cut, Store};
+
+/// As in the real thing, only faster.
+const QUICK: Patience = Patience {
+    attempts: 6,
+    transient_wait: Duration::from_millis(2),
+    throttle_wait: Duration::from_millis(4),
+    longest_wait: Duration::from_millis(20),
+    budget: Duration::from_secs(5),
+};
+
+fn client(store: &Store) -> Client {
+    client_with(&store.endpoint, Signature::V4, QUICK)
+}
+
+fn put(body: Body<'_>) -> Put<'_> {
+    Put {
+        body,
+        content_type: "application/x-compressed-tar",
+        metadata: &[("commit", "abc123")],
+        attributes: None,
+        precondition: Precondition::Absent,
+    }
+}
+
+/// A file of `size` bytes in which no two parts are alike.
+fn file(size: usize) -> (tempfile::NamedTempFile, Vec<u8>) {
+    // In blocks, because a loop over bytes takes its time without optimisation.
+    let blocks: Vec<_> = (0..=250).cycle().take(size.div_ceil(BLOCK)).map(|b| [b; BLOCK]).collect();
+    let mut bytes = blocks.concat();
+    bytes.truncate(size);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    (file, bytes)
+}
+
+/// A multipart upload of this size is: create, three parts, complete.
+const LARGE: usize = 17 * 1024 * 1024;
+const SMALL: usize = 70_000;
+const BLOCK: usize = 4096;
+
+/// Cuts request number `at` of an upload of `size` bytes by `cut`; how many requests there were.
+fn check(size: usize, at: usize, cut: Cut) {
+    let (file, bytes) = file(size);
+    let store = Store::start(move |number, _| (number == at).then_some(cut));
+    let body = Body::File { path: file.path(), size_bytes: size as u64, sha256: sha256(&bytes) };
+    let outcome = client(&store).put("k", &put(body));
+    let stored = store.object("k");
+    let state = store.state.lock().unwrap();
+    let case = format!("{size} bytes, request {at} cut {cut:?}: {outcome:?} {:?}", state.lines);
+    match (&outcome, stored) {
+        (Ok(PutOutcome::Stored(_)), Some(object)) => {
+            assert!(object.bytes == bytes, "other bytes: {case}");
+            assert_eq!(state.writes, 1, "stored more than once: {case}");
+            assert_eq!(object.metadata["x-amz-meta-commit"], "abc123", "{case}");
+        }
+        _ => panic!("{case}"),
+    }
+    // An upload whose beginning was not heard of cannot be ended; S3's lifecycle rules do that.
+    let unheard =
+        usize::from(at == 0 && matches!(cut, Cut::Lost | Cut::HalfAnswer | Cut::FalseFailure));
+    let unheard = if size == LARGE { unheard } else { 0 };
+    assert_eq!(state.uploads.len(), unheard, "parts stay behind: {case}");
+}
+
+#[test]
+fn a_put_cut_anywhere_is_carried_out_once() {
+    for cut in CUTS {
+        check(SMALL, 0, cut);
+    }
+}
+
+#[test]
+fn a_multipart_upload_cut_anywhere_is_carried_out_once() {
+    for at in 0..5 {
+        for cut in CUTS {
+            check(LARGE, at, cut);
+        }
+    }
+}
+
+#[test]
+fn an_object_that_was_there_before_is_never_taken_for_ones_own() {
+    for size in [SMALL, LARGE] {
+        let (file, bytes) = file(size);
+        // The first PUT meets nothing wrong, the second one is cut at its decisive request.
+        let store = Store::start(move |number, line| {
+            let decisive = if size == SMALL {
+                line.starts_with("PUT")
+            } else {
+                line.contains("uploadId") && line.starts_with("POST")
+            };
+            (number > 0 && decisive).then_some(Cut::Lost).filter(|_| number < 6)
+        });
+        let other = put(Body::Bytes(b"other bytes"));
+        client(&store).put("k", &other).unwrap();
+        let body =
+            Body::File { path: file.path(), size_bytes: size as u64, sha256: sha256(&bytes) };
+        let outcome = client(&store).put("k", &put(body)).unwrap();
+        assert_eq!(outcome, PutOutcome::PreconditionFailed, "{size}");
+        assert_eq!(store.object("k").unwrap().bytes, b"other bytes");
+        assert_eq!(store.state.lock().unwrap().uploads.len(), 0, "{size}: parts stay behind");
+    }
+}
+
+#[test]
+fn a_storm_ends_in_an_error_that_says_how_often_it_was_tried() {
+    for (size, cut, kind) in [
+        (SMALL, Cut::SlowDown, Kind::Throttled),
+        (SMALL, Cut::Before, Kind::Unavailable),
+        (SMALL, Cut::FalseFailure, Kind::Unavailable),
+        (LARGE, Cut::SlowDown, Kind::Throttled),
+        (LARGE, Cut::Inside, Kind::Unavailable),
+    ] {
+        let (file, bytes) = file(size);
+        let store = Store::start(move |_, line| line.starts_with("PUT").then_some(cut));
+        let body =
+            Body::File { path: file.path(), size_bytes: size as u64, sha256: sha256(&bytes) };
+        let error = client(&store).put("k", &put(body)).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.to_string().contains("attempt 6"), "{error}");
+        let state = store.state.lock().unwrap();
+        assert_eq!(state.uploads.len(), 0, "{cut:?}: parts stay behind");
+        let once = state.lines.iter().filter(|line| line.starts_with("PUT")).count();
+        assert!(once >= 6, "{cut:?}: {:?}", state.lines);
+    }
+}
+
+#[test]
+fn waiting_has_a_budget_for_the_whole_run() {
+    let store = Store::start(|_, _| Some(Cut::SlowDown));
+    let budget = Patience { budget: Duration::ZERO, attempts: 1_000, ..QUICK };
+    let client = client_with(&store.endpoint, Signature::V4, budget);
+    let error = client.put("k", &put(Body::Bytes(b"x"))).unwrap_err();
+    assert_eq!(error.kind(), Kind::Throttled);
+    assert!(error.to_string().contains("time for waiting is used up"), "{error}");
+    let tried = store.state.lock().unwrap().lines.len();
+    assert!(tried < 20, "{tried} attempts without any time to wait");
+}
+
+#[test]
+fn a_file_that_changed_is_not_stored() {
+    for size in [SMALL, LARGE] {
+        let (file, mut bytes) = file(size);
+        let last = bytes.last_mut().unwrap();
+        *last = last.wrapping_add(1);
+        let store = Store::start(|_, _| None);
+        let body =
+            Body::File { path: file.path(), size_bytes: size as u64, sha256: sha256(&bytes) };
+        let error = client(&store).put("k", &put(body)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error:?}");
+        assert!(error.to_string().contains("digest"), "{error}");
+        let state = store.state.lock().unwrap();
+        assert_eq!((state.writes, state.uploads.len()), (0, 0), "{size}: {:?}", state.lines);
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_leaves_nothing() {
+    let (file, bytes) = file(64 * 1024 * 1024);
+    let path = file.path().to_owned();
+    // When the first part arrives, the pool has had no room for the last one yet.
+    let store = Store::start(move |_, line| {
+        if line.contains("partNumber=1&") {
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(10).unwrap();
+        }
+        None
+    });
+    let size_bytes = bytes.len() as u64;
+    let body = Body::File { path: file.path(), size_bytes, sha256: sha256(&bytes) };
+    let error = client(&store).put("k", &put(body)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid, "{error:?}");
+    assert!(error.to_string().contains("shorter"), "{error}");
+    let state = store.state.lock().unwrap();
+    assert_eq!((state.writes, state.uploads.len()), (0, 0), "{:?}", state.lines);
+}

@@ -1,0 +1,194 @@
+//! What a client mends by itself: once a request, and what it learnt it keeps.
+
+use std::error::Error as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use ferror::Kind;
+use ftime::Epoch;
+use s3::{
+    Body, Client, ClientOptions, Credentials, Fault, Location, Patience, Precondition, Put,
+    PutOutcome, Signature,
+};
+
+use crate::server::{Script, Seen, Server, answer, client_with, refusal};
+
+const ETAG: &str = "etag: \"e1\"";
+
+/// No second attempt but for a repair.
+const ONCE: Patience = Patience {
+    attempts: 1,
+    transient_wait: Duration::from_millis(1),
+    throttle_wait: Duration::from_millis(1),
+    longest_wait: Duration::from_millis(1),
+    budget: Duration::from_secs(1),
+};
+
+fn put(bytes: &[u8]) -> Put<'_> {
+    Put {
+        body: Body::Bytes(bytes),
+        content_type: "text/plain",
+        metadata: &[],
+        attributes: None,
+        precondition: Precondition::Absent,
+    }
+}
+
+/// A server that gives these answers in turn, and a client of it.
+fn pair(signature: Signature, answers: &[String]) -> (Server, Client) {
+    let server = Server::start(answers.iter().cloned().map(Script::Answer).collect());
+    let client = client_with(&server.endpoint, signature, ONCE);
+    (server, client)
+}
+
+fn stored() -> String {
+    answer("200 OK", &[ETAG], "")
+}
+
+fn scope(seen: &Seen) -> &str {
+    seen.header("authorization").expect("a signature").split(['/', ',']).nth(2).expect("a region")
+}
+
+#[test]
+fn a_named_region_is_signed_for_and_kept_and_a_named_host_is_not() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let host = format!("location: http://{}/", elsewhere.local_addr().unwrap());
+    let named = "x-amz-bucket-region: eu-west-1";
+    let in_body = |code: &str| {
+        refusal(code).replace(
+            "</Error>",
+            "<Region>eu-west-1</Region><Endpoint>evil.example</Endpoint></Error>",
+        )
+    };
+    for (status, headers, body) in [
+        ("301 Moved Permanently", vec![host.as_str(), named], refusal("PermanentRedirect")),
+        ("301 Moved Permanently", vec![host.as_str()], in_body("PermanentRedirect")),
+        ("307 Temporary Redirect", vec![host.as_str(), named], refusal("TemporaryRedirect")),
+        ("400 Bad Request", vec![], in_body("AuthorizationHeaderMalformed")),
+        ("400 Bad Request", vec![named], String::new()),
+    ] {
+        let (server, client) = pair(Signature::V4, &[answer(status, &headers, &body), stored()]);
+        let outcome = client.put("k", &put(b"x")).unwrap();
+        assert!(matches!(outcome, PutOutcome::Stored(_)), "{status}: {outcome:?}");
+        assert_eq!((scope(&server.seen()), scope(&server.seen())), ("us-east-1", "eu-west-1"));
+        client.put("k", &put(b"x")).unwrap();
+        assert_eq!(scope(&server.seen()), "eu-west-1", "{status}: what was learnt is kept");
+        assert_eq!(client.region(), "eu-west-1");
+    }
+    let asked = elsewhere.accept().expect_err("the named host must see nothing");
+    assert_eq!(asked.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_region_is_mended_once_and_only_to_what_is_one() {
+    for (signature, region, requests) in [
+        (Signature::V4, "eu-west-1", 2),
+        (Signature::V4, "us-east-1", 1),
+        (Signature::V4, "evil.example/", 1),
+        (Signature::V4, "-", 1),
+        (Signature::V2, "eu-west-1", 1),
+    ] {
+        let header = format!("x-amz-bucket-region: {region}");
+        let moved = answer("301 Moved", &[&header], &refusal("PermanentRedirect"));
+        let (server, client) = pair(signature, &[moved]);
+        let error = client.put("k", &put(b"x")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused, "{region}: {error:?}");
+        assert_eq!(server.requests(), requests, "{signature} {region}");
+    }
+}
+
+#[test]
+fn a_clock_is_set_by_the_servers_and_kept() {
+    for (signature, status, body) in [
+        (Signature::V4, "403 Forbidden", refusal("RequestTimeTooSkewed")),
+        (Signature::V2, "403 Forbidden", refusal("RequestTimeTooSkewed")),
+        // A HEAD's refusal has no body.
+        (Signature::V4, "403 Forbidden", String::new()),
+    ] {
+        let there = Epoch::now().saturating_add(Duration::from_hours(5));
+        let date = format!("date: {}", there.to_rfc1123());
+        let (server, client) = pair(signature, &[answer(status, &[&date], &body), stored()]);
+        client.put("k", &put(b"x")).unwrap();
+        client.put("k", &put(b"x")).unwrap();
+        let signed_at = |seen: &Seen| {
+            let date = seen.header("x-amz-date").unwrap();
+            Epoch::parse_compact(date).or_else(|_| Epoch::parse_rfc1123(date)).unwrap()
+        };
+        let seen: Vec<_> = (0..3).map(|_| signed_at(&server.seen())).collect();
+        let off = |epoch: Epoch| epoch.millis().abs_diff(there.millis()) / 60_000;
+        assert!(off(seen[0]) >= 299, "{signature}: the first is signed by our own clock");
+        assert!(off(seen[1]) <= 1 && off(seen[2]) <= 1, "{signature}: {seen:?}, not {there:?}");
+    }
+    // A server that names no time, or goes on refusing, is believed.
+    for (date, requests) in [("x-none: 1", 1), ("date: Tue, 27 Mar 2007 19:36:42 GMT", 2)] {
+        let refused = answer("403 Forbidden", &[date], &refusal("RequestTimeTooSkewed"));
+        let (server, client) = pair(Signature::V4, &[refused]);
+        let error = client.put("k", &put(b"x")).unwrap_err();
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("clock")), "{error:?}");
+        assert_eq!(server.requests(), requests, "{date}");
+    }
+}
+
+#[test]
+fn a_server_that_will_not_be_asked_first_is_not() {
+    let body = vec![b'x'; 2 * 1024 * 1024];
+    let refused = Script::Early(answer("417 Expectation Failed", &[], ""));
+    let server = Server::start(vec![refused, Script::Answer(stored())]);
+    let client = client_with(&server.endpoint, Signature::V4, ONCE);
+    for _ in 0..2 {
+        client.put("k", &put(&body)).unwrap();
+    }
+    let asked: Vec<_> = (0..3).map(|_| server.seen().header("expect").is_some()).collect();
+    assert_eq!(asked, [true, false, false]);
+}
+
+#[test]
+fn a_conflicting_conditional_request_is_made_once_more() {
+    let conflict = answer("409 Conflict", &[], &refusal("ConditionalRequestConflict"));
+    let (server, client) = pair(Signature::V4, &[conflict.clone(), stored()]);
+    assert!(matches!(client.put("k", &put(b"x")).unwrap(), PutOutcome::Stored(_)));
+    assert_eq!(server.requests(), 2);
+    let (server, client) = pair(Signature::V4, &[conflict]);
+    assert_eq!(client.put("k", &put(b"x")).unwrap(), PutOutcome::PreconditionFailed);
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn an_expired_token_that_nobody_can_renew_is_a_refusal() {
+    let expired = answer("400 Bad Request", &[], &refusal("ExpiredToken"));
+    let (server, client) = pair(Signature::V4, &[expired]);
+    let error = client.put("k", &put(b"x")).unwrap_err();
+    let fault = error.source().and_then(|source| source.downcast_ref::<Fault>()).unwrap();
+    assert_eq!((fault.code.as_str(), server.requests()), ("ExpiredToken", 1));
+}
+
+#[test]
+fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
+    let location = |signature| Location {
+        bucket: "builds".to_owned(),
+        region: s3::DEFAULT_REGION.to_owned(),
+        endpoint: Some("http://s3.invalid".to_owned()),
+        path_style: None,
+        signature,
+    };
+    let credentials =
+        |token: Option<&str>| Credentials::new("id", "hidden", token.map(str::to_owned)).unwrap();
+    let client = |signature, allow_http, token| {
+        let options = ClientOptions { allow_http, patience: ONCE, ..ClientOptions::default() };
+        Client::with_options(location(signature), credentials(token), options)
+    };
+    for (signature, allow_http) in
+        [(Signature::V4, false), (Signature::V2, false), (Signature::V2, true)]
+    {
+        let error = client(signature, allow_http, None).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config, "{signature} {allow_http}");
+        assert!(error.to_string().contains("plain http to s3.invalid"), "{error}");
+    }
+    let error = client(Signature::V4, true, Some("t")).unwrap().put("k", &put(b"x")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Config, "{error:?}");
+    assert!(error.to_string().contains("session token"), "{error}");
+    // Allowed: it gets as far as looking for the host, which does not exist.
+    let error = client(Signature::V4, true, None).unwrap().put("k", &put(b"x")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+}

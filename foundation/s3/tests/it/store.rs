@@ -1,0 +1,210 @@
+//! A store in memory that understands just enough S3 to keep objects, and that fails on command at
+//! any point of any request. Real servers do not fail on command; what they do otherwise is tested
+//! with real servers.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use s3::{hex, sha256};
+
+use crate::server::{PATIENCE, Seen, answer, read_head, refusal};
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Hang up before anything is read.
+    Before,
+    /// Hang up in the middle of the body.
+    Inside,
+    /// Do the work, then hang up without a word.
+    Lost,
+    /// Do the work, then hang up in the middle of the answer.
+    HalfAnswer,
+    /// Refuse with 503 `SlowDown`.
+    SlowDown,
+    /// Do the work, then say 500.
+    FalseFailure,
+    /// Do nothing and answer 200 with an error in the body.
+    ErrorIn200,
+}
+
+pub(crate) const CUTS: [Cut; 7] = [
+    Cut::Before,
+    Cut::Inside,
+    Cut::Lost,
+    Cut::HalfAnswer,
+    Cut::SlowDown,
+    Cut::FalseFailure,
+    Cut::ErrorIn200,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredObject {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) objects: BTreeMap<String, StoredObject>,
+    /// How often an object came into being or was replaced.
+    pub(crate) writes: usize,
+    /// Parts of uploads under way, by upload id.
+    pub(crate) uploads: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
+    metadata_of: BTreeMap<String, BTreeMap<String, String>>,
+    ids: usize,
+    /// The first line of every request, in order.
+    pub(crate) lines: Vec<String>,
+}
+
+pub(crate) struct Store {
+    pub(crate) endpoint: String,
+    pub(crate) state: Arc<Mutex<State>>,
+}
+
+impl Store {
+    /// `cut` says what goes wrong with the request of that number (from 0) and first line.
+    pub(crate) fn start(cut: impl Fn(usize, &str) -> Option<Cut> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port of loopback");
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let state: Arc<Mutex<State>> = Arc::default();
+        let (shared, cut) = (Arc::clone(&state), Arc::new(cut));
+        thread::spawn(move || {
+            // More than any of these tests needs; a client that never stops is stopped here.
+            for stream in listener.incoming().take(2_000) {
+                let (state, cut) = (Arc::clone(&shared), Arc::clone(&cut));
+                // A client that hangs up is not this side's matter.
+                thread::spawn(move || {
+                    stream.and_then(|stream| serve(stream, &state, &*cut)).unwrap_or_default();
+                });
+            }
+        });
+        Self { endpoint, state }
+    }
+
+    pub(crate) fn object(&self, key: &str) -> Option<StoredObject> {
+        self.state.lock().unwrap().objects.get(&format!("/builds/{key}")).cloned()
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    state: &Mutex<State>,
+    cut: &dyn Fn(usize, &str) -> Option<Cut>,
+) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut seen = read_head(&mut reader)?;
+    let number = {
+        let mut state = state.lock().unwrap();
+        state.lines.push(seen.line.clone());
+        state.lines.len() - 1
+    };
+    let cut = cut(number, &seen.line);
+    if cut == Some(Cut::Before) {
+        return Ok(());
+    }
+    let length: u64 = seen.header("content-length").map_or(0, |text| text.parse().unwrap());
+    if seen.header("expect").is_some() {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let read = if cut == Some(Cut::Inside) { length / 2 } else { length };
+    reader.take(read).read_to_end(&mut seen.body)?;
+    let text = match cut {
+        Some(Cut::Inside) => return Ok(()),
+        Some(Cut::SlowDown) => answer("503 Slow Down", &[], &refusal("SlowDown")),
+        Some(Cut::ErrorIn200) => answer("200 OK", &[], &refusal("InternalError")),
+        _ => carry_out(&seen, &mut state.lock().unwrap()),
+    };
+    match cut {
+        Some(Cut::Lost) => Ok(()),
+        Some(Cut::HalfAnswer) => stream.write_all(&text.as_bytes()[..text.len() / 2]),
+        Some(Cut::FalseFailure) => stream.write_all(
+            answer("500 Internal Server Error", &[], &refusal("InternalError")).as_bytes(),
+        ),
+        _ => stream.write_all(text.as_bytes()),
+    }
+}
+
+fn carry_out(seen: &Seen, state: &mut State) -> String {
+    let mut words = seen.line.split(' ');
+    let (method, target) = (words.next().unwrap(), words.next().unwrap());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let parameter = |name: &str| {
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name)
+    };
+    let upload = parameter("uploadId").map(|(_, id)| id.to_owned());
+    match (method, upload) {
+        ("POST", None) => {
+            state.ids += 1;
+            let id = format!("upload-{}", state.ids);
+            state.uploads.insert(id.clone(), BTreeMap::new());
+            state.metadata_of.insert(id.clone(), metadata(seen));
+            let body = format!(
+                "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+            );
+            answer("200 OK", &[], &body)
+        }
+        (_, Some(id)) if !state.uploads.contains_key(&id) => {
+            answer("404 Not Found", &[], &refusal("NoSuchUpload"))
+        }
+        ("PUT", Some(id)) => {
+            let number = parameter("partNumber").unwrap().1.parse().unwrap();
+            state.uploads.get_mut(&id).unwrap().insert(number, seen.body.clone());
+            answer("200 OK", &[&format!("etag: \"part-{number}\"")], "")
+        }
+        ("POST", Some(id)) => {
+            let parts: Vec<_> = state.uploads[&id].values().map(Vec::as_slice).collect();
+            let bytes = parts.concat();
+            let metadata = state.metadata_of[&id].clone();
+            let stored = store(state, path, seen, StoredObject { bytes, metadata });
+            if !stored.starts_with("HTTP/1.1 200") {
+                return stored;
+            }
+            state.uploads.remove(&id);
+            let body = "<CompleteMultipartUploadResult><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>";
+            answer("200 OK", &[], body)
+        }
+        ("DELETE", Some(id)) => {
+            state.uploads.remove(&id);
+            answer("204 No Content", &[], "")
+        }
+        ("PUT", None) => {
+            let object = StoredObject { bytes: seen.body.clone(), metadata: metadata(seen) };
+            store(state, path, seen, object)
+        }
+        _ => match state.objects.get(path) {
+            None => answer("404 Not Found", &[], if method == "HEAD" { "" } else { "<Error/>" }),
+            Some(object) => {
+                let mut headers: Vec<_> = object
+                    .metadata
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {value}"))
+                    .collect();
+                headers.push(format!("etag: \"{}\"", hex(&sha256(&object.bytes))));
+                headers.push(format!("content-length: {}", object.bytes.len()));
+                let headers: Vec<_> = headers.iter().map(String::as_str).collect();
+                answer("200 OK", &headers, "")
+            }
+        },
+    }
+}
+
+fn store(state: &mut State, path: &str, seen: &Seen, object: StoredObject) -> String {
+    if seen.header("if-none-match") == Some("*") && state.objects.contains_key(path) {
+        return answer("412 Precondition Failed", &[], &refusal("PreconditionFailed"));
+    }
+    let etag = format!("etag: \"{}\"", hex(&sha256(&object.bytes)));
+    state.objects.insert(path.to_owned(), object);
+    state.writes += 1;
+    answer("200 OK", &[&etag], "")
+}
+
+fn metadata(seen: &Seen) -> BTreeMap<String, String> {
+    let own = seen.headers.iter().filter(|(name, _)| name.starts_with("x-amz-meta-"));
+    own.cloned().collect()
+}

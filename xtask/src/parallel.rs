@@ -1,0 +1,81 @@
+//! Work on several things at once, in threads that end with the call.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Does `work` for every item, at most `threads` at a time; the results stand in the items' order.
+///
+/// After a failure nothing new is begun, what is under way comes to its end, and the failure of the
+/// first of the items that failed is returned.
+pub fn map<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let next = AtomicUsize::new(0);
+    let done: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let worker = || {
+        while let Some(item) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            items.get(index).map(|item| (index, item))
+        } {
+            let (index, item) = item;
+            let result = work(item);
+            if result.is_err() {
+                next.store(items.len(), Ordering::Relaxed);
+            }
+            // Nobody else has this slot.
+            if let Ok(mut slot) = done[index].lock() {
+                *slot = Some(result);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(items.len()) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    // What was never begun has no result, and stands behind a failure.
+    done.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::map;
+
+    #[test]
+    fn results_stand_in_order_and_no_more_than_allowed_run_at_once() {
+        for threads in [1, 3, 99] {
+            let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let items: Vec<u64> = (0..20).collect();
+            let squares: Result<Vec<_>, ()> = map(&items, threads, |item| {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(20 - item));
+                now.fetch_sub(1, Ordering::SeqCst);
+                Ok(item * item)
+            });
+            assert_eq!(squares.unwrap(), (0..20).map(|item| item * item).collect::<Vec<u64>>());
+            assert!(most.into_inner() <= threads);
+        }
+        let none: Result<Vec<()>, ()> = map(&[0; 0], 4, |_| Ok(()));
+        assert_eq!(none, Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_failure_stops_what_was_not_begun() {
+        let begun = AtomicUsize::new(0);
+        let items: Vec<usize> = (0..1000).collect();
+        let result: Result<Vec<()>, usize> = map(&items, 2, |item| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            if *item == 5 { Err(*item) } else { Ok(()) }
+        });
+        assert_eq!(result, Err(5));
+        assert!(begun.into_inner() < 1000, "everything was begun all the same");
+    }
+}

@@ -1,0 +1,152 @@
+//! One artifact: sent unless it is there, and read back where that is wanted.
+
+use ferror::{Error, Kind};
+use s3::{Body, Client, Head, Precondition, Put, PutOutcome, Stored};
+use sha2::{Digest as _, Sha256};
+
+use super::{Outcome, Receipt, Release, Seen, check_same_release, look, unreadable};
+use crate::files;
+use crate::manifest::Artifact;
+
+/// How much of an object is read back at a time: it bounds the memory, whatever the object's size.
+const READ_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Publishes one artifact; `named`: the manifest object in the bucket lists it with this digest.
+pub(super) fn publish(
+    client: &Client,
+    release: &Release<'_>,
+    artifact: &Artifact,
+    named: bool,
+) -> anyhow::Result<Receipt> {
+    let bucket = &client.location().bucket;
+    let Artifact { object_key, size_bytes, sha256, .. } = artifact;
+    let mut receipt = Receipt::new(bucket, object_key, *size_bytes, sha256);
+    if !named && let Some((outcome, stored)) = send(client, release, artifact)? {
+        receipt = receipt.stored(outcome, stored);
+    }
+    if release.verify {
+        verify(client, &mut receipt)?;
+    }
+    Ok(receipt)
+}
+
+/// PUTs an artifact that no manifest object names; `None` when the same bytes are there.
+fn send(
+    client: &Client,
+    release: &Release<'_>,
+    artifact: &Artifact,
+) -> anyhow::Result<Option<(Outcome, Stored)>> {
+    let path = release.dir.join(&artifact.file);
+    let sha256 = files::parse_digest(&artifact.sha256)?;
+    let metadata = [
+        ("version", release.manifest.version.as_str()),
+        ("commit", release.manifest.commit.as_str()),
+    ];
+    let put = |precondition| Put {
+        body: Body::File { path: &path, size_bytes: artifact.size_bytes, sha256 },
+        content_type: release.content_type,
+        metadata: &metadata,
+        attributes: Some(release.attributes),
+        precondition,
+    };
+    let put = |precondition| {
+        let key = &artifact.object_key;
+        client.put(key, &put(precondition)).map_err(|error| match error.kind() {
+            Kind::Invalid => {
+                error.hint("run `cargo xtask dist` again, or fetch the artifacts anew")
+            }
+            _ => error,
+        })
+    };
+    if let PutOutcome::Stored(stored) = put(Precondition::Absent)? {
+        return Ok(Some((Outcome::Stored, stored)));
+    }
+    let Some(found) = client.head(&artifact.object_key)? else {
+        return Err(changed_meanwhile(&artifact.object_key).into());
+    };
+    if is_same(client, artifact, &found)? {
+        return Ok(None);
+    }
+    // Other bytes. Another upload may have published them since we looked, so look again: only the
+    // leftover of one that never finished is replaced, and only those very bytes.
+    let key = release.manifest.object_key(release.service).unwrap_or_default();
+    match look(client, &key)? {
+        Seen::Absent => {}
+        Seen::There(published) => {
+            let part = release.manifest.part_of(release.service);
+            check_same_release(&published.manifest, &part, &key)?;
+            if published.manifest.artifacts.contains(artifact) {
+                return Err(changed_meanwhile(&artifact.object_key).into());
+            }
+        }
+        Seen::Unreadable => return Err(unreadable(&key).into()),
+    }
+    match put(Precondition::Matches(&found.etag))? {
+        PutOutcome::Stored(stored) => Ok(Some((Outcome::Replaced, stored))),
+        PutOutcome::PreconditionFailed => Err(changed_meanwhile(&artifact.object_key).into()),
+    }
+}
+
+/// Whether the object holds the artifact's bytes: by our own digest in its metadata, else by
+/// reading it.
+fn is_same(client: &Client, artifact: &Artifact, found: &Head) -> anyhow::Result<bool> {
+    if found.size_bytes != artifact.size_bytes {
+        return Ok(false);
+    }
+    if let Some(sha256) = found.metadata.get("sha256") {
+        return Ok(*sha256 == artifact.sha256);
+    }
+    let sha256 = read_back(client, &artifact.object_key, found)?;
+    Ok(sha256.is_some_and(|sha256| sha256 == artifact.sha256))
+}
+
+/// Reads the object of a receipt back and compares its digest.
+pub(super) fn verify(client: &Client, receipt: &mut Receipt) -> anyhow::Result<()> {
+    let key = &receipt.object_key;
+    let differs = |how: String| {
+        Error::new(Kind::Conflict, format!("{key} was read back and differs: {how}"))
+            .hint("someone else may be writing to this bucket, or the server does not keep what it is given")
+    };
+    let Some(found) = client.head(key)? else {
+        return Err(differs("it is not there".to_owned()).into());
+    };
+    if found.size_bytes != receipt.size_bytes {
+        let sizes = format!("it has {} bytes, not {}", found.size_bytes, receipt.size_bytes);
+        return Err(differs(sizes).into());
+    }
+    match read_back(client, key, &found)? {
+        Some(sha256) if sha256 == receipt.sha256 => {
+            receipt.verified = true;
+            Ok(())
+        }
+        Some(sha256) => {
+            let expected = &receipt.sha256;
+            Err(differs(format!("its sha256 is {sha256}, not {expected}")).into())
+        }
+        None => Err(differs("it is not there".to_owned()).into()),
+    }
+}
+
+/// The digest of an object's bytes; `None` when it is gone.
+fn read_back(client: &Client, object_key: &str, found: &Head) -> anyhow::Result<Option<String>> {
+    let mut hasher = Sha256::new();
+    let mut start = 0;
+    while start < found.size_bytes {
+        let end = found.size_bytes.min(start + READ_BYTES);
+        let Some(piece) = client.get_range(object_key, start..end, &found.etag)? else {
+            return Ok(None);
+        };
+        if piece.bytes.len() as u64 != end - start {
+            let message = format!("GET {object_key}: the server sent another range than asked for");
+            return Err(Error::invalid(message).into());
+        }
+        hasher.update(&piece.bytes);
+        start = end;
+    }
+    Ok(Some(files::hex(&hasher.finalize())))
+}
+
+fn changed_meanwhile(key: &str) -> Error {
+    Error::new(Kind::Conflict, format!("{key} was changed by someone else during this upload"))
+        .hint("run upload again when the other one has ended")
+}
