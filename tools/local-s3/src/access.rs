@@ -14,7 +14,7 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Result, s3_error};
 
-use crate::Credentials;
+use crate::{Credentials, OWNER};
 
 /// How far a request's date may be from ours: S3's fifteen minutes.
 const MAX_SKEW: Duration = Duration::from_mins(15);
@@ -43,6 +43,10 @@ impl S3Access for Gate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         if cx.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "The request is not signed."));
+        }
+        let owner = cx.headers().get("x-amz-expected-bucket-owner");
+        if owner.is_some_and(|owner| owner.as_bytes() != OWNER.as_bytes()) {
+            return Err(s3_error!(AccessDenied, "Another account owns the bucket."));
         }
         judge(cx.headers(), Epoch::now())
     }

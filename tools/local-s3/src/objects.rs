@@ -1,59 +1,43 @@
-//! The operations on objects: `s3s-fs` does the work, under one lock and with its answers mended.
-//!
-//! The lock is the whole server's, not an object's. It is held while looking and renaming, never
-//! while a client sends or receives: a slow client keeps no one waiting.
+//! The operations: what a request asks, done by the store, as the answer that S3 gives.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use hyper::{HeaderMap, Method, Uri};
 use s3s::dto::{
-    DeleteObjectInput, DeleteObjectOutput, ETagCondition, GetObjectInput, GetObjectOutput,
-    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
-    ListObjectsV2Output, PutObjectInput, PutObjectOutput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, ETag, GetObjectInput,
+    GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadBucketInput,
+    HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
+    ListPartsOutput, PutObjectInput, PutObjectOutput, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
-use s3s_fs::FileSystem;
-use tokio::sync::RwLock;
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 
+use crate::conditions::Conditions;
+use crate::intake::{Declared, take_in};
 use crate::places::Places;
-use crate::staging::Staging;
-
-/// What S3 lists at most in one answer.
-const MAX_LISTED: i32 = 1000;
+use crate::record::{self, Record, hex};
+use crate::store::Store;
+use crate::{answers, copying, listing, uploads};
 
 /// The objects of one server; cloned cheaply.
 #[derive(Debug, Clone)]
-pub(crate) struct Objects(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    places: Places,
-    staging: Staging,
-    /// The storage, and the lock over what it has on disk.
-    storage: RwLock<FileSystem>,
-}
+pub(crate) struct Objects(Arc<Store>);
 
 impl Objects {
-    /// Opens the storage in the folders that `places` has made.
-    pub(crate) fn open(places: Places) -> ferror::Result<Self> {
-        let storage = FileSystem::new(places.bookkeeping()).map_err(|error| {
-            let message = format!("cannot open {}: {error:?}", places.bookkeeping().display());
-            ferror::Error::config(message)
-        })?;
-        let staging = Staging::new(places.staging());
-        Ok(Self(Arc::new(Inner { places, staging, storage: RwLock::new(storage) })))
+    /// The objects in the folders that `places` has made.
+    pub(crate) fn new(places: Places) -> Self {
+        Self(Arc::new(Store::new(places)))
     }
 
-    /// Looks at the conditions and stores, as one step.
-    async fn store(&self, put: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let storage = self.0.storage.write().await;
-        let (bucket, object_key) = (&put.input.bucket, &put.input.key);
-        self.0.places.check_free(bucket, object_key)?;
-        if put.input.if_match.is_some() {
-            self.0.places.object(bucket, object_key)?;
-        }
-        storage.put_object(put).await
+    /// Runs what takes long without a socket on a thread of its own. It ends what it has begun,
+    /// also when the client goes away.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> S3Result<T> + Send + 'static,
+    ) -> S3Result<T> {
+        let store = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || work(&store)).await.map_err(S3Error::internal_error)?
     }
 }
 
@@ -63,105 +47,153 @@ impl S3 for Objects {
         &self,
         mut put: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        self.0.places.check_storable(&put.input.bucket, &put.input.key)?;
-        if matches!(put.input.if_none_match, Some(ETagCondition::ETag(_))) {
-            return Err(s3_error!(NotImplemented, "If-None-Match takes * alone."));
-        }
-        let staged = self.0.staging.take_in(&mut put).await?;
-        // A task of its own: a client that goes away now must not leave an object without its
-        // metadata.
-        let objects = self.clone();
-        let storing = tokio::spawn(async move {
-            let _staged = staged;
-            objects.store(put).await
-        });
-        storing.await.map_err(S3Error::internal_error)?
+        self.0.places().bucket(&put.input.bucket)?;
+        let conditions = Conditions::of(&put.headers)?.for_writing()?;
+        let mut headers = record::kept(&put.headers)?;
+        let declared = Declared::of(&mut put)?;
+        let taken = take_in(&self.0, put.input.body.take(), declared).await?;
+        headers.extend(taken.checksums);
+        let record = Record {
+            object_key: put.input.key,
+            etag: hex(&taken.md5),
+            size_bytes: taken.size_bytes,
+            headers,
+        };
+        self.0.replace(&put.input.bucket, &record, taken.scratch, &conditions)?;
+        let e_tag = Some(ETag::Strong(record.etag));
+        Ok(S3Response::new(PutObjectOutput { e_tag, ..PutObjectOutput::default() }))
     }
 
     async fn get_object(
         &self,
         get: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
-        let storage = self.0.storage.read().await;
-        self.0.places.object(&get.input.bucket, &get.input.key)?;
-        storage.get_object(get).await
+        let found = self.0.find(&get.input.bucket, &get.input.key)?;
+        Conditions::of(&get.headers)?.check_read(&found.record.etag)?;
+        answers::object(found, get.input.range, &get.headers)
     }
 
     async fn head_object(
         &self,
         head: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let storage = self.0.storage.read().await;
-        self.0.places.object(&head.input.bucket, &head.input.key)?;
-        storage.head_object(head).await
+        let found = self.0.find(&head.input.bucket, &head.input.key)?;
+        Conditions::of(&head.headers)?.check_read(&found.record.etag)?;
+        answers::head(&found, head.input.range, &head.headers)
     }
 
     async fn head_bucket(
         &self,
         head: S3Request<HeadBucketInput>,
     ) -> S3Result<S3Response<HeadBucketOutput>> {
-        self.0.places.bucket(&head.input.bucket)?;
+        self.0.places().bucket(&head.input.bucket)?;
         Ok(S3Response::new(HeadBucketOutput::default()))
+    }
+
+    async fn get_object_tagging(
+        &self,
+        get: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let found = self.0.find(&get.input.bucket, &get.input.key)?;
+        Ok(S3Response::new(answers::tags(&found.record)))
     }
 
     async fn list_objects_v2(
         &self,
-        mut list: S3Request<ListObjectsV2Input>,
+        list: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        let bucket = list.input.bucket.clone();
-        self.0.places.bucket(&bucket)?;
-        list.input.max_keys = Some(list.input.max_keys.unwrap_or(MAX_LISTED).min(MAX_LISTED));
-        // The storage encodes nothing; an answer that does not name the encoding says so.
-        list.input.encoding_type = None;
+        self.aside(move |store| listing::page(store, list.input)).await.map(S3Response::new)
+    }
 
-        let storage = self.0.storage.read().await;
-        let mut listed = storage.list_objects_v2(list).await?;
-        for object in listed.output.contents.iter_mut().flatten() {
-            let key = object.key.clone().unwrap_or_default();
-            let head =
-                HeadObjectInput { bucket: bucket.clone(), key, ..HeadObjectInput::default() };
-            object.e_tag = storage.head_object(request(head)).await?.output.e_tag;
-        }
-        Ok(listed)
+    async fn copy_object(
+        &self,
+        copy: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
+        self.aside(move |store| copying::copy(store, &copy)).await.map(S3Response::new)
     }
 
     async fn delete_object(
         &self,
         delete: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        let storage = self.0.storage.write().await;
-        let bucket = self.0.places.bucket(&delete.input.bucket)?;
-        let Ok(file) = self.0.places.object(&delete.input.bucket, &delete.input.key) else {
-            // Removing what is not there is a success in S3.
-            return Ok(S3Response::new(DeleteObjectOutput::default()));
-        };
-        let deleted = storage.delete_object(delete).await?;
-        remove_empty_folders(&file, &bucket);
-        Ok(deleted)
+        let conditions = Conditions::of(&delete.headers)?.for_writing()?;
+        self.0.remove(&delete.input.bucket, &delete.input.key, &conditions)?;
+        Ok(S3Response::new(DeleteObjectOutput::default()))
     }
-}
 
-/// A request that no client sent, for asking the storage directly.
-pub(crate) fn request<T>(input: T) -> S3Request<T> {
-    S3Request {
-        input,
-        method: Method::default(),
-        uri: Uri::default(),
-        headers: HeaderMap::default(),
-        extensions: hyper::http::Extensions::default(),
-        credentials: None,
-        region: None,
-        service: None,
-        trailing_headers: None,
+    async fn create_multipart_upload(
+        &self,
+        create: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let headers = record::kept(&create.headers)?;
+        let (bucket, key) = (create.input.bucket, create.input.key);
+        let id = uploads::create(&self.0, &bucket, &key, headers)?;
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            upload_id: Some(id),
+            ..CreateMultipartUploadOutput::default()
+        }))
     }
-}
 
-/// Removes the folders of `file` that are empty, up to `bucket`.
-fn remove_empty_folders(file: &Path, bucket: &Path) {
-    let folders = file.ancestors().skip(1).take_while(|folder| *folder != bucket);
-    for folder in folders {
-        if std::fs::remove_dir(folder).is_err() {
-            return; // Not empty.
-        }
+    async fn upload_part(
+        &self,
+        mut part: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        let number = part.input.part_number;
+        uploads::check_number(number)?;
+        let declared = Declared::of(&mut part)?;
+        let UploadPartInput { bucket, key, upload_id, body, .. } = part.input;
+        let upload = uploads::find(&self.0, &bucket, &key, &upload_id)?;
+        let taken = take_in(&self.0, body, declared).await?;
+        let e_tag = Some(ETag::Strong(uploads::add(&self.0, &upload, number, taken)?));
+        Ok(S3Response::new(UploadPartOutput { e_tag, ..UploadPartOutput::default() }))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        complete: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let conditions = Conditions::of(&complete.headers)?.for_writing()?;
+        let CompleteMultipartUploadInput { bucket, key, upload_id, multipart_upload, .. } =
+            complete.input;
+        let upload = uploads::find(&self.0, &bucket, &key, &upload_id)?;
+        let list = multipart_upload.and_then(|list| list.parts).unwrap_or_default();
+        let etag =
+            self.aside(move |store| uploads::complete(store, &upload, &list, &conditions)).await?;
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            e_tag: Some(ETag::Strong(etag)),
+            ..CompleteMultipartUploadOutput::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        abort: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let AbortMultipartUploadInput { bucket, key, upload_id, .. } = abort.input;
+        let upload = uploads::find(&self.0, &bucket, &key, &upload_id)?;
+        uploads::abort(&self.0, &upload)?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+    }
+
+    async fn list_parts(
+        &self,
+        list: S3Request<ListPartsInput>,
+    ) -> S3Result<S3Response<ListPartsOutput>> {
+        let input = list.input;
+        let upload = uploads::find(&self.0, &input.bucket, &input.key, &input.upload_id)?;
+        let parts = uploads::parts(&upload)?;
+        Ok(S3Response::new(answers::parts(parts, input)))
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        list: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let uploads = uploads::list(&self.0, &list.input.bucket)?;
+        Ok(S3Response::new(answers::uploads(uploads, list.input)))
     }
 }

@@ -1,21 +1,27 @@
 //! Where things lie: `ROOT/<bucket>/<object key>` for the objects, `ROOT/.local-s3` for the rest.
 //!
-//! `s3s-fs` keeps JSON files with metadata and `ETag`s directly in its root, beside the bucket
-//! folders. So its root is `ROOT/.local-s3`, where each bucket is a link to its folder: what a person
-//! finds in ROOT is buckets and objects alone.
+//! What a person finds in ROOT is buckets and objects alone. S3 takes any 1,024 bytes for an object
+//! key, a file system does not: a segment may be empty, `.`, `..` or longer than a file name, and an
+//! object may lie below another one. Such an object gets a file below `ROOT/.local-s3/odd`, named
+//! by the digest of its object key.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ferror::{Error, Kind};
+use s3s::crypto::{Checksum as _, Sha256};
 use s3s::{S3Result, s3_error};
+
+use crate::record::hex;
 
 /// The folder below the root that is ours. No bucket can have its name: a bucket's begins with a
 /// letter or a digit.
 const BOOKKEEPING: &str = ".local-s3";
 /// The longest file name on Linux and macOS, in bytes.
 const MAX_FILE_NAME_BYTES: usize = 255;
+/// The longest path that is handed to the system whole on macOS, in bytes; Linux takes more.
+const MAX_PATH_BYTES: usize = 1023;
 
 /// The folders of one server.
 #[derive(Debug)]
@@ -27,7 +33,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Makes the folders that are missing. Objects of an earlier run stay.
+    /// Makes the folders that are missing. Objects and uploads of an earlier run stay.
     pub(crate) fn prepare(root: &Path, buckets: &[String]) -> ferror::Result<Self> {
         if let Some(name) = buckets.iter().find(|name| !s3s::path::check_bucket_name(name)) {
             return Err(Error::usage(format!("{name:?} is not a bucket name")).hint(
@@ -44,15 +50,12 @@ impl Places {
         if staging.exists() {
             std::fs::remove_dir_all(&staging).map_err(cannot_prepare(&staging))?;
         }
-        std::fs::create_dir_all(&staging).map_err(cannot_prepare(&staging))?;
+        let mut folders = vec![staging, places.uploads()];
         for bucket in &places.buckets {
-            let folder = places.root.join(bucket);
+            folders.extend([places.root.join(bucket), places.odd(bucket), places.records(bucket)]);
+        }
+        for folder in folders {
             std::fs::create_dir_all(&folder).map_err(cannot_prepare(&folder))?;
-            let link = places.bookkeeping().join(bucket);
-            if !link.is_symlink() {
-                std::os::unix::fs::symlink(Path::new("..").join(bucket), &link)
-                    .map_err(cannot_prepare(&link))?;
-            }
         }
         Ok(places)
     }
@@ -62,14 +65,24 @@ impl Places {
         &self.root
     }
 
-    /// What `s3s-fs` takes for its root.
-    pub(crate) fn bookkeeping(&self) -> PathBuf {
-        self.root.join(BOOKKEEPING)
-    }
-
     /// Where bodies are taken in before they are stored; empty at the start of every run.
     pub(crate) fn staging(&self) -> PathBuf {
-        self.bookkeeping().join("_staging")
+        self.root.join(BOOKKEEPING).join("staging")
+    }
+
+    /// Where the parts of uploads wait; a folder an upload.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.root.join(BOOKKEEPING).join("uploads")
+    }
+
+    /// Where the objects of `bucket` lie whose object keys are no paths.
+    pub(crate) fn odd(&self, bucket: &str) -> PathBuf {
+        self.root.join(BOOKKEEPING).join("odd").join(bucket)
+    }
+
+    /// Where it is written what the files of `bucket` do not say.
+    fn records(&self, bucket: &str) -> PathBuf {
+        self.root.join(BOOKKEEPING).join("records").join(bucket)
     }
 
     /// The folder of a bucket, or `NoSuchBucket`.
@@ -80,49 +93,71 @@ impl Places {
         Err(s3_error!(NoSuchBucket, "The specified bucket does not exist: {bucket}"))
     }
 
-    /// The file of an object that is there; `NoSuchKey` where none is, or none can be.
-    pub(crate) fn object(&self, bucket: &str, object_key: &str) -> S3Result<PathBuf> {
+    /// The file that an object's record is written to.
+    pub(crate) fn record(&self, bucket: &str, object_key: &str) -> PathBuf {
+        self.record_named(bucket, &name_by_digest(object_key))
+    }
+
+    /// The record of the object whose odd file has this name.
+    pub(crate) fn record_named(&self, bucket: &str, name: &str) -> PathBuf {
+        self.records(bucket).join(format!("{name}.json"))
+    }
+
+    /// The file of an object that is there.
+    pub(crate) fn object(&self, bucket: &str, object_key: &str) -> S3Result<Option<PathBuf>> {
         let folder = self.bucket(bucket)?;
-        if is_file_name_per_segment(object_key) {
-            let file = folder.join(object_key);
-            if file.is_file() {
-                return Ok(file);
+        let readable = path_of(&folder, object_key).filter(|file| file.is_file());
+        let odd = self.odd(bucket).join(name_by_digest(object_key));
+        Ok(readable.or_else(|| odd.is_file().then_some(odd)))
+    }
+
+    /// The file to store an object in: the one it lies in, else one that can be made now.
+    pub(crate) fn place_for(&self, bucket: &str, object_key: &str) -> S3Result<PathBuf> {
+        if let Some(file) = self.object(bucket, object_key)? {
+            return Ok(file);
+        }
+        let folder = self.bucket(bucket)?;
+        Ok(path_of(&folder, object_key)
+            .filter(|file| is_free(file, &folder))
+            .unwrap_or_else(|| self.odd(bucket).join(name_by_digest(object_key))))
+    }
+
+    /// Removes the folders of `file` that are empty now, up to the one of `bucket`.
+    pub(crate) fn remove_empty_folders(&self, bucket: &str, file: &Path) {
+        let bucket = self.root.join(bucket);
+        if !file.starts_with(&bucket) {
+            return;
+        }
+        for folder in folders_of(file, &bucket) {
+            if std::fs::remove_dir(folder).is_err() {
+                return; // Not empty.
             }
         }
-        Err(s3_error!(NoSuchKey, "The specified key does not exist: {object_key}"))
     }
+}
 
-    /// Refuses an object key that cannot be a file name here.
-    pub(crate) fn check_storable(&self, bucket: &str, object_key: &str) -> S3Result<()> {
-        self.bucket(bucket)?;
-        if !is_file_name_per_segment(object_key) {
-            return Err(s3_error!(
-                InvalidArgument,
-                "This server keeps objects as files; {object_key:?} is not the name of a file."
-            ));
-        }
-        let names = bookkeeping_name_bytes(bucket, object_key);
-        let segments = object_key.split('/').map(str::len).max().unwrap_or_default();
-        if names.max(segments) > MAX_FILE_NAME_BYTES {
-            return Err(s3_error!(KeyTooLongError, "This server takes shorter object keys only."));
-        }
-        Ok(())
-    }
+/// The path that shows an object key as it is; `None` when it has none below `folder`.
+fn path_of(folder: &Path, object_key: &str) -> Option<PathBuf> {
+    let is_name =
+        |segment: &str| !matches!(segment, "" | "." | "..") && segment.len() <= MAX_FILE_NAME_BYTES;
+    let file = folder.join(object_key);
+    let is_path = !object_key.contains('\0') && object_key.split('/').all(is_name);
+    (is_path && file.as_os_str().len() <= MAX_PATH_BYTES).then_some(file)
+}
 
-    /// Refuses an object that lies where there is a folder, or below another object, now.
-    pub(crate) fn check_free(&self, bucket: &str, object_key: &str) -> S3Result<()> {
-        let folder = self.bucket(bucket)?;
-        let file = folder.join(object_key);
-        let above_is_file = |path: &&Path| *path != folder && path.is_file();
-        let parents = file.ancestors().skip(1).take_while(|path| path.starts_with(&folder));
-        if file.is_dir() || parents.into_iter().any(|path| above_is_file(&path)) {
-            return Err(s3_error!(
-                InvalidRequest,
-                "This server keeps objects as files; {object_key:?} lies above or below another object."
-            ));
-        }
-        Ok(())
-    }
+/// Whether neither a folder lies at `file` nor an object above it.
+fn is_free(file: &Path, bucket: &Path) -> bool {
+    !file.is_dir() && !folders_of(file, bucket).any(Path::is_file)
+}
+
+/// The folders above `file`, the nearest first, below `bucket`.
+fn folders_of<'a>(file: &'a Path, bucket: &'a Path) -> impl Iterator<Item = &'a Path> {
+    file.ancestors().skip(1).take_while(move |folder| *folder != bucket)
+}
+
+/// A file name for any object key.
+fn name_by_digest(object_key: &str) -> String {
+    hex(Sha256::checksum(object_key.as_bytes()).as_ref())
 }
 
 fn cannot_prepare(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
@@ -142,48 +177,46 @@ fn lock(root: &Path) -> ferror::Result<File> {
     Ok(file)
 }
 
-/// Whether every segment can be a file's name, so that the path stays below the bucket's folder.
-fn is_file_name_per_segment(object_key: &str) -> bool {
-    !object_key.contains('\0')
-        && object_key.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
-}
-
-/// The length of the longest of the names that `s3s-fs` makes for an object's bookkeeping:
-/// `.bucket-<base64>.object-<base64>.metadata.json`.
-fn bookkeeping_name_bytes(bucket: &str, object_key: &str) -> usize {
-    let base64_bytes = |text: &str| (text.len() * 4).div_ceil(3);
-    ".bucket-.object-.metadata.json".len() + base64_bytes(bucket) + base64_bytes(object_key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Places;
 
     #[test]
-    fn only_names_of_files_below_the_bucket_can_be_stored() {
+    fn a_key_that_is_a_path_lies_there_and_any_other_apart() {
         let root = tempfile::tempdir().unwrap();
         let places = Places::prepare(root.path(), &["artifacts".to_owned()]).unwrap();
-        let (long, too_long) = ("k".repeat(159), "k".repeat(160));
-        for (object_key, expected) in [
-            ("a", None),
-            ("a/b/c.tar.gz", None),
-            (".hidden/...", None),
-            (&long, None),
-            (&too_long, Some("KeyTooLongError")),
-            ("", Some("InvalidArgument")),
-            ("/a", Some("InvalidArgument")),
-            ("a/", Some("InvalidArgument")),
-            ("a//b", Some("InvalidArgument")),
-            ("a/../../b", Some("InvalidArgument")),
-            ("./a", Some("InvalidArgument")),
-            ("a\0b", Some("InvalidArgument")),
+        let bucket = places.bucket("artifacts").unwrap();
+        std::fs::create_dir_all(bucket.join("folder")).unwrap();
+        std::fs::write(bucket.join("folder/object"), b"").unwrap();
+        let (long, too_long) = ("k".repeat(255), "k".repeat(256));
+        let (deep, too_deep) = ("k/".repeat(200) + "k", "k/".repeat(511) + "k");
+        for (object_key, is_path) in [
+            ("a", true),
+            ("a/b/c.tar.gz", true),
+            (".hidden/...", true),
+            ("folder/other", true),
+            (&long, true),
+            (&deep, true),
+            (&too_long, false),
+            (&too_deep, false),
+            ("", false),
+            ("/a", false),
+            ("a/", false),
+            ("a//b", false),
+            ("a/../../b", false),
+            ("./a", false),
+            ("a\0b", false),
+            ("folder", false),
+            ("folder/object/below", false),
         ] {
-            let found = places.check_storable("artifacts", object_key).err();
-            let found = found.as_ref().map(|error| error.code().as_str());
-            assert_eq!(found, expected, "object key {object_key:?}");
+            let place = places.place_for("artifacts", object_key).unwrap();
+            assert_eq!(place == bucket.join(object_key), is_path, "{object_key:?}: {place:?}");
+            let folder = if is_path { &bucket } else { &places.odd("artifacts") };
+            assert!(place.starts_with(folder), "{object_key:?}: {place:?}");
+            assert_eq!(places.object("artifacts", object_key).unwrap(), None, "{object_key:?}");
         }
-        let found = places.check_storable("other", "a").unwrap_err();
-        assert_eq!(found.code().as_str(), "NoSuchBucket");
+        let error = places.place_for("other", "a").unwrap_err();
+        assert_eq!(error.code().as_str(), "NoSuchBucket");
     }
 
     #[test]

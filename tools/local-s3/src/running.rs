@@ -16,6 +16,9 @@ use crate::server::Server;
 /// The region that clients should sign for.
 pub const REGION: &str = "us-east-1";
 
+/// The account that owns the buckets: what `x-amz-expected-bucket-owner` has to say, if anything.
+pub const OWNER: &str = "123456789012";
+
 /// What to serve.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -46,7 +49,7 @@ impl LocalS3 {
     pub fn start(options: &Options) -> ferror::Result<Self> {
         let places = Places::prepare(&options.root, &options.buckets)?;
         let root = places.root().to_owned();
-        let objects = Objects::open(places)?;
+        let objects = Objects::new(places);
         let credentials = Credentials::random()?;
         let server = Server::new(objects, credentials.clone(), options.verbose);
 

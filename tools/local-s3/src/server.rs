@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
+use hyper::header::{CONTENT_RANGE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use s3s::HttpError;
@@ -74,9 +74,13 @@ impl Server {
         let request_id = format!("{number:016X}");
         // Without the query: a presigned request carries its signature there.
         let asked = self.verbose.then(|| format!("{} {}", request.method(), request.uri().path()));
-        let started = Instant::now();
+        let (started, is_head) = (Instant::now(), request.method() == Method::HEAD);
 
         let mut response = self.s3.call(request.map(s3s::Body::from)).await?;
+        if is_head && response.headers().contains_key(CONTENT_RANGE) {
+            // `s3s` has a 206 for GET alone.
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert("x-amz-request-id", value);
         }

@@ -98,3 +98,19 @@ fn an_early_refusal_of_a_large_body_arrives() {
         }
     }
 }
+
+#[test]
+fn a_bucket_of_another_account_is_not_opened() {
+    let wire = Wire::start();
+    for signature in BOTH {
+        for (owner, expected) in
+            [(local_s3::OWNER, (200, "")), ("210987654321", (403, "AccessDenied"))]
+        {
+            for ask in [Ask::put("k", b"x"), Ask::new("GET", "k"), Ask::list(&[])] {
+                let ask = ask.header("x-amz-expected-bucket-owner", owner);
+                let outcome = wire.ask(signature, &ask);
+                assert_eq!(outcome.outcome(), expected, "{signature} {} {owner}", ask.method);
+            }
+        }
+    }
+}

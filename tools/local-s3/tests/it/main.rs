@@ -6,7 +6,12 @@
 mod access;
 mod client;
 mod conditions;
+mod copies;
+mod keys;
+mod multipart;
 mod objects;
+mod parts;
 mod program;
+mod ranges;
 mod refusals;
 mod wire;

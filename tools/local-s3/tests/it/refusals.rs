@@ -109,24 +109,3 @@ fn what_is_no_object_is_no_such_key() {
         }
     }
 }
-
-#[test]
-fn object_keys_that_cannot_be_files_are_refused() {
-    let wire = Wire::start();
-    let long = "k".repeat(200);
-    for signature in BOTH {
-        wire.ask(signature, &Ask::put("a/b", b"x"));
-        for (object_key, expected) in [
-            ("a", (400, "InvalidRequest")),
-            ("a/b/c", (400, "InvalidRequest")),
-            ("a/", (400, "InvalidArgument")),
-            ("../outside", (400, "InvalidArgument")),
-            ("a//b", (400, "InvalidArgument")),
-            (&long, (400, "KeyTooLongError")),
-        ] {
-            let answer = wire.ask(signature, &Ask::put(object_key, b"y"));
-            assert_eq!(answer.outcome(), expected, "{signature} PUT {object_key:?}");
-            assert_eq!(wire.files(), ["a/", "a/b"], "{signature} PUT {object_key:?}");
-        }
-    }
-}

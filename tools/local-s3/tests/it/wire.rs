@@ -84,8 +84,14 @@ impl Wire {
 
     /// Whether a body on its way in has left something behind.
     pub(crate) fn staging_is_empty(&self) -> bool {
-        let staging = self.server.root().join(".local-s3/_staging");
+        let staging = self.server.root().join(".local-s3/staging");
         std::fs::read_dir(staging).unwrap().next().is_none()
+    }
+
+    /// The ids of the uploads that have a folder.
+    pub(crate) fn uploads(&self) -> Vec<String> {
+        let uploads = std::fs::read_dir(self.server.root().join(".local-s3/uploads")).unwrap();
+        uploads.map(|upload| upload.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     /// Signs and sends in one go, with the right credentials and time.
@@ -201,6 +207,11 @@ impl Ask {
         ask
     }
 
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -226,7 +237,7 @@ impl Answer {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
         let answer = Self { status, headers, body: bytes[end + 4..].to_vec() };
-        if method != "HEAD" && status != 204 {
+        if method != "HEAD" && !matches!(status, 204 | 304) {
             let announced = answer.header("content-length").map(|length| length.parse().unwrap());
             assert_eq!(announced, Some(answer.body.len()), "a whole body in {answer:?}");
         }
@@ -260,7 +271,7 @@ fn head_of(request: &Request, content_length: usize) -> String {
     let mut lines =
         vec![format!("{} {}{question_mark}{query} HTTP/1.1", request.method, request.path)];
     lines.extend(request.headers.iter().map(|(name, value)| format!("{name}: {value}")));
-    if request.method == "PUT" {
+    if matches!(request.method, "PUT" | "POST") {
         lines.push(format!("content-length: {content_length}"));
     }
     lines.push("connection: close\r\n\r\n".to_owned());
