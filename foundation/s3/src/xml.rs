@@ -154,6 +154,9 @@ fn malformed(why: &str) -> Error {
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use ferror::Kind;
 

@@ -52,9 +52,9 @@ fn send(
     let put = |precondition| {
         let key = &artifact.object_key;
         client.put(key, &put(precondition)).map_err(|error| match error.kind() {
-            Kind::Invalid => {
-                error.hint("run `cargo xtask dist` again, or fetch the artifacts anew")
-            }
+            Kind::Invalid => error
+                .context(format!("{} differs from the manifest", artifact.file))
+                .hint("run `cargo xtask dist` again, or fetch the artifacts anew"),
             _ => error,
         })
     };

@@ -3,6 +3,9 @@
 mod answers;
 mod bodies;
 mod cuts;
+mod differential_v2;
+mod differential_v4;
+mod generated;
 mod published_v2;
 mod published_v4;
 mod repairs;
