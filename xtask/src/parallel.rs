@@ -8,10 +8,10 @@ use std::thread;
 ///
 /// After a failure nothing new is begun, what is under way comes to its end, and the failure of the
 /// first of the items that failed is returned.
-pub fn map<T: Sync, R: Send, E: Send>(
-    items: &[T],
+pub fn map<'a, T: Sync, R: Send, E: Send>(
+    items: &'a [T],
     threads: usize,
-    work: impl Fn(&T) -> Result<R, E> + Sync,
+    work: impl Fn(&'a T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
     let next = AtomicUsize::new(0);
     let done: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();

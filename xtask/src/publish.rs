@@ -4,8 +4,10 @@
 //! published and keeps its bytes; what no manifest object names may be replaced. So this may be
 //! run again at any point, by several jobs at once, and after a run that died.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use anyhow::Context as _;
 use ferror::{Error, Kind};
 use s3::{Attributes, Body, Client, Precondition, Put, PutOutcome};
 
@@ -43,6 +45,7 @@ pub struct Release<'a> {
 }
 
 /// What is known of a manifest object.
+#[derive(Clone)]
 enum Seen {
     Absent,
     /// A narrow policy forbids reading it; where listing is forbidden too, S3 answers so for an
@@ -51,52 +54,81 @@ enum Seen {
     There(Published),
 }
 
+impl Seen {
+    fn published(&self) -> Option<&Published> {
+        match self {
+            Self::There(published) => Some(published),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+}
+
 /// The manifest object that is in the bucket.
+#[derive(Clone)]
 struct Published {
     manifest: Manifest,
     bytes: Vec<u8>,
     etag: String,
 }
 
-/// Publishes `release`: every artifact that is not there, then the manifest object.
-pub fn publish(
+/// A release whose artifacts are all in the bucket; only its manifest object is missing.
+pub struct Sent<'a> {
+    release: &'a Release<'a>,
+    part: Manifest,
+    /// The manifest object's key, and what was there when the artifacts were sent.
+    key: String,
+    seen: Seen,
+    /// One for each artifact.
+    receipts: Vec<Receipt>,
+}
+
+/// Sends every artifact of `release` that is not there. Nothing is published by that.
+pub fn send<'a>(
     client: &Client,
-    release: &Release<'_>,
+    release: &'a Release<'a>,
+    progress: &Progress,
+) -> anyhow::Result<Sent<'a>> {
+    let part = release.manifest.part_of(release.service);
+    let key =
+        release.manifest.object_key(release.service).context("a service without artifacts")?;
+    let seen = look(client, &key)?;
+    if let Seen::There(published) = &seen {
+        check_same_release(&published.manifest, &part, &key)?;
+    }
+    let receipts = parallel::map(&part.artifacts, release.jobs, |artifact| {
+        let named = seen.published().is_some_and(|p| p.manifest.artifacts.contains(artifact));
+        let receipt = artifact::publish(client, release, artifact, named)?;
+        if receipt.outcome == Outcome::AlreadyThere {
+            progress.spare(artifact.size_bytes);
+        }
+        progress.result(&receipt);
+        anyhow::Ok(receipt)
+    })?;
+    Ok(Sent { release, part, key, seen, receipts })
+}
+
+/// Publishes what was sent: from its manifest object on, a release is there.
+pub fn commit(
+    client: &Client,
+    sent: &Sent<'_>,
     progress: &Progress,
 ) -> anyhow::Result<Vec<Receipt>> {
-    let part = release.manifest.part_of(release.service);
-    let Some(key) = release.manifest.object_key(release.service) else {
-        return Ok(Vec::new());
-    };
-    let mut receipts: Vec<Receipt> = Vec::new();
+    let Sent { release, part, key, .. } = sent;
+    let mut seen = Cow::Borrowed(&sent.seen);
     for _ in 0..ROUNDS {
-        let seen = look(client, &key)?;
-        let published = match &seen {
-            Seen::There(published) => Some(published),
-            Seen::Absent | Seen::Unreadable => None,
-        };
-        if let Some(published) = published {
-            check_same_release(&published.manifest, &part, &key)?;
-        }
-        if receipts.is_empty() {
-            receipts = parallel::map(&part.artifacts, release.jobs, |artifact| {
-                let named = published.is_some_and(|p| p.manifest.artifacts.contains(artifact));
-                let receipt = artifact::publish(client, release, artifact, named)?;
-                if receipt.outcome == Outcome::AlreadyThere {
-                    progress.spare(artifact.size_bytes);
-                }
-                progress.result(&receipt);
-                anyhow::Ok(receipt)
-            })?;
-        }
-        if let Some(receipt) = commit(client, &key, &part, published, release)? {
+        if let Some(receipt) = write(client, key, part, seen.published(), release)? {
             progress.result(&receipt);
-            receipts.push(receipt);
-            return Ok(receipts);
+            return Ok([sent.receipts.as_slice(), &[receipt]].concat());
         }
-        if matches!(seen, Seen::Unreadable) {
-            return Err(unreadable(&key).into());
+        if matches!(*seen, Seen::Unreadable) {
+            return Err(unreadable(key).into());
         }
+        // Another upload wrote it meanwhile: what that one says is looked at before it is extended.
+        let now = look(client, key)?;
+        if let Seen::There(published) = &now {
+            check_same_release(&published.manifest, part, key)?;
+        }
+        seen = Cow::Owned(now);
     }
     Err(Error::new(
         Kind::Conflict,
@@ -107,7 +139,7 @@ pub fn publish(
 }
 
 /// Writes the manifest object. `None` when another upload wrote it since it was read.
-fn commit(
+fn write(
     client: &Client,
     key: &str,
     part: &Manifest,

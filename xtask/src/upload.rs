@@ -42,24 +42,27 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
     let sizes = manifest.artifacts.iter().filter(selected).map(|artifact| artifact.size_bytes);
     let jobs = sizes.clone().map(s3::bodies_of).sum::<usize>().clamp(1, MOST_JOBS);
+    let attributes = Attributes::default();
     let Some((client, local)) = connect(options, root.as_ref(), jobs, env, ui)? else {
         return Ok(());
     };
     let progress = Progress::start(&client, sizes.sum(), env.stderr_is_terminal, ui);
-    let published = parallel::map(&services, jobs, |service| {
-        let release = publish::Release {
-            manifest: &manifest,
-            service,
-            dir: &snapshot_dir,
-            content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
-            attributes: &Attributes::default(),
-            jobs,
-            verify: false,
-        };
-        publish::publish(&client, &release, &progress)
+    let releases = services.iter().map(|service| publish::Release {
+        manifest: &manifest,
+        service,
+        dir: &snapshot_dir,
+        content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
+        attributes: &attributes,
+        jobs,
+        verify: false,
     });
+    let releases: Vec<_> = releases.collect();
+    // Every artifact of every service first: where one is wrong, nothing is published.
+    let sent =
+        parallel::map(&releases, jobs, |release| publish::send(&client, release, &progress))?;
+    let receipts = parallel::map(&sent, jobs, |sent| publish::commit(&client, sent, &progress))?;
     drop(progress);
-    let receipts = published?.concat();
+    let receipts = receipts.concat();
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));

@@ -177,6 +177,6 @@ pub(crate) fn check_digest(
     }
     let (path, found, declared) = (path.display(), digest::hex(found), digest::hex(declared));
     Err(Error::invalid(format!(
-        "{path} has the digest {found}, not the {declared} that it should have"
+        "{path}: its sha256 is {found}, not the {declared} that it should have"
     )))
 }

@@ -177,7 +177,7 @@ fn what_cannot_be_sent_is_refused_before_a_request() {
         assert_eq!(error.kind(), Kind::Invalid, "{metadata:?}: {error:?}");
     }
     let put = Put { content_type: "text/plain\r\nx-evil: 1", ..put(Body::Bytes(b"")) };
-    assert_eq!(client.put("k", &put).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(client.put("k", &put).unwrap_err().kind(), Kind::Config);
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn a_file_that_changed_is_not_stored() {
             Body::File { path: file.path(), size_bytes: size as u64, sha256: sha256(&bytes) };
         let error = client(&store).put("k", &put(body)).unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid, "{error:?}");
-        assert!(error.to_string().contains("digest"), "{error}");
+        assert!(error.to_string().contains("sha256"), "{error}");
         let state = store.state.lock().unwrap();
         assert_eq!((state.writes, state.uploads.len()), (0, 0), "{size}: {:?}", state.lines);
     }

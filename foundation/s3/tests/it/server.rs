@@ -57,7 +57,7 @@ impl Server {
         let (sender, seen) = mpsc::channel();
         thread::spawn(move || {
             // The last one is for whoever asks again.
-            let last = scripts.last().cloned().expect("a script");
+            let Some(last) = scripts.last().cloned() else { return };
             for script in scripts.into_iter().chain(std::iter::repeat_n(last, 16)) {
                 let (stream, _) = listener.accept().expect("a connection");
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();

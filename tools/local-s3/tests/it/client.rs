@@ -22,7 +22,7 @@ fn client(wire: &Wire, signature: Signature, credentials: &Credentials, bucket: 
 }
 
 fn bytes<'a>(bytes: &'a [u8], precondition: Precondition<'a>) -> Put<'a> {
-    let metadata = &[("sha256", "abc")];
+    let metadata = &[("note", "abc")];
     Put {
         body: Body::Bytes(bytes),
         content_type: "application/json",
@@ -47,7 +47,7 @@ fn an_object_s_life() {
 
         let head = client.head(object_key).unwrap().expect("it is stored");
         assert_eq!((head.size_bytes, &head.etag), (2, &stored.etag), "{signature}");
-        assert_eq!(head.metadata.get("sha256").map(String::as_str), Some("abc"), "{signature}");
+        assert_eq!(head.metadata.get("note").map(String::as_str), Some("abc"), "{signature}");
         assert!(head.last_modified.is_some(), "{signature}");
 
         let grown = bytes(b"[{}]", Precondition::Matches(&stored.etag));
