@@ -78,7 +78,7 @@ fn dirty(shell: &Shell, top: &Path, aside: &[&Path], env: &Env) -> anyhow::Resul
         shell,
         "git status --porcelain=v1 -z --no-renames --untracked-files=all -- {pathspecs...}"
     );
-    let listing = nested::cleaned(status, env)
+    let listing = here(status, env)
         .quiet()
         .ignore_stderr()
         .output()
@@ -137,9 +137,17 @@ fn to_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
+/// A git that looks at the folder it runs in. A hook's git tells its children of its own repository
+/// and index, which hold a part of the changes or belong to another repository.
+fn here<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"]
+        .into_iter()
+        .fold(nested::cleaned(command, env), Cmd::env_remove)
+}
+
 fn read_line(command: Cmd<'_>, env: &Env) -> ferror::Result<String> {
     let name = command.to_string();
-    let output = nested::cleaned(command, env)
+    let output = here(command, env)
         .quiet()
         .ignore_status()
         .output()
