@@ -1,6 +1,6 @@
 //! A real S3 server with one bucket, in the test's own process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use local_s3::{LocalS3, Options};
@@ -38,6 +38,11 @@ impl Bucket {
         repo
     }
 
+    /// Names this bucket in one command's environment.
+    pub(crate) fn name_in(&self, command: &mut Command) {
+        command.envs(self.variables());
+    }
+
     /// Takes the bucket out of one command's environment again.
     pub(crate) fn hide(&self, command: &mut Command) {
         for (name, _) in self.variables() {
@@ -67,6 +72,12 @@ impl Bucket {
         }
         keys.sort();
         keys
+    }
+
+    /// The object keys of the manifest objects.
+    pub(crate) fn manifest_objects(&self) -> Vec<String> {
+        let is_json = |key: &String| Path::new(key).extension().is_some_and(|it| it == "json");
+        self.keys().into_iter().filter(is_json).collect()
     }
 
     fn variables(&self) -> [(&'static str, String); 4] {

@@ -7,6 +7,7 @@ mod bucket;
 mod circleci;
 mod crates;
 mod dist;
+mod exactly_once;
 mod layering;
 mod layout;
 mod local;

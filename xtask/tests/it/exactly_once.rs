@@ -1,0 +1,103 @@
+//! An upload may die at any moment, run twice, or run beside another: what is published is whole,
+//! is published once, and only what is missing is sent again.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::bucket::Bucket;
+use crate::support::{Repo, run};
+
+const SERVICES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// When each object was written.
+fn written(bucket: &Bucket) -> BTreeMap<String, SystemTime> {
+    let time = |key: &String| std::fs::metadata(bucket.object(key)).unwrap().modified().unwrap();
+    bucket.keys().into_iter().map(|key| (key.clone(), time(&key))).collect()
+}
+
+/// What is published holds: a manifest object is there only with all that it names.
+fn check_published(bucket: &Bucket, case: &str) {
+    for key in bucket.manifest_objects() {
+        let text = std::fs::read(bucket.object(&key)).unwrap();
+        let manifest: Value = serde_json::from_slice(&text).unwrap();
+        for artifact in manifest["artifacts"].as_array().unwrap() {
+            let object = bucket.object(artifact["object_key"].as_str().unwrap());
+            let bytes = std::fs::read(&object).unwrap_or_default();
+            let sha256 = xtask::files::sha256(&bytes);
+            assert_eq!(artifact["sha256"], sha256, "{case}: {}", object.display());
+        }
+    }
+}
+
+#[test]
+fn an_upload_that_was_killed_is_finished_by_the_next_one() {
+    let repo = Repo::new(&SERVICES);
+    repo.xtask("dist").exits(0);
+    let mut cut_short = 0;
+    // Killed as soon as so many objects are there.
+    for objects in 0..2 * SERVICES.len() {
+        let bucket = Bucket::new();
+        let mut upload = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload"]);
+        bucket.name_in(&mut upload);
+        let mut child = upload.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while bucket.keys().len() < objects && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let case = format!("killed at {objects} objects");
+        check_published(&bucket, &case);
+        let before = written(&bucket);
+        cut_short += usize::from((1..2 * SERVICES.len()).contains(&before.len()));
+
+        let mut again = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload", "--json"]);
+        bucket.name_in(&mut again);
+        let again = run(&mut again, "upload --json").exits(0);
+        let after = written(&bucket);
+        assert_eq!(after.len(), 2 * SERVICES.len(), "{case}: {:?}", after.keys());
+        check_published(&bucket, &case);
+        let document: Value = serde_json::from_str(&again.stdout).unwrap();
+        for object in document["objects"].as_array().unwrap() {
+            let key = object["object_key"].as_str().unwrap();
+            // What was under way when it died may have come to its end unseen.
+            if let Some(before) = before.get(key) {
+                assert_eq!(object["outcome"], "already_there", "{case}: {object}");
+                assert_eq!(*before, after[key], "{case}: {key} was written again");
+            }
+        }
+    }
+    assert!(cut_short > 0, "no run was killed half way");
+}
+
+#[test]
+fn two_uploads_at_once_publish_once() {
+    let repo = Repo::new(&SERVICES);
+    repo.xtask("dist").exits(0);
+    for _ in 0..4 {
+        let bucket = Bucket::new();
+        let runs: Vec<_> = (0..2)
+            .map(|_| {
+                let mut upload = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload", "--json"]);
+                bucket.name_in(&mut upload);
+                upload.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        let mut stored: BTreeMap<String, usize> = BTreeMap::new();
+        for run in runs {
+            let output = run.wait_with_output().unwrap();
+            let talk = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{talk}");
+            let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+            for object in document["objects"].as_array().unwrap() {
+                let key = object["object_key"].as_str().unwrap().to_owned();
+                *stored.entry(key).or_default() += usize::from(object["outcome"] == "stored");
+            }
+        }
+        check_published(&bucket, "two at once");
+        assert_eq!(stored.len(), 2 * SERVICES.len());
+        assert!(stored.values().all(|times| *times == 1), "stored so often: {stored:?}");
+    }
+}
