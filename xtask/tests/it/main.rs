@@ -4,6 +4,7 @@
 //! runs it.
 
 mod bucket;
+mod canary;
 mod circleci;
 mod crates;
 mod dist;
