@@ -1,8 +1,28 @@
 //! Credentials: where they come from, and that nothing ever prints them.
 
+mod chain;
+mod container;
+mod document;
+mod ini;
+mod instance;
+mod policy;
+mod process;
+mod profile;
+mod server;
+mod web_identity;
+
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use ferror::Error;
+
+pub use chain::{CREDENTIAL_VARIABLES, Chain, Found, Step, Verdict, find_credentials};
+pub use policy::SessionScope;
+
+/// Longer than any token that an identity provider or an agent issues.
+const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
 /// An access key id with its secret access key, and a session token when they are temporary.
 ///
@@ -33,23 +53,47 @@ impl Credentials {
 
     /// The first complete pair of `S3_KEY` with `S3_SECRET`, and `AWS_ACCESS_KEY_ID` with
     /// `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN`. `None` when neither is set; blank
-    /// is unset; half a pair is an error that names the other half.
+    /// is unset; half a pair is an error that names the other half, and so is a value with a blank
+    /// at an end. [`find_credentials`] knows more sources.
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> ferror::Result<Option<Self>> {
-        let get = |name: &str| {
-            get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        match Self::from_pair(&get, "S3_KEY", "S3_SECRET", None)? {
+            Some(credentials) => Ok(Some(credentials)),
+            None => Self::from_pair(
+                &get,
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+                Some("AWS_SESSION_TOKEN"),
+            ),
+        }
+    }
+
+    /// One pair, and the token that belongs to it.
+    fn from_pair(
+        get: impl Fn(&str) -> Option<String>,
+        id_name: &str,
+        secret_name: &str,
+        token_name: Option<&str>,
+    ) -> ferror::Result<Option<Self>> {
+        let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
+        let (id, secret) = match (get(id_name), get(secret_name)) {
+            (None, None) => return Ok(None),
+            (Some(id), Some(secret)) => (id, secret),
+            (Some(_), None) => return Err(half_a_pair(id_name, secret_name)),
+            (None, Some(_)) => return Err(half_a_pair(secret_name, id_name)),
         };
-        let session = get("AWS_SESSION_TOKEN");
-        for (id_name, secret_name, session_token) in
-            [("S3_KEY", "S3_SECRET", None), ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", session)]
-        {
-            match (get(id_name), get(secret_name)) {
-                (None, None) => {}
-                (Some(id), Some(secret)) => return Self::new(id, secret, session_token).map(Some),
-                (Some(_), None) => return Err(half_a_pair(id_name, secret_name)),
-                (None, Some(_)) => return Err(half_a_pair(secret_name, id_name)),
+        let token = token_name.and_then(get);
+        for (name, value) in [
+            (id_name, Some(&id)),
+            (secret_name, Some(&secret)),
+            (token_name.unwrap_or_default(), token.as_ref()),
+        ] {
+            if value.is_some_and(|value| value.trim() != value) {
+                return Err(Error::config(format!("{name} begins or ends with a blank")).hint(
+                    format!("set {name} anew, without the space or the line break that came along when it was copied"),
+                ));
             }
         }
-        Ok(None)
+        Self::new(id, secret, token).map(Some)
     }
 
     /// The access key id; it travels openly in every request.
@@ -97,11 +141,55 @@ fn half_a_pair(set: &str, missing: &str) -> Error {
         .hint(format!("set {missing} as well, or unset {set}"))
 }
 
+/// The token in a file that the variable `name` names, without the line break at its end.
+fn token_file(name: &str, path: &Path) -> ferror::Result<String> {
+    let unreadable =
+        |error| Error::config(format!("{name}: cannot read {}", path.display())).caused_by(error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MAX_TOKEN_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_TOKEN_BYTES {
+        return Err(Error::config(format!(
+            "{name}: the file has more than {MAX_TOKEN_BYTES} bytes"
+        )));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::config(format!("{name}: the file is not UTF-8")))?;
+    let token = text.strip_suffix('\n').unwrap_or(&text);
+    let token = token.strip_suffix('\r').unwrap_or(token);
+    check_token(name, token)?;
+    Ok(token.to_owned())
+}
+
+/// Whether a token fits into a header: visible ASCII, with blanks inside at most.
+fn check_token(name: &str, token: &str) -> ferror::Result<()> {
+    let fits = token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if token.is_empty() || !fits || token.trim() != token {
+        return Err(Error::config(format!(
+            "the token of {name} is empty or holds a control character or a blank at an end"
+        ))
+        .hint("look for a line break that came along when it was written"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use ferror::Kind;
+    use proptest::prelude::ProptestConfig;
+    use proptest::test_runner::RngSeed;
 
     use super::Credentials;
+
+    /// For the readers below: one seed, so that a change fails for what it changes.
+    pub(super) fn bounded() -> ProptestConfig {
+        ProptestConfig {
+            cases: 500,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        }
+    }
 
     /// `vars` is `NAME=value` per entry; `expected` is the id that wins.
     fn check(vars: &[&str], expected: Result<Option<(&str, Option<&str>)>, [&str; 2]>) {
@@ -132,7 +220,6 @@ mod tests {
         check(&[], Ok(None));
         check(&["S3_KEY=", "S3_SECRET= \n", "AWS_SESSION_TOKEN=t"], Ok(None));
         check(&["S3_KEY=old", "S3_SECRET=hidden"], Ok(Some(("old", None))));
-        check(&["S3_KEY= old\n", "S3_SECRET=hidden\n"], Ok(Some(("old", None))));
         let aws = ["AWS_ACCESS_KEY_ID=aws", "AWS_SECRET_ACCESS_KEY=hidden", "AWS_SESSION_TOKEN=t"];
         check(&aws, Ok(Some(("aws", Some("t")))));
         check(&aws[..2], Ok(Some(("aws", None))));
@@ -150,6 +237,15 @@ mod tests {
         // Half a pair is not mended by a whole one further down: someone meant the first.
         check(&[&["S3_KEY=old"], &aws[..]].concat(), Err(["S3_KEY", "S3_SECRET"]));
         check(&["S3_KEY=old", "S3_SECRET=hid den"], Err(["secret access key", "character"]));
+        // A blank at an end is a slip that no server explains.
+        check(&["S3_KEY=old", "S3_SECRET=hidden\n"], Err(["S3_SECRET", "blank"]));
+        check(&["S3_KEY= old", "S3_SECRET=hidden"], Err(["S3_KEY", "blank"]));
+        check(
+            &[&aws[..2], &["AWS_SESSION_TOKEN=t "]].concat(),
+            Err(["AWS_SESSION_TOKEN", "blank"]),
+        );
+        // The session token belongs to the pair it came with.
+        check(&["S3_KEY=old", "S3_SECRET=hidden", "AWS_SESSION_TOKEN=t "], Ok(Some(("old", None))));
     }
 
     #[test]

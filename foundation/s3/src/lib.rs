@@ -64,7 +64,9 @@ mod xml;
 
 pub use attributes::{Attributes, Encryption, check_bucket_owner};
 pub use client::Client;
-pub use credentials::Credentials;
+pub use credentials::{
+    CREDENTIAL_VARIABLES, Chain, Credentials, Found, SessionScope, Step, Verdict, find_credentials,
+};
 pub use digest::{hex, sha256};
 pub use fault::Fault;
 pub use keyring::Keyring;

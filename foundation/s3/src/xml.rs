@@ -91,6 +91,37 @@ pub(crate) fn part_list(etags: &[String]) -> String {
     format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat())
 }
 
+/// Access key id, secret access key, session token and expiration of an answer of STS. An error
+/// shows nothing of it.
+pub(crate) fn sts_credentials(bytes: &[u8]) -> ferror::Result<[String; 4]> {
+    let unreadable = || malformed("it is not well-formed XML");
+    let text = std::str::from_utf8(bytes).map_err(|_| unreadable())?;
+    let document = parse(text).map_err(|_| unreadable())?;
+    let credentials = document
+        .root_element()
+        .children()
+        .find_map(|result| children(result, "Credentials").next())
+        .ok_or_else(|| malformed("it has no <Credentials>"))?;
+    let field = |name: &str| match text_of(credentials, name).map(str::trim) {
+        Some(value) if !value.is_empty() => Ok(value.to_owned()),
+        _ => Err(malformed(&format!("it has no <{name}>"))),
+    };
+    Ok([
+        field("AccessKeyId")?,
+        field("SecretAccessKey")?,
+        field("SessionToken")?,
+        field("Expiration")?,
+    ])
+}
+
+/// Code and message of a refusal of STS, as they came; `None` when it is not one.
+pub(crate) fn sts_error(bytes: &[u8]) -> Option<(String, String)> {
+    let document = parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    let error = children(document.root_element(), "Error").next()?;
+    let field = |name| text_of(error, name).unwrap_or_default().trim().to_owned();
+    Some((field("Code"), field("Message")))
+}
+
 /// `text` in one line of at most 500 characters, without control characters: fit to be shown.
 pub(crate) fn one_line(text: &str) -> String {
     let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500);

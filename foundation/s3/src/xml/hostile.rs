@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{error_body, list_page, one_line};
+use super::{error_body, list_page, one_line, sts_credentials, sts_error};
 
 /// What documents of both kinds are made of, and what breaks them.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 44] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
     "<Error>",
     "</Error>",
@@ -27,6 +27,10 @@ const PIECES: [&str; 40] = [
     "<Contents>",
     "</Contents>",
     "<Contents/>",
+    "<Credentials>",
+    "</Credentials>",
+    "<AccessKeyId>a</AccessKeyId>",
+    "<Expiration/>",
     "<Key>k</Key>",
     "<Key><![CDATA[",
     "]]></Key>",
@@ -85,9 +89,11 @@ proptest! {
                 prop_assert!(is_shown_as_it_is(text), "{text:?}");
             }
         }
-        if let Err(error) = list_page(&document) {
+        for error in [list_page(&document).err(), sts_credentials(&document).err()].iter().flatten() {
             prop_assert!(!error.message().contains(char::is_control), "{error:?}");
         }
+        // Whoever shows these makes one line of them.
+        let _ = sts_error(&document);
     }
 
     #[test]

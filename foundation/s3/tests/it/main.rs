@@ -2,10 +2,14 @@
 
 mod answers;
 mod bodies;
+mod chain;
 mod cuts;
 mod differential_v2;
 mod differential_v4;
 mod generated;
+mod issuers;
+mod outside;
+mod programs;
 mod published_v2;
 mod published_v4;
 mod repairs;

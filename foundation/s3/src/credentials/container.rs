@@ -1,0 +1,92 @@
+//! Credentials from the agent beside a container: ECS, and EKS's pod identity.
+//!
+//! (AWS SDKs and Tools Reference Guide, "Container credential provider".)
+
+use std::path::Path;
+use std::time::Duration;
+
+use ferror::Error;
+use serde_json::Value;
+
+use super::chain::{Chain, Finding};
+use super::document::{self, Dialect};
+use super::server::{Allowed, CONTAINER_ADDRESSES, Reply, Server, patiently};
+use super::token_file;
+use crate::keyring::{Issued, Keyring};
+use crate::transport::Timeouts;
+
+const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    stall: Duration::from_secs(5),
+    answer: Duration::from_secs(5),
+    whole: Duration::from_secs(15),
+};
+
+/// What stands in the Authorization header.
+enum Authorization {
+    None,
+    Value(String),
+    /// Read anew each time: the platform replaces it.
+    File(String),
+}
+
+pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
+    let allowed = Allowed { addresses: &CONTAINER_ADDRESSES, https: true };
+    let (name, url) = match (chain.get(RELATIVE), chain.get(FULL)) {
+        (Some(path), _) if path.starts_with('/') => {
+            (RELATIVE, format!("http://{}{path}", CONTAINER_ADDRESSES[0]))
+        }
+        (Some(_), _) => return Err(Error::config(format!("{RELATIVE} does not begin with a /"))),
+        (None, Some(url)) => (FULL, url),
+        (None, None) => return Ok(Finding::lacks(format!("neither {RELATIVE} nor {FULL} is set"))),
+    };
+    let server = Server::new(name, &url, &allowed, TIMEOUTS, chain.roots_pem.as_deref())?;
+    let authorization = match (chain.get(TOKEN_FILE), chain.get(TOKEN)) {
+        (Some(path), _) => Authorization::File(path),
+        (None, Some(token)) => Authorization::Value(token),
+        (None, None) => Authorization::None,
+    };
+    // Looked at now, so that a mistake shows before any work is done.
+    authorization.value()?;
+    let fetch = move || patiently(|| issue(&server, &authorization));
+    Ok(Finding::Keyring(Keyring::refreshing(super::chain::CONTAINER, None, fetch)))
+}
+
+fn issue(server: &Server, authorization: &Authorization) -> ferror::Result<Issued> {
+    let token = authorization.value()?;
+    let headers: Vec<_> = token.iter().map(|token| ("authorization", token.as_str())).collect();
+    let reply = server.ask("GET", server.path(), &headers, None)?;
+    if reply.status != 200 {
+        let secrets: Vec<_> = token.as_deref().into_iter().collect();
+        let (code, message) = said(&reply);
+        return Err(server.refused(
+            "the container's credentials",
+            &reply,
+            (&code, &message),
+            &secrets,
+        ));
+    }
+    document::read(&reply.body, Dialect::Container)
+}
+
+impl Authorization {
+    fn value(&self) -> ferror::Result<Option<String>> {
+        match self {
+            Self::None => Ok(None),
+            Self::File(path) => token_file(TOKEN_FILE, Path::new(path)).map(Some),
+            Self::Value(token) => super::check_token(TOKEN, token).map(|()| Some(token.clone())),
+        }
+    }
+}
+
+/// The agent's `{"code": .., "message": ..}`.
+fn said(reply: &Reply) -> (String, String) {
+    let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let field = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+    (field("code"), field("message"))
+}

@@ -1,0 +1,232 @@
+//! Where credentials are found: the order of the sources, and profile files.
+
+use ferror::Kind;
+use s3::find_credentials;
+
+use crate::outside::{Outside, credentials, shown, steps, used};
+
+const S3: [&str; 2] = ["S3_KEY=old-scripts", "S3_SECRET=hidden"];
+const AWS: [&str; 3] =
+    ["AWS_ACCESS_KEY_ID=aws-pair", "AWS_SECRET_ACCESS_KEY=hidden", "AWS_SESSION_TOKEN=hidden-t"];
+const WEB: [&str; 2] = ["AWS_ROLE_ARN=arn:aws:iam::1:role/r", "CIRCLE_OIDC_TOKEN_V2=hidden.t"];
+const CONTAINER: [&str; 1] = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/hidden"];
+const KEYS: &str = "[default]\naws_access_key_id = by-profile\naws_secret_access_key = hidden\n";
+
+#[test]
+fn sources_are_used_in_their_order() {
+    let all = [&S3[..], &AWS, &WEB, &CONTAINER].concat();
+    for (skipped, expected) in
+        [(0, "S3_KEY"), (2, "AWS_ACCESS_KEY_ID"), (5, "web identity"), (7, "container")]
+    {
+        let found = Outside::new(&all[skipped..]).find().unwrap();
+        assert_eq!(used(&found), Some(expected));
+    }
+    let with_files = |variables: &[&str]| {
+        let outside = Outside::new(variables);
+        let found = outside.file(".aws/credentials", KEYS).find().unwrap();
+        used(&found)
+    };
+    assert_eq!(with_files(&all[2..]), Some("AWS_ACCESS_KEY_ID"));
+    assert_eq!(with_files(&all[5..]), Some("profile"));
+}
+
+#[test]
+fn the_steps_say_what_each_source_lacks() {
+    let mut outside =
+        Outside::new(&["S3_KEY= ", "AWS_SESSION_TOKEN=hidden", "CIRCLE_OIDC_TOKEN_V2=hidden"]);
+    let found = outside.find().unwrap();
+    assert!(found.keyring.is_none());
+    assert_eq!(
+        steps(&found),
+        [
+            "S3_KEY: neither S3_KEY nor S3_SECRET is set",
+            "AWS_ACCESS_KEY_ID: neither AWS_ACCESS_KEY_ID nor AWS_SECRET_ACCESS_KEY is set",
+            "profile: no profile file has a profile \"default\"",
+            "web identity: AWS_ROLE_ARN is not set",
+            "container: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+            "EC2 instance: AWS_EC2_METADATA_DISABLED is true",
+        ]
+    );
+    outside.set("AWS_ACCESS_KEY_ID", "aws-pair");
+    outside.set("AWS_SECRET_ACCESS_KEY", "hidden");
+    let found = outside.find().unwrap();
+    assert_eq!(steps(&found).last().unwrap(), "AWS_ACCESS_KEY_ID: used");
+    assert_eq!(
+        format!("{:?}", found.keyring.unwrap()),
+        "Keyring(AWS_ACCESS_KEY_ID, Credentials(..pair))"
+    );
+}
+
+#[test]
+fn the_session_token_belongs_to_its_own_pair() {
+    let pairs = [&S3[..], &AWS].concat();
+    assert_eq!(Outside::new(&pairs).fetch().unwrap(), credentials("old-scripts", "hidden", None));
+    let with_token = credentials("aws-pair", "hidden", Some("hidden-t"));
+    assert_eq!(Outside::new(&AWS).fetch().unwrap(), with_token);
+}
+
+#[test]
+fn half_of_anything_is_an_error_and_never_the_next_source() {
+    for (variables, names) in [
+        (&["S3_KEY=x"][..], ["S3_KEY", "S3_SECRET"]),
+        (&["S3_SECRET=hidden"], ["S3_KEY", "S3_SECRET"]),
+        (&["AWS_ACCESS_KEY_ID=x"], ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+        (&["AWS_SECRET_ACCESS_KEY=hidden"], ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+        (
+            &["AWS_ROLE_ARN=x"],
+            ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE or CIRCLE_OIDC_TOKEN_V2"],
+        ),
+        (&["AWS_WEB_IDENTITY_TOKEN_FILE=x"], ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"]),
+        (&["AWS_PROFILE=absent"], ["profile \"absent\"", "AWS_PROFILE"]),
+        (
+            &["S3_KEY=x", "S3_SECRET=hidden "],
+            ["S3_SECRET begins or ends with a blank", "set S3_SECRET anew"],
+        ),
+        (&["AWS_ROLE_ARN=hidden", "CIRCLE_OIDC_TOKEN_V2=t"], ["AWS_ROLE_ARN", "arn:aws:iam"]),
+        (
+            &["AWS_ROLE_ARN=arn:aws:iam::1:role/r", "CIRCLE_OIDC_TOKEN_V2=hidden\r\nx: y"],
+            ["CIRCLE_OIDC_TOKEN_V2", "control character"],
+        ),
+        (
+            &["AWS_ROLE_ARN=arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE=HOME/absent"],
+            ["AWS_WEB_IDENTITY_TOKEN_FILE", "cannot read"],
+        ),
+        (
+            &[WEB[0], WEB[1], "AWS_ENDPOINT_URL_STS=http://sts.example.com"],
+            ["AWS_ENDPOINT_URL_STS", "https"],
+        ),
+        (
+            &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=@evil.example/"],
+            ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "begin with a /"],
+        ),
+        (
+            &["AWS_CONTAINER_CREDENTIALS_FULL_URI=http://10.0.0.1/"],
+            ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "169.254.170.23"],
+        ),
+        (
+            &[CONTAINER[0], "AWS_CONTAINER_AUTHORIZATION_TOKEN=hidden\n"],
+            ["AWS_CONTAINER_AUTHORIZATION_TOKEN", "control character"],
+        ),
+        (
+            &["AWS_EC2_METADATA_SERVICE_ENDPOINT=https://imds.example.com"],
+            ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"],
+        ),
+    ] {
+        let error = Outside::new(variables).find().expect_err(variables[0]);
+        assert_eq!(error.kind(), Kind::Config, "{variables:?}: {error:?}");
+        for name in names {
+            assert!(
+                shown(&error).contains(name),
+                "{variables:?}: {} lacks {name:?}",
+                shown(&error)
+            );
+        }
+    }
+}
+
+/// A row: variables; the credentials file; the config file; the id that is found, or what an error
+/// (`!`) or the step (`?`) says.
+#[test]
+fn profiles_are_read_from_both_files() {
+    let team = "[team]\naws_access_key_id=by-team\naws_secret_access_key=hidden\naws_session_token=hidden-t";
+    let in_config = "[profile team]\naws_access_key_id=in-config\naws_secret_access_key=hidden";
+    let process = "[default]\ncredential_process = printf '{\"Version\":1,\"AccessKeyId\":\"printed\",\"SecretAccessKey\":\"hidden\"}'";
+    for (variables, credentials_file, config_file, expected) in [
+        (&[][..], KEYS, "", "by-profile"),
+        (&["AWS_PROFILE=team"], team, KEYS, "by-team"),
+        (&["AWS_PROFILE=team"], KEYS, in_config, "in-config"),
+        (&["AWS_PROFILE=team"], team, in_config, "by-team"),
+        (&["AWS_PROFILE=default"], KEYS, "", "by-profile"),
+        (&["AWS_PROFILE= "], KEYS, "", "by-profile"),
+        (&[], "", process, "printed"),
+        (&[], KEYS, process, "by-profile"),
+        (&[], &format!("{process}\naws_access_key_id="), KEYS, "printed"),
+        (&["AWS_PROFILE=other"], team, in_config, "!no profile file has a profile \"other\""),
+        (&["AWS_PROFILE=t"], "[t]\nregion=x", "", "!has neither keys nor credential_process"),
+        (&[], "[default]\nregion=x", "", "?has neither keys nor credential_process"),
+        (&[], "[default]\naws_access_key_id=x", "", "!aws_secret_access_key is not"),
+        (&[], "[default]\naws_access_key_id=x", KEYS, "!aws_secret_access_key is not"),
+        (
+            &[],
+            "[default]\naws_access_key_id=x\naws_secret_access_key=hid den",
+            "",
+            "!the secret access key holds",
+        ),
+        (
+            &[],
+            "",
+            "[default]\ncredential_process=\"hidden",
+            "!credential_process ends within quotation marks",
+        ),
+        (&[], "[default]\nhidden", "", "!line 2 is not NAME = VALUE"),
+        (
+            &["AWS_PROFILE=t"],
+            "",
+            "[profile t]\nsso_session=hidden",
+            "!asks for sso_session, which is not supported",
+        ),
+        (
+            &[],
+            "",
+            "[default]\nsso_start_url=hidden",
+            "?asks for sso_start_url, which is not supported",
+        ),
+        (
+            &["AWS_PROFILE=team"],
+            team,
+            "[profile team]\nrole_arn=hidden\nsource_profile=x",
+            "!asks for source_profile",
+        ),
+        (
+            &["AWS_PROFILE=t"],
+            "[t]\nrole_arn=x\nweb_identity_token_file=hidden",
+            "",
+            "!AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+    ] {
+        let outside = Outside::new(variables);
+        outside.file(".aws/credentials", credentials_file).file(".aws/config", config_file);
+        let case = format!("{variables:?} {credentials_file:?} {config_file:?}");
+        if let Some(reason) = expected.strip_prefix('!') {
+            let error = outside.find().expect_err(&case);
+            assert_eq!(error.kind(), Kind::Config, "{case}: {error:?}");
+            assert!(shown(&error).contains(reason), "{case}: {}", shown(&error));
+        } else if let Some(reason) = expected.strip_prefix('?') {
+            let found = outside.find().expect(&case);
+            assert!(steps(&found)[2].contains(reason), "{case}: {:?}", steps(&found));
+        } else {
+            assert_eq!(outside.fetch().expect(&case).access_key_id(), expected, "{case}");
+        }
+    }
+}
+
+#[test]
+fn the_files_can_be_named() {
+    let outside = Outside::new(&[
+        "AWS_SHARED_CREDENTIALS_FILE=HOME/keys",
+        "AWS_CONFIG_FILE=~/elsewhere/config",
+        "AWS_PROFILE=b",
+    ]);
+    outside.file("keys", "[a]\naws_access_key_id=a\naws_secret_access_key=hidden");
+    outside
+        .file("elsewhere/config", "[profile b]\naws_access_key_id=b\naws_secret_access_key=hidden");
+    outside.file(".aws/credentials", "[b]\naws_access_key_id=wrong\naws_secret_access_key=hidden");
+    assert_eq!(outside.fetch().unwrap().access_key_id(), "b");
+    outside.file("keys", "hidden");
+    assert!(shown(&outside.find().unwrap_err()).contains("keys: line 1 stands before"));
+    std::fs::write(outside.home.path().join("keys"), b"\xffhidden").unwrap();
+    assert!(shown(&outside.find().unwrap_err()).contains("cannot read"));
+}
+
+#[test]
+fn an_empty_outside_is_no_error() {
+    let found = find_credentials(&s3::Chain {
+        variable: &|name| (name == "AWS_EC2_METADATA_DISABLED").then(|| "TRUE".to_owned()),
+        home: None,
+        child_environment: Vec::new(),
+        roots_pem: None,
+        region: String::new(),
+        scope: None,
+    });
+    assert_eq!(used(&found.unwrap()), None);
+}

@@ -1,0 +1,119 @@
+//! What the search for credentials is told of the outside, and looks at what came of it.
+
+use std::path::Path;
+
+use s3::{
+    CREDENTIAL_VARIABLES, Chain, Credentials, Found, SessionScope, Verdict, find_credentials,
+};
+use tempfile::TempDir;
+
+/// Stands in every secret of these tests, and must not stand in anything that is shown.
+pub(crate) const MARK: &str = "hidden";
+
+/// Variables, and a home folder with files in it.
+pub(crate) struct Outside {
+    pub(crate) home: TempDir,
+    variables: Vec<(String, String)>,
+    pub(crate) scope: Option<SessionScope>,
+}
+
+impl Outside {
+    /// `variables` is `NAME=value` per entry; `HOME` in a value stands for the home folder. No
+    /// metadata service is asked unless a variable says where.
+    pub(crate) fn new(variables: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut outside = Self { home, variables: Vec::new(), scope: None };
+        for variable in variables {
+            let (name, value) = variable.split_once('=').expect("NAME=value");
+            outside.set(name, &outside.expanded(value));
+        }
+        if !variables.iter().any(|variable| variable.starts_with("AWS_EC2_METADATA")) {
+            outside.set("AWS_EC2_METADATA_DISABLED", "true");
+        }
+        outside
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Writes a file below the home folder.
+    pub(crate) fn file(&self, path: &str, text: &str) -> &Self {
+        let path = self.home.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, self.expanded(text)).unwrap();
+        self
+    }
+
+    pub(crate) fn find(&self) -> ferror::Result<Found> {
+        let variable = |name: &str| {
+            assert!(
+                CREDENTIAL_VARIABLES.contains(&name),
+                "{name} is asked for and not in the table"
+            );
+            let mut all = self.variables.iter();
+            all.find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
+        let mut child_environment: Vec<_> =
+            self.variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        child_environment.push(("PATH".into(), std::env::var_os("PATH").unwrap()));
+        let found = find_credentials(&Chain {
+            variable: &variable,
+            home: Some(self.home.path().to_owned()),
+            child_environment,
+            roots_pem: None,
+            region: "eu-west-1".to_owned(),
+            scope: self.scope.clone(),
+        });
+        match &found {
+            Ok(found) => assert_unmarked(&format!("{found:?}")),
+            Err(error) => assert_unmarked_error(error),
+        }
+        found
+    }
+
+    /// Finds credentials and fetches them.
+    pub(crate) fn fetch(&self) -> ferror::Result<Credentials> {
+        let keyring = self.find()?.keyring.expect("a source has credentials");
+        let fetched = keyring.current();
+        assert_unmarked(&format!("{keyring:?} {fetched:?}"));
+        fetched.inspect_err(assert_unmarked_error)
+    }
+
+    fn expanded(&self, text: &str) -> String {
+        text.replace("HOME", &self.home.path().display().to_string())
+    }
+}
+
+/// The steps as `SOURCE: verdict`.
+pub(crate) fn steps(found: &Found) -> Vec<String> {
+    found.steps.iter().map(ToString::to_string).collect()
+}
+
+/// The source that was used.
+pub(crate) fn used(found: &Found) -> Option<&'static str> {
+    let last = found.steps.last().expect("one source was looked at");
+    (last.verdict == Verdict::Used).then_some(last.source)
+}
+
+pub(crate) fn credentials(id: &str, secret: &str, token: Option<&str>) -> Credentials {
+    Credentials::new(id, secret, token.map(str::to_owned)).unwrap()
+}
+
+/// Error, sources and hint as one text.
+pub(crate) fn shown(error: &ferror::Error) -> String {
+    format!("{error:?} ({})", error.hint_text().unwrap_or_default())
+}
+
+pub(crate) fn assert_unmarked(text: &str) {
+    assert!(!text.contains(MARK), "a secret is shown: {text}");
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "raw control characters: {text:?}");
+}
+
+pub(crate) fn assert_unmarked_file(path: &Path) {
+    assert_unmarked(&std::fs::read_to_string(path).unwrap());
+}
+
+fn assert_unmarked_error(error: &ferror::Error) {
+    assert_unmarked(&shown(error));
+}
