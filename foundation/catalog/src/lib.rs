@@ -7,10 +7,13 @@
 //! <prefix><service>/<service>_<version>.json                the manifest object, PUT last
 //! ```
 //!
-//! A release is visible once its manifest object exists. Every key that does not have one of these
-//! three forms is not ours: nothing here ever names it. So a service that shows releases cannot be
-//! made to show, and one that removes them cannot be made to remove, anything else in the bucket,
-//! whatever a manifest object says.
+//! A release is visible once its manifest object exists. A repository may give its archives other
+//! keys, by a template of its own; then an archive is what a manifest object names, if the key names
+//! the service and the release and the object itself carries the digest that the manifest says.
+//! Everything else is not ours: nothing here ever names it. So a service that shows releases cannot
+//! be made to show, and one that removes them cannot be made to remove, anything else in the bucket,
+//! whatever a manifest object says. The price: a templated archive that no manifest object names
+//! (an upload that was given up, a removal that was cut short) is nobody's, and stays.
 
 mod manifest;
 mod name;

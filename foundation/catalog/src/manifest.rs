@@ -4,10 +4,14 @@ use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde::Deserialize;
 
+use crate::name::may_be_templated;
 use crate::{ObjectKind, ObjectName, is_version};
 
 /// Manifest objects larger than this are not read: a release of a hundred artifacts needs a tenth.
 pub const MAX_MANIFEST_BYTES: u64 = 256 * 1024;
+
+/// At most so many objects are asked for one manifest object: a request each.
+const MAX_ASKED: usize = 100;
 
 /// The layout that this code reads; the number is raised when a reader of the old one would be wrong.
 const SCHEMA: u64 = 1;
@@ -46,6 +50,10 @@ pub struct Artifact {
     pub sha256: String,
     /// Where it lies in the bucket, as the manifest says. [`Manifest::owns`] says whether it may.
     pub object_key: String,
+    /// Whether the object there was asked and says itself that it is this archive. Only objects
+    /// are asked whose key a template may have given; see [`read_manifest`](crate::read_manifest).
+    #[serde(skip)]
+    pub recognised: bool,
 }
 
 impl Manifest {
@@ -79,9 +87,34 @@ impl Manifest {
         }
     }
 
-    /// Whether `artifact`'s object key is an archive of this very service and version. A manifest
-    /// object is input: it is not believed when it names anything else in the bucket.
+    /// Whether `artifact`'s object key is an archive of this very service and version, by its form or
+    /// because the object was recognised. A manifest object is input: it is not believed when it
+    /// names anything else in the bucket.
     pub fn owns(&self, prefix: &str, service: &str, artifact: &Artifact) -> bool {
+        artifact.recognised || self.has_fixed_form(prefix, service, artifact)
+    }
+
+    /// The artifacts whose objects have to be asked whether they are what this manifest says.
+    pub(crate) fn to_be_asked(&self, prefix: &str, service: &str) -> Vec<usize> {
+        let is_of_commit = self.commit.len() >= 40 && is_version(&self.version);
+        let content = self.version.split_once("-dirty.");
+        let mut marks = vec![self.version.as_str()];
+        let commit = match content {
+            Some((_, content)) => format!("{}-dirty.{content}", self.commit),
+            None => self.commit.clone(),
+        };
+        if is_of_commit && self.commit.starts_with(content.map_or(&*self.version, |(v, _)| v)) {
+            marks.push(&commit);
+        }
+        let asks = |artifact: &Artifact| {
+            !self.has_fixed_form(prefix, service, artifact)
+                && may_be_templated(prefix, &artifact.object_key, service, &marks)
+        };
+        let all = self.artifacts.iter().enumerate();
+        all.filter(|(_, artifact)| asks(artifact)).map(|(at, _)| at).take(MAX_ASKED).collect()
+    }
+
+    fn has_fixed_form(&self, prefix: &str, service: &str, artifact: &Artifact) -> bool {
         ObjectName::parse(prefix, &artifact.object_key).is_some_and(|name| {
             name.service == service
                 && name.version == self.version

@@ -4,6 +4,9 @@
 /// always pulled.
 pub const DEFAULT_PLATFORM: &str = "linux_amd64";
 
+/// The longest object key that S3 takes, in bytes.
+const MAX_KEY_BYTES: usize = 1024;
+
 /// What one of our object keys says. It borrows from the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectName<'k> {
@@ -63,6 +66,40 @@ pub fn manifest_key(prefix: &str, service: &str, version: &str) -> String {
     format!("{prefix}{service}/{service}_{version}.json")
 }
 
+/// Whether an object key may be one that a key template gave to an archive of `service`: below the
+/// prefix, naming the service and one of `marks` (the release's version and commit), and neither a
+/// channel nor one of our own forms that says otherwise. It may be: whoever wrote a manifest object
+/// chose the key, so the object has to be asked as well.
+pub(crate) fn may_be_templated(
+    prefix: &str,
+    object_key: &str,
+    service: &str,
+    marks: &[&str],
+) -> bool {
+    let Some(below) = object_key.strip_prefix(prefix) else { return false };
+    let says_otherwise = ObjectName::parse(prefix, object_key).is_some_and(|name| {
+        // One of our own service's archives is fine where the commit stands for the version.
+        name.service != service
+            || name.kind == ObjectKind::Manifest
+            || !marks.contains(&name.version)
+    });
+    let mut folders = object_key.split('/');
+    !says_otherwise
+        && object_key.len() <= MAX_KEY_BYTES
+        && !object_key.contains(char::is_control)
+        && !folders.any(|name| ["", ".", "..", "channels"].contains(&name))
+        && stands_alone(below, service, |c| c.is_ascii_alphanumeric())
+        && marks.iter().any(|mark| stands_alone(below, mark, |c| c.is_ascii_hexdigit()))
+}
+
+/// Whether `word` stands somewhere in `text` with nothing that belongs to words on either side.
+fn stands_alone(text: &str, word: &str, belongs: impl Fn(char) -> bool) -> bool {
+    !word.is_empty()
+        && text.match_indices(word).any(|(at, _)| {
+            !text[..at].ends_with(&belongs) && !text[at + word.len()..].starts_with(&belongs)
+        })
+}
+
 /// Whether `text` is a version: 6 to 40 hex digits, or those, `-dirty.` and 8 hex digits.
 pub fn is_version(text: &str) -> bool {
     let (commit, content) = text.split_once("-dirty.").unwrap_or((text, "00000000"));
@@ -90,7 +127,7 @@ fn is_platform(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ObjectKind, ObjectName, manifest_key};
+    use super::{ObjectKind, ObjectName, manifest_key, may_be_templated};
 
     #[test]
     fn keys_of_ours_say_what_they_are() {
@@ -157,5 +194,36 @@ mod tests {
         }
         assert_eq!(ObjectName::parse("team/", "a/a_abc123.json"), None, "outside the prefix");
         assert_eq!(ObjectName::parse("", "team/a/a_abc123.json"), None, "deeper than the prefix");
+    }
+
+    #[test]
+    fn a_templated_key_names_its_service_and_release() {
+        let commit = "abc1230000000000000000000000000000000000";
+        let check = |prefix: &str, key: &str, expected: bool| {
+            let may_be = may_be_templated(prefix, key, "odd-job", &["abc123", commit]);
+            assert_eq!(may_be, expected, "{key:?} under {prefix:?}");
+        };
+        check("", "odd-job/abc123/linux/amd64.tgz", true);
+        check("team/", "team/odd-job/vabc123/odd-job_linux_amd64.tar.gz", true);
+        check("", &format!("builds/{commit}/linux_amd64/odd-job.tgz"), true);
+        check("", "odd-job/odd-job_abc123_linux_amd64.tar.gz", true);
+        check("", &format!("odd-job/odd-job_{commit}_linux_arm64.tar.gz"), true);
+        check("", "secrets/password", false);
+        check("", "odd-job/abc1234/linux_amd64", false);
+        check("", "odd-job/0abc123/linux_amd64", false);
+        check("", "odd-jobs/abc123/linux_amd64", false);
+        check("team/", "odd-job/abc123/linux_amd64", false);
+        check("odd-job/abc123/", "odd-job/abc123/linux_amd64", false);
+        check("", "odd-job/channels/abc123", false);
+        check("", "/odd-job/abc123/linux_amd64", false);
+        check("", "odd-job/../abc123/linux_amd64", false);
+        check("", "odd-job/abc123/linux_amd64\n", false);
+        check("", &format!("odd-job/abc123/{}", "x".repeat(1024)), false);
+        // Our own forms mean what they say.
+        check("", "odd-job/odd-job_abc123.json", false);
+        check("", "other/other_abc123_odd-job.tar.gz", true);
+        check("", "other-odd-job/other-odd-job_abc123.tar.gz", false);
+        check("", "odd-job/odd-job_def456.tar.gz", false);
+        check("", "odd-job/odd-job_def456_linux_abc123.tar.gz", false);
     }
 }

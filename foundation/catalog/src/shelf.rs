@@ -7,7 +7,7 @@ use ferror::{Kind, ResultExt as _};
 use ftime::Epoch;
 use s3::{Client, ListedObject};
 
-use crate::{MAX_MANIFEST_BYTES, Manifest, ObjectKind, ObjectName};
+use crate::{Artifact, MAX_MANIFEST_BYTES, Manifest, ObjectKind, ObjectName, manifest_key};
 
 /// A reason why an object cannot be read is cut off here.
 const MAX_REASON_CHARS: usize = 200;
@@ -90,6 +90,9 @@ impl Shelf {
 /// Reads the manifest object at `object_key`, which is that of `service` and `version`. `None` when
 /// there is none.
 ///
+/// Where it names archives with keys of a template, each object is asked (a HEAD) whether it carries
+/// the digest and the version that `upload` stored with it: a key alone proves nothing.
+///
 /// # Errors
 /// What the bucket answers. An object that is no manifest is no error: it is in [`Reading::content`].
 pub fn read_manifest(
@@ -100,8 +103,17 @@ pub fn read_manifest(
     match client.get(object_key, MAX_MANIFEST_BYTES) {
         Ok(Some(object)) => {
             // The reason may quote the object, which may be anything.
-            let content = Manifest::read(&object.bytes, service, version)
+            let mut content = Manifest::read(&object.bytes, service, version)
                 .map_err(|error| error.to_string().chars().take(MAX_REASON_CHARS).collect());
+            let name = manifest_key("", service, version);
+            if let Ok(manifest) = &mut content
+                && let Some(prefix) = object_key.strip_suffix(&name)
+            {
+                for at in manifest.to_be_asked(prefix, service) {
+                    let artifact = &mut manifest.artifacts[at];
+                    artifact.recognised = is_what_it_says(client, artifact, version)?;
+                }
+            }
             Ok(Some(Reading { etag: object.head.etag, content }))
         }
         Ok(None) => Ok(None),
@@ -110,6 +122,23 @@ pub fn read_manifest(
             Ok(Some(Reading { etag: String::new(), content: Err(reason) }))
         }
         Err(error) => Err(error).context(format!("reading the release {service} {version}")),
+    }
+}
+
+/// Whether the object at an artifact's key is that artifact, by what `upload` stored with it.
+fn is_what_it_says(client: &Client, artifact: &Artifact, version: &str) -> ferror::Result<bool> {
+    match client.head(&artifact.object_key) {
+        Ok(None) => Ok(false),
+        Ok(Some(head)) => {
+            let says =
+                |name: &str, value: &str| head.metadata.get(name).is_some_and(|v| v == value);
+            Ok(head.size_bytes == artifact.size_bytes
+                && says("sha256", &artifact.sha256)
+                && says("version", version))
+        }
+        // What may not be looked at is not believed; that is no reason to show nothing at all.
+        Err(error) if matches!(error.kind(), Kind::Denied | Kind::Invalid) => Ok(false),
+        Err(error) => Err(error).context(format!("asking for {}", artifact.object_key)),
     }
 }
 

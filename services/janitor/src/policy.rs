@@ -1,7 +1,7 @@
 //! What may go: a decision over plain data. It touches nothing, so every rule is one row of a table
 //! in its test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use catalog::{Found, Reading, Service};
@@ -84,12 +84,19 @@ impl Policy {
                 archives: own.map(|artifact| artifact.object_key.clone()).collect(),
             });
         }
+        // By any of them: a key template may have put something else where the version stands.
+        let named: BTreeSet<_> = readings
+            .values()
+            .filter_map(|reading| reading.content.as_ref().ok())
+            .flat_map(|manifest| manifest.artifacts.iter().map(|a| a.object_key.as_str()))
+            .collect();
         let is_orphan = |archive: &&Found| {
             !self.is_young(archive, now)
-                && match objects.manifests.iter().find(|found| found.version == archive.version) {
-                    None => true,
-                    Some(manifest) => !names(readings.get(&manifest.version), &archive.object_key),
-                }
+                && !named.contains(archive.object_key.as_str())
+                && !objects.manifests.iter().any(|found| {
+                    is_of_one_commit(&found.version, &archive.version)
+                        && !is_readable(readings.get(&found.version))
+                })
         };
         verdict.orphans = objects.archives.iter().filter(is_orphan).cloned().collect();
         verdict
@@ -101,6 +108,17 @@ impl Policy {
     fn is_young(self, found: &Found, now: Epoch) -> bool {
         now.since(found.last_modified).is_none_or(|age| age < self.young)
     }
+}
+
+fn is_readable(reading: Option<&Reading>) -> bool {
+    reading.is_some_and(|reading| reading.content.is_ok())
+}
+
+/// Whether two versions may be of one commit: what a template calls the version may be longer.
+fn is_of_one_commit(a: &str, b: &str) -> bool {
+    let digits = |version: &'_ str| version.split("-dirty.").next().unwrap_or_default().len();
+    let length = digits(a).min(digits(b));
+    a.as_bytes()[..length] == b.as_bytes()[..length]
 }
 
 /// Whether a manifest object names this archive; one that cannot be read may name any.
@@ -256,5 +274,22 @@ mod tests {
         let orphans = judge(1, 30, &objects, &readings).orphans;
         let keys: Vec<_> = orphans.iter().map(|found| found.object_key.as_str()).collect();
         assert_eq!(keys, ["a/a_aaaaaa.tar.gz", "a/a_cccccc_linux_arm64.tar.gz"]);
+    }
+
+    #[test]
+    fn an_archive_is_named_by_its_key_whatever_that_calls_the_version() {
+        let long = "aaaaaa4567aaaaaa4567aaaaaa4567aaaaaa4567";
+        let archive = format!("{long}_linux_arm64.tar.gz");
+        let check = |manifest: Reading, expected: &[&str]| {
+            let objects = [("aaaaaa.json", 1), (archive.as_str(), 90), ("bbbbbb.tar.gz", 90)];
+            let orphans = judge(1, 30, &objects, &[("aaaaaa", manifest)]).orphans;
+            let keys: Vec<_> = orphans.iter().map(|found| found.object_key.as_str()).collect();
+            assert_eq!(keys, expected);
+        };
+        let other = "a/a_bbbbbb.tar.gz";
+        check(reading("aaaaaa", &[&archive]), &[&format!("a/a_{archive}"), other][1..]);
+        check(reading("aaaaaa", &[]), &[&format!("a/a_{archive}"), other]);
+        let broken = Reading { etag: "read".to_owned(), content: Err("schema 2".to_owned()) };
+        check(broken, &[other]);
     }
 }

@@ -43,10 +43,14 @@ impl Bucket {
     /// Stores an object that was uploaded so many days ago: local-s3 keeps objects as files, and a
     /// file's time is its object's.
     pub(crate) fn put(&self, object_key: &str, bytes: &[u8], days: u32) {
+        self.put_with(&[], object_key, bytes, days);
+    }
+
+    fn put_with(&self, metadata: &[(&str, &str)], object_key: &str, bytes: &[u8], days: u32) {
         let put = Put {
             body: Body::Bytes(bytes),
             content_type: "application/octet-stream",
-            metadata: &[],
+            metadata,
             attributes: None,
             precondition: Precondition::None,
         };
@@ -73,6 +77,28 @@ impl Bucket {
             "committed_at": 0, "platforms": ["linux_amd64", "linux_arm64"], "artifacts": artifacts,
         });
         self.put(&format!("{stem}.json"), manifest.to_string().as_bytes(), days);
+    }
+
+    /// Stores a release whose archive has a key that a template gave. The manifest object names
+    /// `others` too, as if they were archives of the release.
+    pub(crate) fn put_templated(&self, service: &str, version: &str, days: u32, others: &[&str]) {
+        let sha256 = s3::hex(&s3::sha256(b"archive"));
+        let archive = format!("builds/{service}/{version}/linux_amd64.tgz");
+        self.put_with(&[("version", version)], &archive, b"archive", days);
+        let artifacts: Vec<_> = [archive.as_str()]
+            .iter()
+            .chain(others)
+            .map(|object_key| {
+                json!({"platform": "linux_amd64", "file": "f", "size_bytes": 7, "sha256": sha256,
+                    "object_key": object_key})
+            })
+            .collect();
+        let manifest = json!({
+            "schema": 1, "service": service, "version": version, "commit": "", "dirty": false,
+            "committed_at": 0, "prefix": "", "platforms": ["linux_amd64"], "artifacts": artifacts,
+        });
+        let key = format!("{service}/{service}_{version}.json");
+        self.put(&key, manifest.to_string().as_bytes(), days);
     }
 
     /// All object keys.

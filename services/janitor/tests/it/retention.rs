@@ -72,3 +72,29 @@ fn a_prefix_bounds_what_it_sees() {
     assert_eq!((code, removed.as_str()), (Some(0), ""), "{log}");
     assert_eq!(bucket.keys(), before);
 }
+
+#[test]
+fn a_release_with_keys_of_a_template_goes_with_what_proves_to_be_its_own() {
+    let bucket = Bucket::start();
+    // The first is what the key says, but not the archive that the manifest object means; of the
+    // second, not even the key fits.
+    let others = ["builds/oddjob/bbbbbb/notes.tgz", "backup.tgz"];
+    for key in others {
+        bucket.put(key, b"archive", 60);
+    }
+    bucket.put_templated("oddjob", "aaaaaa", 1, &[]);
+    bucket.put_templated("oddjob", "bbbbbb", 60, &others);
+    let (code, removed, log) =
+        run(bucket.janitor(&["--once", "--keep", "1", "--days", "30", "--delete"]));
+    assert_eq!(code, Some(0), "{log}");
+    let expected =
+        "removed oddjob/oddjob_bbbbbb.json\nremoved builds/oddjob/bbbbbb/linux_amd64.tgz\n";
+    assert_eq!(removed, expected, "{log}");
+    let left = [
+        "backup.tgz",
+        "builds/oddjob/aaaaaa/linux_amd64.tgz",
+        others[0],
+        "oddjob/oddjob_aaaaaa.json",
+    ];
+    assert_eq!(bucket.keys(), left.map(str::to_owned).into());
+}
