@@ -70,6 +70,7 @@ pub struct DistOptions {
 
 /// Options of `upload` alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is there or is not")]
 pub struct UploadOptions {
     /// `--bucket`.
     pub bucket: Option<String>,
@@ -85,7 +86,18 @@ pub struct UploadOptions {
     pub allow_dirty: bool,
     /// `--skip-without-credentials`.
     pub skip_without_credentials: bool,
+    /// `--jobs`: how many requests at once, 1 to [`MAX_JOBS`]; `None` goes by size and count.
+    pub jobs: Option<u8>,
+    /// `--verify`.
+    pub verify: bool,
+    /// `--timings`.
+    pub timings: bool,
+    /// `--explain`.
+    pub explain: bool,
 }
+
+/// The most that `--jobs` takes: beyond it, a server sooner asks to slow down than it gets faster.
+pub const MAX_JOBS: u8 = 64;
 
 /// The options of `setup`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -196,6 +208,10 @@ fn options(
             Arg::Long("skip-without-credentials") if upload => {
                 options.upload.skip_without_credentials = true;
             }
+            Arg::Long("jobs") if upload => options.upload.jobs = Some(jobs(&mut parser, help)?),
+            Arg::Long("verify") if upload => options.upload.verify = true,
+            Arg::Long("timings") if upload => options.upload.timings = true,
+            Arg::Long("explain") if upload => options.upload.explain = true,
             other => return Err(wrong(other.unexpected())),
         }
     }
@@ -257,6 +273,16 @@ fn platforms(parser: &mut Parser, help: &'static str) -> Result<Vec<Platform>> {
 fn library(parser: &mut Parser, help: &'static str) -> Result<Library> {
     let word = string(parser, help)?;
     word.parse().map_err(|error: Error| error.hint(help::usage(help)))
+}
+
+fn jobs(parser: &mut Parser, help: &'static str) -> Result<u8> {
+    let word = string(parser, help)?;
+    // Digits alone: `parse` takes a sign too.
+    let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
+    number.filter(|jobs| (1..=MAX_JOBS).contains(jobs)).ok_or_else(|| {
+        Error::usage(format!("--jobs {word:?}: expected a number from 1 to {MAX_JOBS}"))
+            .hint(help::usage(help))
+    })
 }
 
 fn usage(error: &lexopt::Error, help: &'static str) -> Error {

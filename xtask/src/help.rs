@@ -57,7 +57,8 @@ Examples:
 pub const UPLOAD: &str = "\
 Usage: cargo xtask upload [SERVICE]... [--dest DIR] [--bucket B] [--region R] [--endpoint URL]
                           [--signature v4|v2] [--local] [--allow-dirty]
-                          [--skip-without-credentials] [--dry-run] [--json]
+                          [--skip-without-credentials] [--jobs N] [--verify] [--timings]
+                          [--explain] [--dry-run] [--json]
 
 PUTs the archives that DEST/snapshot/manifest.json lists, then one manifest object per service,
 which is what makes a release visible. May be run again at any point; what is published never
@@ -74,6 +75,10 @@ changes.
   --allow-dirty     publish what was built from uncommitted changes
   --skip-without-credentials
                     without credentials do nothing and succeed (pull requests from forks)
+  --jobs N          N requests at once, 1 to 64; default by size and count
+  --verify          read each object back and compare its digest
+  --timings         print where the time went
+  --explain         print where the credentials come from, and what each earlier source lacked
   --dry-run         print what would be PUT and send nothing
   --json            receipts on stdout; everything else on stderr
 

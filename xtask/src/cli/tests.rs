@@ -2,7 +2,7 @@
 
 use ferror::Kind;
 
-use super::{Command, parse};
+use super::{Command, UploadOptions, parse};
 use crate::help;
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
@@ -14,7 +14,7 @@ fn every_option_reaches_its_field() {
     let Command::Ship(options) = parse_line(
         "ship a b --platforms linux,amd64 --dest d --version abc1234 --library rustup --bucket k \
          --region r --endpoint http://h --signature v2 --local --allow-dirty \
-         --skip-without-credentials --dry-run --json",
+         --skip-without-credentials --jobs 64 --verify --timings --explain --dry-run --json",
     )
     .unwrap() else {
         panic!("ship is ship")
@@ -31,6 +31,13 @@ fn every_option_reaches_its_field() {
     assert_eq!(upload.endpoint.as_deref(), Some("http://h"));
     assert_eq!(upload.signature.as_deref(), Some("v2"));
     assert!(upload.local && upload.allow_dirty && upload.skip_without_credentials);
+    assert!(upload.verify && upload.timings && upload.explain);
+    assert_eq!(upload.jobs, Some(64));
+    let Command::Upload(options) = parse_line("upload --jobs=1").unwrap() else {
+        panic!("upload is upload")
+    };
+    let UploadOptions { jobs, verify, timings, explain, .. } = options.upload;
+    assert_eq!((jobs, verify, timings, explain), (Some(1), false, false, false));
 }
 
 #[test]
@@ -64,6 +71,18 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
         ("dist --dest", "missing argument for option '--dest'"),
         ("dist --json=yes", "unexpected argument for option '--json'"),
         ("dist --library brew", "brew"),
+        ("upload --jobs", "missing argument for option '--jobs'"),
+        ("upload --jobs 0", "--jobs \"0\": expected a number from 1 to 64"),
+        ("upload --jobs 65", "--jobs \"65\""),
+        ("upload --jobs 256", "--jobs \"256\""),
+        ("upload --jobs=", "--jobs \"\""),
+        ("ship --jobs +4", "--jobs \"+4\""),
+        ("ship --jobs -1", "--jobs \"-1\""),
+        ("ship --jobs many", "--jobs \"many\""),
+        ("dist --jobs 4", "invalid option '--jobs'"),
+        ("dist --verify", "invalid option '--verify'"),
+        ("upload --timings=yes", "unexpected argument for option '--timings'"),
+        ("upload --explained", "invalid option '--explained'"),
         ("stamp", "no FILE named"),
         ("ci extra", "unexpected argument \"extra\""),
     ];
