@@ -5,10 +5,15 @@
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
 use ferror::{Error, Result};
+use s3::Attributes;
 use serde_json::Value;
 
-use crate::json::{self, Object};
+use crate::object_key::Template;
 use crate::platform::{self, Platform};
+use tables::{ServiceTable, WorkspaceTable, read_table};
+
+mod attributes;
+mod tables;
 
 /// What old Linux hosts still run: the glibc of 2012, the oldest that rustc itself supports.
 const GLIBC: &str = "2.17";
@@ -18,34 +23,6 @@ const MACOS: &str = "11.0";
 const PLATFORMS: &str = "linux,!arm darwin";
 /// What the old scripts sent.
 pub const CONTENT_TYPE: &str = "application/x-compressed-tar";
-
-/// `[workspace.metadata.xtask]`, as written.
-#[derive(Debug, Default, Clone)]
-struct WorkspaceTable {
-    platforms: Option<String>,
-    bucket: Option<String>,
-    prefix: Option<String>,
-    region: Option<String>,
-    endpoint: Option<String>,
-    path_style: Option<bool>,
-    signature: Option<String>,
-    profile: Option<String>,
-    glibc: Option<String>,
-    macos: Option<String>,
-    include: Option<Vec<String>>,
-    content_type: Option<String>,
-}
-
-/// `[package.metadata.xtask]`, as written.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct ServiceTable {
-    include: Vec<String>,
-    platforms: Option<String>,
-    features: Vec<String>,
-    default_features: Option<bool>,
-    bin: Option<String>,
-    skip: bool,
-}
 
 /// The workspace's configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +51,14 @@ pub struct Config {
     pub include: Vec<String>,
     /// The content type of uploaded archives.
     pub content_type: String,
+    /// Where archives go, where they do not have the fixed form.
+    pub object_key: Option<Template>,
+    /// What uploads say of their objects besides.
+    pub attributes: Attributes,
+    /// The AWS account that the bucket has to belong to.
+    pub bucket_owner: Option<String>,
+    /// Whether the server may be spoken to over plain http beyond this machine.
+    pub allow_http: bool,
 }
 
 /// A service's own configuration, checked.
@@ -98,6 +83,8 @@ impl Config {
     pub fn read(metadata: &Value) -> Result<Self> {
         const TABLE: &str = "[workspace.metadata.xtask]";
         let table = read_table(metadata, TABLE, WorkspaceTable::read)?.unwrap_or_default();
+        let attributes = attributes::read(&table).map_err(|error| error.context(TABLE))?;
+        let object_key = table.object_key.as_deref().map(Template::parse).transpose();
         let config = Self {
             platforms: platform::parse_line(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
@@ -112,6 +99,10 @@ impl Config {
             macos: table.macos.unwrap_or_else(|| MACOS.into()),
             include: table.include.unwrap_or_default(),
             content_type: table.content_type.unwrap_or_else(|| CONTENT_TYPE.into()),
+            object_key: object_key.map_err(|error| error.context(TABLE))?,
+            attributes,
+            bucket_owner: table.bucket_owner,
+            allow_http: table.allow_http.unwrap_or_default(),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -136,6 +127,11 @@ impl Config {
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
         if self.content_type.trim().is_empty() || !self.content_type.chars().all(printable) {
             return Err(expected("content-type", &self.content_type, "a media type"));
+        }
+        if let Some(owner) = &self.bucket_owner {
+            s3::check_bucket_owner(owner).map_err(|_| {
+                expected("bucket-owner", owner, "the 12 digits of an AWS account id")
+            })?;
         }
         match self.signature.as_deref() {
             None | Some("v4" | "v2") => Ok(()),
@@ -166,53 +162,6 @@ impl ServiceConfig {
             skip: table.skip,
         }))
     }
-}
-
-impl WorkspaceTable {
-    fn read(mut table: Object<'_>) -> json::Result<Self> {
-        let read = Self {
-            platforms: table.find("platforms")?,
-            bucket: table.find("bucket")?,
-            prefix: table.find("prefix")?,
-            region: table.find("region")?,
-            endpoint: table.find("endpoint")?,
-            path_style: table.find("path-style")?,
-            signature: table.find("signature")?,
-            profile: table.find("profile")?,
-            glibc: table.find("glibc")?,
-            macos: table.find("macos")?,
-            include: table.find("include")?,
-            content_type: table.find("content-type")?,
-        };
-        table.end()?;
-        Ok(read)
-    }
-}
-
-impl ServiceTable {
-    fn read(mut table: Object<'_>) -> json::Result<Self> {
-        let read = Self {
-            include: table.find("include")?.unwrap_or_default(),
-            platforms: table.find("platforms")?,
-            features: table.find("features")?.unwrap_or_default(),
-            default_features: table.find("default-features")?,
-            bin: table.find("bin")?,
-            skip: table.find("skip")?.unwrap_or_default(),
-        };
-        table.end()?;
-        Ok(read)
-    }
-}
-
-fn read_table<T>(
-    metadata: &Value,
-    name: &str,
-    read: fn(Object<'_>) -> json::Result<T>,
-) -> Result<Option<T>> {
-    let Some(value) = metadata.get("xtask") else { return Ok(None) };
-    Object::new(value).and_then(read).map(Some).map_err(|error| {
-        Error::config(format!("{name}: {error}")).hint("see the README's configuration table")
-    })
 }
 
 fn folder_prefix(mut prefix: String) -> String {

@@ -250,6 +250,7 @@ fn write_manifest(
         dirty: plan.commit.dirty.is_some(),
         committed_at: plan.commit.committed_at,
         branch: Branch::Named(plan.commit.branch.clone()),
+        prefix: plan.prefix.clone(),
         platforms: plan.platforms().map(|platform| platform.to_string()).collect(),
         artifacts,
     };

@@ -4,6 +4,7 @@
 //! `cargo xtask` after TLS, and an error of theirs knows the line of a document, not the place in
 //! it. Writing needs no help: `json!`, and `Serialize` by hand where the order of fields matters.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -146,6 +147,17 @@ impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
         let items = expect(value, place, "an array", value.as_array())?;
         let item = |(index, item)| T::read(item, &format!("{place}[{index}]"));
         items.iter().enumerate().map(item).collect()
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for BTreeMap<String, T> {
+    fn read(value: &'a Value, place: &str) -> Result<Self> {
+        let fields = expect(value, place, "an object", value.as_object())?;
+        let entry = |(name, value): (&String, &'a Value)| {
+            let place = format!("{place}.{}", name.escape_debug());
+            Ok((name.clone(), T::read(value, &place)?))
+        };
+        fields.iter().map(|(name, value)| entry((name, value))).collect()
     }
 }
 

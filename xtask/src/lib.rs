@@ -22,6 +22,7 @@ pub mod platform;
 
 pub mod config;
 pub mod manifest;
+pub mod object_key;
 pub mod plan;
 
 pub mod archive;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use ferror::{Error, Result};
 
+use crate::object_key;
 use crate::platform::Platform;
 
 mod check;
@@ -34,6 +35,9 @@ pub struct Manifest {
     /// The branch it was built from. It travels as object metadata, not in the manifest object:
     /// one commit may be on two branches and is the same release on both.
     pub branch: Branch,
+    /// What the object keys begin with, where a template gave them: then it does not show in them.
+    /// Left out where they have the fixed form.
+    pub prefix: Option<String>,
     /// The platforms, by name.
     pub platforms: Vec<String>,
     /// The artifacts, sorted by service and platform.
@@ -132,6 +136,8 @@ impl Manifest {
             }
         }
         sort(&mut self.artifacts);
+        // Once one of its artifacts has a template's key, the manifest has to say where it goes.
+        self.prefix = self.prefix.take().or_else(|| earlier.prefix.clone());
         for platform in &earlier.platforms {
             if !self.platforms.contains(platform) {
                 self.platforms.push(platform.clone());
@@ -140,10 +146,14 @@ impl Manifest {
         self.platforms = in_order(self.platforms.iter().map(String::as_str));
     }
 
-    /// The object key of the manifest object of one of its services: beside its artifacts.
+    /// The object key of the manifest object of one of its services: below the prefix, or, where it
+    /// names none, beside the service's artifacts.
     pub fn object_key(&self, service: &str) -> Option<String> {
         let artifact = self.artifacts.iter().find(|artifact| artifact.service == service)?;
-        Some(format!("{}{service}_{}.json", artifact.folder(), self.version))
+        Some(match &self.prefix {
+            Some(prefix) => object_key::manifest_object(prefix, service, &self.version),
+            None => format!("{}{service}_{}.json", artifact.folder(), self.version),
+        })
     }
 }
 

@@ -3,17 +3,19 @@
 //! Pure: workspace, configuration, commit and options go in, a [`Plan`] comes out. Its `Display` is
 //! what `--dry-run` prints.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ferror::{Error, Result};
-use serde_json::{Value, json};
 
+use crate::config::Config;
 use crate::git::Commit;
-use crate::platform::{PLAIN_KEY_PLATFORM, Platform};
+use crate::object_key::{self, Names};
+use crate::platform::Platform;
 use crate::resources::Resource;
 use crate::workspace::{Service, Workspace};
+
+mod show;
 
 /// The digits of a commit that name a version, as the old scripts had it.
 const VERSION_DIGITS: usize = 6;
@@ -35,6 +37,9 @@ pub struct Plan {
     pub glibc: String,
     /// The macOS floor.
     pub macos: String,
+    /// What every object key begins with, where a template gives them: then it does not show in
+    /// them, and `upload` has to be told where the manifest objects go.
+    pub prefix: Option<String>,
     /// What is built, platform by platform.
     pub steps: Vec<Step>,
 }
@@ -93,6 +98,7 @@ pub fn plan(
     request: &Request,
 ) -> Result<Plan> {
     let config = &workspace.config;
+    check_version_shows(config, request.version.as_deref())?;
     let version = version(&commit, request.version.as_deref())?;
     let mut by_platform: BTreeMap<Platform, Vec<Build>> = BTreeMap::new();
     for service in services {
@@ -103,7 +109,8 @@ pub fn plan(
             (None, asked) => asked.as_ref().unwrap_or(&config.platforms).clone(),
         };
         for platform in platforms {
-            let build = build(service, platform, &version, &config.prefix, resources);
+            let object_key = object_key(config, service, platform, &version, &commit)?;
+            let build = build(service, platform, object_key, resources);
             by_platform.entry(platform).or_default().push(build);
         }
     }
@@ -115,6 +122,7 @@ pub fn plan(
         )
         .hint("see `platforms` in [package.metadata.xtask] of the services"));
     }
+    check_object_keys(&steps, &config.prefix, &version)?;
     Ok(Plan {
         entry_time: entry_time(&commit, request.source_date_epoch.as_deref())?,
         version,
@@ -123,6 +131,7 @@ pub fn plan(
         profile: config.profile.clone(),
         glibc: config.glibc.clone(),
         macos: config.macos.clone(),
+        prefix: config.object_key.is_some().then(|| config.prefix.clone()),
         steps,
     })
 }
@@ -132,48 +141,17 @@ impl Plan {
     pub fn platforms(&self) -> impl Iterator<Item = Platform> {
         self.steps.iter().map(|step| step.platform)
     }
+}
 
-    /// The plan as JSON, for programs.
-    pub fn to_json(&self) -> String {
-        let plan = json!({
-            "version": self.version,
-            "commit": {
-                "id": self.commit.id,
-                "committed_at": self.commit.committed_at,
-                "branch": self.commit.branch,
-                "dirty": self.commit.dirty,
-            },
-            "entry_time": self.entry_time,
-            "snapshot_dir": self.snapshot_dir.to_string_lossy(),
-            "profile": self.profile,
-            "glibc": self.glibc,
-            "macos": self.macos,
-            "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
-        });
-        format!("{plan:#}")
+/// A commit may have several versions, each stamped into its own artifacts.
+fn check_version_shows(config: &Config, asked: Option<&str>) -> Result<()> {
+    match (&config.object_key, asked) {
+        (Some(template), Some(asked)) if !template.has_version() => Err(Error::config(format!(
+            "--version {asked}: object-key has no {{version}}, so two versions of one commit would overwrite each other"
+        ))
+        .hint("put {version} into object-key in [workspace.metadata.xtask]")),
+        _ => Ok(()),
     }
-}
-
-fn step_json(step: &Step) -> Value {
-    json!({
-        "platform": step.platform.as_str(),
-        "builds": step.builds.iter().map(build_json).collect::<Vec<_>>(),
-    })
-}
-
-fn build_json(build: &Build) -> Value {
-    let resource = |resource: &Resource| json!({ "name": resource.name, "source": resource.source.to_string_lossy() });
-    json!({
-        "service": build.service,
-        "bin": build.bin,
-        "features": build.features,
-        "no_default_features": build.no_default_features,
-        "binary": build.binary,
-        "file": build.file,
-        "top": build.top,
-        "object_key": build.object_key,
-        "resources": build.resources.iter().map(resource).collect::<Vec<_>>(),
-    })
 }
 
 fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {
@@ -215,67 +193,47 @@ fn entry_time(commit: &Commit, source_date_epoch: Option<&str>) -> Result<u64> {
 fn build(
     service: &Service,
     platform: Platform,
-    version: &str,
-    prefix: &str,
+    object_key: String,
     resources: &BTreeMap<String, Vec<Resource>>,
 ) -> Build {
     let name = &service.name;
-    let object = if platform == PLAIN_KEY_PLATFORM {
-        format!("{prefix}{name}/{name}_{version}.tar.gz")
-    } else {
-        format!("{prefix}{name}/{name}_{version}_{platform}.tar.gz")
-    };
     Build {
         service: name.clone(),
         bin: service.bin.clone(),
         features: service.config.features.clone(),
         no_default_features: service.config.no_default_features,
         binary: format!("{platform}/{name}"),
-        file: format!("{name}_{platform}.tar.gz"),
+        file: file(name, platform),
         top: format!("{name}_{platform}"),
-        object_key: object,
+        object_key,
         resources: resources.get(name).cloned().unwrap_or_default(),
     }
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.commit.dirty.is_some() { "dirty" } else { "clean" };
-        let branch = self.commit.branch.as_deref().unwrap_or("no branch");
-        writeln!(f, "version  {}", self.version)?;
-        writeln!(f, "commit   {} ({state}, {branch})", self.commit.id)?;
-        writeln!(f, "into     {}", self.snapshot_dir.display())?;
-        writeln!(
-            f,
-            "build    profile {}, glibc {}, macOS {}",
-            self.profile, self.glibc, self.macos
-        )?;
-        for step in &self.steps {
-            writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;
-            for build in &step.builds {
-                writeln!(f, "  {}{}", build.service, features(build))?;
-                writeln!(f, "    binary   {}", build.binary)?;
-                writeln!(f, "    archive  {}", build.file)?;
-                for resource in &build.resources {
-                    writeln!(f, "      with   {}", resource.name)?;
-                }
-                writeln!(f, "    object   {}", build.object_key)?;
-            }
-        }
-        Ok(())
-    }
+fn file(service: &str, platform: Platform) -> String {
+    format!("{service}_{platform}.tar.gz")
 }
 
-fn features(build: &Build) -> String {
-    let mut text = String::new();
-    if build.no_default_features {
-        text.push_str(", no default features");
-    }
-    if !build.features.is_empty() {
-        text.push_str(", features ");
-        text.push_str(&build.features.join(" "));
-    }
-    text
+fn object_key(
+    config: &Config,
+    service: &Service,
+    platform: Platform,
+    version: &str,
+    commit: &Commit,
+) -> Result<String> {
+    let file = file(&service.name, platform);
+    let commit = first_digits(commit, commit.id.len());
+    let names = Names { service: &service.name, version, commit: &commit, platform, file: &file };
+    object_key::artifact(config.object_key.as_ref(), &config.prefix, &names)
+}
+
+/// Nothing of a plan overwrites anything else of it.
+fn check_object_keys(steps: &[Step], prefix: &str, version: &str) -> Result<()> {
+    let builds = || steps.iter().flat_map(|step| &step.builds);
+    let manifest_objects: BTreeSet<_> = builds()
+        .map(|build| object_key::manifest_object(prefix, &build.service, version))
+        .collect();
+    object_key::check_distinct(builds().map(|build| build.object_key.as_str()), &manifest_objects)
 }
 
 /// The folder for artifacts: the option, else the environment, else `pkg` in the workspace.

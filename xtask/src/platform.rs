@@ -74,6 +74,11 @@ impl Platform {
             (Os::Darwin, Arch::Arm64) => "darwin_arm64",
         }
     }
+
+    /// Its operating system and its architecture, as its name has them.
+    pub fn words(self) -> (&'static str, &'static str) {
+        self.as_str().split_once('_').unwrap_or((self.as_str(), ""))
+    }
 }
 
 impl fmt::Display for Platform {

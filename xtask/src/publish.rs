@@ -51,7 +51,7 @@ enum Seen {
     /// A narrow policy forbids reading it; where listing is forbidden too, S3 answers so for an
     /// absent object as well. Then writing decides.
     Unreadable,
-    There(Published),
+    There(Box<Published>),
 }
 
 impl Seen {
@@ -189,7 +189,8 @@ fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
     };
     let origin = format!("object {}/{key}", client.location().bucket);
     let manifest = Manifest::parse(&object.bytes, &origin)?;
-    Ok(Seen::There(Published { manifest, bytes: object.bytes, etag: object.head.etag }))
+    let (bytes, etag) = (object.bytes, object.head.etag);
+    Ok(Seen::There(Box::new(Published { manifest, bytes, etag })))
 }
 
 fn is_access_denied(error: &Error) -> bool {

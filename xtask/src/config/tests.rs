@@ -1,5 +1,6 @@
 //! Tests of `config`.
 
+use s3::{Attributes, Encryption};
 use serde_json::{Value, json};
 
 use super::{Config, ServiceConfig};
@@ -31,6 +32,23 @@ fn a_bad_workspace_table_names_table_and_field() {
         (json!({"include": "x"}), "include: expected an array, found a string"),
         (json!({"include": ["x", 7]}), "include[1]: expected a string, found 7"),
         (json!({"path-style": "no"}), "path-style: expected true or false, found a string"),
+        (json!({"object-key": "{service}"}), "object-key = \"{service}\": it needs {version}"),
+        (json!({"object-key": 7}), "object-key: expected a string, found 7"),
+        (json!({"cache-control": "a\nb"}), "cache-control"),
+        (json!({"storage-class": "cold"}), "storage class is \"cold\""),
+        (json!({"encryption": "aes256"}), "encryption = \"aes256\": expected AES256 or aws:kms"),
+        (json!({"kms-key-id": "k"}), "kms-key-id = \"k\": expected encryption = \"aws:kms\""),
+        (json!({"encryption": "AES256", "kms-key-id": "k"}), "kms-key-id = \"k\""),
+        (json!({"encryption": "aws:kms", "kms-key-id": "a key"}), "KMS key id is \"a key\""),
+        (json!({"tags": {"a": "1&b=2"}}), "the value of the tag \"a\""),
+        (json!({"tags": {"a": 1}}), "tags.a: expected a string, found 1"),
+        (json!({"tags": "a=1"}), "tags: expected an object, found a string"),
+        (json!({"metadata": {"A": "1"}}), "metadata name is \"A\""),
+        (json!({"metadata": {"sha256": "1"}}), "metadata name is \"sha256\""),
+        (json!({"metadata": {"commit": "1"}}), "metadata = \"commit\": expected other names"),
+        (json!({"bucket-owner": "1234"}), "bucket-owner = \"1234\": expected the 12 digits"),
+        (json!({"bucket-owner": 111_122_223_333_u64}), "bucket-owner: expected a string"),
+        (json!({"allow-http": "yes"}), "allow-http: expected true or false, found a string"),
         (json!([]), "expected an object, found an array"),
     ];
     for (table, expected) in rows {
@@ -39,6 +57,43 @@ fn a_bad_workspace_table_names_table_and_field() {
         assert!(text.starts_with("[workspace.metadata.xtask]: "), "{text}");
         assert!(text.contains(expected), "{text}: expected it to contain {expected:?}");
         assert_eq!(error.kind(), ferror::Kind::Config);
+    }
+}
+
+#[test]
+fn what_uploads_say_of_their_objects_is_read() {
+    let plain = Config::read(&json!({})).unwrap();
+    assert_eq!(plain.attributes, Attributes::default());
+    assert_eq!((plain.object_key, plain.bucket_owner, plain.allow_http), (None, None, false));
+
+    let config = Config::read(&json!({"xtask": {
+        "object-key": "{service}/{version}/{file}", "cache-control": "no-store",
+        "storage-class": "STANDARD_IA", "encryption": "aws:kms", "kms-key-id": "alias/release",
+        "tags": {"team": "tools", "cost": ""}, "metadata": {"pipeline": "17"},
+        "bucket-owner": "111122223333", "allow-http": true,
+    }}))
+    .unwrap();
+    let headers = config.attributes.headers();
+    let headers: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {v}")).collect();
+    assert_eq!(
+        headers,
+        [
+            "cache-control: no-store",
+            "x-amz-storage-class: STANDARD_IA",
+            "x-amz-server-side-encryption: aws:kms",
+            "x-amz-server-side-encryption-aws-kms-key-id: alias/release",
+            "x-amz-tagging: cost=&team=tools",
+            "x-amz-meta-pipeline: 17",
+        ]
+    );
+    assert!(config.object_key.is_some() && config.allow_http);
+    assert_eq!(config.bucket_owner.as_deref(), Some("111122223333"));
+    for (table, expected) in [
+        (json!({"encryption": "AES256"}), Encryption::Aes256),
+        (json!({"encryption": "aws:kms"}), Encryption::Kms { key_id: None }),
+    ] {
+        let config = Config::read(&json!({ "xtask": table })).unwrap();
+        assert_eq!(config.attributes.encryption, Some(expected));
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ferror::{Error, Result};
 
 use super::{Artifact, Manifest, SCHEMA};
+use crate::object_key;
 use crate::platform::Platform;
 
 /// Checks a manifest as a whole, and each artifact.
@@ -22,7 +23,6 @@ pub(super) fn manifest(manifest: &Manifest) -> Result<()> {
         platform.parse::<Platform>()?;
     }
     let (mut files, mut keys, mut places) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let mut folders = BTreeMap::new();
     for artifact in &manifest.artifacts {
         check_artifact(artifact)
             .map_err(|error| error.context(format!("artifact {}", artifact.file)))?;
@@ -39,19 +39,40 @@ pub(super) fn manifest(manifest: &Manifest) -> Result<()> {
             let Artifact { service, platform, .. } = artifact;
             return Err(Error::invalid(format!("{service} for {platform} is listed twice")));
         }
-        let folder = artifact.folder();
-        if *folders.entry(&artifact.service).or_insert(folder) != folder {
-            return Err(Error::invalid(format!(
-                "the object keys of {} lie in two folders: a release has one",
-                artifact.service
-            )));
-        }
     }
-    let manifest_objects = folders.keys().map(|service| manifest.object_key(service));
-    match manifest_objects.flatten().find(|key| keys.contains(key)) {
+    let manifest_objects = check_places(manifest)?;
+    match manifest_objects.iter().find(|key| keys.contains(key)) {
         Some(key) => Err(Error::invalid(format!("object key {key} belongs to a manifest object"))),
         None => Ok(()),
     }
+}
+
+/// Where the manifest objects go has one answer: below the prefix that is named, with everything
+/// else, or in the one folder of a service's artifacts.
+fn check_places(manifest: &Manifest) -> Result<BTreeSet<String>> {
+    let mut folders = BTreeMap::new();
+    for artifact in &manifest.artifacts {
+        let Artifact { service, object_key, .. } = artifact;
+        if let Some(prefix) = &manifest.prefix {
+            if !object_key.starts_with(prefix.as_str()) {
+                return Err(Error::invalid(format!(
+                    "object key {object_key:?} is not below the prefix {prefix:?}"
+                )));
+            }
+        } else if *folders.entry(service).or_insert(artifact.folder()) != artifact.folder() {
+            return Err(Error::invalid(format!(
+                "the object keys of {service} lie in two folders: a release has one"
+            )));
+        }
+    }
+    if let Some(prefix) = &manifest.prefix
+        && (prefix.starts_with('/') || !(prefix.is_empty() || prefix.ends_with('/')))
+    {
+        return Err(Error::invalid(format!("prefix {prefix:?}: expected a folder such as team/")));
+    }
+    let services = manifest.services();
+    let keys = services.iter().filter_map(|service| manifest.object_key(service));
+    keys.map(|key| check_object_key(&key).map(|()| key)).collect()
 }
 
 fn check_artifact(artifact: &Artifact) -> Result<()> {
@@ -83,22 +104,11 @@ fn check_artifact(artifact: &Artifact) -> Result<()> {
     check_object_key(&artifact.object_key)
 }
 
-/// Artifacts never replace what `promote` writes below `<service>/channels/`.
 fn check_object_key(key: &str) -> Result<()> {
-    let reason = if key.is_empty() {
-        "it is empty"
-    } else if key.len() > 1024 {
-        "it is longer than 1024 bytes"
-    } else if key.chars().any(char::is_control) {
-        "it holds a control character"
-    } else if key.starts_with("channels/") || key.contains("/channels/") {
-        "channels are not written by an upload"
-    } else if key.ends_with('/') {
-        "it names a folder"
-    } else {
-        return Ok(());
-    };
-    Err(Error::invalid(format!("object key {key:?}: {reason}")))
+    match object_key::problem(key) {
+        None => Ok(()),
+        Some(reason) => Err(Error::invalid(format!("object key {key:?}: {reason}"))),
+    }
 }
 
 fn check_commit(commit: &str) -> Result<()> {

@@ -19,6 +19,7 @@ pub(super) fn read(bytes: &[u8]) -> json::Result<Manifest> {
         dirty: fields.get("dirty")?,
         committed_at: fields.get("committed_at")?,
         branch: fields.find("branch")?.map_or(Branch::LeftOut, Branch::Named),
+        prefix: fields.find("prefix")?,
         platforms: fields.get("platforms")?,
         artifacts: artifacts(fields.get("artifacts")?)?,
     };
@@ -49,7 +50,7 @@ fn artifact(mut fields: Object<'_>) -> json::Result<Artifact> {
 
 impl Serialize for Manifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Manifest", 8)?;
+        let mut fields = serializer.serialize_struct("Manifest", 9)?;
         fields.serialize_field("schema", &self.schema)?;
         fields.serialize_field("version", &self.version)?;
         fields.serialize_field("commit", &self.commit)?;
@@ -57,6 +58,9 @@ impl Serialize for Manifest {
         fields.serialize_field("committed_at", &self.committed_at)?;
         if let Branch::Named(name) = &self.branch {
             fields.serialize_field("branch", name)?;
+        }
+        if let Some(prefix) = &self.prefix {
+            fields.serialize_field("prefix", prefix)?;
         }
         fields.serialize_field("platforms", &self.platforms)?;
         fields.serialize_field("artifacts", &self.artifacts)?;

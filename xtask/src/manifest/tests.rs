@@ -46,6 +46,55 @@ fn the_written_form_is_read_back_and_a_part_has_no_branch() {
     assert_eq!(manifest.part_of("b").platforms, ["linux_amd64"], "only its own platforms");
 }
 
+/// Of `manifest()`, with keys that a template gave below `team/`.
+fn templated() -> Value {
+    let mut json = manifest();
+    json["prefix"] = json!("team/");
+    for (at, platform) in ["linux/amd64", "linux/amd64", "darwin/arm64"].iter().enumerate() {
+        let service = if at == 0 { "b" } else { "a" };
+        json["artifacts"][at]["object_key"] =
+            json!(format!("team/{platform}/{service}-abc123.tgz"));
+    }
+    json
+}
+
+#[test]
+fn keys_of_a_template_lie_anywhere_below_the_prefix() {
+    let whole = parse(&templated()).unwrap();
+    let part = whole.part_of("a");
+    assert_eq!(part.object_key("a").as_deref(), Some("team/a/a_abc123.json"));
+    let json: Value = serde_json::from_str(&part.to_json()).unwrap();
+    assert_eq!(json["prefix"], "team/");
+    assert_eq!(parse(&json).unwrap(), part);
+
+    // Without a template, no manifest has ever had the field.
+    let plain = parse(&manifest()).unwrap();
+    assert!(!plain.to_json().contains("prefix"));
+    // A release that was begun without one and is extended with one stays readable.
+    let mut grown = parse(&manifest()).unwrap().part_of("a");
+    grown.artifacts.truncate(1);
+    grown.artifacts[0].object_key = "team/a/a_abc123_darwin_arm64.tar.gz".into();
+    let key = grown.object_key("a");
+    grown.extend_from(&part);
+    assert_eq!((grown.prefix.as_deref(), grown.object_key("a")), (Some("team/"), key));
+    parse(&serde_json::from_str(&grown.to_json()).unwrap()).unwrap();
+
+    for (pointer, value, expected) in [
+        ("/prefix", json!("other/"), "is not below the prefix \"other/\""),
+        ("/prefix", json!("team"), "prefix \"team\": expected a folder"),
+        ("/prefix", json!("te"), "prefix \"te\": expected a folder"),
+        ("/prefix", json!(7), "prefix: expected a string, found 7"),
+        ("/artifacts/0/object_key", json!("b/b_abc123.tar.gz"), "is not below the prefix"),
+        ("/artifacts/0/object_key", json!("team/a/a_abc123.json"), "belongs to a manifest object"),
+        ("/artifacts/0/object_key", json!("team/b/channels/x"), "channels"),
+    ] {
+        let mut json = templated();
+        *json.pointer_mut(pointer).unwrap() = value.clone();
+        let error = format!("{:#}", parse(&json).expect_err(expected));
+        assert!(error.contains(expected), "{pointer} = {value}: {error}");
+    }
+}
+
 #[test]
 fn extending_keeps_what_is_there() {
     let whole = parse(&manifest()).unwrap();

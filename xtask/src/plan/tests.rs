@@ -25,10 +25,19 @@ fn service(name: &str, table: &Value) -> Service {
 }
 
 fn make(tables: &[(&str, Value)], dirty: Option<&str>, request: &Request) -> ferror::Result<Plan> {
+    make_with(&json!({"platforms": "linux", "prefix": "team"}), tables, dirty, request)
+}
+
+fn make_with(
+    table: &Value,
+    tables: &[(&str, Value)],
+    dirty: Option<&str>,
+    request: &Request,
+) -> ferror::Result<Plan> {
     let workspace = Workspace {
         root: "/r".into(),
         target_dir: "/r/target".into(),
-        config: Config::read(&json!({"xtask": {"platforms": "linux", "prefix": "team"}})).unwrap(),
+        config: Config::read(&json!({ "xtask": table })).unwrap(),
         services: tables.iter().map(|(name, table)| service(name, table)).collect(),
     };
     let readme = Resource { name: "README.md".into(), source: "/r/services/a/README.md".into() };
@@ -118,6 +127,73 @@ fn asking_for_platforms_replaces_the_default_and_narrows_a_services_own() {
     let request = Request { platforms: Some(parse_line("linux").unwrap()), ..Request::default() };
     let error = make(&[("a", json!({"platforms": "darwin"}))], None, &request).unwrap_err();
     assert!(error.to_string().starts_with("nothing to build"), "{error}");
+}
+
+#[test]
+fn a_template_gives_the_object_keys() {
+    let keys = |template: &str, services: &[&str], dirty: Option<&str>, version: Option<&str>| {
+        let table = json!({"platforms": "linux", "prefix": "team", "object-key": template});
+        let tables: Vec<_> = services.iter().map(|name| (*name, json!({}))).collect();
+        let request = Request { version: version.map(str::to_owned), ..Request::default() };
+        let plan = make_with(&table, &tables, dirty, &request)?;
+        assert_eq!(plan.prefix.as_deref(), Some("team/"));
+        let builds = plan.steps.iter().flat_map(|step| &step.builds);
+        Ok::<_, ferror::Error>(
+            builds.map(|build| build.object_key.clone()).collect::<Vec<_>>().join(" "),
+        )
+    };
+    let full = HEAD;
+    let rows = [
+        (
+            "{service}/{version}/{file}",
+            None,
+            None,
+            "team/a/abc123/a_linux_amd64.tar.gz team/a/abc123/a_linux_arm64.tar.gz".to_owned(),
+        ),
+        (
+            "{service}/v{version}/{os}-{arch}",
+            Some("0123abcd"),
+            Some("abc12345"),
+            "team/a/vabc12345-dirty.0123abcd/linux-amd64 team/a/vabc12345-dirty.0123abcd/linux-arm64"
+                .to_owned(),
+        ),
+        (
+            "{service}/{commit}/{platform}",
+            None,
+            None,
+            format!("team/a/{full}/linux_amd64 team/a/{full}/linux_arm64"),
+        ),
+        // What is not committed is part of what a commit is called, or it would replace the commit's.
+        (
+            "{service}/{commit}/{platform}",
+            Some("0123abcd"),
+            None,
+            format!("team/a/{full}-dirty.0123abcd/linux_amd64 team/a/{full}-dirty.0123abcd/linux_arm64"),
+        ),
+    ];
+    for (template, dirty, version, expected) in rows {
+        assert_eq!(keys(template, &["a"], dirty, version).unwrap(), expected, "{template}");
+    }
+    for (template, services, version, expected) in [
+        (
+            "{service}/{commit}/{platform}",
+            &["a"][..],
+            Some("abc12345"),
+            "object-key has no {version}",
+        ),
+        // The service is named like a platform, its archive like its manifest object.
+        (
+            "{platform}/{service}_{version}.json",
+            &["linux_amd64"],
+            None,
+            "team/linux_amd64/linux_amd64_abc123.json belongs to a manifest object",
+        ),
+    ] {
+        let error = keys(template, services, None, version).expect_err(expected);
+        assert!(error.to_string().contains(expected), "{error:#}");
+        assert_eq!(error.kind(), ferror::Kind::Config);
+    }
+    assert_eq!(make(&[("a", json!({}))], None, &Request::default()).unwrap().prefix, None);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::source::{code_without_tests, is_test, paths, read, rust_files};
 /// [`SAME_LAYER`] says so.
 const LAYERS: [(&str, &[&str]); 5] = [
     ("words", &["help", "json", "platform"]),
-    ("pure", &["config", "manifest", "plan"]),
+    ("pure", &["config", "manifest", "object_key", "plan"]),
     (
         "rim",
         &[

@@ -140,6 +140,36 @@ fn jobs_per_platform_extend_one_release() {
 }
 
 #[test]
+fn keys_of_a_template_are_published_from_any_job_and_once() {
+    let bucket = Bucket::new();
+    let repo = bucket.serve(Repo::new(&["alpha"]));
+    let table = "[workspace.metadata.xtask]\nprefix = \"team\"\n\
+                 object-key = \"builds/{service}/{version}/{os}/{arch}.tgz\"\n";
+    let text = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &text.replace("[workspace.metadata.xtask]\n", table));
+    repo.commit("a template");
+    let version = repo.git(&["rev-parse", "--short=6", "HEAD"]);
+    let archive = format!("team/builds/alpha/{version}/linux/amd64.tgz");
+    repo.xtask("dist --dry-run").exits(0).prints(&format!("object   {archive}"));
+    repo.xtask("dist").exits(0);
+
+    // A job without the workspace knows neither prefix nor template: the manifest says it all.
+    let elsewhere = bucket.serve(Repo::empty());
+    let line = format!("upload --dest {}", repo.path().join("pkg").display());
+    elsewhere.xtask(&line).exits(0);
+    let object = format!("team/alpha/alpha_{version}.json");
+    assert_eq!(bucket.keys(), [object.clone(), archive.clone()]);
+    assert_eq!(json(&bucket.object(&object))["artifacts"][0]["object_key"], archive);
+    for repo in [&elsewhere, &repo] {
+        let run = repo.xtask(&format!("{line} --json")).exits(0);
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        for object in document["objects"].as_array().unwrap() {
+            assert_eq!(object["outcome"], "already_there", "{object}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_differs_from_the_manifest_is_not_sent_and_nothing_is_published() {
     let bucket = Bucket::new();
     let (repo, _) = dist(&bucket, &["alpha", "beta"]);

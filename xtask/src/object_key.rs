@@ -1,0 +1,94 @@
+//! Where objects lie in the bucket: the fixed form, or the template of `object-key`.
+//!
+//! Pure: names in, a key out, or why not. Whatever a template says, the manifest object's key is
+//! [`manifest_object`]: readers of the bucket find releases by it, and artifacts by what it names.
+
+use std::collections::BTreeSet;
+
+use ferror::{Error, Result};
+
+use crate::platform::{PLAIN_KEY_PLATFORM, Platform};
+
+mod template;
+
+pub use template::Template;
+
+/// The longest key that S3 takes, in bytes.
+const MAX_BYTES: usize = 1024;
+
+/// What an artifact's key is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The version.
+    pub version: &'a str,
+    /// The commit, all of it; with uncommitted changes marked as a version is.
+    pub commit: &'a str,
+    /// The platform.
+    pub platform: Platform,
+    /// The archive's name in the snapshot folder.
+    pub file: &'a str,
+}
+
+/// The key of an artifact below `prefix`, which is empty or ends in `/`.
+///
+/// Without a template it is what deployments have always pulled: one platform's archives have no
+/// platform in their key.
+pub fn artifact(template: Option<&Template>, prefix: &str, names: &Names<'_>) -> Result<String> {
+    let Names { service, version, platform, .. } = names;
+    match template {
+        Some(template) => template.fill(prefix, names),
+        None if *platform == PLAIN_KEY_PLATFORM => {
+            Ok(format!("{prefix}{service}/{service}_{version}.tar.gz"))
+        }
+        None => Ok(format!("{prefix}{service}/{service}_{version}_{platform}.tar.gz")),
+    }
+}
+
+/// The key of a service's manifest object.
+pub fn manifest_object(prefix: &str, service: &str, version: &str) -> String {
+    format!("{prefix}{service}/{service}_{version}.json")
+}
+
+/// Why `key` cannot be an artifact's, if it cannot: what S3 does not take, and what `promote` writes
+/// below `<service>/channels/`, which no upload replaces.
+pub fn problem(key: &str) -> Option<&'static str> {
+    if key.is_empty() {
+        Some("it is empty")
+    } else if key.len() > MAX_BYTES {
+        Some("it is longer than 1024 bytes")
+    } else if key.chars().any(char::is_control) {
+        Some("it holds a control character")
+    } else if key.starts_with("channels/") || key.contains("/channels/") {
+        Some("channels are not written by an upload")
+    } else if key.ends_with('/') {
+        Some("it names a folder")
+    } else {
+        None
+    }
+}
+
+/// Refuses keys of one plan of which one would overwrite another.
+pub fn check_distinct<'a>(
+    artifacts: impl IntoIterator<Item = &'a str>,
+    manifest_objects: &BTreeSet<String>,
+) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for key in artifacts {
+        if manifest_objects.contains(key) {
+            return Err(Error::config(format!(
+                "the object key {key} belongs to a manifest object"
+            ))
+            .hint("change object-key in [workspace.metadata.xtask]"));
+        }
+        if !seen.insert(key) {
+            return Err(Error::config(format!("the object key {key} is that of two artifacts"))
+                .hint("change object-key in [workspace.metadata.xtask]"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
