@@ -66,7 +66,7 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
         };
     }
     // Within each file a pair has to be whole: half of it from each is nobody's.
-    let source = format!("profile {name}");
+    let source = label.clone();
     if let Some(credentials) = keys(&first).with_context(|| label.clone())? {
         return Ok(Finding::Keyring(Keyring::fixed(source, credentials)));
     }

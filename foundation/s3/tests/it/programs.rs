@@ -29,7 +29,9 @@ fn a_program_gets_no_secret_and_what_it_prints_is_not_shown() {
     assert_eq!(outside.fetch().unwrap(), expected);
     let (environment, argv) = (outside.home.path().join("env"), outside.home.path().join("argv"));
     assert_unmarked_file(&environment);
-    assert!(std::fs::read_to_string(environment).unwrap().contains("KEPT=yes"));
+    let environment = std::fs::read_to_string(environment).unwrap();
+    assert!(environment.contains("KEPT=yes"), "{environment}");
+    assert!(!environment.contains("CARGO_MANIFEST_DIR"), "nothing comes from this process itself");
     assert_eq!(std::fs::read_to_string(argv).unwrap(), "--for|the bucket|");
 
     for (program, kind, reason) in [
