@@ -4,28 +4,18 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
-use s3::{Client, ClientOptions, Credentials, Location};
+use s3::{Chain, Encryption, Keyring, Location, SessionScope};
 
 use crate::cli::Options;
 use crate::config::Config;
 use crate::env::Env;
+use crate::ui::Ui;
 
 /// The bucket of `--local` where none is named.
 const LOCAL_BUCKET: &str = "local";
 
-/// A client that trusts the bundled certificate authorities, or those of a file that is named.
-pub fn client(
-    location: Location,
-    credentials: Credentials,
-    options: ClientOptions,
-    env: &Env,
-) -> anyhow::Result<Client> {
-    let options = ClientOptions { roots_pem: roots_pem(env)?, ..options };
-    Ok(Client::with_options(location, credentials, options)?)
-}
-
 /// The certificate authorities to trust, where a file of them is named.
-fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
+pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
     for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
         if let Some(path) = env.get_os(name) {
             let path = Path::new(path);
@@ -36,15 +26,54 @@ fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// The credentials of the environment, if there are any.
-pub fn credentials(env: &Env) -> ferror::Result<Option<Credentials>> {
-    Credentials::from_vars(|name| env.get(name))
+/// Looks for credentials wherever AWS's own tools do; with `--explain`, says what each source had.
+///
+/// Those of a web identity may do no more than upload `object_keys`; `None` leaves them what the
+/// role may do, which is right only where nothing is asked of them.
+pub fn credentials(
+    options: &Options,
+    config: Option<&Config>,
+    object_keys: Option<Vec<String>>,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Option<Keyring>> {
+    let scope = bucket(options, config, env).zip(object_keys);
+    let scope = scope.map(|(bucket, object_keys)| SessionScope {
+        bucket,
+        object_keys,
+        tagging: config.is_some_and(|config| !config.attributes.tags.is_empty()),
+        kms: config.is_some_and(|config| {
+            matches!(config.attributes.encryption, Some(Encryption::Kms { .. }))
+        }),
+        ..SessionScope::default()
+    });
+    let found = s3::find_credentials(&Chain {
+        variable: &|name| env.get(name),
+        home: env.get_os("HOME").map(Into::into),
+        child_environment: env.variables(),
+        roots_pem: roots_pem(env)?,
+        region: region(options, config, env),
+        scope,
+    })?;
+    if options.upload.explain {
+        for step in &found.steps {
+            ui.say("credentials", step);
+        }
+    }
+    Ok(found.keyring)
 }
 
 /// The error where there are none.
 pub fn no_credentials() -> Error {
-    Error::config("no credentials: neither S3_KEY and S3_SECRET nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set")
-        .hint("set one pair, or try it without any: `--local`")
+    Error::config("no credentials: neither S3_KEY and S3_SECRET nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set, and no profile, web identity or role of this machine has any")
+        .hint("set one pair, see with `--explain` what each source lacks, or try it without any: `--local`")
+}
+
+fn region(options: &Options, config: Option<&Config>, env: &Env) -> String {
+    let table = || config.and_then(|config| config.region.clone());
+    let region = options.upload.region.clone();
+    let region = region.or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])).or_else(table);
+    region.unwrap_or_else(|| s3::DEFAULT_REGION.to_owned())
 }
 
 fn bucket(options: &Options, config: Option<&Config>, env: &Env) -> Option<String> {
@@ -62,15 +91,12 @@ pub fn location(options: &Options, config: Option<&Config>, env: &Env) -> ferror
         Error::config("no bucket named")
             .hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]; or try `--local`")
     })?;
-    let region = upload.region.clone().or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
     let endpoint =
         upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
     let signature = upload.signature.clone().or_else(|| table(|config| &config.signature));
     Ok(Location {
         bucket,
-        region: region
-            .or_else(|| table(|config| &config.region))
-            .unwrap_or_else(|| s3::DEFAULT_REGION.to_owned()),
+        region: region(options, config, env),
         endpoint: endpoint.or_else(|| table(|config| &config.endpoint)),
         path_style: config.and_then(|config| config.path_style),
         signature: signature.map_or(Ok(s3::Signature::V4), |text| text.parse())?,

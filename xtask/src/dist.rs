@@ -123,11 +123,11 @@ fn run_step(
     let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
     ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
     let start = Instant::now();
-    let binaries = compile::build(buildable, step, &plan.profile, env, ui)?;
+    let built = compile::build(buildable, step, &plan.profile, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
     let mut artifacts = Vec::new();
-    for (build, binary) in step.builds.iter().zip(&binaries) {
+    for (build, binary) in step.builds.iter().zip(&built.binaries) {
         let artifact = pack(plan, step, build, &binary.path, &buildable.rustc, ui)
             .with_context(|| format!("service {}", build.service))?;
         ui.result(format_args!(

@@ -11,12 +11,29 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 /// Every environment variable that is read: name and meaning.
-pub const VARIABLES: [(&str, &str); 31] = [
+pub const VARIABLES: [(&str, &str); 48] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
     ("AWS_SECRET_ACCESS_KEY", "secret access key"),
     ("AWS_SESSION_TOKEN", "session token that belongs to AWS_ACCESS_KEY_ID"),
+    ("AWS_PROFILE", "profile of the files below ~/.aws (default: default)"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "file of profiles with keys, instead of ~/.aws/credentials"),
+    ("AWS_CONFIG_FILE", "file of profiles, instead of ~/.aws/config"),
+    ("AWS_ROLE_ARN", "role that a web identity takes on"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", "file with a web identity's token"),
+    ("CIRCLE_OIDC_TOKEN_V2", "the web identity's token on CircleCI"),
+    ("AWS_ROLE_SESSION_NAME", "name of the role's session (default: from the CI job)"),
+    ("CIRCLE_PROJECT_REPONAME", "repository, for the name of the role's session"),
+    ("CIRCLE_JOB", "CI job, for the name of the role's session"),
+    ("CIRCLE_BUILD_NUM", "number of the CI job, for the name of the role's session"),
+    ("AWS_ENDPOINT_URL_STS", "server that gives credentials for a web identity"),
+    ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "where a container's agent gives credentials"),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "the same, with the host"),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token for the container's agent"),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "file with the token for the container's agent"),
+    ("AWS_EC2_METADATA_DISABLED", "true: never ask the instance for credentials"),
+    ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "where the instance gives credentials"),
     ("S3_BUCKET", "bucket, where neither --bucket names one"),
     ("AWS_REGION", "region, where --region names none"),
     ("AWS_DEFAULT_REGION", "region, after AWS_REGION"),
@@ -79,6 +96,11 @@ impl Env {
             stderr_is_terminal: false,
             stdin_is_terminal: false,
         }
+    }
+
+    /// Every variable, for a child that gets its own choice of them.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// The value of a variable of [`VARIABLES`]. Blank is unset; so is a value that is not UTF-8.

@@ -40,6 +40,7 @@ pub mod progress;
 pub mod publish;
 pub mod resources;
 pub mod stamp;
+pub mod timings;
 pub mod toolchain;
 pub mod ui;
 pub mod workspace;

@@ -12,7 +12,7 @@ use crate::{dist, upload};
 /// Runs `ship`. With `--dry-run`, prints the plan: there is no manifest to upload yet.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
-    upload::preflight(options, env)?;
+    upload::preflight(options, env, ui)?;
     if !options.dry_run {
         let plan = dist::plan(&Workspace::read(env)?, options, env)?;
         upload::refuse_dirty(&plan.version, plan.commit.dirty.is_some(), options)?;

@@ -5,6 +5,7 @@
 //! what is said to the bucket about one service stands in `publish`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use ferror::Error;
@@ -12,12 +13,13 @@ use s3::{Attributes, Client, ClientOptions, Location};
 use serde_json::json;
 
 use crate::cli::Options;
-use crate::config::CONTENT_TYPE;
+use crate::config::{CONTENT_TYPE, Config};
 use crate::env::Env;
 use crate::local::LocalServer;
 use crate::manifest::{self, Artifact, Manifest};
 use crate::progress::Progress;
 use crate::publish::{self, Receipt};
+use crate::timings::Timings;
 use crate::ui::{self, Ui};
 use crate::workspace::{self, Root};
 use crate::{destination, parallel, plan};
@@ -40,13 +42,19 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         return dry_run(&manifest, &services, &destination::location(options, config, env)?, ui);
     }
     let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
-    let sizes = manifest.artifacts.iter().filter(selected).map(|artifact| artifact.size_bytes);
-    let jobs = sizes.clone().map(s3::bodies_of).sum::<usize>().clamp(1, MOST_JOBS);
-    let attributes = Attributes::default();
-    let Some((client, local)) = connect(options, root.as_ref(), jobs, env, ui)? else {
+    let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
+    let bodies: usize = artifacts.iter().map(|artifact| s3::bodies_of(artifact.size_bytes)).sum();
+    let jobs = options.upload.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
+    let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
+    let keys = keys.chain(services.iter().filter_map(|service| manifest.object_key(service)));
+    let Some((client, local)) = connect(options, root.as_ref(), keys.collect(), jobs, env, ui)?
+    else {
         return Ok(());
     };
-    let progress = Progress::start(&client, sizes.sum(), env.stderr_is_terminal, ui);
+    let started = Instant::now();
+    let total_bytes = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+    let progress = Progress::start(&client, total_bytes, env.stderr_is_terminal, ui);
+    let attributes = config.map_or_else(Attributes::default, |config| config.attributes.clone());
     let releases = services.iter().map(|service| publish::Release {
         manifest: &manifest,
         service,
@@ -54,7 +62,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
         attributes: &attributes,
         jobs,
-        verify: false,
+        verify: options.upload.verify,
     });
     let releases: Vec<_> = releases.collect();
     // Every artifact of every service first: where one is wrong, nothing is published.
@@ -67,23 +75,29 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
     }
-    ui.document(&document(&client.location().bucket, &receipts));
+    let timings = options.upload.timings.then(|| Timings::new(&client, started.elapsed()));
+    if let Some(timings) = &timings {
+        ui.say("timings", timings);
+    }
+    ui.document(&document(&client.location().bucket, &receipts, timings.as_ref()));
     Ok(())
 }
 
 /// What can be refused before there is a manifest: no bucket, no credentials.
-pub fn preflight(options: &Options, env: &Env) -> anyhow::Result<()> {
+pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     if options.upload.local || options.dry_run {
         return Ok(());
     }
-    let credentials = destination::credentials(env)?;
-    if credentials.is_none() && options.upload.skip_without_credentials {
+    let root = workspace::root(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    let keyring = destination::credentials(options, config, None, env, ui)?;
+    if keyring.is_none() && options.upload.skip_without_credentials {
         return Ok(());
     }
-    let root = workspace::root(env)?;
-    let location = destination::location(options, root.as_ref().map(|root| &root.config), env)?;
-    let credentials = credentials.ok_or_else(destination::no_credentials)?;
-    destination::client(location, credentials, ClientOptions::default(), env).map(drop)
+    let location = destination::location(options, config, env)?;
+    let keyring = keyring.ok_or_else(destination::no_credentials)?;
+    Client::with_options(location, keyring, client_options(config, 1, env)?)?;
+    Ok(())
 }
 
 fn snapshot_dir(root: Option<&Root>, options: &Options, env: &Env) -> PathBuf {
@@ -154,12 +168,12 @@ fn differs(path: &Path, how: &str) -> Error {
 fn connect(
     options: &Options,
     root: Option<&Root>,
+    object_keys: Vec<String>,
     jobs: usize,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Option<(Client, Option<LocalServer>)>> {
     let config = root.map(|root| &root.config);
-    let client_options = ClientOptions { bodies_at_once: jobs, ..ClientOptions::default() };
     if options.upload.local {
         let location = destination::location(options, config, env)?;
         let server = LocalServer::start(root, &location.bucket, env, ui)?;
@@ -169,19 +183,35 @@ fn connect(
             path_style: Some(true),
             ..location
         };
+        let client_options = ClientOptions { bodies_at_once: jobs, ..ClientOptions::default() };
         let client = Client::with_options(location, server.credentials()?, client_options)?;
         return Ok(Some((client, Some(server))));
     }
-    let credentials = destination::credentials(env)?;
+    let keyring = destination::credentials(options, config, Some(object_keys), env, ui)?;
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
-    if credentials.is_none() && options.upload.skip_without_credentials {
+    if keyring.is_none() && options.upload.skip_without_credentials {
         ui.result("no credentials in the environment: nothing is uploaded");
         return Ok(None);
     }
     let location = destination::location(options, config, env)?;
-    let credentials = credentials.ok_or_else(destination::no_credentials)?;
-    Ok(Some((destination::client(location, credentials, client_options, env)?, None)))
+    let keyring = keyring.ok_or_else(destination::no_credentials)?;
+    let client = Client::with_options(location, keyring, client_options(config, jobs, env)?)?;
+    Ok(Some((client, None)))
+}
+
+fn client_options(
+    config: Option<&Config>,
+    jobs: usize,
+    env: &Env,
+) -> anyhow::Result<ClientOptions> {
+    Ok(ClientOptions {
+        roots_pem: destination::roots_pem(env)?,
+        expected_bucket_owner: config.and_then(|config| config.bucket_owner.clone()),
+        allow_http: config.is_some_and(|config| config.allow_http),
+        bodies_at_once: jobs,
+        ..ClientOptions::default()
+    })
 }
 
 fn dry_run(
@@ -209,7 +239,11 @@ fn dry_run(
     Ok(())
 }
 
-fn document(bucket: &str, receipts: &[Receipt]) -> String {
+fn document(bucket: &str, receipts: &[Receipt], timings: Option<&Timings>) -> String {
     let objects: Vec<_> = receipts.iter().map(Receipt::to_json).collect();
-    format!("{:#}", json!({ "bucket": bucket, "objects": objects }))
+    let mut document = json!({ "bucket": bucket, "objects": objects });
+    if let Some(timings) = timings {
+        document["timings"] = timings.to_json();
+    }
+    format!("{document:#}")
 }

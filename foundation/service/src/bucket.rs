@@ -1,6 +1,6 @@
 //! The bucket that a service works on: rows for its table of settings, checked into a client.
 
-use s3::{Client, Credentials, DEFAULT_REGION, Location};
+use s3::{Chain, Client, DEFAULT_REGION, Found, Keyring, Location};
 
 use crate::{Setting, Settings};
 
@@ -44,8 +44,8 @@ pub const BUCKET_SETTINGS: &[Setting] = &[
 ];
 
 /// What a help text says about credentials, which have no rows: a command line is no place for them.
-pub const CREDENTIALS_NOTE: &str = "Credentials come from the environment alone: S3_KEY and S3_SECRET, or AWS_ACCESS_KEY_ID,\n\
-     AWS_SECRET_ACCESS_KEY and, when they are temporary, AWS_SESSION_TOKEN.";
+pub const CREDENTIALS_NOTE: &str = "Credentials come from S3_KEY and S3_SECRET, else from where AWS's own tools look for them: AWS_*\n\
+     variables, profiles, a web identity, the container's or the instance's role.";
 
 /// A bucket that can be talked to, and the part of it that is meant.
 #[derive(Clone)]
@@ -57,22 +57,13 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Reads the rows of [`BUCKET_SETTINGS`] and the credentials. Connects to nothing.
+    /// Reads the rows of [`BUCKET_SETTINGS`] and looks for credentials. Connects to
+    /// nothing, save to the instance's own metadata service when no other source has credentials.
     pub fn from_settings(settings: &mut Settings<'_>) -> Option<Self> {
         let bucket = settings.required("bucket");
         let region = settings.required("region");
         let signature = settings.parsed("signature");
-        let credentials = match Credentials::from_vars(|var| settings.env(var)) {
-            Ok(Some(credentials)) => Some(credentials),
-            Ok(None) => {
-                settings.problem("no credentials: set S3_KEY and S3_SECRET, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-                None
-            }
-            Err(error) => {
-                settings.problem(format!("credentials: {error}"));
-                None
-            }
-        };
+        let keyring = find_keyring(settings, region.as_deref());
         let prefix = folder_prefix(settings);
         let location = Location {
             bucket: bucket?,
@@ -81,12 +72,37 @@ impl Bucket {
             path_style: None,
             signature: signature?,
         };
-        match Client::new(location, credentials?) {
+        match Client::new(location, keyring?) {
             Ok(client) => Some(Self { client, prefix: prefix? }),
             Err(error) => {
                 settings.problem(error.to_string());
                 None
             }
+        }
+    }
+}
+
+/// Credentials from wherever AWS's own tools look for them; those that end are fetched anew.
+fn find_keyring(settings: &mut Settings<'_>, region: Option<&str>) -> Option<Keyring> {
+    let named = |name: &str| settings.env(name).map(|value| (name.into(), value.into()));
+    let found = s3::find_credentials(&Chain {
+        variable: &|name| settings.env(name),
+        home: settings.env("HOME").map(Into::into),
+        child_environment: ["HOME", "PATH"].into_iter().filter_map(named).collect(),
+        roots_pem: None,
+        region: region.unwrap_or(DEFAULT_REGION).to_owned(),
+        scope: None,
+    });
+    match found {
+        Ok(Found { keyring: Some(keyring), .. }) => Some(keyring),
+        Ok(Found { steps, .. }) => {
+            let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
+            settings.problem(format!("no credentials ({})", steps.join("; ")));
+            None
+        }
+        Err(error) => {
+            settings.problem(error.to_string());
+            None
         }
     }
 }
@@ -148,7 +164,10 @@ mod tests {
             }
             assert!(!text.contains("hidden"), "a secret is in: {text}");
         };
-        check(&[], &["--bucket is missing", "no credentials: set S3_KEY and S3_SECRET"]);
+        check(
+            &[("AWS_EC2_METADATA_DISABLED", "true")],
+            &["--bucket is missing", "no credentials (S3_KEY: neither S3_KEY nor S3_SECRET is set"],
+        );
         check(
             &[("S3_SECRET", "hidden"), ("S3_SIGNATURE", "v3"), ("S3_PREFIX", "/x")],
             &[

@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn every_problem_is_named_at_once() {
         let args = ["--keep", "0", "--days", "0", "--interval", "soon"];
-        let Err(error) = config(&args, &[]) else { panic!("nothing of this is good") };
+        let disabled = ("AWS_EC2_METADATA_DISABLED", "true");
+        let Err(error) = config(&args, &[disabled]) else { panic!("nothing of this is good") };
         assert_eq!(error.kind(), Kind::Config);
         for problem in [
             "--keep is \"0\": expected a number from 1",

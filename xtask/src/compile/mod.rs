@@ -46,12 +46,21 @@ use crate::plan::{Build, Step};
 use crate::toolchain::{Buildable, Library};
 use crate::ui::Ui;
 
+/// What a build left behind. While it is held, no other build in the same target folder begins: two
+/// checkouts may share one, and cargo has one place there for a binary of a name.
+#[derive(Debug)]
+pub struct Built {
+    /// The binaries, in the order of the step.
+    pub binaries: Vec<Binary>,
+    _lock: File,
+}
+
 /// A linked binary, as cargo left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binary {
     /// The service that it is.
     pub service: String,
-    /// The file; the next build may replace it.
+    /// The file; the next build replaces it.
     pub path: PathBuf,
 }
 
@@ -64,11 +73,11 @@ pub fn build(
     profile: &str,
     env: &Env,
     ui: Ui,
-) -> anyhow::Result<Vec<Binary>> {
+) -> anyhow::Result<Built> {
     check_names(step)?;
     std::fs::create_dir_all(&buildable.target_dir)
         .with_context(|| format!("making {}", buildable.target_dir.display()))?;
-    let _lock = lock(buildable, ui)?;
+    let lock = lock(buildable, ui)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let variables = environment::with_linker(buildable, profile, env)?;
     let call = |service: &Build| {
@@ -78,7 +87,8 @@ pub fn build(
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         run(command, service, &buildable.workspace_root, &progress)
     };
-    step.builds.iter().map(call).collect()
+    let binaries = step.builds.iter().map(call).collect::<Result<_, _>>()?;
+    Ok(Built { binaries, _lock: lock })
 }
 
 /// Cargo has one place for a binary of a name.

@@ -30,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "publish",
             "resources",
             "stamp",
+            "timings",
             "toolchain",
             "ui",
             "workspace",

@@ -122,7 +122,7 @@ impl Bucket {
 /// The worker without any environment.
 pub(crate) fn janitor(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_janitor"));
-    command.args(args).env_clear().stdin(Stdio::null());
+    command.args(args).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command
 }
 

@@ -14,7 +14,12 @@ const AT_MOST: Duration = Duration::from_secs(30);
 /// The service with these arguments and this environment alone.
 fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_releases"));
-    command.args(args).env_clear().envs(env.iter().copied()).stdin(Stdio::null());
+    command
+        .args(args)
+        .env_clear()
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(env.iter().copied())
+        .stdin(Stdio::null());
     command
 }
 
