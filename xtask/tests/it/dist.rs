@@ -121,9 +121,9 @@ fn a_later_dist_of_the_same_commit_merges_and_of_another_does_not() {
 
 #[test]
 fn a_compile_error_is_101_and_leaves_no_manifest() {
-    let repo = Repo::new(&["alpha"]);
+    let repo = Repo::new(&["broken"]);
     repo.xtask("dist").exits(0);
-    repo.write("services/alpha/src/main.rs", "fn main() { let x: u8 = \"\"; }\n");
+    repo.write("services/broken/src/main.rs", "fn main() { let x: u8 = \"\"; }\n");
     let run = repo.xtask("dist").exits(101).says("1 of 1 platforms could not be built");
     assert!(run.stderr.contains("mismatched types"), "cargo's own words: {}", run.stderr);
     assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
@@ -131,10 +131,10 @@ fn a_compile_error_is_101_and_leaves_no_manifest() {
 
 #[test]
 fn a_service_without_the_stamp_is_packed_with_a_warning() {
-    let repo = Repo::new(&["alpha"]);
-    repo.write("services/alpha/src/main.rs", "fn main() {}\n");
+    let repo = Repo::new(&["plain"]);
+    repo.write("services/plain/src/main.rs", "fn main() {}\n");
     repo.commit("no stamp");
-    repo.xtask("dist").exits(0).says("alpha for linux_amd64 carries no stamp");
+    repo.xtask("dist").exits(0).says("plain for linux_amd64 carries no stamp");
     let manifest = repo.manifest();
     assert_eq!(
         manifest["artifacts"][0]["binary_sha256"],

@@ -134,6 +134,8 @@ impl Repo {
             .current_dir(self.path())
             .env("CARGO", env!("CARGO"))
             // One target folder for all scratch repositories: the tools in it are installed once.
+            // Cargo tells packages in it apart by name and place below the root, and looks at times
+            // alone: a service with other code needs another name.
             .env("CARGO_TARGET_DIR", target_dir())
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
             .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
