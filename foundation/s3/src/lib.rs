@@ -1,10 +1,14 @@
-//! A small blocking S3 client: signatures as pure functions, one request at a time over ureq.
+//! A small blocking S3 client: signatures as pure functions, and a client over ureq that stores
+//! exactly once.
 //!
 //! Read it in this order. [`encode`] is the one spelling of object keys and queries; it serves the
 //! signature and the wire alike. [`sigv4`] and [`sigv2`] sign a [`Request`], one function per
 //! published step, with the time and the secret as arguments. [`Location`] says where a bucket is
-//! and refuses what would send a credential to a host that nobody named. [`Client`] puts them
-//! together; it reads the clock, and `transport` alone knows about sockets.
+//! and refuses what would send a credential to a host that nobody named. [`find_credentials`] looks
+//! for credentials in the order of AWS's own tools, and a [`Keyring`] keeps them fresh. [`Client`]
+//! puts them together: `exchange` brings one request to its end, again and again where that helps
+//! (`retry` says where), `put` and `multipart` store an object exactly once, and `transport` alone
+//! knows about sockets.
 //!
 //! What it never does: follow a redirect, take a host name from an answer, fall back to an older
 //! signature, or skip the verification of a certificate. Of the environment it reads nothing but the

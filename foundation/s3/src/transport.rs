@@ -15,9 +15,9 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use crate::Request;
 use crate::meter::{Meter, Spent};
 
-/// From this size on, the server is asked before the body is sent (`Expect: 100-continue`). An
+/// Above this size, the server is asked before the body is sent (`Expect: 100-continue`). An
 /// early refusal of a large body would otherwise show as a reset connection, without its reason.
-const EXPECT_FROM_BYTES: u64 = 1024 * 1024;
+const EXPECT_ABOVE_BYTES: u64 = 1024 * 1024;
 
 /// How much of an error body is read. S3's have some hundred bytes; an endless one ends here.
 const MAX_ERROR_BODY_BYTES: u64 = 64 * 1024;
@@ -150,7 +150,7 @@ impl Transport {
                 return read(self.run(built(builder.body(()))?, whole)?, max_bytes);
             };
             builder = builder.header("content-length", body_bytes);
-            if asks_first && body_bytes >= EXPECT_FROM_BYTES {
+            if asks_first && body_bytes > EXPECT_ABOVE_BYTES {
                 builder = builder.header("expect", "100-continue");
             }
             let mut counted = Counted { left: body, sent_bytes: 0, meter: &self.meter };
