@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::transport::{Timeouts, Transport};
 use crate::{
     ClientOptions, Copied, Head, Keyring, Listing, Location, Object, Request, Signature, Usage,
-    answer, attributes, encode, listing, sigv2, sigv4, xml,
+    answer, attributes, digest, encode, listing, sigv2, sigv4, xml,
 };
 
 /// The longest object key that S3 takes, in bytes.
@@ -256,8 +256,10 @@ impl Client {
             return Err(Error::new(Kind::Invalid, message).context(what));
         }
         let request = self.request(method, object_key);
-        let max_bytes = MAX_SHORT_BYTES;
-        Ok(Ask { what, request, payload: None, max_bytes })
+        // A server may insist on a length, and so on a body, though an empty one.
+        let has_body = ["PUT", "POST"].contains(&method);
+        let payload = has_body.then(|| self.payload(b"", digest::sha256(b"")));
+        Ok(Ask { what, request, payload, max_bytes: MAX_SHORT_BYTES })
     }
 
     /// A body as this client's signature wants it.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use ferror::Kind;
 use ftime::Epoch;
 use s3::{
-    Body, Client, ClientOptions, Credentials, Fault, Location, Patience, Precondition, Put,
-    PutOutcome, Signature,
+    Attributes, Body, Client, ClientOptions, Credentials, Encryption, Fault, Location, Patience,
+    Precondition, Put, PutOutcome, Signature,
 };
 
+use crate::outside::Outside;
 use crate::server::{Script, Seen, Server, answer, client_with, refusal};
 
 const ETAG: &str = "etag: \"e1\"";
@@ -43,6 +44,16 @@ fn pair(signature: Signature, answers: &[String]) -> (Server, Client) {
 
 fn stored() -> String {
     answer("200 OK", &[ETAG], "")
+}
+
+fn location(signature: Signature, endpoint: &str) -> Location {
+    Location {
+        bucket: "builds".to_owned(),
+        region: s3::DEFAULT_REGION.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        path_style: None,
+        signature,
+    }
 }
 
 fn scope(seen: &Seen) -> &str {
@@ -164,19 +175,39 @@ fn an_expired_token_that_nobody_can_renew_is_a_refusal() {
 }
 
 #[test]
-fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
-    let location = |signature| Location {
-        bucket: "builds".to_owned(),
-        region: s3::DEFAULT_REGION.to_owned(),
-        endpoint: Some("http://s3.invalid".to_owned()),
-        path_style: None,
-        signature,
+fn an_expired_token_is_fetched_anew_and_the_new_one_kept() {
+    let document = |id: &str| {
+        let text = format!(
+            r#"{{"AccessKeyId":"{id}","SecretAccessKey":"hidden","Token":"hidden-{id}","Expiration":"2199-01-01T00:00:00Z"}}"#
+        );
+        answer("200 OK", &[], &text)
     };
+    let agent = Server::start(["FIRST", "SECOND"].map(document).map(Script::Answer).to_vec());
+    let mut outside = Outside::new(&["AWS_CONTAINER_AUTHORIZATION_TOKEN=hidden"]);
+    outside.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &agent.endpoint);
+    let keyring = outside.find().unwrap().keyring.unwrap();
+
+    let expired = answer("400 Bad Request", &[], &refusal("ExpiredToken"));
+    let server = Server::start([expired, stored()].map(Script::Answer).to_vec());
+    let location = location(Signature::V4, &server.endpoint);
+    let options = ClientOptions { patience: ONCE, ..ClientOptions::default() };
+    let client = Client::with_options(location, keyring, options).unwrap();
+    for _ in 0..2 {
+        client.put("k", &put(b"x")).unwrap();
+    }
+    let tokens: Vec<_> =
+        (0..3).map(|_| server.seen().header("x-amz-security-token").unwrap().to_owned()).collect();
+    assert_eq!(tokens, ["hidden-FIRST", "hidden-SECOND", "hidden-SECOND"]);
+    assert_eq!(agent.requests(), 2);
+}
+
+#[test]
+fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
     let credentials =
         |token: Option<&str>| Credentials::new("id", "hidden", token.map(str::to_owned)).unwrap();
     let client = |signature, allow_http, token| {
         let options = ClientOptions { allow_http, patience: ONCE, ..ClientOptions::default() };
-        Client::with_options(location(signature), credentials(token), options)
+        Client::with_options(location(signature, "http://s3.invalid"), credentials(token), options)
     };
     for (signature, allow_http) in
         [(Signature::V4, false), (Signature::V2, false), (Signature::V2, true)]
@@ -191,4 +222,46 @@ fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
     // Allowed: it gets as far as looking for the host, which does not exist.
     let error = client(Signature::V4, true, None).unwrap().put("k", &put(b"x")).unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+}
+
+#[test]
+fn what_is_said_of_an_object_and_of_the_bucket_is_sent_and_signed() {
+    let server = Server::start(vec![Script::Answer(stored())]);
+    let options = ClientOptions {
+        expected_bucket_owner: Some("123456789012".to_owned()),
+        ..ClientOptions::default()
+    };
+    let credentials = Credentials::new("id", "hidden", None).unwrap();
+    let location = location(Signature::V4, &server.endpoint);
+    let client = Client::with_options(location, credentials, options).unwrap();
+    let attributes = Attributes {
+        cache_control: Some("max-age=60".to_owned()),
+        storage_class: Some("STANDARD_IA".to_owned()),
+        encryption: Some(Encryption::Kms { key_id: Some("alias/k".to_owned()) }),
+        tags: [("team".to_owned(), "a b".to_owned())].into(),
+        metadata: [("pipeline".to_owned(), "7".to_owned())].into(),
+    };
+    client.put("k", &Put { attributes: Some(&attributes), ..put(b"x") }).unwrap();
+    let seen = server.seen();
+    let authorization = seen.header("authorization").unwrap().to_owned();
+    for (name, value) in [
+        ("cache-control", "max-age=60"),
+        ("x-amz-storage-class", "STANDARD_IA"),
+        ("x-amz-server-side-encryption", "aws:kms"),
+        ("x-amz-server-side-encryption-aws-kms-key-id", "alias/k"),
+        ("x-amz-tagging", "team=a%20b"),
+        ("x-amz-meta-pipeline", "7"),
+        ("x-amz-expected-bucket-owner", "123456789012"),
+    ] {
+        assert_eq!(seen.header(name), Some(value));
+        assert!(authorization.contains(name), "{name} is not signed: {authorization}");
+    }
+    // What the client says by itself cannot be said twice.
+    let twice = Attributes {
+        metadata: [("commit".to_owned(), "7".to_owned())].into(),
+        ..Attributes::default()
+    };
+    let put = Put { metadata: &[("commit", "8")], attributes: Some(&twice), ..put(b"x") };
+    let error = client.put("k", &put).unwrap_err();
+    assert!(error.to_string().contains("commit"), "{error}");
 }

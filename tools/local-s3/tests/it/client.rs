@@ -92,6 +92,43 @@ fn a_large_file_is_streamed_whole() {
 }
 
 #[test]
+fn a_larger_file_goes_in_parts_and_comes_back_in_pieces() {
+    let wire = Wire::start();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let content: Vec<u8> = (0..5_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(file.path(), &content).unwrap();
+    let (size_bytes, sha256) = (content.len() as u64, s3::sha256(&content));
+    let body = Body::File { path: file.path(), size_bytes, sha256 };
+    assert!(s3::bodies_of(size_bytes) > 1, "this is to be a multipart upload");
+    for signature in BOTH {
+        let client = client(&wire, signature, &wire.credentials, BUCKET);
+        let put = Put { body, ..bytes(b"", Precondition::Absent) };
+        let object_key = format!("{signature}/parts");
+        assert!(matches!(client.put(&object_key, &put).unwrap(), PutOutcome::Stored(_)));
+        assert_eq!(client.put(&object_key, &put).unwrap(), PutOutcome::PreconditionFailed);
+
+        let copied = format!("{signature}/a copy");
+        let head = client.head(&object_key).unwrap().unwrap();
+        assert_eq!(head.metadata["note"], "abc", "{signature}");
+        assert!(client.copy(&object_key, &copied, Some(&head.etag)).unwrap().is_some());
+        assert_eq!(client.copy("nothing", &copied, None).unwrap(), None);
+        for object_key in [&object_key, &copied] {
+            let head = client.head(object_key).unwrap().unwrap();
+            assert_eq!(head.metadata["sha256"], s3::hex(&sha256), "{object_key}");
+            let mut back = Vec::new();
+            while (back.len() as u64) < head.size_bytes {
+                let start = back.len() as u64;
+                let piece = client.get_range(object_key, start..start + 6_000_001, &head.etag);
+                back.extend(piece.unwrap().unwrap().bytes);
+            }
+            assert!(back == content, "{object_key}: other bytes come back");
+        }
+        let changed = client.get_range(&object_key, 0..1, "\"another\"").unwrap_err();
+        assert_eq!(changed.kind(), Kind::Conflict, "{changed}");
+    }
+}
+
+#[test]
 fn a_listing_goes_on_over_its_pages() {
     let wire = Wire::start();
     for number in 0..1500 {
