@@ -50,6 +50,11 @@ impl Bucket {
         }
     }
 
+    /// The secret access key of its credentials.
+    pub(crate) fn secret(&self) -> String {
+        self.server.credentials().secret_access_key.clone()
+    }
+
     /// The file that is an object.
     pub(crate) fn object(&self, key: &str) -> PathBuf {
         self.root.path().join(BUCKET).join(key)

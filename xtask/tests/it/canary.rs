@@ -78,6 +78,13 @@ fn no_mark_is_found_wherever_a_run_ends() {
     fs::create_dir(&programs).unwrap();
     let path = spies(&programs, &diary);
     let mut repo = bucket.serve(Repo::new(&["alpha"]));
+    // Once with credentials that are right: those are secrets too.
+    repo.xtask("dist").exits(0);
+    for line in ["upload --json --verify --timings --explain", "upload --signature v2 --explain"] {
+        let run = repo.xtask(line).exits(0);
+        let secret = bucket.secret();
+        assert!(!run.stdout.contains(&secret) && !run.stderr.contains(&secret), "{line}");
+    }
     marked(&mut repo);
     repo.set("PATH", &path);
     repo.set("CARGO", &programs.join("cargo").display().to_string());
@@ -92,7 +99,7 @@ fn no_mark_is_found_wherever_a_run_ends() {
     run("dist --json", 0);
     run("upload --dry-run --json", 0);
     run("ship --dry-run", 0);
-    run("upload --json", 1).says("SignatureDoesNotMatch");
+    run("upload --json --explain --timings", 1).says("SignatureDoesNotMatch");
     run("upload --signature v2", 1).says("SignatureDoesNotMatch");
     run("upload --bucket other-bucket", 1);
     run("upload --endpoint http://127.0.0.1:1", 1).says("attempt 6");

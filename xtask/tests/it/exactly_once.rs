@@ -101,3 +101,26 @@ fn two_uploads_at_once_publish_once() {
         assert!(stored.values().all(|times| *times == 1), "stored so often: {stored:?}");
     }
 }
+
+#[test]
+fn receipts_say_what_was_done_and_verify_reads_it_back() {
+    let bucket = Bucket::new();
+    let repo = bucket.serve(Repo::new(&["alpha"]));
+    repo.xtask("dist").exits(0);
+    let run = repo.xtask("upload --json --verify --timings --explain").exits(0);
+    let run = run.says("credentials S3_KEY: used").says("in all; ");
+    let document: Value = serde_json::from_str(&run.stdout).unwrap();
+    for object in document["objects"].as_array().unwrap() {
+        assert_eq!(object["bucket"], "builds", "{object}");
+        assert_eq!((&object["attempts"], &object["verified"]), (&1.into(), &true.into()));
+        assert!(object["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{object}");
+    }
+    assert!(document["timings"]["requests"].as_u64().is_some_and(|n| n >= 7), "{document}");
+
+    let key = document["objects"][0]["object_key"].as_str().unwrap();
+    let mut bytes = std::fs::read(bucket.object(key)).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(bucket.object(key), bytes).unwrap();
+    repo.xtask("upload").exits(0);
+    repo.xtask("upload --verify").exits(1).says(&format!("{key} was read back and differs"));
+}
