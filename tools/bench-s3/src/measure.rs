@@ -10,10 +10,15 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ferror::{Error, Result};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// After this a tool is taken to hang.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// One run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +51,7 @@ pub(crate) fn run(command: &Command, log: &Path) -> Result<Usage> {
         .map_err(|error| Error::config(format!("cannot run {tool}")).caused_by(error))?;
     if !output.status.success() {
         let said = std::fs::read_to_string(log).unwrap_or_default();
-        let said = said.trim().lines().last().unwrap_or_default().to_owned();
+        let said = said.trim().lines().last().unwrap_or("it said nothing").to_owned();
         return Err(Error::config(format!("{tool} failed: {said}"))
             .hint(format!("read {} for all it said", log.display())));
     }
@@ -58,10 +63,12 @@ pub(crate) fn run(command: &Command, log: &Path) -> Result<Usage> {
 pub(crate) fn between(mut command: impl Iterator<Item = OsString>) -> Result<u8> {
     let program = command.next().ok_or_else(|| Error::usage("measure needs a command"))?;
     let started = Instant::now();
-    let status =
-        Command::new(&program).args(command).stdout(Stdio::null()).status().map_err(|error| {
-            Error::config(format!("cannot run {}", program.display())).caused_by(error)
-        })?;
+    let cannot =
+        |error| Error::config(format!("cannot run {}", program.display())).caused_by(error);
+    let mut child =
+        Command::new(&program).args(command).stdout(Stdio::null()).spawn().map_err(cannot)?;
+    end_after_limit(child.id());
+    let status = child.wait().map_err(cannot)?;
     let wall = started.elapsed().as_secs_f64();
     let used = getrusage(UsageWho::RUSAGE_CHILDREN)
         .map_err(|error| Error::config("the system does not say what was used").caused_by(error))?;
@@ -75,6 +82,15 @@ pub(crate) fn between(mut command: impl Iterator<Item = OsString>) -> Result<u8>
     let line = format!("{wall} {cpu} {}\n", used.max_rss() * unit);
     let _ = std::io::stdout().write_all(line.as_bytes());
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Kills the child when it takes longer than anything here should; this process ends with it.
+fn end_after_limit(child: u32) {
+    let Ok(child) = i32::try_from(child) else { return };
+    std::thread::spawn(move || {
+        std::thread::sleep(LIMIT);
+        let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+    });
 }
 
 fn parse(line: &str) -> Option<Usage> {
