@@ -74,12 +74,14 @@ struct Course {
 }
 
 impl Reply {
+    /// The error that reports a refusal.
+    pub(crate) fn error(&self, fault: &Fault) -> Error {
+        fault.clone().into_error(&self.label)
+    }
+
     /// A success's answer, or the error of the refusal.
     pub(crate) fn or_refused(self) -> ferror::Result<Answer> {
-        match self.result {
-            Ok(answer) => Ok(answer),
-            Err(fault) => Err(fault.into_error(&self.label)),
-        }
+        self.result.map_err(|fault| fault.into_error(&self.label))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::exact_file::ExactFile;
 use crate::meter::Spent;
 use crate::pool::Buffer;
 use crate::put::{SINGLE_MAX_BYTES, check_digest, condition, describe};
-use crate::{Client, Put, PutOutcome, answer, digest, xml};
+use crate::{Client, Precondition, Put, PutOutcome, answer, digest, xml};
 
 const MIB: u64 = 1024 * 1024;
 /// The size of a part, where 10,000 of them suffice: large enough that a request's fixed cost is
@@ -47,6 +47,13 @@ pub(crate) fn put(
     sha256: [u8; 32],
 ) -> ferror::Result<PutOutcome> {
     let file = ExactFile::open(path, size_bytes)?;
+    // The condition is looked at by the server when all parts are there. An object that stands in
+    // the way now, as after a run that died, spares sending them; a refused look decides nothing.
+    if put.precondition == Precondition::Absent
+        && client.head(object_key).is_ok_and(|it| it.is_some())
+    {
+        return Ok(PutOutcome::PreconditionFailed);
+    }
     let upload = Upload { client, object_key, id: create(client, object_key, put, &sha256)? };
     let done = upload.send_parts(file, size_bytes).and_then(|(parts, found)| {
         check_digest(path, &found, &sha256)?;
@@ -172,9 +179,12 @@ impl Upload<'_> {
         let list = xml::part_list(etags);
         ask.payload = Some(self.client.payload(list.as_bytes(), digest::sha256(list.as_bytes())));
         let reply = self.client.exchange(&ask)?;
-        let Ok(answer) = &reply.result else {
-            let (client, key) = (self.client, self.object_key);
-            return client.unmet_or_refused(key, put, reply, size_bytes, sha256);
+        let answer = match &reply.result {
+            Ok(answer) => answer,
+            Err(fault) => {
+                let (client, key) = (self.client, self.object_key);
+                return client.unmet_or_refused(key, put, &reply, fault, size_bytes, sha256);
+            }
         };
         match xml::result_etag(&answer.body, "CompleteMultipartUploadResult") {
             Ok(etag) => Ok(PutOutcome::Stored(answer::stored(answer, etag, reply.attempts))),

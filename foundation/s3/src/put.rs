@@ -4,15 +4,14 @@
 //! and is answered 412. So a client that does not know what became of an earlier attempt looks at
 //! the object: its own digest and length mean that the earlier attempt did it.
 
-use ferror::{Error, Kind, ResultExt as _};
+use ferror::{Error, ResultExt as _};
 
 use crate::exact_file::ExactFile;
 use crate::exchange::Reply;
 use crate::meter::Spent;
-use crate::transport::Answer;
 use crate::{
-    Body, Client, Precondition, Put, PutOutcome, Request, Stored, answer, attributes, digest,
-    multipart,
+    Body, Client, Fault, Precondition, Put, PutOutcome, Request, Stored, answer, attributes,
+    digest, multipart,
 };
 
 /// A file of at most this many bytes is one PUT, a larger one a multipart upload. Two requests more
@@ -60,20 +59,19 @@ impl Client {
         condition(&mut ask.request, put.precondition);
         ask.payload = Some(self.payload(bytes, sha256));
         let reply = self.exchange(&ask)?;
-        let stored = |answer: &Answer| {
-            // Whatever answered like this is no S3 server, and nothing may have been stored.
-            answer.header("etag").ok_or_else(|| {
-                Error::invalid(format!("{}: {} without an ETag", ask.what, answer.status))
-                    .hint("check the endpoint: something other than an S3 server answers there")
-            })
-        };
-        match &reply.result {
-            Ok(answer) => {
-                let etag = stored(answer)?;
-                Ok(PutOutcome::Stored(answer::stored(answer, etag, reply.attempts)))
+        let answer = match &reply.result {
+            Ok(answer) => answer,
+            Err(fault) => {
+                let size_bytes = bytes.len() as u64;
+                return self.unmet_or_refused(object_key, put, &reply, fault, size_bytes, &sha256);
             }
-            Err(_) => self.unmet_or_refused(object_key, put, reply, bytes.len() as u64, &sha256),
-        }
+        };
+        // Whatever answers without one is no S3 server, and may have stored nothing.
+        let etag = answer.header("etag").ok_or_else(|| {
+            Error::invalid(format!("{}: {} without an ETag", ask.what, answer.status))
+                .hint("check the endpoint: something other than an S3 server answers there")
+        })?;
+        Ok(PutOutcome::Stored(answer::stored(answer, etag, reply.attempts)))
     }
 
     /// What a refusal of a conditional request means: the condition did not hold, or an earlier
@@ -82,11 +80,11 @@ impl Client {
         &self,
         object_key: &str,
         put: &Put<'_>,
-        reply: Reply,
+        reply: &Reply,
+        fault: &Fault,
         size_bytes: u64,
         sha256: &[u8; 32],
     ) -> ferror::Result<PutOutcome> {
-        let Err(fault) = &reply.result else { unreachable!("asked about refusals only") };
         let unmet = match (fault.status, fault.code.as_str()) {
             (412, _) | (409, "ConditionalRequestConflict") => true,
             // Nothing is there that could have the ETag.
@@ -105,7 +103,7 @@ impl Client {
         if unmet && put.precondition != Precondition::None {
             return Ok(PutOutcome::PreconditionFailed);
         }
-        Err(reply.or_refused().err().unwrap_or_else(|| Error::new(Kind::Bug, "no refusal")))
+        Err(reply.error(fault))
     }
 
     /// The object, if it has our digest and length. A refused look decides nothing.

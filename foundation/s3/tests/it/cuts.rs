@@ -1,6 +1,7 @@
 //! Exactly once: whatever goes wrong with whichever request of an upload, the object is there once
 //! and whole, or the call fails and says so truly.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ferror::Kind;
@@ -43,7 +44,7 @@ fn file(size: usize) -> (tempfile::NamedTempFile, Vec<u8>) {
     (file, bytes)
 }
 
-/// A multipart upload of this size is: create, three parts, complete.
+/// A multipart upload of this size is: a look, create, three parts, complete.
 const LARGE: usize = 17 * 1024 * 1024;
 const SMALL: usize = 70_000;
 const BLOCK: usize = 4096;
@@ -66,9 +67,9 @@ fn check(size: usize, at: usize, cut: Cut) {
         _ => panic!("{case}"),
     }
     // An upload whose beginning was not heard of cannot be ended; S3's lifecycle rules do that.
-    let unheard =
-        usize::from(at == 0 && matches!(cut, Cut::Lost | Cut::HalfAnswer | Cut::FalseFailure));
-    let unheard = if size == LARGE { unheard } else { 0 };
+    let heard =
+        size == SMALL || at != 1 || !matches!(cut, Cut::Lost | Cut::HalfAnswer | Cut::FalseFailure);
+    let unheard = usize::from(!heard);
     assert_eq!(state.uploads.len(), unheard, "parts stay behind: {case}");
 }
 
@@ -81,7 +82,7 @@ fn a_put_cut_anywhere_is_carried_out_once() {
 
 #[test]
 fn a_multipart_upload_cut_anywhere_is_carried_out_once() {
-    for at in 0..5 {
+    for at in 0..6 {
         for cut in CUTS {
             check(LARGE, at, cut);
         }
@@ -92,14 +93,20 @@ fn a_multipart_upload_cut_anywhere_is_carried_out_once() {
 fn an_object_that_was_there_before_is_never_taken_for_ones_own() {
     for size in [SMALL, LARGE] {
         let (file, bytes) = file(size);
-        // The first PUT meets nothing wrong, the second one is cut at its decisive request.
+        // The first PUT meets nothing wrong. The second one cannot look first, and the answer to
+        // its decisive request is lost, once.
+        let cut_short = AtomicBool::new(false);
         let store = Store::start(move |number, line| {
             let decisive = if size == SMALL {
                 line.starts_with("PUT")
             } else {
                 line.contains("uploadId") && line.starts_with("POST")
             };
-            (number > 0 && decisive).then_some(Cut::Lost).filter(|_| number < 6)
+            if line.starts_with("HEAD") && !cut_short.load(Ordering::Relaxed) {
+                return Some(Cut::Before);
+            }
+            let now = number > 0 && decisive && !cut_short.swap(true, Ordering::Relaxed);
+            now.then_some(Cut::Lost)
         });
         let other = put(Body::Bytes(b"other bytes"));
         client(&store).put("k", &other).unwrap();
@@ -108,8 +115,24 @@ fn an_object_that_was_there_before_is_never_taken_for_ones_own() {
         let outcome = client(&store).put("k", &put(body)).unwrap();
         assert_eq!(outcome, PutOutcome::PreconditionFailed, "{size}");
         assert_eq!(store.object("k").unwrap().bytes, b"other bytes");
-        assert_eq!(store.state.lock().unwrap().uploads.len(), 0, "{size}: parts stay behind");
+        let state = store.state.lock().unwrap();
+        assert_eq!(state.uploads.len(), 0, "{size}: parts stay behind");
+        let decisive = if size == SMALL { "PUT" } else { "POST /builds/k?uploadId" };
+        let times = state.lines.iter().filter(|line| line.starts_with(decisive)).count();
+        assert_eq!(times, 2 + usize::from(size == SMALL), "{size}: {:?}", state.lines);
     }
+}
+
+#[test]
+fn no_part_of_an_object_that_is_there_is_sent() {
+    let (file, bytes) = file(LARGE);
+    let store = Store::start(|_, _| None);
+    let body = Body::File { path: file.path(), size_bytes: LARGE as u64, sha256: sha256(&bytes) };
+    assert!(matches!(client(&store).put("k", &put(body)).unwrap(), PutOutcome::Stored(_)));
+    let before = store.state.lock().unwrap().lines.len();
+    assert_eq!(client(&store).put("k", &put(body)).unwrap(), PutOutcome::PreconditionFailed);
+    let lines = store.state.lock().unwrap().lines.split_off(before);
+    assert_eq!(lines, ["HEAD /builds/k HTTP/1.1"]);
 }
 
 #[test]

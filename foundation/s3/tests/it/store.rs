@@ -117,7 +117,10 @@ fn serve(
     let text = match cut {
         Some(Cut::Inside) => return Ok(()),
         Some(Cut::SlowDown) => answer("503 Slow Down", &[], &refusal("SlowDown")),
-        Some(Cut::ErrorIn200) => answer("200 OK", &[], &refusal("InternalError")),
+        // The answer to a HEAD has no body that could hold one.
+        Some(Cut::ErrorIn200) if !seen.line.starts_with("HEAD") => {
+            answer("200 OK", &[], &refusal("InternalError"))
+        }
         _ => carry_out(&seen, &mut state.lock().unwrap()),
     };
     match cut {
