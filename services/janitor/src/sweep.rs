@@ -168,7 +168,7 @@ mod tests {
     use catalog::{Found, Manifest};
     use ftime::Epoch;
     use local_s3::{LocalS3, Options};
-    use s3::{Body, Client, Credentials, Location, Precondition, Put, Signature};
+    use s3::{Body, Precondition, Put};
     use service::{Bucket, Stop};
 
     use super::Sweep;
@@ -182,17 +182,7 @@ mod tests {
         let buckets = vec!["builds".to_owned()];
         let options = Options { root: folder.to_owned(), buckets, ..Options::default() };
         let server = LocalS3::start(&options).expect("an S3 server on loopback");
-        let made_up = server.credentials();
-        let credentials =
-            Credentials::new(&*made_up.access_key_id, &*made_up.secret_access_key, None);
-        let location = Location {
-            bucket: "builds".to_owned(),
-            region: local_s3::REGION.to_owned(),
-            endpoint: Some(server.endpoint()),
-            path_style: None,
-            signature: Signature::V4,
-        };
-        let client = Client::new(location, credentials.unwrap()).expect("a client");
+        let client = server.client("builds").expect("a client");
         let manifest = serde_json::json!({
             "schema": 1, "version": "abc123", "commit": "", "dirty": false, "committed_at": 0,
             "platforms": [], "artifacts": [{"platform": "linux_amd64", "file": "f", "size_bytes": 7,

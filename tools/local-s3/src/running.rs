@@ -106,6 +106,21 @@ impl LocalS3 {
         })
         .to_string()
     }
+
+    /// A client for one of its buckets, with its credentials.
+    #[cfg(feature = "client")]
+    pub fn client(&self, bucket: &str) -> ferror::Result<s3::Client> {
+        let Credentials { access_key_id, secret_access_key } = &self.credentials;
+        let location = s3::Location {
+            bucket: bucket.to_owned(),
+            region: REGION.to_owned(),
+            endpoint: Some(self.endpoint()),
+            path_style: None,
+            signature: s3::Signature::V4,
+        };
+        let credentials = s3::Credentials::new(&**access_key_id, &**secret_access_key, None)?;
+        s3::Client::new(location, credentials)
+    }
 }
 
 impl fmt::Debug for LocalS3 {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use local_s3::{LocalS3, Options};
-use s3::{Body, Client, Credentials, Location, Precondition, Put, Signature};
+use s3::{Body, Client, Precondition, Put};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -26,17 +26,7 @@ impl Bucket {
             ..Options::default()
         };
         let server = LocalS3::start(&options).expect("an S3 server on loopback");
-        let made_up = server.credentials();
-        let credentials =
-            Credentials::new(&*made_up.access_key_id, &*made_up.secret_access_key, None);
-        let location = Location {
-            bucket: "builds".to_owned(),
-            region: local_s3::REGION.to_owned(),
-            endpoint: Some(server.endpoint()),
-            path_style: None,
-            signature: Signature::V4,
-        };
-        let client = Client::new(location, credentials.unwrap()).expect("a client");
+        let client = server.client("builds").expect("a client");
         Self { server, client, _folder: folder }
     }
 
