@@ -4,6 +4,8 @@
 //! and carry a session token to another host. Every status is an answer and not an error, so that
 //! its body is read. Certificates are always verified.
 
+mod early;
+
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,10 @@ use std::time::Duration;
 use ferror::{Error, Kind};
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
+use self::early::Early;
 use crate::Request;
 use crate::meter::{Meter, Spent};
 
@@ -115,7 +120,9 @@ impl Transport {
         if loopback {
             config = config.proxy(None);
         }
-        Ok(Self { agent: config.build().new_agent(), meter: Arc::default(), timeouts })
+        let connector = DefaultConnector::default().chain(Early);
+        let agent = ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default());
+        Ok(Self { agent, meter: Arc::default(), timeouts })
     }
 
     /// Counts what goes through here.

@@ -6,6 +6,7 @@ mod chain;
 mod cuts;
 mod differential_v2;
 mod differential_v4;
+mod early;
 mod generated;
 mod issuers;
 mod outside;
