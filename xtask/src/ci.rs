@@ -1,7 +1,7 @@
 //! `ci`: what continuous integration runs, so that it is the same command at home.
 //!
 //! Formatting, clippy and tests, in the order of their speed. Everything else that is checked
-//! (layering, layout, the CI file, documentation) is a test.
+//! (layering, layout, the CI file, documentation) is a test. With `--all`, `interop` comes last.
 
 use std::process::Command;
 use std::time::Instant;
@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use crate::env::Env;
+use crate::interop::{self, Missing};
 use crate::ui::{self, Ui};
 use crate::{nested, workspace};
 
@@ -20,9 +21,12 @@ const FORMAT: Check = ("formatting", &["fmt", "--all", "--check"]);
 const CLIPPY: Check =
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
 const TESTS: Check = ("tests", &["test", "--locked", "--workspace"]);
-/// Tests marked `#[ignore]` are slow, install toolchains or need servers: here they do run.
-const ALL_TESTS: Check =
-    ("all tests", &["test", "--locked", "--workspace", "--", "--include-ignored"]);
+/// Tests marked `#[ignore]` are slow, install toolchains or need servers: here they do run, save for
+/// those that `interop` starts a server for.
+const ALL_TESTS: Check = (
+    "all tests",
+    &["test", "--locked", "--workspace", "--", "--include-ignored", "--skip", "real_server::"],
+);
 
 /// The rustup components beyond a minimal toolchain, and the cargo command that shows each.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
@@ -49,6 +53,9 @@ pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
             );
         }
         ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
+    }
+    if all {
+        interop::run(&[], Missing::Warns, env, ui)?;
     }
     Ok(())
 }

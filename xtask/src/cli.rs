@@ -1,6 +1,8 @@
 //! The command line, as plain data: what was typed, checked for form only. What it means together
 //! with the environment and the configuration is decided by the verbs.
 
+mod simple;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use ferror::{Error, Result};
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::help;
+use crate::interop::Server;
 use crate::platform::{self, Platform};
 use crate::toolchain::Library;
 
@@ -30,6 +33,11 @@ pub enum Command {
     Ci {
         /// `--all`.
         all: bool,
+    },
+    /// `interop [SERVER]...`.
+    Interop {
+        /// The servers named; empty means all.
+        servers: Vec<Server>,
     },
     /// `stamp FILE...`.
     Stamp {
@@ -130,8 +138,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             }
             Some("ship") => options(parser, help::SHIP, true, true).map(|o| o.map(Command::Ship)),
             Some("setup") => setup(parser),
-            Some("ci") => ci(parser),
-            Some("stamp") => stamp(parser),
+            Some("ci") => simple::ci(parser),
+            Some("interop") => simple::interop(parser),
+            Some("stamp") => simple::stamp(parser),
             Some("help") => Ok(Parsed::Help(help::MAIN)),
             _ => Err(Error::usage(format!(
                 "unknown verb `{}`: the verbs are {}",
@@ -232,34 +241,6 @@ fn setup(mut parser: Parser) -> Result<Parsed<Command>> {
         }
     }
     Ok(Parsed::Meant(Command::Setup(options)))
-}
-
-fn ci(mut parser: Parser) -> Result<Parsed<Command>> {
-    let mut all = false;
-    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::CI))? {
-        match arg {
-            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::CI)),
-            Arg::Long("all") => all = true,
-            other => return Err(usage(&other.unexpected(), help::CI)),
-        }
-    }
-    Ok(Parsed::Meant(Command::Ci { all }))
-}
-
-fn stamp(mut parser: Parser) -> Result<Parsed<Command>> {
-    let (mut files, mut json) = (Vec::new(), false);
-    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::STAMP))? {
-        match arg {
-            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::STAMP)),
-            Arg::Long("json") => json = true,
-            Arg::Value(file) => files.push(file.into()),
-            other => return Err(usage(&other.unexpected(), help::STAMP)),
-        }
-    }
-    if files.is_empty() {
-        return Err(Error::usage("stamp: no FILE named").hint(help::usage(help::STAMP)));
-    }
-    Ok(Parsed::Meant(Command::Stamp { files, json }))
 }
 
 fn string(parser: &mut Parser, help: &'static str) -> Result<String> {

@@ -1,7 +1,7 @@
 //! The texts of `--help`. The first paragraph of each is its usage, which a usage error shows.
 
 /// The verbs, as an error lists them.
-pub const VERBS: &str = "dist, upload, ship, setup, ci, stamp";
+pub const VERBS: &str = "dist, upload, ship, setup, ci, interop, stamp";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -15,6 +15,7 @@ Verbs:
   ship     dist, then upload
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
+  interop  the S3 client against real servers that others wrote
   stamp    print what is stamped into a binary or an archive
 
   cargo xtask VERB --help    a verb's options, with examples
@@ -123,10 +124,26 @@ Usage: cargo xtask ci [--all]
 
 What continuous integration runs: formatting, clippy with warnings as errors, tests.
 
-  --all  also what is slow, installs toolchains or needs servers
+  --all  also what is slow, installs toolchains or needs servers; interop last, where its servers
+         can be installed
 
 Example:
   cargo xtask ci
+";
+
+/// `cargo xtask interop --help`.
+pub const INTEROP: &str = "\
+Usage: cargo xtask interop [SERVER]...
+
+Installs, starts, tests, stops and removes real S3 servers that others wrote, on loopback, with all
+state below target/interop: each with both signatures, over http and over TLS. Without SERVER: all.
+
+Servers:
+  swift  OpenStack Swift, from PyPI in a virtual environment
+  ceph   Ceph's RADOS gateway, from the distribution's packages
+
+Example:
+  cargo xtask interop swift
 ";
 
 /// `cargo xtask stamp --help`.

@@ -47,6 +47,7 @@ pub mod workspace;
 
 pub mod ci;
 pub mod dist;
+pub mod interop;
 pub mod setup;
 pub mod ship;
 pub mod show_stamp;
@@ -86,6 +87,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.json))?,
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
+        Command::Interop { servers } => {
+            interop::run(&servers, interop::Missing::Fails, env, Ui::new(env, false))?;
+        }
         Command::Stamp { files, json } => ui::print(&show_stamp::run(&files, json)?),
     }
     Ok(())

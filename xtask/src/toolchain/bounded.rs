@@ -13,15 +13,15 @@ use ferror::{Error, Kind};
 
 /// What a child said, and how it ended.
 #[derive(Debug)]
-pub(super) struct Output {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Output {
     /// The last lines of what it said to a person, in one: installers say the reason last.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         let said = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
         let lines: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         lines[lines.len().saturating_sub(3)..].join("; ")
@@ -32,7 +32,7 @@ impl Output {
 ///
 /// Fails with [`Kind::Config`] when the program cannot be started, with [`Kind::Unavailable`] when
 /// its time is over.
-pub(super) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Output> {
+pub(crate) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Output> {
     let shown = show(command);
     let deadline = Instant::now() + limit;
     let mut child = command
@@ -79,7 +79,7 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Outp
 }
 
 /// The command line as a person would type it.
-pub(super) fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| word.to_string_lossy().into_owned())

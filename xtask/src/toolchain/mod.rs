@@ -4,13 +4,13 @@
 //! from the distribution's sources; the linker is zig, for all platforms alike. One platform that
 //! cannot be built does not hinder the others: each has a result of its own.
 
-mod bounded;
+pub(crate) mod bounded;
 mod choice;
 pub(crate) mod compiler;
 mod distribution;
 mod reason;
 mod rustup;
-mod system;
+pub(crate) mod system;
 pub(crate) mod zig;
 
 use std::fmt;

@@ -39,7 +39,7 @@ enum Decision {
 }
 
 /// Installs Debian's `packages`, for the reason `why`, by the rule above.
-pub(super) fn install(
+pub(crate) fn install(
     packages: &[&str],
     why: &str,
     may_install: bool,
@@ -78,7 +78,7 @@ pub(super) fn hint(packages: &[&str], env: &Env) -> String {
 }
 
 /// The first program of that name on PATH.
-pub(super) fn find(env: &Env, program: &str) -> Option<PathBuf> {
+pub(crate) fn find(env: &Env, program: &str) -> Option<PathBuf> {
     let is_program = |path: &PathBuf| {
         path.metadata()
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)

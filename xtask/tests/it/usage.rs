@@ -17,6 +17,8 @@ fn mistakes_have_their_exit_codes() {
         ("upload", 3, "no manifest to upload"),
         ("ship", 3, "no bucket named"),
         ("ship --bucket builds", 3, "no credentials"),
+        ("interop minio", 2, "unknown server `minio`: the servers are swift, ceph"),
+        ("interop", 3, "no foundation/s3/tests/interop/main.rs"),
         ("stamp", 2, "no FILE named"),
         ("stamp nowhere", 3, "nowhere"),
     ];
@@ -39,7 +41,7 @@ fn ship_refuses_uncommitted_changes_before_it_builds() {
 #[test]
 fn help_and_version_go_to_stdout() {
     let nowhere = Repo::empty();
-    for verb in ["dist", "upload", "ship", "setup", "ci", "stamp"] {
+    for verb in ["dist", "upload", "ship", "setup", "ci", "interop", "stamp"] {
         let run = nowhere.xtask(&format!("{verb} --help")).exits(0);
         let run = run.prints(&format!("Usage: cargo xtask {verb}")).prints("Example");
         assert_eq!(run.stderr, "");

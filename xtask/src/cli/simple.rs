@@ -1,0 +1,53 @@
+//! The verbs that take hardly more than their operands: ci, interop, stamp.
+
+use lexopt::{Arg, Parser, ValueExt as _};
+
+use ferror::{Error, Result};
+
+use super::{Command, Parsed, usage};
+use crate::help;
+use crate::interop::Server;
+
+pub(super) fn ci(mut parser: Parser) -> Result<Parsed<Command>> {
+    let mut all = false;
+    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::CI))? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::CI)),
+            Arg::Long("all") => all = true,
+            other => return Err(usage(&other.unexpected(), help::CI)),
+        }
+    }
+    Ok(Parsed::Meant(Command::Ci { all }))
+}
+
+pub(super) fn interop(mut parser: Parser) -> Result<Parsed<Command>> {
+    let mut servers = Vec::new();
+    let wrong = |error: lexopt::Error| usage(&error, help::INTEROP);
+    while let Some(arg) = parser.next().map_err(wrong)? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::INTEROP)),
+            Arg::Value(word) => {
+                let server: Result<Server> = word.string().map_err(wrong)?.parse();
+                servers.push(server.map_err(|error| error.hint(help::usage(help::INTEROP)))?);
+            }
+            other => return Err(wrong(other.unexpected())),
+        }
+    }
+    Ok(Parsed::Meant(Command::Interop { servers }))
+}
+
+pub(super) fn stamp(mut parser: Parser) -> Result<Parsed<Command>> {
+    let (mut files, mut json) = (Vec::new(), false);
+    while let Some(arg) = parser.next().map_err(|error| usage(&error, help::STAMP))? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::STAMP)),
+            Arg::Long("json") => json = true,
+            Arg::Value(file) => files.push(file.into()),
+            other => return Err(usage(&other.unexpected(), help::STAMP)),
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::usage("stamp: no FILE named").hint(help::usage(help::STAMP)));
+    }
+    Ok(Parsed::Meant(Command::Stamp { files, json }))
+}
