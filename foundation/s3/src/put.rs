@@ -54,6 +54,29 @@ impl Client {
         bytes: &[u8],
         sha256: [u8; 32],
     ) -> ferror::Result<PutOutcome> {
+        match self.put_once(object_key, put, bytes, sha256)? {
+            PutOutcome::PreconditionFailed => {}
+            stored @ PutOutcome::Stored(_) => return Ok(stored),
+        }
+        // Ceph compares a quoted ETag with its own without the quotes, so that no condition holds.
+        // Where the object still has the very ETag, that is what happened.
+        if let Precondition::Matches(etag) = put.precondition
+            && let Some(bare) = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+            && self.head(object_key).ok().flatten().is_some_and(|head| head.etag == etag)
+        {
+            let put = Put { precondition: Precondition::Matches(bare), ..*put };
+            return self.put_once(object_key, &put, bytes, sha256);
+        }
+        Ok(PutOutcome::PreconditionFailed)
+    }
+
+    fn put_once(
+        &self,
+        object_key: &str,
+        put: &Put<'_>,
+        bytes: &[u8],
+        sha256: [u8; 32],
+    ) -> ferror::Result<PutOutcome> {
         let mut ask = self.ask("PUT", object_key)?;
         describe(&mut ask.request, put, &sha256).with_context(|| ask.what.clone())?;
         condition(&mut ask.request, put.precondition);

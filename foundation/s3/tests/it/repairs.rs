@@ -166,6 +166,22 @@ fn a_conflicting_conditional_request_is_made_once_more() {
 }
 
 #[test]
+fn a_condition_that_the_server_reads_without_quotes_is_made_without() {
+    let unmet = answer("412 Precondition Failed", &[], &refusal("PreconditionFailed"));
+    let head = |etag: &str| answer("200 OK", &["content-length: 1", etag], "");
+    let matches = Put { precondition: Precondition::Matches("\"e1\""), ..put(b"x") };
+    let (server, client) = pair(Signature::V4, &[unmet.clone(), head(ETAG), stored()]);
+    assert!(matches!(client.put("k", &matches).unwrap(), PutOutcome::Stored(_)));
+    let conditions: Vec<_> =
+        (0..3).map(|_| server.seen().header("if-match").map(str::to_owned)).collect();
+    assert_eq!(conditions, [Some("\"e1\"".to_owned()), None, Some("e1".to_owned())]);
+    // Another ETag now: the condition does not hold.
+    let (server, client) = pair(Signature::V4, &[unmet, head("etag: \"e2\""), stored()]);
+    assert_eq!(client.put("k", &matches).unwrap(), PutOutcome::PreconditionFailed);
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
 fn an_expired_token_that_nobody_can_renew_is_a_refusal() {
     let expired = answer("400 Bad Request", &[], &refusal("ExpiredToken"));
     let (server, client) = pair(Signature::V4, &[expired]);
