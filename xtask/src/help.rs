@@ -40,8 +40,9 @@ Usage: cargo xtask dist [SERVICE]... [--platforms LINE] [--dest DIR] [--version 
 Builds the services named, or all, for every platform, writes the commit into the linked binaries
 and packs one reproducible .tar.gz per service and platform, and manifest.json last.
 
-  --platforms LINE  which platforms: words separated by blanks are united, by commas intersected,
-                    `!` excludes: `linux,!arm darwin`, `linux,amd64`; empty means all
+  --platforms LINE  which platforms: names such as linux_amd64, or words: separated by blanks they
+                    are united, by commas an OS and an architecture are intersected, `!` excludes:
+                    `linux_amd64 darwin_arm64`, `linux,!arm darwin`, `linux,amd64`; empty means all
   --dest DIR        where to: DIR/snapshot; default $CIRCLE_ARTIFACTS, else pkg
   --version V       6 to 40 hex digits of HEAD instead of its first 6
   --library WHICH   take the standard library from rustup or from the distribution only
@@ -50,7 +51,7 @@ and packs one reproducible .tar.gz per service and platform, and manifest.json l
 
 Examples:
   cargo xtask dist                                   all services, all configured platforms
-  cargo xtask dist janitor --platforms linux,amd64   one archive
+  cargo xtask dist janitor --platforms linux_amd64   one archive
   cargo xtask dist --dry-run                         what would be built, and its object keys
 ";
 

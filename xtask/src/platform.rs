@@ -103,7 +103,8 @@ impl FromStr for Platform {
 /// The grammar is goxc's: items separated by blanks are united; in an item, parts separated by
 /// commas are an OS or an architecture, `!` negates one; an item is its positive OSes (or all)
 /// without the negated, times its positive architectures (or all) without the negated. An empty
-/// line is every platform. Unlike goxc, an unknown word is an error.
+/// line is every platform. Unlike goxc, an unknown word is an error, and a platform's own name
+/// (`linux_amd64`) is a word too: several of them in one item are those platforms.
 pub fn parse_line(line: &str) -> ferror::Result<Vec<Platform>> {
     let mut platforms = Vec::new();
     for item in line.split_whitespace() {
@@ -125,62 +126,90 @@ pub fn parse_line(line: &str) -> ferror::Result<Vec<Platform>> {
     Ok(platforms)
 }
 
+#[derive(Clone, Copy)]
 enum Word {
     Os(Os),
     Arch(Arch),
+    Platform(Platform),
     Unsupported,
 }
 
+/// The words of an item, or those that it negates, by kind.
+#[derive(Default)]
+struct Words {
+    oses: Vec<Os>,
+    arches: Vec<Arch>,
+    platforms: Vec<Platform>,
+}
+
+impl Words {
+    fn push(&mut self, word: Word) {
+        match word {
+            Word::Os(os) => self.oses.push(os),
+            Word::Arch(arch) => self.arches.push(arch),
+            Word::Platform(platform) => self.platforms.push(platform),
+            Word::Unsupported => {}
+        }
+    }
+}
+
 fn parse_item(item: &str) -> ferror::Result<Vec<Platform>> {
-    let (mut oses, mut not_oses) = (Vec::new(), Vec::new());
-    let (mut arches, mut not_arches) = (Vec::new(), Vec::new());
+    let (mut wanted, mut not) = (Words::default(), Words::default());
     for part in item.split(',') {
         let (negated, name) = part.strip_prefix('!').map_or((false, part), |name| (true, name));
         match (parse_word(name)?, negated) {
-            (Word::Os(os), false) => oses.push(os),
-            (Word::Os(os), true) => not_oses.push(os),
-            (Word::Arch(arch), false) => arches.push(arch),
-            (Word::Arch(arch), true) => not_arches.push(arch),
-            (Word::Unsupported, true) => {}
             (Word::Unsupported, false) => {
                 return Err(Error::config(format!("`{name}` is not supported: {}", known_words()))
                     .hint(format!("leave `{name}` out, or negate it: `!{name}`")));
             }
+            (word, false) => wanted.push(word),
+            (word, true) => not.push(word),
         }
     }
-    let oses = if oses.is_empty() { OSES.to_vec() } else { oses };
-    let arches = if arches.is_empty() { ARCHES.to_vec() } else { arches };
-    let of_os = |os| arches.iter().map(move |&arch| Platform { os, arch });
-    Ok(oses
-        .into_iter()
-        .filter(|os| !not_oses.contains(os))
-        .flat_map(of_os)
-        .filter(|platform| !not_arches.contains(&platform.arch))
-        .collect())
+    let oses = if wanted.oses.is_empty() { OSES.to_vec() } else { wanted.oses };
+    let arches = if wanted.arches.is_empty() { ARCHES.to_vec() } else { wanted.arches };
+    let of_os = |&os: &Os| arches.iter().map(move |&arch| Platform { os, arch });
+    let mut platforms: Vec<_> = oses.iter().flat_map(of_os).collect();
+    if !wanted.platforms.is_empty() {
+        wanted.platforms.retain(|platform| platforms.contains(platform));
+        platforms = wanted.platforms;
+    }
+    platforms.retain(|platform| {
+        let Platform { os, arch } = platform;
+        !not.oses.contains(os) && !not.arches.contains(arch) && !not.platforms.contains(platform)
+    });
+    Ok(platforms)
 }
 
 fn parse_word(name: &str) -> ferror::Result<Word> {
-    Ok(match name {
-        "linux" => Word::Os(Os::Linux),
-        "darwin" | "macos" => Word::Os(Os::Darwin),
-        "amd64" | "x86_64" => Word::Arch(Arch::Amd64),
-        "arm64" | "aarch64" => Word::Arch(Arch::Arm64),
-        _ if UNSUPPORTED.contains(&name) => Word::Unsupported,
-        "" => {
-            return Err(Error::config(format!("an empty word between commas: {}", known_words())));
+    if name.is_empty() {
+        return Err(Error::config(format!("an empty word between commas: {}", known_words())));
+    }
+    let whole = || match name.split_once('_').map(|(os, arch)| (part(os), part(arch)))? {
+        (Some(Word::Os(os)), Some(Word::Arch(arch))) => Some(Word::Platform(Platform { os, arch })),
+        (Some(Word::Unsupported), Some(_)) | (Some(Word::Os(_)), Some(Word::Unsupported)) => {
+            Some(Word::Unsupported)
         }
-        _ => {
-            let error = Error::config(format!("unknown word `{name}`: {}", known_words()));
-            return Err(match name.parse::<Platform>() {
-                Ok(_) => error.hint(format!("write `{}`", name.replace('_', ","))),
-                Err(_) => error,
-            });
-        }
-    })
+        _ => None,
+    };
+    part(name)
+        .or_else(whole)
+        .ok_or_else(|| Error::config(format!("unknown word `{name}`: {}", known_words())))
+}
+
+/// An operating system or an architecture.
+fn part(name: &str) -> Option<Word> {
+    match name {
+        "linux" => Some(Word::Os(Os::Linux)),
+        "darwin" | "macos" => Some(Word::Os(Os::Darwin)),
+        "amd64" | "x86_64" => Some(Word::Arch(Arch::Amd64)),
+        "arm64" | "aarch64" => Some(Word::Arch(Arch::Arm64)),
+        _ => UNSUPPORTED.contains(&name).then_some(Word::Unsupported),
+    }
 }
 
 fn known_words() -> &'static str {
-    "the known words are linux, darwin (or macos), amd64 (or x86_64), arm64 (or aarch64)"
+    "the known words are linux, darwin (or macos), amd64 (or x86_64), arm64 (or aarch64), and both as in linux_amd64"
 }
 
 #[cfg(test)]
@@ -204,6 +233,16 @@ mod tests {
             ("linux,amd64 linux linux", "linux_amd64 linux_arm64"),
             ("!windows,!386", all),
             ("linux,!linux darwin,arm64", "darwin_arm64"),
+            ("linux,darwin", all),
+            ("linux_amd64", "linux_amd64"),
+            ("darwin_arm64 linux_amd64", "darwin_arm64 linux_amd64"),
+            ("darwin_arm64,linux_amd64", "darwin_arm64 linux_amd64"),
+            ("macos_aarch64,linux_x86_64", "darwin_arm64 linux_amd64"),
+            ("linux_amd64 darwin", "linux_amd64 darwin_amd64 darwin_arm64"),
+            ("linux_amd64,darwin_amd64,linux", "linux_amd64"),
+            ("linux_amd64,!arm,!linux_arm", "linux_amd64"),
+            ("!linux_amd64", "linux_arm64 darwin_amd64 darwin_arm64"),
+            ("linux,!linux_amd64", "linux_arm64"),
         ];
         for (line, expected) in rows {
             let platforms = parse_line(line).unwrap_or_else(|error| panic!("`{line}`: {error:#}"));
@@ -221,7 +260,12 @@ mod tests {
             ("windows", "`windows` is not supported"),
             ("linux,", "an empty word"),
             ("linux,!linux", "excludes every platform"),
-            ("linux_amd64", "unknown word `linux_amd64`"),
+            ("linux,!linux_amd64,!linux_arm64", "excludes every platform"),
+            ("linux_amd64,arm64", "excludes every platform"),
+            ("linux_arm", "`linux_arm` is not supported"),
+            ("amd64_linux", "unknown word `amd64_linux`"),
+            ("linux_", "unknown word `linux_`"),
+            ("arm_amd46", "unknown word `arm_amd46`"),
             ("LINUX", "unknown word `LINUX`"),
         ];
         for (line, expected) in rows {
@@ -229,8 +273,6 @@ mod tests {
             assert!(error.to_string().contains(expected), "`{line}` gave: {error:#}");
             assert_eq!(error.kind(), ferror::Kind::Config, "`{line}`");
         }
-        let hint = parse_line("linux_amd64").unwrap_err();
-        assert_eq!(hint.hint_text(), Some("write `linux,amd64`"));
     }
 
     #[test]
