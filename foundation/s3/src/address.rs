@@ -213,6 +213,7 @@ mod tests {
             "{location:?}: {error} does not say {reason:?}"
         );
         assert!(!format!("{error:?}").contains("hidden"), "{error:?} shows a password");
+        assert_eq!(location.check(false).unwrap_err().to_string(), error.to_string());
     }
 
     #[test]
@@ -247,6 +248,8 @@ mod tests {
         refused(&location("builds", "https://127.0.0.1", Some(false)), "virtual-hosted");
         let old = Location { signature: Signature::V2, ..location("builds", "http://h", None) };
         refused(&old, "signature v2");
+        let plain = location("builds", "http://10.0.0.1:9000", None);
+        assert!(plain.check(true).is_ok() && old.check(true).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ferror::{Error, ResultExt as _};
+use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
@@ -176,7 +176,8 @@ impl Wire {
         }
         let body = ask.payload.as_ref().map(|payload| payload.bytes);
         let url = address.url(&request);
-        self.transport.send(&url, &request, body, ask.max_bytes, bearing.asks_first)
+        let sent = self.transport.send(&url, &request, body, ask.max_bytes, bearing.asks_first);
+        sent.map_err(|error| unanswered(error, address))
     }
 
     /// Removes the cause of a refusal, each kind of cause once a request. False: it cannot be.
@@ -251,6 +252,21 @@ fn refusal(ask: &Ask<'_>, answer: &Answer) -> Option<Fault> {
     // S3 answers some requests before the work is done: a 200 may carry an error.
     let late = ask.request.method != "GET" && xml::error_body(&answer.body).is_some();
     late.then(|| answer::fault(answer))
+}
+
+/// The error of a request without an answer: it names the host, since a host without an answer is
+/// often not the one that was meant. What an address holds is no secret.
+fn unanswered(error: Error, address: &Address) -> Error {
+    let error = match error.kind() {
+        Kind::Unavailable if error.hint_text().is_none() => {
+            error.hint("check the endpoint, and that its server can be reached from here")
+        }
+        Kind::Invalid if error.hint_text().is_none() => {
+            error.hint("check the endpoint: its scheme, host and port are those of an S3 server")
+        }
+        _ => error,
+    };
+    error.context(format!("request to {}", address.host()))
 }
 
 /// What was tried, and how often.

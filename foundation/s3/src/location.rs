@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use ferror::Error;
 
+use crate::address::Address;
+
 /// The region that is meant when none is named.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
@@ -24,6 +26,15 @@ pub struct Location {
     pub path_style: Option<bool>,
     /// The signature's version.
     pub signature: Signature,
+}
+
+impl Location {
+    /// Refuses what [`Client::with_options`](crate::Client::with_options) would refuse, with the
+    /// same [`ferror::Kind::Config`], for whoever has no credentials yet: a bucket, region or
+    /// endpoint that is not valid, and plain http to anything but loopback, save with `allow_http`.
+    pub fn check(&self, allow_http: bool) -> ferror::Result<()> {
+        Address::of(self, allow_http).map(drop)
+    }
 }
 
 /// The version of the signature. Never chosen by what a server answers.

@@ -240,7 +240,9 @@ fn a_listing_without_end_ends() {
 fn a_server_that_is_not_there_or_speaks_nonsense() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = client_at(&format!("http://{free}"), Signature::V4);
-    check_error(&nobody.get("k", 1).unwrap_err(), Kind::Unavailable, &["GET builds/k"]);
+    let request = format!("GET builds/k: request to {free}: the connection failed");
+    let parts = [request.as_str(), "check the endpoint"];
+    check_error(&nobody.get("k", 1).unwrap_err(), Kind::Unavailable, &parts);
     for (text, kind) in [
         ("", Kind::Unavailable),
         ("HTTP/1.1 200 OK\r\ncontent-le", Kind::Unavailable),
@@ -248,7 +250,9 @@ fn a_server_that_is_not_there_or_speaks_nonsense() {
     ] {
         let server = Server::start(vec![Script::Answer(text.to_owned())]);
         let error = server.client(Signature::V4).get("k", 1).unwrap_err();
-        check_error(&error, kind, &["GET builds/k"]);
+        let host = server.endpoint.trim_start_matches("http://");
+        let request = format!("GET builds/k: request to {host}: ");
+        check_error(&error, kind, &[&request, "check the endpoint"]);
     }
 }
 
