@@ -20,10 +20,13 @@ local-s3 --root DIR --bucket NAME [--bucket NAME]... [--port PORT] [--stay] [--v
   --port PORT     the port to listen on (default: any that is free)
   --stay          serve until SIGTERM or SIGINT; without it, until stdin ends as well
   --verbose       write a line a request to stderr
+  --version       print the version of this program and stop
 
 Once it serves, it prints one line of JSON: endpoint, region, access_key_id, secret_access_key, root.
 The credentials are made up for this run.
 ";
+
+const VERSION: &str = concat!("local-s3 ", env!("CARGO_PKG_VERSION"), "\n");
 
 fn main() -> ExitCode {
     match run() {
@@ -39,8 +42,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> ferror::Result<()> {
-    let Some(Asked { options, stay }) = parse(lexopt::Parser::from_env())? else {
-        return say(HELP);
+    let (options, stay) = match parse(lexopt::Parser::from_env())? {
+        Asked::Say(text) => return say(text),
+        Asked::Serve { options, stay } => (options, stay),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -64,13 +68,16 @@ fn run() -> ferror::Result<()> {
 }
 
 /// What the command line asks for.
-struct Asked {
-    options: Options,
-    stay: bool,
+enum Asked {
+    /// Help, or the version.
+    Say(&'static str),
+    Serve {
+        options: Options,
+        stay: bool,
+    },
 }
 
-/// Reads the command line; nothing when it asks for help.
-fn parse(mut parser: lexopt::Parser) -> ferror::Result<Option<Asked>> {
+fn parse(mut parser: lexopt::Parser) -> ferror::Result<Asked> {
     use lexopt::prelude::*;
 
     let usage = |error: lexopt::Error| {
@@ -88,14 +95,15 @@ fn parse(mut parser: lexopt::Parser) -> ferror::Result<Option<Asked>> {
             }
             Long("stay") => stay = true,
             Long("verbose") => options.verbose = true,
-            Short('h') | Long("help") => return Ok(None),
+            Short('h') | Long("help") => return Ok(Asked::Say(HELP)),
+            Short('V') | Long("version") => return Ok(Asked::Say(VERSION)),
             other => return Err(usage(other.unexpected())),
         }
     }
     if options.root.as_os_str().is_empty() || options.buckets.is_empty() {
         return Err(usage("--root and at least one --bucket are needed".into()));
     }
-    Ok(Some(Asked { options, stay }))
+    Ok(Asked::Serve { options, stay })
 }
 
 fn listen(kind: SignalKind) -> ferror::Result<Signal> {

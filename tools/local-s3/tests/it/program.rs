@@ -129,3 +129,19 @@ fn a_wrong_command_line_is_a_usage_error() {
         assert!(output.stdout.is_empty(), "{arguments:?} announces a server");
     }
 }
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for (option, beginning) in [
+        ("--help", "An S3 server on 127.0.0.1"),
+        ("-h", "An S3 server on 127.0.0.1"),
+        ("--version", concat!("local-s3 ", env!("CARGO_PKG_VERSION"), "\n")),
+        ("-V", "local-s3 "),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_local-s3"));
+        let output = command.arg(option).stdin(Stdio::null()).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{option}");
+        assert!(stdout.starts_with(beginning), "{option}: {stdout}");
+    }
+}
