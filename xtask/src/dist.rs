@@ -59,7 +59,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
         }
     }
     if !failures.is_empty() {
-        return Err(cannot_build(&plan, &failures).into());
+        return Err(cannot_build(&plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, &plan, env)?;
     let manifest = write_manifest(&plan, artifacts, earlier)?;
@@ -207,7 +207,8 @@ fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> any
 }
 
 /// Every platform's reason; the run's kind is the gravest one: a compile error before the rest.
-fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
+/// `had_manifest`: an earlier one has been removed.
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
     let kinds =
         || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
     let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());
@@ -219,8 +220,15 @@ fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
             let _ = write!(message, "\n    hint: {hint}");
         }
     }
-    Error::new(kind.unwrap_or(Kind::Bug), message)
-        .hint("the archives of the other platforms are made; no manifest is written")
+    let others = if failures.len() < plan.steps.len() {
+        ", or name by --platforms the others alone, whose archives are made"
+    } else {
+        ""
+    };
+    let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
+    Error::new(kind.unwrap_or(Kind::Bug), message).hint(format!(
+        "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
+    ))
 }
 
 /// The stamp must be true: source that changed under the compiler's hands has another version.
