@@ -31,8 +31,8 @@ pub fn run(options: &SetupOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         env,
     };
     let prepared = toolchain::prepare(&wanted, ui);
-    for (platform, buildable) in &prepared {
-        ui.result(line(*platform, buildable));
+    for line in lines(&prepared) {
+        ui.result(line);
     }
     let missing: Vec<_> = prepared
         .iter()
@@ -46,18 +46,30 @@ pub fn run(options: &SetupOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Err(if options.check { error.hint("run `cargo xtask setup`") } else { error }.into())
 }
 
-/// One platform in one line.
-fn line(platform: Platform, buildable: &anyhow::Result<Buildable>) -> String {
+/// One line a platform, in their order; a reason that several share is said once, for all of them.
+fn lines(prepared: &[(Platform, anyhow::Result<Buildable>)]) -> Vec<String> {
+    let mut rows: Vec<(Vec<&str>, String)> = Vec::new();
+    for (platform, buildable) in prepared {
+        let state = state(buildable);
+        match rows.iter_mut().find(|(_, known)| buildable.is_err() && *known == state) {
+            Some((platforms, _)) => platforms.push(platform.as_str()),
+            None => rows.push((vec![platform.as_str()], state)),
+        }
+    }
+    rows.iter().map(|(platforms, state)| format!("{:<12}  {state}", platforms.join(", "))).collect()
+}
+
+fn state(buildable: &anyhow::Result<Buildable>) -> String {
     match buildable {
         Ok(Buildable { library, rustc, .. }) => {
             // `rustc 1.95.0`; commit and date of the compiler are for manifests.
             let rustc = rustc.split(" (").next().unwrap_or(rustc);
-            format!("{platform:<12}  ready ({library}, {rustc})")
+            format!("ready ({library}, {rustc})")
         }
         Err(error) => {
             let hint = ui::ours(error).and_then(Error::hint_text);
             let hint = hint.map_or(String::new(), |hint| format!("; {hint}"));
-            format!("{platform:<12}  missing: {error:#}{hint}")
+            format!("missing: {error:#}{hint}")
         }
     }
 }
@@ -66,15 +78,21 @@ fn line(platform: Platform, buildable: &anyhow::Result<Buildable>) -> String {
 mod tests {
     use ferror::Error;
 
-    use super::line;
+    use super::lines;
     use crate::platform::Platform;
 
     #[test]
-    fn a_missing_platform_is_one_line_with_what_to_do() {
-        let error = Error::config("the distribution's compiler lacks bin/rustc").hint("run `apt`");
+    fn a_reason_is_said_once_with_what_to_do_and_its_platforms() {
+        let shared = || Err(Error::config("zig is missing").hint("run `pip`").into());
+        let own = Error::config("the distribution's compiler lacks bin/rustc").hint("run `apt`");
+        let [a, b, c, d] = Platform::ALL;
+        let prepared = [(a, shared()), (b, Err(own.into())), (c, shared()), (d, shared())];
         assert_eq!(
-            line(Platform::ALL[1], &Err(error.into())),
-            "linux_arm64   missing: the distribution's compiler lacks bin/rustc; run `apt`",
+            lines(&prepared),
+            [
+                "linux_amd64, darwin_amd64, darwin_arm64  missing: zig is missing; run `pip`",
+                "linux_arm64   missing: the distribution's compiler lacks bin/rustc; run `apt`",
+            ]
         );
     }
 }
