@@ -19,6 +19,9 @@ mod tables;
 const GLIBC: &str = "2.17";
 /// The first macOS on Apple's own processors.
 const MACOS: &str = "11.0";
+/// The oldest releases that the pinned rustc supports, by its book of targets ("Platform Support");
+/// `rustc --print deployment-target` says the macOS. On arm64 rustc takes 11.0 for anything older.
+const OLDEST: [(&str, (u16, u16)); 2] = [("glibc", (2, 17)), ("macos", (10, 12))];
 /// goxc's line in the repositories that are replaced.
 const PLATFORMS: &str = "linux,!arm darwin";
 /// What the old scripts sent.
@@ -109,8 +112,8 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        check_release("glibc", &self.glibc, "2.17")?;
-        check_release("macos", &self.macos, "11.0")?;
+        check_release("glibc", &self.glibc, GLIBC)?;
+        check_release("macos", &self.macos, MACOS)?;
         check_globs(&self.include)?;
         let profile_is_a_name = self.profile.starts_with(|c: char| c.is_ascii_alphabetic())
             && self.profile.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
@@ -172,11 +175,20 @@ fn folder_prefix(mut prefix: String) -> String {
 }
 
 fn check_release(field: &str, value: &str, example: &str) -> Result<()> {
-    let number =
-        |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
-    match value.split_once('.') {
-        Some((major, minor)) if number(major) && number(minor) => Ok(()),
-        _ => Err(expected(field, value, &format!("two numbers such as {example}"))),
+    let number = |part: &str| {
+        let digits = part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.parse::<u16>().ok()).flatten()
+    };
+    let parts = value.split_once('.');
+    let Some(release) = parts.and_then(|(major, minor)| number(major).zip(number(minor))) else {
+        return Err(expected(field, value, &format!("two numbers such as {example}")));
+    };
+    match OLDEST.iter().find(|(name, oldest)| *name == field && release < *oldest) {
+        None => Ok(()),
+        Some((_, (major, minor))) => {
+            let what = format!("{major}.{minor} or newer, which is what rustc supports");
+            Err(expected(field, value, &what))
+        }
     }
 }
 

@@ -29,14 +29,15 @@ pub fn find(workspace: &Workspace, service: &Service) -> anyhow::Result<Vec<Reso
     for pattern in ALWAYS {
         add(&mut found, &service.dir, pattern)?;
     }
-    for (dir, patterns) in
-        [(&service.dir, &service.config.include), (&workspace.root, &workspace.config.include)]
-    {
+    let own_table = format!("[package.metadata.xtask] of {}", service.name);
+    for (table, dir, patterns) in [
+        (own_table.as_str(), &service.dir, &service.config.include),
+        ("[workspace.metadata.xtask]", &workspace.root, &workspace.config.include),
+    ] {
         for pattern in patterns {
             if add(&mut found, dir, pattern)? == 0 {
                 return Err(Error::config(format!(
-                    "service {}: include = {pattern:?} names no file in {}",
-                    service.name,
+                    "{table}: include = {pattern:?} names no file in {}",
                     dir.display()
                 ))
                 .hint("add the file, or remove the pattern")

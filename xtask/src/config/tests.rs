@@ -22,6 +22,11 @@ fn a_bad_workspace_table_names_table_and_field() {
         (json!({"path_style": true}), "unknown field `path_style`"),
         (json!({"platforms": "linus"}), "unknown word `linus`"),
         (json!({"glibc": "2"}), "glibc = \"2\": expected two numbers such as 2.17"),
+        (json!({"glibc": "2.16"}), "glibc = \"2.16\": expected 2.17 or newer"),
+        (json!({"glibc": "1.99"}), "glibc = \"1.99\": expected 2.17 or newer"),
+        (json!({"glibc": "2."}), "glibc = \"2.\": expected two numbers"),
+        (json!({"macos": "10.11"}), "macos = \"10.11\": expected 10.12 or newer"),
+        (json!({"macos": "9.99"}), "macos = \"9.99\": expected 10.12 or newer"),
         (json!({"macos": "11.x"}), "macos = \"11.x\""),
         (json!({"profile": "--release"}), "profile = \"--release\""),
         (json!({"signature": "v3"}), "signature = \"v3\": expected v4 or v2"),
@@ -57,6 +62,15 @@ fn a_bad_workspace_table_names_table_and_field() {
         assert!(text.starts_with("[workspace.metadata.xtask]: "), "{text}");
         assert!(text.contains(expected), "{text}: expected it to contain {expected:?}");
         assert_eq!(error.kind(), ferror::Kind::Config);
+    }
+}
+
+#[test]
+fn the_oldest_releases_that_rustc_supports_are_taken() {
+    for (glibc, macos) in [("2.17", "10.12"), ("2.28", "10.15"), ("3.0", "26.1")] {
+        let table = json!({ "xtask": { "glibc": glibc, "macos": macos } });
+        let config = Config::read(&table).unwrap();
+        assert_eq!((config.glibc.as_str(), config.macos.as_str()), (glibc, macos));
     }
 }
 

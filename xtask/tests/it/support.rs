@@ -84,6 +84,13 @@ impl Repo {
         );
     }
 
+    /// Adds lines to the workspace's table.
+    pub(crate) fn add_to_table(&self, fields: &str) {
+        let text = std::fs::read_to_string(self.path().join("Cargo.toml")).unwrap();
+        let header = "[workspace.metadata.xtask]\n";
+        self.write("Cargo.toml", &text.replace(header, &format!("{header}{fields}\n")));
+    }
+
     /// Writes Cargo.lock.
     pub(crate) fn lock(&self) {
         let output = self.command(env!("CARGO"), &["generate-lockfile", "--offline", "--quiet"]);

@@ -69,7 +69,10 @@ fn a_wrong_table_is_named() {
             "[package.metadata.xtask]\nbin = \"other\"",
             "bin = \"other\" is none of its binaries: alpha",
         ),
-        ("[package.metadata.xtask]\ninclude = [\"conf/*\"]", "include = \"conf/*\" names no file"),
+        (
+            "[package.metadata.xtask]\ninclude = [\"conf/*\"]",
+            "[package.metadata.xtask] of alpha: include = \"conf/*\" names no file",
+        ),
         (
             "[[bin]]\nname = \"a\"\npath = \"src/main.rs\"\n[[bin]]\nname = \"b\"\npath = \"src/main.rs\"",
             "several binaries: a, b",
@@ -80,6 +83,20 @@ fn a_wrong_table_is_named() {
         repo.add_service("alpha", table);
         repo.lock();
         repo.xtask("dist --dry-run").exits(3).says("alpha").says(text);
+    }
+}
+
+#[test]
+fn a_wrong_table_of_the_workspace_is_named() {
+    for (field, text) in [
+        ("include = [\"nothing/*\"]", "include = \"nothing/*\" names no file"),
+        ("glibc = \"2.5\"", "glibc = \"2.5\": expected 2.17 or newer"),
+        ("macos = \"10.9\"", "macos = \"10.9\": expected 10.12 or newer"),
+    ] {
+        let repo = Repo::new(&["alpha"]);
+        repo.add_to_table(field);
+        let run = repo.xtask("dist --dry-run").exits(3);
+        run.says(&format!("[workspace.metadata.xtask]: {text}"));
     }
 }
 
