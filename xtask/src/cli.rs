@@ -2,6 +2,7 @@
 //! with the environment and the configuration is decided by the verbs.
 
 mod simple;
+mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,10 +10,11 @@ use std::path::PathBuf;
 use ferror::{Error, Result};
 use lexopt::{Arg, Parser, ValueExt as _};
 
-use crate::help;
 use crate::interop::Server;
-use crate::platform::{self, Platform};
+use crate::platform::Platform;
 use crate::toolchain::Library;
+use crate::{help, nearest};
+use values::{jobs, library, path, platforms, signature, string};
 
 /// A command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub struct UploadOptions {
     /// `--endpoint`.
     pub endpoint: Option<String>,
     /// `--signature`.
-    pub signature: Option<String>,
+    pub signature: Option<s3::Signature>,
     /// `--local`.
     pub local: bool,
     /// `--allow-dirty`.
@@ -141,13 +143,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),
             Some("stamp") => simple::stamp(parser),
-            Some("help") => Ok(Parsed::Help(help::MAIN)),
-            _ => Err(Error::usage(format!(
-                "unknown verb `{}`: the verbs are {}",
-                verb.to_string_lossy(),
-                help::VERBS
-            ))
-            .hint(help::usage(help::MAIN))),
+            Some("help") => simple::help(parser),
+            _ => Err(unknown_verb(&verb.to_string_lossy())),
         }
         .map(Parsed::into_command),
         other => Err(usage(&other.unexpected(), help::MAIN)),
@@ -190,27 +187,29 @@ fn options(
         match arg {
             Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help)),
             Arg::Value(service) => options.services.push(service.string().map_err(wrong)?),
-            Arg::Long("dest") => options.dest = Some(parser.value().map_err(wrong)?.into()),
+            Arg::Long("dest") => options.dest = Some(path(&mut parser, "--dest", help)?),
             Arg::Long("dry-run") => options.dry_run = true,
             Arg::Long("json") => options.json = true,
             Arg::Long("platforms") if dist => {
                 options.dist.platforms = Some(platforms(&mut parser, help)?);
             }
-            Arg::Long("version") if dist => options.dist.version = Some(string(&mut parser, help)?),
+            Arg::Long("version") if dist => {
+                options.dist.version = Some(string(&mut parser, "--version", help)?);
+            }
             Arg::Long("library") if dist => {
                 options.dist.library = Some(library(&mut parser, help)?);
             }
             Arg::Long("bucket") if upload => {
-                options.upload.bucket = Some(string(&mut parser, help)?);
+                options.upload.bucket = Some(string(&mut parser, "--bucket", help)?);
             }
             Arg::Long("region") if upload => {
-                options.upload.region = Some(string(&mut parser, help)?);
+                options.upload.region = Some(string(&mut parser, "--region", help)?);
             }
             Arg::Long("endpoint") if upload => {
-                options.upload.endpoint = Some(string(&mut parser, help)?);
+                options.upload.endpoint = Some(string(&mut parser, "--endpoint", help)?);
             }
             Arg::Long("signature") if upload => {
-                options.upload.signature = Some(string(&mut parser, help)?);
+                options.upload.signature = Some(signature(&mut parser, help)?);
             }
             Arg::Long("local") if upload => options.upload.local = true,
             Arg::Long("allow-dirty") if upload => options.upload.allow_dirty = true,
@@ -243,31 +242,20 @@ fn setup(mut parser: Parser) -> Result<Parsed<Command>> {
     Ok(Parsed::Meant(Command::Setup(options)))
 }
 
-fn string(parser: &mut Parser, help: &'static str) -> Result<String> {
-    parser.value().and_then(lexopt::ValueExt::string).map_err(|error| usage(&error, help))
+fn unknown_verb(verb: &str) -> Error {
+    let near = nearest::did_you_mean(verb, help::VERBS.split(", "));
+    Error::usage(format!("unknown verb `{verb}`: {near}the verbs are {}", help::VERBS))
+        .hint(help::usage(help::MAIN))
 }
 
-fn platforms(parser: &mut Parser, help: &'static str) -> Result<Vec<Platform>> {
-    platform::parse_line(&string(parser, help)?)
-}
-
-fn library(parser: &mut Parser, help: &'static str) -> Result<Library> {
-    let word = string(parser, help)?;
-    word.parse().map_err(|error: Error| error.hint(help::usage(help)))
-}
-
-fn jobs(parser: &mut Parser, help: &'static str) -> Result<u8> {
-    let word = string(parser, help)?;
-    // Digits alone: `parse` takes a sign too.
-    let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
-    number.filter(|jobs| (1..=MAX_JOBS).contains(jobs)).ok_or_else(|| {
-        Error::usage(format!("--jobs {word:?}: expected a number from 1 to {MAX_JOBS}"))
-            .hint(help::usage(help))
-    })
-}
-
+/// What the parser says, with the option that may have been meant, and the usage.
 fn usage(error: &lexopt::Error, help: &'static str) -> Error {
-    Error::usage(error.to_string()).hint(help::usage(help))
+    let near = match error {
+        lexopt::Error::UnexpectedOption(name) => nearest::nearest(name, help::options(help)),
+        _ => None,
+    };
+    let near = near.map_or_else(String::new, |name| format!(": did you mean `{name}`?"));
+    Error::usage(format!("{error}{near}")).hint(help::usage(help))
 }
 
 #[cfg(test)]

@@ -93,12 +93,16 @@ pub fn location(options: &Options, config: Option<&Config>, env: &Env) -> ferror
     })?;
     let endpoint =
         upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
-    let signature = upload.signature.clone().or_else(|| table(|config| &config.signature));
+    let signature = match (upload.signature, table(|config| &config.signature)) {
+        (Some(signature), _) => signature,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => s3::Signature::V4,
+    };
     Ok(Location {
         bucket,
         region: region(options, config, env),
         endpoint: endpoint.or_else(|| table(|config| &config.endpoint)),
         path_style: config.and_then(|config| config.path_style),
-        signature: signature.map_or(Ok(s3::Signature::V4), |text| text.parse())?,
+        signature,
     })
 }

@@ -18,7 +18,7 @@ Verbs:
   interop  the S3 client against real servers that others wrote
   stamp    print what is stamped into a binary or an archive
 
-  cargo xtask VERB --help    a verb's options, with examples
+  cargo xtask VERB --help    a verb's options, with examples; also `cargo xtask help VERB`
   cargo xtask --version      the version of this program
 
 Exit codes:
@@ -160,4 +160,35 @@ Example:
 /// The first paragraph of a help text.
 pub fn usage(text: &'static str) -> &'static str {
     text.split("\n\n").next().unwrap_or(text)
+}
+
+/// The help text of a verb; `None` when there is no such verb.
+pub fn of(verb: &str) -> Option<&'static str> {
+    Some(match verb {
+        "dist" => DIST,
+        "upload" => UPLOAD,
+        "ship" => SHIP,
+        "setup" => SETUP,
+        "ci" => CI,
+        "interop" => INTEROP,
+        "stamp" => STAMP,
+        _ => return None,
+    })
+}
+
+/// The long options that a help text's usage names; for `ship`, those of its two verbs.
+pub fn options(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let parts = match text {
+        SHIP => [usage(DIST), usage(UPLOAD), "--help"],
+        MAIN => ["--version", "", "--help"],
+        text => [usage(text), "", "--help"],
+    };
+    let ends = |c: char| !(c.is_ascii_lowercase() || c == '-');
+    let mut names: Vec<_> = parts
+        .into_iter()
+        .flat_map(move |part| part.split(ends).filter(|word| word.starts_with("--")))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter()
 }

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use ferror::{Error, Kind};
 
 pub mod json;
+pub mod nearest;
 pub mod platform;
 
 pub mod config;

@@ -22,7 +22,7 @@ use crate::publish::{self, Receipt};
 use crate::timings::Timings;
 use crate::ui::{self, Ui};
 use crate::workspace::{self, Root};
-use crate::{destination, parallel, plan};
+use crate::{destination, nearest, parallel, plan};
 
 /// The most requests that are under way at once where `--jobs` says nothing: enough to hide the
 /// way to a distant server, too few to be in its way.
@@ -120,9 +120,10 @@ fn read_manifest(snapshot_dir: &Path) -> anyhow::Result<Manifest> {
 fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'a str>> {
     let services = manifest.services();
     if let Some(unknown) = names.iter().find(|name| !services.contains(name.as_str())) {
+        let near = nearest::did_you_mean(unknown, services.iter().copied());
         let known = services.into_iter().collect::<Vec<_>>().join(", ");
         return Err(Error::config(format!(
-            "service `{unknown}` is not in the manifest, which lists {known}"
+            "service `{unknown}` is not in the manifest: {near}it lists {known}"
         ))
         .hint("build it first: `cargo xtask dist`"));
     }

@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 use crate::config::{Config, ServiceConfig};
 use crate::env::Env;
 use crate::json::{self, Object};
-use crate::nested;
+use crate::{nearest, nested};
 
 /// A workspace, with its configuration checked.
 #[derive(Debug, Clone)]
@@ -93,15 +93,14 @@ impl Workspace {
             names.iter().find(|name| !self.services.iter().any(|s| s.name == **name))
         {
             let known: Vec<_> = self.services.iter().map(|service| service.name.as_str()).collect();
-            return Err(match known.as_slice() {
-                [] => Error::config(format!(
-                    "unknown service `{unknown}`: no package below services/ has a binary"
-                )),
-                known => Error::config(format!(
-                    "unknown service `{unknown}`: the services are {}",
-                    known.join(", ")
-                )),
-            });
+            let what = match known.as_slice() {
+                [] => "no package below services/ has a binary".to_owned(),
+                known => {
+                    let near = nearest::did_you_mean(unknown, known.iter().copied());
+                    format!("{near}the services are {}", known.join(", "))
+                }
+            };
+            return Err(Error::config(format!("unknown service `{unknown}`: {what}")));
         }
         let wanted = |service: &&Service| match names {
             [] => !service.config.skip,

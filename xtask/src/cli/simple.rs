@@ -1,12 +1,29 @@
-//! The verbs that take hardly more than their operands: ci, interop, stamp.
+//! The verbs that take hardly more than their operands: help, ci, interop, stamp.
 
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use ferror::{Error, Result};
 
-use super::{Command, Parsed, usage};
+use super::{Command, Parsed, unknown_verb, usage};
 use crate::help;
 use crate::interop::Server;
+
+/// `help`, alone or with a verb.
+pub(super) fn help(mut parser: Parser) -> Result<Parsed<Command>> {
+    let wrong = |error: lexopt::Error| usage(&error, help::MAIN);
+    let text = match parser.next().map_err(wrong)? {
+        None | Some(Arg::Long("help") | Arg::Short('h')) => help::MAIN,
+        Some(Arg::Value(verb)) => {
+            let verb = verb.to_string_lossy();
+            help::of(&verb).ok_or_else(|| unknown_verb(&verb))?
+        }
+        Some(other) => return Err(wrong(other.unexpected())),
+    };
+    match parser.next().map_err(wrong)? {
+        None => Ok(Parsed::Help(text)),
+        Some(other) => Err(wrong(other.unexpected())),
+    }
+}
 
 pub(super) fn ci(mut parser: Parser) -> Result<Parsed<Command>> {
     let mut all = false;

@@ -29,7 +29,7 @@ fn every_option_reaches_its_field() {
     assert_eq!(upload.bucket.as_deref(), Some("k"));
     assert_eq!(upload.region.as_deref(), Some("r"));
     assert_eq!(upload.endpoint.as_deref(), Some("http://h"));
-    assert_eq!(upload.signature.as_deref(), Some("v2"));
+    assert_eq!(upload.signature, Some(s3::Signature::V2));
     assert!(upload.local && upload.allow_dirty && upload.skip_without_credentials);
     assert!(upload.verify && upload.timings && upload.explain);
     assert_eq!(upload.jobs, Some(64));
@@ -46,6 +46,9 @@ fn help_and_version_are_commands() {
         ("--help", Command::Help(help::MAIN)),
         ("-h", Command::Help(help::MAIN)),
         ("help", Command::Help(help::MAIN)),
+        ("help --help", Command::Help(help::MAIN)),
+        ("help dist", Command::Help(help::DIST)),
+        ("help stamp", Command::Help(help::STAMP)),
         ("dist --help", Command::Help(help::DIST)),
         ("upload -h", Command::Help(help::UPLOAD)),
         ("ship a --help", Command::Help(help::SHIP)),
@@ -64,7 +67,23 @@ fn help_and_version_are_commands() {
 fn mistakes_are_usage_errors_that_show_the_usage() {
     let rows = [
         ("", "no verb named"),
-        ("dits", "unknown verb `dits`"),
+        ("dits", "unknown verb `dits`: did you mean `dist`? the verbs are dist, upload,"),
+        ("build", "unknown verb `build`: the verbs are dist, upload,"),
+        ("help dits", "unknown verb `dits`: did you mean `dist`?"),
+        ("help nosuch", "unknown verb `nosuch`"),
+        ("help dist ship", "unexpected argument \"ship\""),
+        ("help --all", "invalid option '--all'"),
+        ("dist --dry-rnu", "invalid option '--dry-rnu': did you mean `--dry-run`?"),
+        ("ship --platform linux", "invalid option '--platform': did you mean `--platforms`?"),
+        ("ship --buckt b", "invalid option '--buckt': did you mean `--bucket`?"),
+        ("setup --chekc", "invalid option '--chekc': did you mean `--check`?"),
+        ("dist --platforms --dry-run", "--platforms needs a value: `--dry-run` is an option"),
+        ("dist --dest --json", "--dest needs a value: `--json` is an option"),
+        ("ship --bucket --local", "--bucket needs a value"),
+        ("upload --jobs --verify", "--jobs needs a value"),
+        ("setup --library --check", "--library needs a value"),
+        ("upload --signature v3", "--signature \"v3\": expected v4 or v2"),
+        ("ship --signature=", "--signature \"\": expected v4 or v2"),
         ("--all", "invalid option '--all'"),
         ("dist --bucket b", "invalid option '--bucket'"),
         ("upload --platforms linux", "invalid option '--platforms'"),
@@ -94,4 +113,23 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
     }
     // A platform line is wrong in the same way wherever it stands.
     assert_eq!(parse_line("dist --platforms linus").unwrap_err().kind(), Kind::Config);
+}
+
+#[test]
+fn every_verb_has_its_help_and_its_options_are_found_in_it() {
+    for verb in help::VERBS.split(", ") {
+        let text = help::of(verb).unwrap_or_else(|| panic!("no help of {verb}"));
+        assert!(text.starts_with(&format!("Usage: cargo xtask {verb}")), "{text}");
+        assert_eq!(parse_line(&format!("{verb} --help")).unwrap(), Command::Help(text));
+    }
+    let options = |text| help::options(text).collect::<Vec<_>>().join(" ");
+    assert_eq!(options(help::CI), "--all --help");
+    assert_eq!(options(help::MAIN), "--help --version");
+    assert_eq!(options(help::SETUP), "--check --help --library --platforms");
+    assert_eq!(
+        options(help::DIST),
+        "--dest --dry-run --help --json --library --platforms --version"
+    );
+    assert!(options(help::SHIP).contains("--dry-run --endpoint --explain"));
+    assert!(!options(help::UPLOAD).contains("--stay"), "that is an option of another program");
 }

@@ -10,7 +10,7 @@ use crate::source::{code_without_tests, is_test, paths, read, rust_files};
 /// The layers of xtask, the lowest first. A module uses lower layers, and its own where
 /// [`SAME_LAYER`] says so.
 const LAYERS: [(&str, &[&str]); 5] = [
-    ("words", &["help", "json", "platform"]),
+    ("words", &["help", "json", "nearest", "platform"]),
     ("pure", &["config", "manifest", "object_key", "plan"]),
     (
         "rim",

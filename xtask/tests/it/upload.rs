@@ -252,5 +252,10 @@ fn an_upload_needs_neither_repository_nor_workspace() {
     let pkg = repo.path().join("pkg").display().to_string();
     elsewhere.xtask(&format!("upload --dest {pkg}")).exits(0);
     assert_eq!(bucket.keys().len(), 2);
-    elsewhere.xtask(&format!("upload gamma --dest {pkg}")).exits(3).says("which lists alpha");
+    elsewhere
+        .xtask(&format!("upload gamma --dest {pkg}"))
+        .exits(3)
+        .says("manifest: it lists alpha");
+    let near = "`alhpa` is not in the manifest: did you mean `alpha`?";
+    elsewhere.xtask(&format!("upload alhpa --dest {pkg}")).exits(3).says(near);
 }

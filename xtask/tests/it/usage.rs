@@ -8,9 +8,14 @@ fn mistakes_have_their_exit_codes() {
     let repo = Repo::new(&["alpha", "beta"]);
     let rows = [
         ("", 2, "no verb named"),
-        ("dits", 2, "unknown verb `dits`: the verbs are dist,"),
+        ("dits", 2, "unknown verb `dits`: did you mean `dist`? the verbs are dist,"),
+        ("help dits", 2, "unknown verb `dits`"),
+        ("dist --platforms --dry-run", 2, "--platforms needs a value"),
+        ("upload --signature v3", 2, "--signature \"v3\": expected v4 or v2"),
         ("dist --bucket b", 2, "invalid option '--bucket'"),
         ("dist gamma", 3, "unknown service `gamma`: the services are alpha, beta"),
+        ("dist services/alpha", 3, "did you mean `alpha`? the services are alpha, beta"),
+        ("dist bate", 3, "unknown service `bate`: did you mean `beta`?"),
         ("dist --platforms linus", 3, "unknown word `linus`"),
         ("dist --version v1", 2, "expected 6 to 40 hex digits"),
         ("dist --version ffffff", 3, "--version ffffff: HEAD is"),
