@@ -83,14 +83,59 @@ fn bucket(options: &Options, config: Option<&Config>, env: &Env) -> Option<Strin
 
 /// Option, environment, table, default: in this order, for each part by itself.
 pub fn location(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
-    let upload = &options.upload;
-    let table =
-        |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
     let local = || options.upload.local.then(|| LOCAL_BUCKET.to_owned());
     let bucket = bucket(options, config, env).or_else(local).ok_or_else(|| {
         Error::config("no bucket named")
             .hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]; or try `--local`")
     })?;
+    location_of(bucket, options, config, env)
+}
+
+/// As [`location`], refusing what a client would refuse: for a dry run, which makes none.
+pub fn checked(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
+    let location = location(options, config, env)?;
+    check(&location, options, config)?;
+    Ok(location)
+}
+
+/// Where an upload would go, as far as that is known, in words; what is known is checked.
+pub fn describe(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<String> {
+    let named = bucket(options, config, env);
+    // Endpoint and region are checked without a bucket too: any valid name serves for that.
+    let bucket = named.clone().unwrap_or_else(|| LOCAL_BUCKET.to_owned());
+    let location = location_of(bucket, options, config, env)?;
+    check(&location, options, config)?;
+    if options.upload.local {
+        return Ok(format!("to bucket {} of an S3 server of its own", location.bucket));
+    }
+    let bucket = named.map_or_else(
+        || "a bucket that is not named yet".to_owned(),
+        |bucket| format!("bucket {bucket}"),
+    );
+    let server = location.endpoint.as_deref().unwrap_or("AWS");
+    Ok(format!("to {bucket} at {server}, region {}", location.region))
+}
+
+fn check(location: &Location, options: &Options, config: Option<&Config>) -> ferror::Result<()> {
+    if !options.upload.local {
+        return location.check(config.is_some_and(|config| config.allow_http));
+    }
+    // The local server's port is known when it runs, and its address is always valid.
+    let endpoint = Some("http://127.0.0.1".to_owned());
+    let region = s3::DEFAULT_REGION.to_owned();
+    let path_style = Some(true);
+    Location { endpoint, region, path_style, ..location.clone() }.check(false)
+}
+
+fn location_of(
+    bucket: String,
+    options: &Options,
+    config: Option<&Config>,
+    env: &Env,
+) -> ferror::Result<Location> {
+    let upload = &options.upload;
+    let table =
+        |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
     let endpoint =
         upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
     let signature = match (upload.signature, table(|config| &config.signature)) {

@@ -9,7 +9,8 @@ use crate::ui::Ui;
 use crate::workspace::Workspace;
 use crate::{dist, upload};
 
-/// Runs `ship`. With `--dry-run`, prints the plan: there is no manifest to upload yet.
+/// Runs `ship`. With `--dry-run`, prints dist's plan, since there is no manifest to upload yet, and
+/// says where the upload would go.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
     upload::preflight(options, env, ui)?;
@@ -19,7 +20,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     }
     // One document on stdout: upload's receipts, which carry the digests too.
     match dist::run(options, env, if options.dry_run { ui } else { ui.without_document() })? {
-        None => Ok(()),
+        None => upload::say_destination(options, env, ui),
         Some(_) => upload::run(options, env, ui),
     }
 }

@@ -39,7 +39,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 
     let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
-        return dry_run(&manifest, &services, &destination::location(options, config, env)?, ui);
+        return dry_run(&manifest, &services, &destination::checked(options, config, env)?, ui);
     }
     let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
     let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
@@ -83,13 +83,16 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What can be refused before there is a manifest: no bucket, no credentials.
+/// What can be refused before there is a manifest: no bucket, or none that can be; no credentials.
 pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    if options.upload.local || options.dry_run {
-        return Ok(());
-    }
     let root = workspace::root(env)?;
     let config = root.as_ref().map(|root| &root.config);
+    if options.dry_run {
+        return Ok(destination::describe(options, config, env).map(drop)?);
+    }
+    if options.upload.local {
+        return Ok(destination::checked(options, config, env).map(drop)?);
+    }
     let keyring = destination::credentials(options, config, None, env, ui)?;
     if keyring.is_none() && options.upload.skip_without_credentials {
         return Ok(());
@@ -97,6 +100,14 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let location = destination::location(options, config, env)?;
     let keyring = keyring.ok_or_else(destination::no_credentials)?;
     Client::with_options(location, keyring, client_options(config, 1, env)?)?;
+    Ok(())
+}
+
+/// Says where an upload would go.
+pub fn say_destination(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    ui.say("would upload", destination::describe(options, config, env)?);
     Ok(())
 }
 

@@ -24,6 +24,7 @@ fn mistakes_have_their_exit_codes() {
         ("ship --bucket builds", 3, "no credentials"),
         ("interop minio", 2, "unknown server `minio`: the servers are swift, ceph"),
         ("interop", 3, "no foundation/s3/tests/interop/main.rs"),
+        ("ship --local --bucket B_ad!", 3, "bucket name \"B_ad!\""),
         ("stamp", 2, "no FILE named"),
         ("stamp nowhere", 3, "nowhere"),
     ];
@@ -41,6 +42,84 @@ fn ship_refuses_uncommitted_changes_before_it_builds() {
     repo.xtask("ship --bucket builds").exits(3).says("is built from uncommitted changes");
     repo.xtask("ship --bucket B!").exits(3).says("B!");
     assert!(!repo.path().join("pkg").exists(), "nothing is built for that");
+}
+
+#[test]
+fn a_dry_run_refuses_what_the_run_would_refuse() {
+    for (line, table, text) in [
+        ("--bucket B_ad!", "", "bucket name \"B_ad!\""),
+        ("--bucket builds --endpoint example.com", "", "neither with https"),
+        (
+            "--bucket builds --endpoint http://example.com",
+            "",
+            "plain http to example.com is refused",
+        ),
+        ("--bucket builds --region=", "", "the region \"\""),
+        ("", "bucket = \"B_ad!\"", "bucket name \"B_ad!\""),
+        ("--bucket builds", "endpoint = \"example.com\"", "neither with https"),
+        ("--bucket builds", "region = \"a b\"", "the region \"a b\""),
+        ("", "bucket = \"b\"\nendpoint = \"https://id:hidden@h\"", "a user or a password"),
+        ("--local --bucket B_ad!", "", "bucket name \"B_ad!\""),
+        ("--bucket builds", "signature = \"v3\"", "signature = \"v3\": expected v4 or v2"),
+    ] {
+        let repo = repo_with_a_manifest(table);
+        for verb in ["upload", "ship"] {
+            let run = repo.xtask(&format!("{verb} --dry-run {line}")).exits(3).says(text);
+            assert_eq!(run.stdout, "", "{verb} {line} {table}");
+            assert!(!run.stderr.contains("hidden"), "{}", run.stderr);
+        }
+    }
+    let allowed = "bucket = \"builds\"\nendpoint = \"http://example.com\"\nallow-http = true";
+    let repo = repo_with_a_manifest(allowed);
+    repo.xtask("upload --dry-run").exits(0).prints("would PUT  builds/alpha/");
+    repo.xtask("upload --dry-run --signature v2").exits(3).says("signature v2");
+    let local = repo.xtask("upload --local --dry-run --bucket local").exits(0);
+    local.prints("would PUT  local/alpha/");
+}
+
+#[test]
+fn ship_says_where_it_would_upload_and_prints_the_plan_of_dist() {
+    let repo = Repo::new(&["alpha"]);
+    for (line, expected) in [
+        ("", "would upload to a bucket that is not named yet at AWS, region us-east-1"),
+        (
+            "--bucket builds --region eu-west-1",
+            "would upload to bucket builds at AWS, region eu-west-1",
+        ),
+        (
+            "--bucket builds --endpoint https://s3.example.com",
+            "would upload to bucket builds at https://s3.example.com, region us-east-1",
+        ),
+        ("--local", "would upload to bucket local of an S3 server of its own"),
+    ] {
+        let plan = repo.xtask("dist --dry-run").exits(0);
+        let ship = repo.xtask(&format!("ship --dry-run {line}")).exits(0).says(expected);
+        assert_eq!(ship.stdout, plan.stdout);
+        let plan = repo.xtask("dist --dry-run --json").exits(0);
+        let ship = repo.xtask(&format!("ship --dry-run --json {line}")).exits(0).says(expected);
+        assert_eq!(ship.stdout, plan.stdout);
+    }
+}
+
+/// A repository with `fields` in its table, and a manifest as dist would have written it, of one
+/// archive that is not one.
+fn repo_with_a_manifest(fields: &str) -> Repo {
+    let repo = Repo::new(&["alpha"]);
+    repo.add_to_table(fields);
+    let sha256 = "0".repeat(64);
+    let manifest = serde_json::json!({
+        "schema": 1, "version": "abc123", "commit": "abc123".to_owned() + &"0".repeat(34),
+        "dirty": false, "committed_at": 0, "branch": null, "platforms": ["linux_amd64"],
+        "artifacts": [{
+            "service": "alpha", "platform": "linux_amd64", "triple": "x86_64-unknown-linux-gnu",
+            "file": "alpha_linux_amd64.tar.gz", "size_bytes": 1, "sha256": sha256,
+            "binary_sha256": sha256, "unstamped_sha256": sha256,
+            "object_key": "alpha/alpha_abc123.tar.gz", "rustc": "rustc",
+        }],
+    });
+    repo.write("pkg/snapshot/manifest.json", &manifest.to_string());
+    repo.write("pkg/snapshot/alpha_linux_amd64.tar.gz", "x");
+    repo
 }
 
 #[test]
