@@ -72,8 +72,9 @@ changes.
   --endpoint URL    the server, when it is not AWS; else $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL,
                     `endpoint`
   --signature WHICH v4 (default), or v2 for old servers
-  --local           into an S3 server of its own, on a free loopback port, which leaves the objects
-                    below target/local-s3
+  --local           into an S3 server of its own, on a free loopback port, which begins empty and
+                    leaves the objects as files below target/local-s3; to serve them again:
+                    target/debug/local-s3 --root target/local-s3 --bucket local --stay
   --allow-dirty     publish what was built from uncommitted changes
   --skip-without-credentials
                     without credentials do nothing and succeed (pull requests from forks)
