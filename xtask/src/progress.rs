@@ -111,7 +111,12 @@ fn line(sent_bytes: u64, total_bytes: u64, recent_bytes: u64, recent: Duration) 
     match total_bytes.saturating_sub(sent_bytes).checked_div(per_second) {
         None => done,
         Some(left) => {
-            let left = ui::seconds(Duration::from_secs(left));
+            // Whole seconds: more would be a promise.
+            let left = if left < 60 {
+                format!("{left} s")
+            } else {
+                ui::seconds(Duration::from_secs(left))
+            };
             format!("{done}  {}/s  {left} left", ui::size(per_second))
         }
     }
@@ -128,10 +133,16 @@ mod tests {
         let second = Duration::from_secs(1);
         for (sent, total, recent, expected) in [
             (0, 4 << 20, 0, "     sending 0 B of 4.0 MiB"),
-            (1 << 20, 4 << 20, 1 << 20, "     sending 1.0 MiB of 4.0 MiB  1.0 MiB/s  3.00 s left"),
-            (4 << 20, 4 << 20, 1 << 20, "     sending 4.0 MiB of 4.0 MiB  1.0 MiB/s  0.00 s left"),
+            (1 << 20, 4 << 20, 1 << 20, "     sending 1.0 MiB of 4.0 MiB  1.0 MiB/s  3 s left"),
+            (4 << 20, 4 << 20, 1 << 20, "     sending 4.0 MiB of 4.0 MiB  1.0 MiB/s  0 s left"),
+            (
+                1 << 20,
+                200 << 20,
+                1 << 20,
+                "     sending 1.0 MiB of 200.0 MiB  1.0 MiB/s  3 min 19 s left",
+            ),
             // A part that is sent twice for a moment is more than all.
-            (5 << 20, 4 << 20, 1 << 20, "     sending 5.0 MiB of 4.0 MiB  1.0 MiB/s  0.00 s left"),
+            (5 << 20, 4 << 20, 1 << 20, "     sending 5.0 MiB of 4.0 MiB  1.0 MiB/s  0 s left"),
         ] {
             assert_eq!(line(sent, total, recent, second), expected);
         }
