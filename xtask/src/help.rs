@@ -85,8 +85,8 @@ changes.
   --dry-run         print what would be PUT and send nothing
   --json            receipts on stdout; everything else on stderr
 
-Credentials come from the environment only: S3_KEY and S3_SECRET, else AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+Credentials never come from options. S3_KEY and S3_SECRET, else AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY, else a profile, a web identity, the container's or the instance's role.
 
 Examples:
   cargo xtask upload --local
