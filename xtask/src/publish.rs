@@ -11,9 +11,9 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 use s3::{Attributes, Body, Client, Precondition, Put, PutOutcome};
 
+use crate::files;
 use crate::manifest::{Artifact, Manifest};
 use crate::progress::Progress;
-use crate::{files, parallel};
 
 mod artifact;
 mod receipt;
@@ -38,8 +38,6 @@ pub struct Release<'a> {
     pub content_type: &'a str,
     /// How the server shall keep the objects.
     pub attributes: &'a Attributes,
-    /// How many artifacts are under way at once.
-    pub jobs: usize,
     /// Whether every object is read back.
     pub verify: bool,
 }
@@ -71,23 +69,24 @@ struct Published {
     etag: String,
 }
 
-/// A release whose artifacts are all in the bucket; only its manifest object is missing.
-pub struct Sent<'a> {
+/// A release, and what the bucket had of it at the beginning.
+pub struct Begun<'a> {
     release: &'a Release<'a>,
     part: Manifest,
-    /// The manifest object's key, and what was there when the artifacts were sent.
+    /// The manifest object's key.
     key: String,
     seen: Seen,
-    /// One for each artifact.
-    receipts: Vec<Receipt>,
 }
 
-/// Sends every artifact of `release` that is not there. Nothing is published by that.
-pub fn send<'a>(
-    client: &Client,
-    release: &'a Release<'a>,
-    progress: &Progress,
-) -> anyhow::Result<Sent<'a>> {
+impl Begun<'_> {
+    /// What is to be in the bucket.
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.part.artifacts
+    }
+}
+
+/// Looks at what is published of `release`, which may conflict with it.
+pub fn begin<'a>(client: &Client, release: &'a Release<'a>) -> anyhow::Result<Begun<'a>> {
     let part = release.manifest.part_of(release.service);
     let key =
         release.manifest.object_key(release.service).context("a service without artifacts")?;
@@ -95,30 +94,45 @@ pub fn send<'a>(
     if let Seen::There(published) = &seen {
         check_same_release(&published.manifest, &part, &key)?;
     }
-    let receipts = parallel::map(&part.artifacts, release.jobs, |artifact| {
-        let named = seen.published().is_some_and(|p| p.manifest.artifacts.contains(artifact));
-        let receipt = artifact::publish(client, release, artifact, named)?;
-        if receipt.outcome == Outcome::AlreadyThere {
-            progress.spare(artifact.size_bytes);
-        }
-        progress.result(&receipt);
-        anyhow::Ok(receipt)
-    })?;
-    Ok(Sent { release, part, key, seen, receipts })
+    Ok(Begun { release, part, key, seen })
 }
 
-/// Publishes what was sent: from its manifest object on, a release is there.
-pub fn commit(
+/// Sends one artifact of a release, unless it is there. Nothing is published by that.
+pub fn send(
     client: &Client,
-    sent: &Sent<'_>,
+    begun: &Begun<'_>,
+    artifact: &Artifact,
     progress: &Progress,
-) -> anyhow::Result<Vec<Receipt>> {
-    let Sent { release, part, key, .. } = sent;
-    let mut seen = Cow::Borrowed(&sent.seen);
+) -> anyhow::Result<Receipt> {
+    let named = begun.seen.published().is_some_and(|p| p.manifest.artifacts.contains(artifact));
+    let receipt = artifact::publish(client, begun.release, artifact, named)?;
+    if receipt.outcome == Outcome::AlreadyThere {
+        progress.spare(artifact.size_bytes);
+    }
+    progress.result(&receipt);
+    Ok(receipt)
+}
+
+/// Publishes what was sent: from its manifest object on, a release is there. Its receipt.
+///
+/// Until then, another upload of the same version with other bytes may take an artifact for the
+/// leftover of one that never finished, and replace it. So they are looked at once more before the
+/// manifest object is written, and after it.
+pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow::Result<Receipt> {
+    let Begun { release, part, key, .. } = begun;
+    let mut seen = Cow::Borrowed(&begun.seen);
     for _ in 0..ROUNDS {
-        if let Some(receipt) = write(client, key, part, seen.published(), release)? {
+        if let Some(mut receipt) = write(client, key, part, seen.published(), release)? {
+            if receipt.stored.is_some() {
+                artifact::confirm(client, &part.artifacts)
+                    .with_context(|| format!("{key} is published, but"))?;
+            }
+            if release.verify {
+                verify(client, key, part)?;
+                receipt.verified = true;
+            }
             progress.result(&receipt);
-            return Ok([sent.receipts.as_slice(), &[receipt]].concat());
+            return Ok(receipt);
         }
         if matches!(*seen, Seen::Unreadable) {
             return Err(unreadable(key).into());
@@ -136,6 +150,18 @@ pub fn commit(
     )
     .hint("run upload again when the other uploads of this version have ended")
     .into())
+}
+
+/// The manifest object as it is now names all of `part`; another upload may have extended it.
+fn verify(client: &Client, key: &str, part: &Manifest) -> anyhow::Result<()> {
+    if let Seen::There(published) = look(client, key)?
+        && part.artifacts.iter().all(|ours| published.manifest.artifacts.contains(ours))
+    {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, format!("{key} was read back and does not name this release"))
+        .hint("someone else may be writing to this bucket")
+        .into())
 }
 
 /// Writes the manifest object. `None` when another upload wrote it since it was read.
@@ -160,6 +186,7 @@ fn write(
         Some(published) => (Precondition::Matches(&published.etag), Outcome::Extended),
         None => (Precondition::Absent, Outcome::Stored),
     };
+    artifact::confirm(client, &part.artifacts)?;
     let branch = release.manifest.branch.name().map(metadata_value);
     let metadata: Vec<_> = branch.as_deref().map(|branch| ("branch", branch)).into_iter().collect();
     let put = Put {
@@ -172,11 +199,7 @@ fn write(
     let PutOutcome::Stored(stored) = client.put(key, &put)? else { return Ok(None) };
     let sha256 = files::sha256(&bytes);
     let receipt = Receipt::new(&client.location().bucket, key, bytes.len() as u64, &sha256);
-    let mut receipt = receipt.stored(outcome, stored);
-    if release.verify {
-        artifact::verify(client, &mut receipt)?;
-    }
-    Ok(Some(receipt))
+    Ok(Some(receipt.stored(outcome, stored)))
 }
 
 /// Looks for the manifest object.
@@ -196,7 +219,10 @@ fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
 fn is_access_denied(error: &Error) -> bool {
     let fault =
         std::error::Error::source(error).and_then(|source| source.downcast_ref::<s3::Fault>());
-    fault.is_some_and(|fault| fault.code == "AccessDenied")
+    // A refusal without a body decides nothing.
+    fault.is_some_and(|fault| {
+        (fault.status, fault.code.as_str()) == (403, "") || fault.code == "AccessDenied"
+    })
 }
 
 /// What is published never changes: the same commit, and equal digests for what both name.

@@ -61,16 +61,19 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         dir: &snapshot_dir,
         content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
         attributes: &attributes,
-        jobs,
         verify: options.upload.verify,
     });
     let releases: Vec<_> = releases.collect();
     // Every artifact of every service first: where one is wrong, nothing is published.
-    let sent =
-        parallel::map(&releases, jobs, |release| publish::send(&client, release, &progress))?;
-    let receipts = parallel::map(&sent, jobs, |sent| publish::commit(&client, sent, &progress))?;
+    let begun = parallel::map(&releases, jobs, |release| publish::begin(&client, release))?;
+    let pairs = begun.iter().flat_map(|begun| begun.artifacts().iter().map(move |it| (begun, it)));
+    let pairs: Vec<_> = pairs.collect();
+    let mut receipts = parallel::map(&pairs, jobs, |(begun, artifact)| {
+        publish::send(&client, begun, artifact, &progress)
+    })?;
+    receipts
+        .extend(parallel::map(&begun, jobs, |begun| publish::commit(&client, begun, &progress))?);
     drop(progress);
-    let receipts = receipts.concat();
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));

@@ -12,7 +12,7 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::exchange::{Ask, Bearing, Reply, Wire};
+use crate::exchange::{Ask, Bearing, Reply, Wire, check_token};
 use crate::payload::Payload;
 use crate::pool::Pool;
 use crate::transport::{Timeouts, Transport};
@@ -210,6 +210,7 @@ impl Client {
         let Bearing { address, region, .. } = self.0.wire.bearing();
         request.push_header("host", address.host());
         let credentials = self.0.wire.keyring.current()?;
+        check_token(&address, &credentials)?;
         match self.location().signature {
             Signature::V4 => sigv4::presign(&mut request, &credentials, &region, now, expires_in)?,
             Signature::V2 => {

@@ -111,7 +111,9 @@ impl Wire {
                     let server_time = server_time.and_then(|text| Epoch::parse_rfc1123(&text).ok());
                     let repair = retry::repair(&fault, &bearing.region, signed_at, server_time);
                     if let Some(repair) = repair
-                        && self.mend(repair, &bearing, &credentials, &mut course)?
+                        && self
+                            .mend(repair, &bearing, &credentials, &mut course)
+                            .with_context(|| ask.what.clone())?
                     {
                         continue;
                     }
@@ -150,12 +152,7 @@ impl Wire {
         signed_at: Epoch,
     ) -> ferror::Result<Answer> {
         let address = &*bearing.address;
-        if credentials.session_token().is_some() && !address.is_private() {
-            return Err(Error::config(
-                "a session token is never sent over plain http, whatever allow-http says",
-            )
-            .hint("use an https endpoint, or credentials without a session token"));
-        }
+        check_token(address, credentials)?;
         let mut request = ask.request.clone();
         request.headers.insert(0, ("host".to_owned(), address.host().to_owned()));
         if let Some(owner) = &self.expected_bucket_owner {
@@ -215,12 +212,17 @@ impl Wire {
                 lock(&self.bearing).clock_ahead_millis = ahead;
                 Ok(true)
             }
-            Repair::Credentials => self.keyring.renew(credentials),
+            Repair::Credentials => {
+                self.keyring.renew(credentials).context("the session token has expired")
+            }
             Repair::Expect => {
                 lock(&self.bearing).asks_first = false;
                 Ok(true)
             }
-            Repair::Conflict => Ok(self.wait(Class::Transient, 1, None)),
+            Repair::Conflict => {
+                course.in_doubt = true;
+                Ok(self.wait(Class::Transient, 1, None))
+            }
         }
     }
 
@@ -237,6 +239,16 @@ impl Wire {
         self.transport.meter().time(Spent::Waiting, || thread::sleep(wait));
         true
     }
+}
+
+/// A session token stays off plain http, in a header and in a presigned URL alike.
+pub(crate) fn check_token(address: &Address, credentials: &Credentials) -> ferror::Result<()> {
+    if credentials.session_token().is_none() || address.is_private() {
+        return Ok(());
+    }
+    let message = "a session token is never sent over plain http, whatever allow-http says";
+    Err(Error::config(message)
+        .hint("use an https endpoint, or credentials without a session token"))
 }
 
 /// The time on the server's clock.

@@ -37,7 +37,7 @@ impl Fault {
                 Kind::Throttled
             }
             (code, _) if code.starts_with("Throttling") => Kind::Throttled,
-            ("RequestTimeout" | "InternalError" | "OperationAborted", _)
+            ("RequestTimeout" | "InternalError" | "ServiceUnavailable" | "OperationAborted", _)
             | (_, 408 | 500 | 502 | 504) => Kind::Unavailable,
             ("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired", _) | (_, 401 | 403) => {
                 Kind::Denied

@@ -125,7 +125,8 @@ impl Client {
             stored.attempts = reply.attempts;
             return Ok(PutOutcome::Stored(stored));
         }
-        if unmet && put.precondition != Precondition::None {
+        // An upload that a conflict ended is gone, and what won is for the caller to look at.
+        if (unmet || gone && reply.in_doubt) && put.precondition != Precondition::None {
             return Ok(PutOutcome::PreconditionFailed);
         }
         Err(reply.error(fault))

@@ -86,7 +86,14 @@ pub fn run(servers: &[Server], missing: Missing, env: &Env, ui: Ui) -> anyhow::R
                 let hint = ui::ours(&error).and_then(Error::hint_text).map(str::to_owned);
                 not_installed.push((server, hint));
             }
-            Ok(()) => failed.extend(test(server, &root.dir, &folder, env, ui)?),
+            Ok(()) => match test(server, &root.dir, &folder, env, ui) {
+                Ok(tests) => failed.extend(tests),
+                // The other servers have their turn all the same.
+                Err(error) => {
+                    ui.warn(format_args!("{server}: {error:#}"));
+                    failed.push(server.to_string());
+                }
+            },
         }
     }
     if !failed.is_empty() {

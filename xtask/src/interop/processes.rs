@@ -156,6 +156,7 @@ fn signal(signal: &str, ids: &[u32], env: &Env) {
     }
     let mut command = Command::new("kill");
     command.arg(signal).args(ids.iter().map(u32::to_string));
+    nested::clean(&mut command, env);
     let _ = bounded::run(&mut command, STOP);
 }
 

@@ -8,8 +8,9 @@ use super::{Outcome, Receipt, Release, Seen, check_same_release, look, unreadabl
 use crate::files;
 use crate::manifest::Artifact;
 
-/// How much of an object is read back at a time: it bounds the memory, whatever the object's size.
-const READ_BYTES: u64 = 8 * 1024 * 1024;
+/// How much of an object is read back at a time: it bounds the memory, whatever the object's size
+/// and however many are read at once.
+const READ_BYTES: u64 = 1024 * 1024;
 
 /// Publishes one artifact; `named`: the manifest object in the bucket lists it with this digest.
 pub(super) fn publish(
@@ -61,7 +62,13 @@ fn send(
     if let PutOutcome::Stored(stored) = put(Precondition::Absent)? {
         return Ok(Some((Outcome::Stored, stored)));
     }
-    let Some(found) = client.head(&artifact.object_key)? else {
+    let found = client.head(&artifact.object_key).map_err(|error| match error.kind() {
+        Kind::Denied => {
+            unreadable(&artifact.object_key).context("an object is there already").caused_by(error)
+        }
+        _ => error,
+    })?;
+    let Some(found) = found else {
         return Err(changed_meanwhile(&artifact.object_key).into());
     };
     if is_same(client, artifact, &found)? {
@@ -98,6 +105,25 @@ fn is_same(client: &Client, artifact: &Artifact, found: &Head) -> anyhow::Result
     }
     let sha256 = read_back(client, &artifact.object_key, found)?;
     Ok(sha256.is_some_and(|sha256| sha256 == artifact.sha256))
+}
+
+/// Every artifact is still what it was sent as, so far as the bucket lets us look.
+pub(super) fn confirm(client: &Client, artifacts: &[Artifact]) -> anyhow::Result<()> {
+    for Artifact { object_key, size_bytes, sha256, .. } in artifacts {
+        let found = match client.head(object_key) {
+            // A refused look decides nothing: a narrow policy forbids it.
+            Err(error) if error.kind() == Kind::Denied => continue,
+            found => found?,
+        };
+        let same = found.is_some_and(|found| {
+            let theirs = found.metadata.get("sha256");
+            found.size_bytes == *size_bytes && theirs.is_none_or(|theirs| theirs == sha256)
+        });
+        if !same {
+            return Err(changed_meanwhile(object_key).into());
+        }
+    }
+    Ok(())
 }
 
 /// Reads the object of a receipt back and compares its digest.

@@ -50,6 +50,11 @@ impl Bucket {
         }
     }
 
+    /// A client for it.
+    pub(crate) fn client(&self) -> s3::Client {
+        self.server.client(BUCKET).unwrap()
+    }
+
     /// The secret access key of its credentials.
     pub(crate) fn secret(&self) -> String {
         self.server.credentials().secret_access_key.clone()

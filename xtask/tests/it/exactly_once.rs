@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use s3::{Attributes, Body, Precondition, Put};
 use serde_json::Value;
+use xtask::env::Env;
+use xtask::manifest::Manifest;
+use xtask::progress::Progress;
+use xtask::publish::{self, Release};
+use xtask::ui::Ui;
 
 use crate::bucket::Bucket;
 use crate::support::{Repo, run};
@@ -100,6 +106,52 @@ fn two_uploads_at_once_publish_once() {
         assert_eq!(stored.len(), 2 * SERVICES.len());
         assert!(stored.values().all(|times| *times == 1), "stored so often: {stored:?}");
     }
+}
+
+#[test]
+fn an_artifact_that_another_upload_replaced_is_not_published() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    let snapshot = repo.path().join("pkg/snapshot");
+    let text = std::fs::read(snapshot.join("manifest.json")).unwrap();
+    let manifest = Manifest::parse(&text, "manifest.json").unwrap();
+    let release = Release {
+        manifest: &manifest,
+        service: "alpha",
+        dir: &snapshot,
+        content_type: "application/x-compressed-tar",
+        attributes: &Attributes::default(),
+        verify: false,
+    };
+    let bucket = Bucket::new();
+    let client = bucket.client();
+    let ui = Ui::new(&Env::for_test(&[]), false);
+    let progress = Progress::start(&client, 0, false, ui);
+    let begun = publish::begin(&client, &release).unwrap();
+    let artifact = &begun.artifacts()[0];
+    publish::send(&client, &begun, artifact, &progress).unwrap();
+
+    // Another upload takes what was sent for the leftover of one that never finished.
+    let there = client.head(&artifact.object_key).unwrap().unwrap();
+    let put = Put {
+        body: Body::Bytes(b"other bytes of the same version"),
+        content_type: "application/x-compressed-tar",
+        metadata: &[],
+        attributes: None,
+        precondition: Precondition::Matches(&there.etag),
+    };
+    client.put(&artifact.object_key, &put).unwrap();
+    let error = publish::commit(&client, &begun, &progress).unwrap_err();
+    assert!(error.to_string().contains("was changed by someone else"), "{error:#}");
+    assert_eq!(bucket.manifest_objects(), Vec::<String>::new());
+
+    // Where it still is what was sent, it is published.
+    let other = Bucket::new();
+    let client = other.client();
+    let begun = publish::begin(&client, &release).unwrap();
+    publish::send(&client, &begun, &begun.artifacts()[0], &progress).unwrap();
+    publish::commit(&client, &begun, &progress).unwrap();
+    assert_eq!(other.manifest_objects().len(), 1);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use ferror::{Error, Kind};
 
 use super::document::{self, Dialect};
+use super::server::redacted;
 use crate::keyring::Issued;
 use crate::xml::one_line;
 
@@ -29,6 +30,16 @@ const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 /// Names that begin so are kept from the process.
 const KEPT_BACK: [&str; 3] = ["S3_", "AWS_", "CIRCLE_OIDC_"];
 
+/// No secrets, and what AWS's own tools have to know to read the same files as we.
+const PASSED_ON: [&str; 6] = [
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CA_BUNDLE",
+];
+
 /// A command, split, and the environment to run it in.
 pub(super) struct Process {
     program: String,
@@ -42,7 +53,8 @@ impl Process {
         let mut words = split(command)?.into_iter();
         let program = words.next().ok_or_else(|| Error::config("credential_process is empty"))?;
         let passed_on = |name: &OsStr| {
-            !KEPT_BACK.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+            PASSED_ON.iter().any(|known| name == *known)
+                || !KEPT_BACK.iter().any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
         };
         let environment = environment.iter().filter(|(name, _)| passed_on(name)).cloned();
         Ok(Self { program, arguments: words.collect(), environment: environment.collect() })
@@ -141,7 +153,8 @@ fn last_line_like(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let text = text.trim();
     let from = text.chars().count().saturating_sub(SHOWN);
-    one_line(&text.chars().skip(from).collect::<String>())
+    // It may have printed a token.
+    one_line(&redacted(&text.chars().skip(from).collect::<String>(), &[]))
 }
 
 /// Splits a command into its words: blanks part them, quotation marks (either) hold them together,

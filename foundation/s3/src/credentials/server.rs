@@ -177,7 +177,7 @@ pub(super) fn patiently<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> fe
 }
 
 /// A server's words without our secrets, whole or cut: words too long for a message go too.
-fn redacted(text: &str, secrets: &[&str]) -> String {
+pub(super) fn redacted(text: &str, secrets: &[&str]) -> String {
     const LONGEST_WORD: usize = 64;
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
