@@ -236,6 +236,9 @@ fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
     let error = client(Signature::V4, true, Some("t")).unwrap().put("k", &put(b"x")).unwrap_err();
     assert_eq!(error.kind(), Kind::Config, "{error:?}");
     assert!(error.to_string().contains("session token"), "{error}");
+    let token = client(Signature::V4, true, Some("t")).unwrap();
+    let url = token.presign_get("k", Epoch::ZERO, Duration::from_mins(1));
+    assert_eq!(url.unwrap_err().kind(), Kind::Config, "nor in a URL");
     // Allowed: it gets as far as looking for the host, which does not exist.
     let error = client(Signature::V4, true, None).unwrap().put("k", &put(b"x")).unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
