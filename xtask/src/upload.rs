@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::publish::{self, Receipt};
 use crate::timings::Timings;
 use crate::ui::{self, Ui};
-use crate::workspace::{self, Root};
+use crate::workspace::{self, Table};
 use crate::{destination, nearest, parallel, plan};
 
 /// The most requests that are under way at once where `--jobs` says nothing: enough to hide the
@@ -30,7 +30,7 @@ const MOST_JOBS: usize = 8;
 
 /// Runs `upload`.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let root = workspace::root(env)?;
+    let root = workspace::table(env)?;
     let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
     let manifest = read_manifest(&snapshot_dir)?;
     let services = select(&manifest, &options.services)?;
@@ -88,7 +88,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 
 /// What can be refused before there is a manifest: no bucket, or none that can be; no credentials.
 pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let root = workspace::root(env)?;
+    let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
         return Ok(destination::describe(options, config, env).map(drop)?);
@@ -108,13 +108,13 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 
 /// Says where an upload would go.
 pub fn say_destination(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let root = workspace::root(env)?;
+    let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
     ui.say("would upload", destination::describe(options, config, env)?);
     Ok(())
 }
 
-fn snapshot_dir(root: Option<&Root>, options: &Options, env: &Env) -> PathBuf {
+fn snapshot_dir(root: Option<&Table>, options: &Options, env: &Env) -> PathBuf {
     let base = root.map_or(env.current_dir.as_path(), |root| &root.dir);
     let variable = env.get("CIRCLE_ARTIFACTS");
     plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), base)
@@ -182,7 +182,7 @@ fn differs(path: &Path, how: &str) -> Error {
 /// A client for the bucket; `None` when there are no credentials and that is fine.
 fn connect(
     options: &Options,
-    root: Option<&Root>,
+    root: Option<&Table>,
     object_keys: Vec<String>,
     jobs: usize,
     env: &Env,
@@ -191,7 +191,8 @@ fn connect(
     let config = root.map(|root| &root.config);
     if options.upload.local {
         let location = destination::location(options, config, env)?;
-        let server = LocalServer::start(root, &location.bucket, env, ui)?;
+        let root = workspace::root(env)?;
+        let server = LocalServer::start(root.as_ref(), &location.bucket, env, ui)?;
         let location = Location {
             endpoint: Some(server.endpoint().to_owned()),
             region: server.region().to_owned(),

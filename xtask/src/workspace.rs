@@ -15,6 +15,10 @@ use crate::env::Env;
 use crate::json::{self, Object};
 use crate::{nearest, nested};
 
+mod table;
+
+pub use table::{Table, table};
+
 /// A workspace, with its configuration checked.
 #[derive(Debug, Clone)]
 pub struct Workspace {
@@ -28,7 +32,7 @@ pub struct Workspace {
     pub services: Vec<Service>,
 }
 
-/// A workspace without its members: all that `upload` may look at.
+/// A workspace without its members.
 #[derive(Debug, Clone)]
 pub struct Root {
     /// The folder of the workspace's Cargo.toml.

@@ -259,3 +259,22 @@ fn an_upload_needs_neither_repository_nor_workspace() {
     let near = "`alhpa` is not in the manifest: did you mean `alpha`?";
     elsewhere.xtask(&format!("upload alhpa --dest {pkg}")).exits(3).says(near);
 }
+
+#[test]
+fn neither_cargo_nor_the_members_of_the_workspace_are_needed() {
+    let bucket = Bucket::new();
+    let (mut repo, version) = dist(&bucket, &["alpha"]);
+    let table = "[workspace.metadata.xtask]\nprefix = \"team\"\n";
+    repo.write(
+        "Cargo.toml",
+        &format!("[workspace]\nmembers = [\"services/*\", \"gone\"]\n{table}"),
+    );
+    std::fs::remove_dir_all(repo.path().join("services")).unwrap();
+    std::fs::remove_dir_all(repo.path().join(".git")).unwrap();
+    repo.set("CARGO", "/nowhere/cargo");
+    repo.set("PATH", "/nowhere");
+    // The manifest decides where an object goes, the table where the bucket is.
+    repo.xtask("upload").exits(0).prints(&format!("alpha/alpha_{version}.tar.gz"));
+    repo.write("Cargo.toml", &format!("[workspace]\n{table}buckt = \"b\"\n"));
+    repo.xtask("upload").exits(3).says("unknown field `buckt`");
+}
