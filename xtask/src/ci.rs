@@ -12,7 +12,7 @@ use ferror::{Error, Kind};
 use crate::env::Env;
 use crate::interop::{self, Missing};
 use crate::ui::{self, Ui};
-use crate::{nested, workspace};
+use crate::{nested, vendored, workspace};
 
 /// One check: its name and cargo's arguments.
 type Check = (&'static str, &'static [&'static str]);
@@ -39,11 +39,12 @@ pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
         install_component(component, command, env, ui)?;
     }
     for (name, arguments) in [FORMAT, CLIPPY, if all { ALL_TESTS } else { TESTS }] {
+        let arguments = vendored::arguments(arguments, &root.dir);
         let line = format!("cargo {}", arguments.join(" "));
         ui.say("checking", format_args!("{name}: {line}"));
         let start = Instant::now();
         let status = nested::cargo(env)
-            .args(arguments)
+            .args(&arguments)
             .current_dir(&root.dir)
             .status()
             .with_context(|| format!("running `{line}`"))?;

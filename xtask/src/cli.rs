@@ -1,6 +1,7 @@
 //! The command line, as plain data: what was typed, checked for form only. What it means together
 //! with the environment and the configuration is decided by the verbs.
 
+mod dependencies;
 mod simple;
 mod values;
 
@@ -14,6 +15,7 @@ use crate::interop::Server;
 use crate::platform::Platform;
 use crate::toolchain::Library;
 use crate::{help, nearest};
+pub use dependencies::VendorMode;
 use values::{jobs, library, path, platforms, signature, string};
 
 /// A command line.
@@ -41,6 +43,8 @@ pub enum Command {
         /// The servers named; empty means all.
         servers: Vec<Server>,
     },
+    /// `vendor`.
+    Vendor(VendorMode),
     /// `stamp FILE...`.
     Stamp {
         /// The files.
@@ -143,6 +147,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),
             Some("stamp") => simple::stamp(parser),
+            Some("vendor") => dependencies::vendor(parser),
             Some("help") => simple::help(parser),
             _ => Err(unknown_verb(&verb.to_string_lossy())),
         }

@@ -139,7 +139,7 @@ fn to_path(bytes: &[u8]) -> PathBuf {
 
 /// A git that looks at the folder it runs in. A hook's git tells its children of its own repository
 /// and index, which hold a part of the changes or belong to another repository.
-fn here<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
+pub(crate) fn here<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"]
         .into_iter()
         .fold(nested::cleaned(command, env), Cmd::env_remove)

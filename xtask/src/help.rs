@@ -1,7 +1,7 @@
 //! The texts of `--help`. The first paragraph of each is its usage, which a usage error shows.
 
 /// The verbs, as an error lists them.
-pub const VERBS: &str = "dist, upload, ship, setup, ci, interop, stamp";
+pub const VERBS: &str = "dist, upload, ship, setup, ci, interop, stamp, vendor";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -17,6 +17,7 @@ Verbs:
   ci       formatting, clippy, tests
   interop  the S3 client against real servers that others wrote
   stamp    print what is stamped into a binary or an archive
+  vendor   keep the sources of all dependencies in the repository
 
   cargo xtask VERB --help    a verb's options, with examples; also `cargo xtask help VERB`
   cargo xtask --version      the version of this program
@@ -158,6 +159,24 @@ Example:
   cargo xtask stamp pkg/snapshot/janitor_linux_amd64.tar.gz
 ";
 
+/// `cargo xtask vendor --help`.
+pub const VENDOR: &str = "\
+Usage: cargo xtask vendor [--check | --remove]
+
+Copies every source that Cargo.lock names into vendor/, makes cargo read them there by a block in
+.cargo/config.toml, and proves that a build needs no network. Commit both. From then on every verb
+builds with --frozen instead of --locked. Where the distribution's sources of the standard library
+are installed, what those depend on is copied too.
+
+  --check   change nothing; exit with 3 where vendor/ and Cargo.lock disagree, where a file was
+            changed by hand, or where git ignores one
+  --remove  remove vendor/ and the block
+
+Examples:
+  cargo xtask vendor
+  cargo xtask vendor --check
+";
+
 /// The first paragraph of a help text.
 pub fn usage(text: &'static str) -> &'static str {
     text.split("\n\n").next().unwrap_or(text)
@@ -173,6 +192,7 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "ci" => CI,
         "interop" => INTEROP,
         "stamp" => STAMP,
+        "vendor" => VENDOR,
         _ => return None,
     })
 }

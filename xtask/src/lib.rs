@@ -22,6 +22,7 @@ pub mod nearest;
 pub mod platform;
 
 pub mod config;
+pub mod lockfile;
 pub mod manifest;
 pub mod object_key;
 pub mod plan;
@@ -44,6 +45,7 @@ pub mod stamp;
 pub mod timings;
 pub mod toolchain;
 pub mod ui;
+pub mod vendored;
 pub mod workspace;
 
 pub mod ci;
@@ -53,6 +55,7 @@ pub mod setup;
 pub mod ship;
 pub mod show_stamp;
 pub mod upload;
+pub mod vendor;
 
 pub mod cli;
 pub mod help;
@@ -91,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Interop { servers } => {
             interop::run(&servers, interop::Missing::Fails, env, Ui::new(env, false))?;
         }
+        Command::Vendor(mode) => vendor::run(mode, env, Ui::new(env, false))?,
         Command::Stamp { files, json } => ui::print(&show_stamp::run(&files, json)?),
     }
     Ok(())

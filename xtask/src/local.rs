@@ -17,7 +17,7 @@ use crate::env::Env;
 use crate::json::{self, Object};
 use crate::ui::Ui;
 use crate::workspace::Root;
-use crate::{files, nested};
+use crate::{files, nested, vendored};
 
 /// The server's package and binary.
 const PACKAGE: &str = "local-s3";
@@ -139,9 +139,14 @@ fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
     let manifest = manifest_path(root, env)?;
     ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
     let mut command = nested::cargo(env);
+    // Another workspace's packages are in its own lock file, and in its own vendored sources.
+    let dir = if manifest.starts_with(&root.dir) { Some(&*root.dir) } else { manifest.parent() };
+    let dir = dir.unwrap_or(&root.dir);
+    let build = ["build", "--locked", "--message-format=json-render-diagnostics"];
     command
-        .current_dir(&root.dir)
-        .args(["build", "--locked", "--message-format=json-render-diagnostics", "--manifest-path"])
+        .current_dir(dir)
+        .args(vendored::arguments(&build, dir))
+        .arg("--manifest-path")
         .arg(&manifest)
         .arg("--target-dir")
         .arg(&root.target_dir);
@@ -177,7 +182,8 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
         return Ok(here);
     }
     let mut command = nested::cargo(env);
-    command.current_dir(&root.dir).args(["metadata", "--locked", "--format-version", "1"]);
+    let metadata = ["metadata", "--locked", "--format-version", "1"];
+    command.current_dir(&root.dir).args(vendored::arguments(&metadata, &root.dir));
     let output = command.stderr(Stdio::inherit()).output().context("running cargo metadata")?;
     let xtask = xtask_manifest(&output.stdout).context("reading cargo metadata")?;
     xtask

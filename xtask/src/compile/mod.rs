@@ -43,8 +43,9 @@ use self::progress::Progress;
 use crate::env::Env;
 use crate::files;
 use crate::plan::{Build, Step};
-use crate::toolchain::{Buildable, Library};
+use crate::toolchain::{self, Buildable, Library};
 use crate::ui::Ui;
+use crate::vendored;
 
 /// What a build left behind. While it is held, no other build in the same target folder begins: two
 /// checkouts may share one, and cargo has one place there for a binary of a name.
@@ -75,6 +76,10 @@ pub fn build(
     ui: Ui,
 ) -> anyhow::Result<Built> {
     check_names(step)?;
+    if buildable.library == Library::Distribution {
+        let library = toolchain::library_sources(&buildable.compiler.sysroot);
+        vendored::check_library(&buildable.workspace_root, &library)?;
+    }
     std::fs::create_dir_all(&buildable.target_dir)
         .with_context(|| format!("making {}", buildable.target_dir.display()))?;
     let lock = lock(buildable, ui)?;
@@ -150,7 +155,8 @@ fn run(
 
 fn arguments(buildable: &Buildable, service: &Build, profile: &str, env: &Env) -> Vec<OsString> {
     let format = if env.colour() { "json-diagnostic-rendered-ansi" } else { "json" };
-    let mut arguments: Vec<OsString> = ["build", "--locked", "--message-format", format]
+    let build = ["build", "--locked", "--message-format", format];
+    let mut arguments: Vec<OsString> = vendored::arguments(&build, &buildable.workspace_root)
         .into_iter()
         .chain(["--package", &service.service, "--bin", &service.bin, "--profile", profile])
         .chain(["--target", buildable.platform.triple(), "--target-dir"])

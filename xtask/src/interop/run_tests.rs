@@ -12,6 +12,7 @@ use crate::env::Env;
 use crate::nested;
 use crate::toolchain::bounded;
 use crate::ui::Ui;
+use crate::vendored;
 
 /// Where the tests stand, below the workspace.
 pub(super) const MAIN: &str = "foundation/s3/tests/interop/main.rs";
@@ -28,7 +29,10 @@ pub(super) fn are_in(workspace: &Path) -> bool {
 pub(super) fn build(workspace: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     ui.say("building", "the tests of foundation/s3 against servers");
     let mut cargo = nested::cargo(env);
-    let cargo = cargo.args(TESTS).args(["--no-run", "--quiet"]).current_dir(workspace);
+    let cargo = cargo
+        .args(vendored::arguments(&TESTS, workspace))
+        .args(["--no-run", "--quiet"])
+        .current_dir(workspace);
     let status = cargo.status().context("running cargo test")?;
     if status.success() {
         return Ok(());
@@ -49,7 +53,10 @@ pub(super) fn all(
         for (scheme, port) in [("http", running.http_port), ("https", running.tls_port)] {
             let name = format!("{server} {signature} {scheme}");
             let mut cargo = nested::cargo(env);
-            cargo.args(TESTS).args(["--quiet", "--", "--ignored"]).current_dir(workspace);
+            cargo
+                .args(vendored::arguments(&TESTS, workspace))
+                .args(["--quiet", "--", "--ignored"])
+                .current_dir(workspace);
             cargo
                 .env("S3_TEST_SERVER", server.to_string())
                 .env("S3_TEST_ENDPOINT", format!("{scheme}://127.0.0.1:{port}"))

@@ -29,7 +29,7 @@ pub(super) fn look(env: &Env) -> Result<Compiler> {
             return Err(missing(program));
         }
     }
-    if !sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file() {
+    if !super::library_sources(sysroot).join("std/Cargo.toml").is_file() {
         return Err(missing("the standard library's sources"));
     }
     let compiler = compiler::inspect(sysroot, None, env)?;

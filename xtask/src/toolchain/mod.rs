@@ -125,6 +125,18 @@ pub fn forget_refusals(target_dir: &Path) -> anyhow::Result<()> {
     rustup::forget_refusal(&tools_dir(target_dir))
 }
 
+/// Where the sources of a compiler's standard library lie, if they are installed.
+pub(crate) fn library_sources(sysroot: &Path) -> PathBuf {
+    sysroot.join("lib/rustlib/src/rust/library")
+}
+
+/// The sources of the distribution's standard library.
+///
+/// Fails with [`ferror::Kind::Config`] where they, or the compiler that goes with them, are missing.
+pub fn distribution_library(env: &Env) -> ferror::Result<PathBuf> {
+    Ok(library_sources(&distribution::look(env)?.sysroot))
+}
+
 fn tools_dir(target_dir: &Path) -> PathBuf {
     target_dir.join("dist/tools")
 }

@@ -11,7 +11,7 @@ use crate::source::{code_without_tests, is_test, paths, read, rust_files};
 /// [`SAME_LAYER`] says so.
 const LAYERS: [(&str, &[&str]); 5] = [
     ("words", &["help", "json", "nearest", "platform"]),
-    ("pure", &["config", "manifest", "object_key", "plan"]),
+    ("pure", &["config", "lockfile", "manifest", "object_key", "plan"]),
     (
         "rim",
         &[
@@ -33,10 +33,11 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "timings",
             "toolchain",
             "ui",
+            "vendored",
             "workspace",
         ],
     ),
-    ("verbs", &["ci", "dist", "interop", "setup", "ship", "show_stamp", "upload"]),
+    ("verbs", &["ci", "dist", "interop", "setup", "ship", "show_stamp", "upload", "vendor"]),
     ("door", &["cli", "lib", "main"]),
 ];
 
@@ -48,9 +49,10 @@ const MADE_OF: [(&str, &[&str]); 2] = [("ship", &["dist", "upload"]), ("ci", &["
 
 /// Plain values that lower layers may hold: making them is a higher layer's work, looking at them
 /// is anyone's.
-const VALUES: [&str; 6] = [
+const VALUES: [&str; 7] = [
     "cli::Options",
     "cli::SetupOptions",
+    "cli::VendorMode",
     "git::Commit",
     "resources::Resource",
     "workspace::Service",

@@ -17,3 +17,4 @@ mod source;
 mod support;
 mod upload;
 mod usage;
+mod vendor;
