@@ -15,7 +15,7 @@ use crate::interop::Server;
 use crate::platform::Platform;
 use crate::toolchain::Library;
 use crate::{help, nearest};
-pub use dependencies::VendorMode;
+pub use dependencies::{UpdateOptions, VendorMode};
 use values::{jobs, library, path, platforms, signature, string};
 
 /// A command line.
@@ -43,6 +43,8 @@ pub enum Command {
         /// The servers named; empty means all.
         servers: Vec<Server>,
     },
+    /// `update`.
+    Update(UpdateOptions),
     /// `vendor`.
     Vendor(VendorMode),
     /// `stamp FILE...`.
@@ -147,6 +149,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),
             Some("stamp") => simple::stamp(parser),
+            Some("update") => dependencies::update(parser),
             Some("vendor") => dependencies::vendor(parser),
             Some("help") => simple::help(parser),
             _ => Err(unknown_verb(&verb.to_string_lossy())),

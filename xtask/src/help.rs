@@ -1,7 +1,7 @@
 //! The texts of `--help`. The first paragraph of each is its usage, which a usage error shows.
 
 /// The verbs, as an error lists them.
-pub const VERBS: &str = "dist, upload, ship, setup, ci, interop, stamp, vendor";
+pub const VERBS: &str = "dist, upload, ship, setup, ci, interop, stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -18,6 +18,7 @@ Verbs:
   interop  the S3 client against real servers that others wrote
   stamp    print what is stamped into a binary or an archive
   vendor   keep the sources of all dependencies in the repository
+  update   move dependencies to newer versions
 
   cargo xtask VERB --help    a verb's options, with examples; also `cargo xtask help VERB`
   cargo xtask --version      the version of this program
@@ -177,6 +178,24 @@ Examples:
   cargo xtask vendor --check
 ";
 
+/// `cargo xtask update --help`.
+pub const UPDATE: &str = "\
+Usage: cargo xtask update PATTERN... [--dry-run]
+
+Moves the dependencies that match to the newest versions that the Cargo.toml files allow, prints
+each move, `name old -> new`, and vendors again where sources are vendored.
+
+  PATTERN    a name (`tokio`), a name with `*` and `?` (quoted: a shell expands them), or a folder
+             below the root with `/...`: all that the packages there depend on, however indirectly;
+             one that matches nothing is an error, and nothing is changed
+  --dry-run  print the moves and change nothing
+
+Examples:
+  cargo xtask update tokio 'serde*'
+  cargo xtask update foundation/... --dry-run
+  cargo xtask update ./...                      everything
+";
+
 /// The first paragraph of a help text.
 pub fn usage(text: &'static str) -> &'static str {
     text.split("\n\n").next().unwrap_or(text)
@@ -193,6 +212,7 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "interop" => INTEROP,
         "stamp" => STAMP,
         "vendor" => VENDOR,
+        "update" => UPDATE,
         _ => return None,
     })
 }

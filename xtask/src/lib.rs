@@ -54,6 +54,7 @@ pub mod interop;
 pub mod setup;
 pub mod ship;
 pub mod show_stamp;
+pub mod update;
 pub mod upload;
 pub mod vendor;
 
@@ -94,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Interop { servers } => {
             interop::run(&servers, interop::Missing::Fails, env, Ui::new(env, false))?;
         }
+        Command::Update(options) => update::run(&options, env, Ui::new(env, false))?,
         Command::Vendor(mode) => vendor::run(mode, env, Ui::new(env, false))?,
         Command::Stamp { files, json } => ui::print(&show_stamp::run(&files, json)?),
     }

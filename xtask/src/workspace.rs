@@ -56,6 +56,15 @@ pub struct Service {
     pub config: ServiceConfig,
 }
 
+/// A package of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// The folder of its Cargo.toml.
+    pub dir: PathBuf,
+}
+
 /// What `cargo metadata` prints, as far as it is used here.
 struct CargoMetadata {
     packages: Vec<Package>,
@@ -133,6 +142,13 @@ pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
     let metadata = read_metadata(env)?;
     let config = Config::read(&metadata.tables)?;
     Ok(Some(Root { dir: metadata.workspace_root, target_dir: metadata.target_directory, config }))
+}
+
+/// Every package of the workspace around `env.current_dir`.
+pub fn members(env: &Env) -> anyhow::Result<Vec<Member>> {
+    let packages = read_metadata(env)?.packages.into_iter();
+    let dir = |manifest: &Path| manifest.parent().unwrap_or(manifest).to_owned();
+    Ok(packages.map(|p| Member { dir: dir(&p.manifest_path), name: p.name }).collect())
 }
 
 fn read_metadata(env: &Env) -> anyhow::Result<CargoMetadata> {

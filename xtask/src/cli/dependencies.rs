@@ -1,7 +1,7 @@
-//! The verbs about dependencies: vendor.
+//! The verbs about dependencies: vendor and update.
 
 use ferror::{Error, Result};
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Parser, ValueExt as _};
 
 use super::{Command, Parsed, usage};
 use crate::help;
@@ -16,6 +16,33 @@ pub enum VendorMode {
     Check,
     /// `--remove`.
     Remove,
+}
+
+/// The options of `update`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpdateOptions {
+    /// What to move; at least one.
+    pub patterns: Vec<String>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+}
+
+pub(super) fn update(mut parser: Parser) -> Result<Parsed<Command>> {
+    let mut options = UpdateOptions::default();
+    let wrong = |error: lexopt::Error| usage(&error, help::UPDATE);
+    while let Some(arg) = parser.next().map_err(wrong)? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::UPDATE)),
+            Arg::Long("dry-run") => options.dry_run = true,
+            Arg::Value(pattern) => options.patterns.push(pattern.string().map_err(wrong)?),
+            other => return Err(wrong(other.unexpected())),
+        }
+    }
+    if options.patterns.is_empty() {
+        let error = "update: no PATTERN named; `./...` means all that the workspace depends on";
+        return Err(Error::usage(error).hint(help::usage(help::UPDATE)));
+    }
+    Ok(Parsed::Meant(Command::Update(options)))
 }
 
 pub(super) fn vendor(mut parser: Parser) -> Result<Parsed<Command>> {

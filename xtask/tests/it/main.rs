@@ -15,6 +15,7 @@ mod local;
 mod platforms;
 mod source;
 mod support;
+mod update;
 mod upload;
 mod usage;
 mod vendor;

@@ -1,0 +1,59 @@
+//! `update` with a real cargo and the index of crates.io.
+
+use crate::support::Repo;
+use crate::vendor::repo;
+
+fn lock(repo: &Repo) -> String {
+    std::fs::read_to_string(repo.path().join("Cargo.lock")).unwrap()
+}
+
+#[test]
+fn what_moved_is_said_and_a_dry_run_changes_nothing() {
+    let repo = repo("moving");
+    let before = lock(&repo);
+    for pattern in ["itoa", "it?a", "ito*", "services/...", "services/moving/...", "./..."] {
+        let run = repo.xtask(&format!("update {pattern} --dry-run")).exits(0);
+        let moved = run.stdout.lines().find(|line| line.starts_with("itoa 1.0.9 -> 1.0."));
+        assert!(moved.is_some_and(|line| !line.ends_with(" 1.0.9")), "{pattern}: {}", run.stdout);
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{pattern}");
+    }
+    let run = repo.xtask_in("services", "update itoa").exits(0).prints("itoa 1.0.9 -> 1.0.");
+    assert_eq!(run.stdout.lines().count(), 1, "only itoa: {}", run.stdout);
+    assert_ne!(lock(&repo), before);
+    let again = repo.xtask("update itoa").exits(0).says("nothing moved");
+    assert_eq!(again.stdout, "");
+}
+
+#[test]
+fn vendored_sources_follow_a_move() {
+    let repo = repo("following");
+    repo.xtask("vendor").exits(0);
+    repo.commit("vendored");
+    repo.xtask("update itoa --dry-run").exits(0).prints("itoa 1.0.9 -> 1.0.");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.xtask("update itoa").exits(0).prints("itoa 1.0.9 -> 1.0.").prints("vendor/ holds");
+    assert!(!repo.path().join("vendor/itoa-1.0.9").exists(), "the old sources are still there");
+    repo.xtask("vendor --check").exits(0);
+    assert_eq!(repo.git(&["status", "--porcelain", ".cargo"]), "", "the block is back as it was");
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_an_error_with_what_is_near() {
+    let repo = repo("missing");
+    let rows = [
+        ("itoaa", "itoaa: did you mean `itoa`?"),
+        ("ito", "ito: did you mean `itoa`?"),
+        ("nothing-*", "nothing-*: no package of Cargo.lock from outside matches"),
+        ("missing", "missing: a package of this repository"),
+        ("servces/...", "servces/...: did you mean `services`? no package of the workspace"),
+        ("itoa nothing", "nothing: no package of Cargo.lock"),
+        ("[", "pattern `[`"),
+    ];
+    for (patterns, expected) in rows {
+        let run = repo.xtask(&format!("update {patterns}")).exits(3).says(expected);
+        assert_eq!(run.stdout, "");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{patterns}");
+    }
+    repo.xtask("update missing").exits(3).says("`services/missing/...`");
+    repo.xtask("update").exits(2).says("no PATTERN named");
+}
