@@ -82,6 +82,8 @@ pub struct DistOptions {
     pub version: Option<String>,
     /// `--library`.
     pub library: Option<Library>,
+    /// `--strict`.
+    pub strict: bool,
 }
 
 /// Options of `upload` alone.
@@ -207,6 +209,7 @@ fn options(
             Arg::Long("library") if dist => {
                 options.dist.library = Some(library(&mut parser, help)?);
             }
+            Arg::Long("strict") if dist => options.dist.strict = true,
             Arg::Long("bucket") if upload => {
                 options.upload.bucket = Some(string(&mut parser, "--bucket", help)?);
             }

@@ -53,6 +53,12 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     let buildables = toolchain::prepare(&wanted, ui);
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
     for (step, (platform, buildable)) in plan.steps.iter().zip(buildables) {
+        let buildable = buildable.and_then(|buildable| {
+            if options.dist.strict {
+                buildable.check_pin()?;
+            }
+            Ok(buildable)
+        });
         match buildable.and_then(|buildable| run_step(&plan, step, &buildable, env, ui)) {
             Ok(made) => artifacts.extend(made),
             Err(error) => failures.push((platform, error)),

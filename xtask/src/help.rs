@@ -37,7 +37,7 @@ An option goes before the environment, that before the table in Cargo.toml, that
 /// `cargo xtask dist --help`.
 pub const DIST: &str = "\
 Usage: cargo xtask dist [SERVICE]... [--platforms LINE] [--dest DIR] [--version V]
-                        [--library rustup|distribution] [--dry-run] [--json]
+                        [--library rustup|distribution] [--strict] [--dry-run] [--json]
 
 Builds the services named, or all, for every platform, writes the commit into the linked binaries
 and packs one reproducible .tar.gz per service and platform, and manifest.json last.
@@ -48,6 +48,7 @@ and packs one reproducible .tar.gz per service and platform, and manifest.json l
   --dest DIR        where to: DIR/snapshot; default $CIRCLE_ARTIFACTS, else pkg
   --version V       6 to 40 hex digits of HEAD instead of its first 6
   --library WHICH   take the standard library from rustup or from the distribution only
+  --strict          another compiler than the pinned one is an error instead of a warning
   --dry-run         print the plan and build nothing
   --json            the manifest (or the plan) on stdout; everything else on stderr
 

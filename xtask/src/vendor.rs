@@ -54,22 +54,30 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let library = toolchain::distribution_library(env);
     let library_lock = library.as_ref().ok().map(|library| library.join("Cargo.lock"));
     let library_lock = library_lock.filter(|lock| lock.is_file());
+    // Where its sources are not installed, what another machine vendored for the library is kept:
+    // the folder is the same wherever this runs.
+    let kept = root.join(LIBRARY_LOCK);
     let mut packages = vendored::wanted(&lock)?;
-    match &library_lock {
-        Some(lock) => packages.extend(vendored::wanted(lock)?),
-        None if root.join(LIBRARY_LOCK).is_file() => ui.warn(
-            "the distribution's library was covered and no longer is: its sources are not on this machine",
-        ),
-        None => {}
-    }
+    packages.extend(vendored::wanted(library_lock.as_ref().unwrap_or(&kept))?);
+    packages.sort_by_key(Package::folder);
+    packages.dedup_by_key(|package| package.folder());
     ui.say("vendoring", format_args!("{} packages into {FOLDER}/", packages.len()));
     // Marks the folder as ours, whatever becomes of this run.
     files::write_whole(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes(), 0o644)?;
     remove_what_differs(root, &packages)?;
     let sources = copy(root, library_lock.as_deref(), env)?;
     keep_beside(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
-    let library_text = library_lock.as_ref().map(fs::read).transpose()?.unwrap_or_default();
-    keep_beside(root, LIBRARY_LOCK, &library_text)?;
+    let gaps = vendored::missing(root, library_lock.as_ref().unwrap_or(&kept))?;
+    if !gaps.is_empty() {
+        let lacks = gaps.join(", ");
+        return Err(Error::config(format!(
+            "{FOLDER}/ lacks what the distribution's library depends on, and its sources are not on this machine: {lacks}"
+        ))
+        .hint(format!("run `cargo xtask setup --library distribution`, or `git checkout {FOLDER}`")).into());
+    }
+    if let Some(lock) = &library_lock {
+        keep_beside(root, LIBRARY_LOCK, &fs::read(lock)?)?;
+    }
 
     let with_block = block::with(&config, &sources)?;
     if with_block != config {
@@ -77,7 +85,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
         ui.say("wrote", "the source replacement in .cargo/config.toml");
     }
     prove(root, &packages, env)?;
-    say_covered(library_lock.is_some(), ui);
+    say_covered(kept.is_file(), ui);
     ui.result(format_args!("{FOLDER}/ holds the sources of {} packages", packages.len()));
     Ok(())
 }
@@ -170,7 +178,8 @@ fn remove_folder(folder: &Path) -> anyhow::Result<()> {
 /// Runs `cargo vendor`; what it prints is the source replacement.
 fn copy(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyhow::Result<String> {
     let mut cargo = nested::cargo(env);
-    cargo.args(["vendor", "--locked", "--versioned-dirs"]).current_dir(root);
+    // What does not belong is away already, and what is kept for the library has to stay.
+    cargo.args(["vendor", "--locked", "--versioned-dirs", "--no-delete"]).current_dir(root);
     if let Some(manifest) = library_lock.map(|lock| lock.with_file_name("Cargo.toml")) {
         // The library's packages use unstable fields, which only a nightly cargo reads.
         cargo.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
@@ -240,7 +249,10 @@ fn listed(what: &str, lines: &[String]) -> Error {
 fn say_covered(covers_library: bool, ui: Ui) {
     ui.say("covers", "linux_amd64, linux_arm64, darwin_amd64, darwin_arm64 with rustup's library");
     if covers_library {
-        ui.say("covers", "the same with the distribution's library, as its sources are today");
+        ui.say(
+            "covers",
+            "the same with the distribution's library, as of the sources that were installed",
+        );
     } else {
         ui.say("lacks", "what the distribution's library depends on: its sources were not there");
     }

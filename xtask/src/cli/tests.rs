@@ -128,7 +128,7 @@ fn every_verb_has_its_help_and_its_options_are_found_in_it() {
     assert_eq!(options(help::SETUP), "--check --help --library --platforms");
     assert_eq!(
         options(help::DIST),
-        "--dest --dry-run --help --json --library --platforms --version"
+        "--dest --dry-run --help --json --library --platforms --strict --version"
     );
     assert!(options(help::SHIP).contains("--dry-run --endpoint --explain"));
     assert!(!options(help::UPLOAD).contains("--stay"), "that is an option of another program");

@@ -24,6 +24,7 @@ use self::compiler::Compiler;
 use self::reason::Reason;
 use self::zig::Linker;
 use crate::env::Env;
+use crate::pins;
 use crate::platform::Platform;
 use crate::ui::Ui;
 
@@ -75,6 +76,25 @@ pub struct Buildable {
     pub(crate) cache_dir: PathBuf,
     pub(crate) glibc: String,
     pub(crate) macos: String,
+}
+
+impl Buildable {
+    /// Fails with [`ferror::Kind::Config`] where the compiler is another than the pin of its library.
+    pub fn check_pin(&self) -> ferror::Result<()> {
+        let (pin, hint) = match self.library {
+            Library::Rustup => {
+                (pins::RUSTC, format!("run `rustup toolchain install {}`", pins::RUSTC))
+            }
+            Library::Distribution => {
+                (pins::DISTRIBUTION_RUSTC, "install the pinned one, or change the pin".to_owned())
+            }
+        };
+        if self.compiler.release == pin {
+            return Ok(());
+        }
+        let message = format!("--strict: {} would build, the pin is {pin}", self.compiler.version);
+        Err(Error::config(message).hint(hint))
+    }
 }
 
 /// Makes each of `wanted.platforms` buildable, in their order.

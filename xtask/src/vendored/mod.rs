@@ -67,12 +67,7 @@ pub fn check_library(root: &Path, library: &Path) -> anyhow::Result<()> {
     if !is_vendored(root) {
         return Ok(());
     }
-    let mut missing = Vec::new();
-    for package in wanted(&library.join("Cargo.lock"))? {
-        if !root.join(FOLDER).join(package.folder()).is_dir() {
-            missing.push(package.folder());
-        }
-    }
+    let missing = missing(root, &library.join("Cargo.lock"))?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -82,6 +77,12 @@ pub fn check_library(root: &Path, library: &Path) -> anyhow::Result<()> {
     ))
     .hint("run `cargo xtask vendor` on this machine, with a network, and commit what it adds; or build with --library rustup")
     .into())
+}
+
+/// The folders of the packages of a lock file that are not there.
+pub fn missing(root: &Path, lock_file: &Path) -> anyhow::Result<Vec<String>> {
+    let folders = wanted(lock_file)?.into_iter().map(|package| package.folder());
+    Ok(folders.filter(|folder| !root.join(FOLDER).join(folder).is_dir()).collect())
 }
 
 #[cfg(test)]

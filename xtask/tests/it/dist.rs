@@ -1,6 +1,7 @@
 //! `dist` on this machine's own platform: real builds of small services.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Repo, run};
@@ -151,6 +152,35 @@ fn dry_run_builds_nothing_and_needs_no_toolchain() {
     repo.set("RUSTC", "/nowhere/rustc");
     repo.xtask("dist --dry-run --platforms macos").exits(0).prints("aarch64-apple-darwin");
     assert!(!repo.path().join("pkg").exists(), "a dry run writes nothing");
+}
+
+#[test]
+fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
+    let mut repo = Repo::new(&["strict"]);
+    repo.xtask("dist --strict").exits(0);
+    // The same programs, one of which says that it is a later release.
+    let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let fake = other.path();
+    std::fs::create_dir(fake.join("bin")).unwrap();
+    std::os::unix::fs::symlink(toolchain.join("lib"), fake.join("lib")).unwrap();
+    std::os::unix::fs::symlink(toolchain.join("bin/cargo"), fake.join("bin/cargo")).unwrap();
+    let real = toolchain.join("bin/rustc").display().to_string();
+    let script = format!(
+        "#!/bin/sh\n[ \"$*\" = -vV ] || exec {real} \"$@\"\n{real} -vV | sed 's/{}/1.95.9/'\n",
+        xtask::pins::RUSTC
+    );
+    std::fs::write(fake.join("bin/rustc"), script).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(fake.join("bin/rustc"), mode).unwrap();
+    repo.set("CARGO", fake.join("bin/cargo").to_str().unwrap());
+    repo.set("RUSTUP_TOOLCHAIN", toolchain.file_name().unwrap().to_str().unwrap());
+    repo.set("RUSTUP_TOOLCHAIN_SOURCE", "env");
+    let warning = "rustc 1.95.9";
+    let run = repo.xtask("dist --strict --library rustup").exits(3).says(warning);
+    run.says("--strict: rustc 1.95.9").says("the pin is ");
+    assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
+    repo.xtask("dist --library rustup").exits(0).says("warning").says(warning);
 }
 
 #[test]
