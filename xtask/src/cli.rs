@@ -2,6 +2,7 @@
 //! with the environment and the configuration is decided by the verbs.
 
 mod dependencies;
+mod shelf;
 mod simple;
 mod values;
 
@@ -16,6 +17,7 @@ use crate::platform::Platform;
 use crate::toolchain::Library;
 use crate::{help, nearest};
 pub use dependencies::{UpdateOptions, VendorMode};
+pub use shelf::ShelfOptions;
 use values::{jobs, library, path, platforms, signature, string};
 
 /// A command line.
@@ -31,6 +33,8 @@ pub enum Command {
     Upload(Options),
     /// `ship`: `dist`, then `upload`.
     Ship(Options),
+    /// `list`.
+    List(ShelfOptions),
     /// `setup`.
     Setup(SetupOptions),
     /// `ci`; with `all`, what is slow or needs servers too.
@@ -147,6 +151,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
                 options(parser, help::UPLOAD, false, true).map(|o| o.map(Command::Upload))
             }
             Some("ship") => options(parser, help::SHIP, true, true).map(|o| o.map(Command::Ship)),
+            Some("list") => shelf::parse(parser, help::LIST).map(|o| o.map(Command::List)),
             Some("setup") => setup(parser),
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),

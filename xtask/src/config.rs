@@ -167,7 +167,8 @@ impl ServiceConfig {
     }
 }
 
-fn folder_prefix(mut prefix: String) -> String {
+/// A prefix as a folder: empty, or ending in `/`.
+pub fn folder_prefix(mut prefix: String) -> String {
     if !prefix.is_empty() && !prefix.ends_with('/') {
         prefix.push('/');
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
-use s3::{Chain, Encryption, Keyring, Location, SessionScope};
+use s3::{Chain, ClientOptions, Encryption, Keyring, Location, SessionScope};
 
 use crate::cli::Options;
 use crate::config::Config;
@@ -13,6 +13,15 @@ use crate::ui::Ui;
 
 /// The bucket of `--local` where none is named.
 const LOCAL_BUCKET: &str = "local";
+
+/// What credentials are to be used for; those of a web identity may do nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The objects that are written, and read.
+    pub object_keys: Vec<String>,
+    /// What the keys of objects begin with that are only read.
+    pub read_prefixes: Vec<String>,
+}
 
 /// The certificate authorities to trust, where a file of them is named.
 pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
@@ -28,19 +37,20 @@ pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
 
 /// Looks for credentials wherever AWS's own tools do; with `--explain`, says what each source had.
 ///
-/// Those of a web identity may do no more than upload `object_keys`; `None` leaves them what the
-/// role may do, which is right only where nothing is asked of them.
+/// Those of a web identity may do no more than `reach`; `None` leaves them what the role may do,
+/// which is right only where nothing is asked of them.
 pub fn credentials(
     options: &Options,
     config: Option<&Config>,
-    object_keys: Option<Vec<String>>,
+    reach: Option<Reach>,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Option<Keyring>> {
-    let scope = bucket(options, config, env).zip(object_keys);
-    let scope = scope.map(|(bucket, object_keys)| SessionScope {
+    let scope = bucket(options, config, env).zip(reach);
+    let scope = scope.map(|(bucket, reach)| SessionScope {
         bucket,
-        object_keys,
+        object_keys: reach.object_keys,
+        read_prefixes: reach.read_prefixes,
         tagging: config.is_some_and(|config| !config.attributes.tags.is_empty()),
         kms: config.is_some_and(|config| {
             matches!(config.attributes.encryption, Some(Encryption::Kms { .. }))
@@ -61,6 +71,21 @@ pub fn credentials(
         }
     }
     Ok(found.keyring)
+}
+
+/// What a client is told besides where the bucket is.
+pub fn client_options(
+    config: Option<&Config>,
+    jobs: usize,
+    env: &Env,
+) -> anyhow::Result<ClientOptions> {
+    Ok(ClientOptions {
+        roots_pem: roots_pem(env)?,
+        expected_bucket_owner: config.and_then(|config| config.bucket_owner.clone()),
+        allow_http: config.is_some_and(|config| config.allow_http),
+        bodies_at_once: jobs,
+        ..ClientOptions::default()
+    })
 }
 
 /// The error where there are none.

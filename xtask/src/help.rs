@@ -1,7 +1,11 @@
 //! The texts of `--help`. The first paragraph of each is its usage, which a usage error shows.
 
+mod shelf;
+
+pub use shelf::LIST;
+
 /// The verbs, as an error lists them.
-pub const VERBS: &str = "dist, upload, ship, setup, ci, interop, stamp, vendor, update";
+pub const VERBS: &str = "dist, upload, ship, list, setup, ci, interop, stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -13,6 +17,7 @@ Verbs:
   dist     build every service for every platform, stamp the commit in, pack archives
   upload   PUT the archives of the last dist into the bucket
   ship     dist, then upload
+  list     the releases in the bucket
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
   interop  the S3 client against real servers that others wrote
@@ -208,6 +213,7 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "dist" => DIST,
         "upload" => UPLOAD,
         "ship" => SHIP,
+        "list" => LIST,
         "setup" => SETUP,
         "ci" => CI,
         "interop" => INTEROP,

@@ -41,6 +41,7 @@ pub mod pins;
 pub mod progress;
 pub mod publish;
 pub mod resources;
+pub mod shelf;
 pub mod stamp;
 pub mod timings;
 pub mod toolchain;
@@ -51,6 +52,7 @@ pub mod workspace;
 pub mod ci;
 pub mod dist;
 pub mod interop;
+pub mod list;
 pub mod setup;
 pub mod ship;
 pub mod show_stamp;
@@ -90,6 +92,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         }
         Command::Upload(options) => upload::run(&options, env, Ui::new(env, options.json))?,
         Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.json))?,
+        Command::List(options) => list::run(&options, env, Ui::new(env, options.place.json))?,
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
         Command::Interop { servers } => {

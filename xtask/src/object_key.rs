@@ -51,6 +51,27 @@ pub fn manifest_object(prefix: &str, service: &str, version: &str) -> String {
     format!("{prefix}{service}/{service}_{version}.json")
 }
 
+/// The service and the version whose manifest object has this key; `None` when it is another
+/// object's.
+pub fn parse_manifest_object<'k>(prefix: &str, key: &'k str) -> Option<(&'k str, &'k str)> {
+    let (service, file) = key.strip_prefix(prefix)?.split_once('/')?;
+    let version = file.strip_prefix(service)?.strip_prefix('_')?.strip_suffix(".json")?;
+    (is_service(service) && is_version(version)).then_some((service, version))
+}
+
+/// Whether `text` can be a service's name in a key. `channels` is a folder's name, never a service's.
+pub fn is_service(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&text.len()) && text != "channels" && text.bytes().all(fits)
+}
+
+/// Whether `text` is a version: 6 to 40 hex digits, or those, `-dirty.` and 8 hex digits.
+pub fn is_version(text: &str) -> bool {
+    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let (commit, content) = text.split_once("-dirty.").unwrap_or((text, "00000000"));
+    (6..=40).contains(&commit.len()) && content.len() == 8 && is_hex(commit) && is_hex(content)
+}
+
 /// Why `key` cannot be an artifact's, if it cannot: what S3 does not take, and what `promote` writes
 /// below `<service>/channels/`, which no upload replaces.
 pub fn problem(key: &str) -> Option<&'static str> {

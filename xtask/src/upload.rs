@@ -13,7 +13,8 @@ use s3::{Attributes, Client, ClientOptions, Location};
 use serde_json::json;
 
 use crate::cli::Options;
-use crate::config::{CONTENT_TYPE, Config};
+use crate::config::CONTENT_TYPE;
+use crate::destination::Reach;
 use crate::env::Env;
 use crate::local::LocalServer;
 use crate::manifest::{self, Artifact, Manifest};
@@ -102,7 +103,7 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     }
     let location = destination::location(options, config, env)?;
     let keyring = keyring.ok_or_else(destination::no_credentials)?;
-    Client::with_options(location, keyring, client_options(config, 1, env)?)?;
+    Client::with_options(location, keyring, destination::client_options(config, 1, env)?)?;
     Ok(())
 }
 
@@ -203,7 +204,8 @@ fn connect(
         let client = Client::with_options(location, server.credentials()?, client_options)?;
         return Ok(Some((client, Some(server))));
     }
-    let keyring = destination::credentials(options, config, Some(object_keys), env, ui)?;
+    let reach = Reach { object_keys, ..Reach::default() };
+    let keyring = destination::credentials(options, config, Some(reach), env, ui)?;
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
     if keyring.is_none() && options.upload.skip_without_credentials {
@@ -212,22 +214,9 @@ fn connect(
     }
     let location = destination::location(options, config, env)?;
     let keyring = keyring.ok_or_else(destination::no_credentials)?;
-    let client = Client::with_options(location, keyring, client_options(config, jobs, env)?)?;
+    let client =
+        Client::with_options(location, keyring, destination::client_options(config, jobs, env)?)?;
     Ok(Some((client, None)))
-}
-
-fn client_options(
-    config: Option<&Config>,
-    jobs: usize,
-    env: &Env,
-) -> anyhow::Result<ClientOptions> {
-    Ok(ClientOptions {
-        roots_pem: destination::roots_pem(env)?,
-        expected_bucket_owner: config.and_then(|config| config.bucket_owner.clone()),
-        allow_http: config.is_some_and(|config| config.allow_http),
-        bodies_at_once: jobs,
-        ..ClientOptions::default()
-    })
 }
 
 fn dry_run(

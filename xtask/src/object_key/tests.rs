@@ -6,7 +6,9 @@ use ferror::Kind;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{Names, Template, artifact, check_distinct, manifest_object, problem};
+use super::{
+    Names, Template, artifact, check_distinct, manifest_object, parse_manifest_object, problem,
+};
 use crate::platform::Platform;
 
 const COMMIT: &str = "abc1234567abc1234567abc1234567abc1234567";
@@ -186,5 +188,30 @@ proptest! {
             prop_assert!(key.starts_with("team/") && !escapes, "{key}");
             prop_assert!(keys.insert(key));
         }
+    }
+}
+
+#[test]
+fn keys_of_manifest_objects_are_read_back_and_no_others() {
+    for (prefix, service, version) in
+        [("", "a", "abc123"), ("team/", "odd_job-2", "abc123-dirty.89abcdef")]
+    {
+        let key = manifest_object(prefix, service, version);
+        assert_eq!(parse_manifest_object(prefix, &key), Some((service, version)), "{key}");
+        assert_eq!(parse_manifest_object("other/", &key), None, "{key}");
+    }
+    for key in [
+        "",
+        "a/b_abc123.json",
+        "a/a_abc12.json",
+        "a/a_ABC123.json",
+        "a/a_abc123.tar.gz",
+        "a/a_abc123_linux_arm64.json",
+        "a/channels/a_abc123.json",
+        "channels/channels_abc123.json",
+        "../.._abc123.json",
+        "/_abc123.json",
+    ] {
+        assert_eq!(parse_manifest_object("", key), None, "{key}");
     }
 }

@@ -29,6 +29,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "progress",
             "publish",
             "resources",
+            "shelf",
             "stamp",
             "timings",
             "toolchain",
@@ -39,7 +40,18 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ),
     (
         "verbs",
-        &["ci", "dist", "interop", "setup", "ship", "show_stamp", "update", "upload", "vendor"],
+        &[
+            "ci",
+            "dist",
+            "interop",
+            "list",
+            "setup",
+            "ship",
+            "show_stamp",
+            "update",
+            "upload",
+            "vendor",
+        ],
     ),
     ("door", &["cli", "lib", "main"]),
 ];
@@ -53,9 +65,10 @@ const MADE_OF: [(&str, &[&str]); 3] =
 
 /// Plain values that lower layers may hold: making them is a higher layer's work, looking at them
 /// is anyone's.
-const VALUES: [&str; 8] = [
+const VALUES: [&str; 9] = [
     "cli::Options",
     "cli::SetupOptions",
+    "cli::ShelfOptions",
     "cli::UpdateOptions",
     "cli::VendorMode",
     "git::Commit",

@@ -13,6 +13,8 @@ mod layering;
 mod layout;
 mod local;
 mod platforms;
+mod releases;
+mod shelf;
 mod source;
 mod support;
 mod update;

@@ -125,7 +125,9 @@ fn repo_with_a_manifest(fields: &str) -> Repo {
 #[test]
 fn help_and_version_go_to_stdout() {
     let nowhere = Repo::empty();
-    for verb in ["dist", "upload", "ship", "setup", "ci", "interop", "stamp", "vendor", "update"] {
+    for verb in
+        ["dist", "upload", "ship", "list", "setup", "ci", "interop", "stamp", "vendor", "update"]
+    {
         let run = nowhere.xtask(&format!("{verb} --help")).exits(0);
         let run = run.prints(&format!("Usage: cargo xtask {verb}")).prints("Example");
         assert_eq!(run.stderr, "");

@@ -17,6 +17,8 @@ pub struct SessionScope {
     pub object_keys: Vec<String>,
     /// The same for all objects whose keys begin so.
     pub prefixes: Vec<String>,
+    /// Objects whose keys begin so are read and listed, and nothing else.
+    pub read_prefixes: Vec<String>,
     /// Whether objects get tags.
     pub tagging: bool,
     /// Whether objects are encrypted with a key of KMS.
@@ -36,8 +38,9 @@ pub(super) fn session_policy(scope: &SessionScope, partition: &str) -> String {
     let folders =
         scope.object_keys.iter().map(|key| folder_pattern(key)).chain(prefixes()).collect();
     let common = || BTreeSet::from([format!("{}*", literal(common_prefix(scope)))]);
-    let listed =
-        scope.object_keys.iter().map(|key| listing_pattern(key)).chain(prefixes()).collect();
+    let reads = || scope.read_prefixes.iter().map(|prefix| format!("{}*", literal(prefix)));
+    let listed = scope.object_keys.iter().map(|key| listing_pattern(key));
+    let listed = listed.chain(prefixes()).chain(reads()).collect();
     let choices: [(BTreeSet<String>, BTreeSet<String>); 3] =
         [(exact, BTreeSet::clone(&listed)), (folders, listed), (common(), common())];
     let mut policies =
@@ -58,15 +61,22 @@ fn render(
     if scope.tagging {
         actions.push("s3:PutObjectTagging");
     }
-    let mut statements = vec![
-        json!({ "Effect": "Allow", "Action": actions, "Resource": objects }),
-        json!({
-            "Effect": "Allow",
-            "Action": "s3:ListBucket",
-            "Resource": bucket,
-            "Condition": { "StringLike": { "s3:prefix": listed } },
-        }),
-    ];
+    let reads = scope.read_prefixes.iter().map(|prefix| format!("{bucket}/{}*", literal(prefix)));
+    let reads: Vec<_> = reads.collect();
+    let mut statements = Vec::new();
+    // A statement without a resource would make the policy invalid.
+    for (actions, resources) in [(actions, objects), (vec!["s3:GetObject"], reads)] {
+        if !resources.is_empty() {
+            let (effect, actions, resources) = ("Allow", json!(actions), json!(resources));
+            statements.push(json!({ "Effect": effect, "Action": actions, "Resource": resources }));
+        }
+    }
+    statements.push(json!({
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": bucket,
+        "Condition": { "StringLike": { "s3:prefix": listed } },
+    }));
     if scope.kms {
         // The bucket's default key need not be known here; the role's own policy names the keys.
         statements.push(json!({
@@ -177,6 +187,25 @@ mod tests {
         let kms = json!(["kms:GenerateDataKey", "kms:Decrypt"]);
         assert_eq!(with_both["Statement"][2]["Action"], kms);
         assert!(session_policy(&scope, "aws-cn").contains("\"arn:aws-cn:s3:::builds\""));
+    }
+
+    #[test]
+    fn what_is_only_read_may_not_be_written() {
+        let read_prefixes = keys(&["r/"]);
+        let only_reads = SessionScope { read_prefixes: read_prefixes.clone(), ..scope(&[]) };
+        let read = json!({
+            "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::builds/r/*"],
+        });
+        let policy_of_reads = policy(&only_reads);
+        assert_eq!(policy_of_reads["Statement"][0], read);
+        let listed = &policy_of_reads["Statement"][1]["Condition"]["StringLike"]["s3:prefix"];
+        assert_eq!(*listed, json!(["r/*"]));
+        let both = policy(&SessionScope { read_prefixes, ..scope(&keys(&["r/channels/c.json"])) });
+        assert_eq!(
+            both["Statement"][0]["Resource"],
+            json!(["arn:aws:s3:::builds/r/channels/c.json"])
+        );
+        assert_eq!(both["Statement"][1], read);
     }
 
     #[test]

@@ -1,0 +1,59 @@
+//! The options of the verbs that look into the bucket. Each verb takes those that its usage names.
+
+use lexopt::{Arg, Parser, ValueExt as _};
+
+use ferror::{Error, Result};
+
+use super::values::{signature, string};
+use super::{Options, Parsed, usage};
+use crate::{help, object_key};
+
+/// What `list` was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShelfOptions {
+    /// Where the bucket is, and `--json`: the options that `upload` has too.
+    pub place: Options,
+    /// `--prefix`.
+    pub prefix: Option<String>,
+    /// The service named.
+    pub service: Option<String>,
+}
+
+/// Reads what follows the verb whose help text is `help`.
+pub(super) fn parse(mut parser: Parser, help: &'static str) -> Result<Parsed<ShelfOptions>> {
+    let mut options = ShelfOptions::default();
+    let wrong = |error: lexopt::Error| usage(&error, help);
+    while let Some(arg) = parser.next().map_err(wrong)? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help)),
+            Arg::Value(service) if options.service.is_none() => {
+                options.service = Some(name_of_service(service.string().map_err(wrong)?, help)?);
+            }
+            Arg::Long("json") => options.place.json = true,
+            Arg::Long("explain") => options.place.upload.explain = true,
+            Arg::Long("prefix") => options.prefix = Some(string(&mut parser, "--prefix", help)?),
+            Arg::Long("bucket") => {
+                options.place.upload.bucket = Some(string(&mut parser, "--bucket", help)?);
+            }
+            Arg::Long("region") => {
+                options.place.upload.region = Some(string(&mut parser, "--region", help)?);
+            }
+            Arg::Long("endpoint") => {
+                options.place.upload.endpoint = Some(string(&mut parser, "--endpoint", help)?);
+            }
+            Arg::Long("signature") => {
+                options.place.upload.signature = Some(signature(&mut parser, help)?);
+            }
+            other => return Err(wrong(other.unexpected())),
+        }
+    }
+    Ok(Parsed::Meant(options))
+}
+
+fn name_of_service(name: String, help: &'static str) -> Result<String> {
+    if object_key::is_service(&name) {
+        return Ok(name);
+    }
+    Err(Error::usage(format!("{name:?} is no service's name: expected letters, digits, `-`, `_`"))
+        .hint(help::usage(help)))
+}
