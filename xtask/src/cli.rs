@@ -35,6 +35,8 @@ pub enum Command {
     Ship(Options),
     /// `list`.
     List(ShelfOptions),
+    /// `presign`.
+    Presign(ShelfOptions),
     /// `setup`.
     Setup(SetupOptions),
     /// `ci`; with `all`, what is slow or needs servers too.
@@ -152,6 +154,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             }
             Some("ship") => options(parser, help::SHIP, true, true).map(|o| o.map(Command::Ship)),
             Some("list") => shelf::parse(parser, help::LIST).map(|o| o.map(Command::List)),
+            Some("presign") => shelf::parse(parser, help::PRESIGN).map(|o| o.map(Command::Presign)),
             Some("setup") => setup(parser),
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),

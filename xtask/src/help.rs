@@ -2,10 +2,11 @@
 
 mod shelf;
 
-pub use shelf::LIST;
+pub use shelf::{LIST, PRESIGN};
 
 /// The verbs, as an error lists them.
-pub const VERBS: &str = "dist, upload, ship, list, setup, ci, interop, stamp, vendor, update";
+pub const VERBS: &str =
+    "dist, upload, ship, list, presign, setup, ci, interop, stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -18,6 +19,7 @@ Verbs:
   upload   PUT the archives of the last dist into the bucket
   ship     dist, then upload
   list     the releases in the bucket
+  presign  a URL that anyone can download an archive with, and its sha256
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
   interop  the S3 client against real servers that others wrote
@@ -214,6 +216,7 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "upload" => UPLOAD,
         "ship" => SHIP,
         "list" => LIST,
+        "presign" => PRESIGN,
         "setup" => SETUP,
         "ci" => CI,
         "interop" => INTEROP,

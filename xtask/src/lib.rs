@@ -53,6 +53,7 @@ pub mod ci;
 pub mod dist;
 pub mod interop;
 pub mod list;
+pub mod presign;
 pub mod setup;
 pub mod ship;
 pub mod show_stamp;
@@ -93,6 +94,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Upload(options) => upload::run(&options, env, Ui::new(env, options.json))?,
         Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.json))?,
         Command::List(options) => list::run(&options, env, Ui::new(env, options.place.json))?,
+        Command::Presign(options) => {
+            presign::run(&options, env, Ui::new(env, options.place.json))?;
+        }
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
         Command::Interop { servers } => {

@@ -6,14 +6,15 @@
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 use ftime::Epoch;
-use s3::Client;
+use s3::{Client, Head};
 
 use crate::cli::ShelfOptions;
 use crate::config::{self, Config};
 use crate::destination::{self, Reach};
 use crate::env::Env;
-use crate::manifest::Manifest;
+use crate::manifest::{Artifact, Manifest};
 use crate::object_key;
+use crate::platform::{PLAIN_KEY_PLATFORM, Platform};
 use crate::ui::Ui;
 use crate::workspace;
 
@@ -132,12 +133,64 @@ impl Shelf {
         Ok(manifest)
     }
 
+    /// The release of `service` that `version` names, else the one that was uploaded last.
+    ///
+    /// # Errors
+    /// As of [`Shelf::manifest`].
+    pub fn choose(&self, service: &str, version: Option<&str>) -> anyhow::Result<Manifest> {
+        if let Some(version) = version {
+            return self.manifest(service, version);
+        }
+        let releases = self.releases(Some(service))?;
+        let newest = releases.first().ok_or_else(|| self.no_release(service))?;
+        self.manifest(service, &newest.version)
+    }
+
+    /// The object of an artifact, as it is now.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] where it is not there, or does not itself say that it is that artifact: a
+    /// manifest object may name any object.
+    pub fn look_at(&self, artifact: &Artifact) -> anyhow::Result<Head> {
+        let key = format!("{}/{}", self.client.location().bucket, artifact.object_key);
+        let wrong = |how: String| {
+            Error::invalid(format!("{key} is not what its release's manifest object says: {how}"))
+                .hint("upload the release again, which replaces nothing that is right")
+        };
+        let head = self.client.head(&artifact.object_key)?;
+        let head = head.ok_or_else(|| wrong("it is not there".to_owned()))?;
+        if head.size_bytes != artifact.size_bytes {
+            let sizes = format!("it has {} bytes, not {}", head.size_bytes, artifact.size_bytes);
+            return Err(wrong(sizes).into());
+        }
+        match head.metadata.get("sha256") {
+            Some(sha256) if *sha256 == artifact.sha256 => Ok(head),
+            Some(_) => Err(wrong("it carries another sha256".to_owned()).into()),
+            None => Err(wrong("it carries no sha256".to_owned()).into()),
+        }
+    }
+
     /// The error where a service has no release.
     pub fn no_release(&self, service: &str) -> Error {
         let folder = format!("{}/{}{service}/", self.client.location().bucket, self.prefix);
         Error::config(format!("no release of `{service}`: there is none in {folder}"))
             .hint("see what there is: `cargo xtask list`")
     }
+}
+
+/// The artifact of a release for `platform`.
+///
+/// # Errors
+/// [`Kind::Config`] with the platforms that the release has.
+pub fn artifact(manifest: &Manifest, platform: Option<Platform>) -> ferror::Result<&Artifact> {
+    let platform = platform.unwrap_or(PLAIN_KEY_PLATFORM);
+    let found = manifest.artifacts.iter().find(|one| one.platform == platform.as_str());
+    found.ok_or_else(|| {
+        let known: Vec<_> = manifest.artifacts.iter().map(|one| one.platform.as_str()).collect();
+        let (version, known) = (&manifest.version, known.join(", "));
+        Error::config(format!("release {version} has no {platform}: it has {known}"))
+            .hint("name one of them by --platform")
+    })
 }
 
 /// What is read: a service's folder. A template may have put archives elsewhere below the prefix.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ferror::{Error, Result};
 use lexopt::Parser;
@@ -55,6 +56,19 @@ pub(super) fn jobs(parser: &mut Parser, help: &'static str) -> Result<u8> {
     let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
     number.filter(|jobs| (1..=MAX_JOBS).contains(jobs)).ok_or_else(|| {
         Error::usage(format!("--jobs {word:?}: expected a number from 1 to {MAX_JOBS}"))
+            .hint(help::usage(help))
+    })
+}
+
+/// Seconds, as many as a signature of version 4 lasts at most.
+pub(super) fn expires(parser: &mut Parser, help: &'static str) -> Result<Duration> {
+    const MAX_SECS: u64 = 7 * 24 * 60 * 60;
+    let word = string(parser, "--expires", help)?;
+    // Digits alone: `parse` takes a sign too.
+    let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
+    let secs = number.filter(|secs| (1..=MAX_SECS).contains(secs));
+    secs.map(Duration::from_secs).ok_or_else(|| {
+        Error::usage(format!("--expires {word:?}: expected seconds from 1 to {MAX_SECS}"))
             .hint(help::usage(help))
     })
 }

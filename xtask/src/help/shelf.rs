@@ -17,3 +17,27 @@ Examples:
   cargo xtask list
   cargo xtask list janitor --json
 ";
+
+/// `cargo xtask presign --help`.
+pub const PRESIGN: &str = "\
+Usage: cargo xtask presign SERVICE [--version V] [--platform P] [--expires S] [--prefix P]
+                           [--bucket B] [--region R] [--endpoint URL] [--signature v4|v2]
+                           [--explain] [--json]
+
+Prints a URL with which anyone can download the archive of a release until it expires, and on the
+next line the sha256 to compare it with, from the release's manifest object. The object is asked
+first whether it is that archive.
+
+  --version V       the release; default the one that was uploaded last
+  --platform P      such as linux_arm64; default linux_amd64
+  --expires S       after so many seconds, 1 to 604800; default 3600. Temporary credentials expire
+                    when they do, and the URL with them
+  --prefix P        the folder in the bucket that every key begins with; else `prefix` in Cargo.toml
+  --bucket B, --region R, --endpoint URL, --signature WHICH, --explain
+                    as in upload, and credentials come from where upload finds them
+  --json            one document on stdout; everything else on stderr
+
+Examples:
+  cargo xtask presign janitor
+  cargo xtask presign janitor --version abc123 --platform linux_arm64 --expires 600 --json
+";

@@ -45,6 +45,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "dist",
             "interop",
             "list",
+            "presign",
             "setup",
             "ship",
             "show_stamp",

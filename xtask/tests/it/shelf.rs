@@ -1,5 +1,9 @@
 //! The verbs that look into a real bucket: what is shown, and what is an error.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::bucket::Bucket;
@@ -22,6 +26,8 @@ fn list_shows_releases_by_service_and_newest_first() {
     Release::of_alpha("aaaaaa").publish(&bucket);
     std::fs::write(bucket.object("alpha/notes.json"), "{}").unwrap();
     std::fs::write(bucket.object("alpha/alpha_cccccc.json"), "{}").unwrap();
+    bucket.age("alpha/alpha_aaaaaa.json", 90);
+    bucket.age("alpha/alpha_eeeeee.json", 7300);
 
     let run = nowhere.xtask("list").exits(0);
     let words: Vec<Vec<_>> =
@@ -30,6 +36,7 @@ fn list_shows_releases_by_service_and_newest_first() {
     let expected =
         [("alpha", "cccccc"), ("alpha", "aaaaaa"), ("alpha", "eeeeee"), ("beta", "bbbbbb")];
     assert_eq!(shown, expected, "{}", run.stdout);
+    assert_eq!((&words[1][2..4], &words[2][2..4]), (&["1", "min"][..], &["2", "h"][..]));
     let run = run.prints("cannot be read: object builds/alpha/alpha_cccccc.json");
     run.prints("linux_amd64 darwin_arm64").prints(&format!("bbbbbb{PADDING}"));
 
@@ -64,6 +71,70 @@ fn list_looks_below_the_prefix_alone() {
 }
 
 #[test]
+fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
+    let bucket = Bucket::new();
+    Release::of_alpha("bbbbbb").publish(&bucket);
+    bucket.age("alpha/alpha_bbbbbb.json", 90);
+    let both = ["linux_amd64", "darwin_arm64"];
+    let newest = Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    for (line, version, platform) in [
+        ("presign alpha", "aaaaaa", "linux_amd64"),
+        ("presign alpha --signature v2", "aaaaaa", "linux_amd64"),
+        ("presign alpha --platform darwin_arm64", "aaaaaa", "darwin_arm64"),
+        ("presign alpha --version bbbbbb --expires 604800", "bbbbbb", "linux_amd64"),
+    ] {
+        let run = nowhere.xtask(line).exits(0);
+        let lines: Vec<_> = run.stdout.lines().collect();
+        let [url, sha256] = lines[..] else { panic!("{}", run.stdout) };
+        assert!(url.contains(&format!("/alpha/alpha_{version}")), "{line}: {url}");
+        assert_eq!(url.contains("darwin_arm64"), platform == "darwin_arm64", "{url}");
+        assert_eq!(xtask::files::sha256(&get(url)), sha256, "{line}");
+        let run = nowhere.xtask(&format!("{line} --json")).exits(0);
+        let document = document(&run);
+        assert_eq!(
+            (&document["version"], &document["platform"]),
+            (&version.into(), &platform.into())
+        );
+        assert_eq!(document["sha256"], sha256);
+        assert_eq!(xtask::files::sha256(&get(document["url"].as_str().unwrap())), sha256);
+    }
+    assert_eq!(newest["artifacts"].as_array().unwrap().len(), 2);
+}
+
+/// What a URL of http gives whoever has it.
+fn get(url: &str) -> Vec<u8> {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    assert!(head.contains(" 200 "), "{head}");
+    answer.split_off(end + 4)
+}
+
+#[test]
+fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    let path = bucket.object("alpha/alpha_aaaaaa.tar.gz");
+    let good = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &good[1..]).unwrap();
+    nowhere.xtask("presign alpha").exits(3).says("is not what its release's manifest object says");
+    std::fs::remove_file(&path).unwrap();
+    let run = nowhere.xtask("presign alpha").exits(3).says("it is not there");
+    assert_eq!(run.stdout, "");
+    // A manifest object under another release's key names that one's archives.
+    let manifest = std::fs::read(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
+    std::fs::write(bucket.object("alpha/alpha_bbbbbb.json"), manifest).unwrap();
+    nowhere.xtask("presign alpha --version bbbbbb").exits(3).says("lies elsewhere");
+}
+
+#[test]
 fn mistakes_of_looking_have_their_exit_codes() {
     let bucket = Bucket::new();
     Release::of_alpha("aaaaaa").publish(&bucket);
@@ -75,6 +146,16 @@ fn mistakes_of_looking_have_their_exit_codes() {
         ("list alpha beta", 2, "unexpected argument \"beta\""),
         ("list --local", 2, "invalid option '--local'"),
         ("list --bukket b", 2, "did you mean `--bucket`?"),
+        ("presign", 2, "no SERVICE named"),
+        ("presign gamma", 3, "no release of `gamma`"),
+        ("presign alpha --version v1", 2, "version \"v1\": expected 6 to 40 hex digits"),
+        ("presign alpha --version bbbbbb", 3, "no release bbbbbb of alpha"),
+        ("presign alpha --platform plan9", 3, "plan9"),
+        ("presign alpha --platform linux_arm64", 3, "no linux_arm64: it has linux_amd64"),
+        ("presign alpha --expires 0", 2, "--expires \"0\": expected seconds from 1 to 604800"),
+        ("presign alpha --expires 604801", 2, "--expires \"604801\""),
+        ("presign alpha --expires +5", 2, "--expires \"+5\""),
+        ("list --version aaaaaa", 2, "invalid option '--version'"),
         ("list --bucket other", 1, "NoSuchBucket"),
     ] {
         nowhere.xtask(line).exits(code).says("error: ").says(text);
