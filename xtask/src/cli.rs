@@ -37,6 +37,8 @@ pub enum Command {
     List(ShelfOptions),
     /// `presign`.
     Presign(ShelfOptions),
+    /// `fetch`.
+    Fetch(ShelfOptions),
     /// `setup`.
     Setup(SetupOptions),
     /// `ci`; with `all`, what is slow or needs servers too.
@@ -155,6 +157,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("ship") => options(parser, help::SHIP, true, true).map(|o| o.map(Command::Ship)),
             Some("list") => shelf::parse(parser, help::LIST).map(|o| o.map(Command::List)),
             Some("presign") => shelf::parse(parser, help::PRESIGN).map(|o| o.map(Command::Presign)),
+            Some("fetch") => shelf::parse(parser, help::FETCH).map(|o| o.map(Command::Fetch)),
             Some("setup") => setup(parser),
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),

@@ -82,7 +82,8 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn partial_name(path: &Path) -> PathBuf {
+/// The name of a file that is not whole yet.
+pub fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".partial");
     PathBuf::from(name)

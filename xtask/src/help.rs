@@ -2,11 +2,11 @@
 
 mod shelf;
 
-pub use shelf::{LIST, PRESIGN};
+pub use shelf::{FETCH, LIST, PRESIGN};
 
 /// The verbs, as an error lists them.
 pub const VERBS: &str =
-    "dist, upload, ship, list, presign, setup, ci, interop, stamp, vendor, update";
+    "dist, upload, ship, list, presign, fetch, setup, ci, interop, stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -20,6 +20,7 @@ Verbs:
   ship     dist, then upload
   list     the releases in the bucket
   presign  a URL that anyone can download an archive with, and its sha256
+  fetch    download an archive, check its sha256, unpack it
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
   interop  the S3 client against real servers that others wrote
@@ -217,6 +218,7 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "ship" => SHIP,
         "list" => LIST,
         "presign" => PRESIGN,
+        "fetch" => FETCH,
         "setup" => SETUP,
         "ci" => CI,
         "interop" => INTEROP,

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod archive;
 pub mod compile;
 pub mod destination;
+pub mod download;
 pub mod env;
 pub mod files;
 pub mod git;
@@ -46,11 +47,13 @@ pub mod stamp;
 pub mod timings;
 pub mod toolchain;
 pub mod ui;
+pub mod unpack;
 pub mod vendored;
 pub mod workspace;
 
 pub mod ci;
 pub mod dist;
+pub mod fetch;
 pub mod interop;
 pub mod list;
 pub mod presign;
@@ -97,6 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Presign(options) => {
             presign::run(&options, env, Ui::new(env, options.place.json))?;
         }
+        Command::Fetch(options) => fetch::run(&options, env, Ui::new(env, options.place.json))?,
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
         Command::Interop { servers } => {

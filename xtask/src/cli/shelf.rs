@@ -1,17 +1,18 @@
 //! The options of the verbs that look into the bucket. Each verb takes those that its usage names.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use ferror::{Error, Result};
 
-use super::values::{expires, signature, string};
+use super::values::{expires, path, signature, string};
 use super::{Options, Parsed, usage};
 use crate::platform::Platform;
 use crate::{help, object_key};
 
-/// What `list` or `presign` was told. Each verb takes its own part.
+/// What `list`, `presign` or `fetch` was told. Each verb takes its own part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShelfOptions {
     /// Where the bucket is, and `--json`: the options that `upload` has too.
@@ -26,6 +27,8 @@ pub struct ShelfOptions {
     pub platform: Option<Platform>,
     /// `--expires`.
     pub expires: Option<Duration>,
+    /// `--into`.
+    pub into: Option<PathBuf>,
 }
 
 /// Reads what follows the verb whose help text is `help`.
@@ -60,6 +63,9 @@ pub(super) fn parse(mut parser: Parser, help: &'static str) -> Result<Parsed<She
             }
             Arg::Long("platform") if takes("--platform") => {
                 options.platform = Some(string(&mut parser, "--platform", help)?.parse()?);
+            }
+            Arg::Long("into") if takes("--into") => {
+                options.into = Some(path(&mut parser, "--into", help)?);
             }
             Arg::Long("expires") if takes("--expires") => {
                 options.expires = Some(expires(&mut parser, help)?);

@@ -41,3 +41,27 @@ Examples:
   cargo xtask presign janitor
   cargo xtask presign janitor --version abc123 --platform linux_arm64 --expires 600 --json
 ";
+
+/// `cargo xtask fetch --help`.
+pub const FETCH: &str = "\
+Usage: cargo xtask fetch SERVICE [--version V] [--platform P] [--into DIR] [--prefix P]
+                         [--bucket B] [--region R] [--endpoint URL] [--signature v4|v2]
+                         [--explain] [--json]
+
+Downloads the archive of a release, compares its size and sha256 with the release's manifest object
+before the file gets its name, and unpacks it beside that: only if it holds nothing but files and
+folders, all of them below DIR. Files of the archive replace what has their names; everything else
+in DIR stays as it is. Prints the paths of the archive and of what was in it.
+
+  --version V       the release; default the one that was uploaded last
+  --platform P      such as linux_arm64; default linux_amd64
+  --into DIR        where to, made where it is not there; default the current folder
+  --prefix P        the folder in the bucket that every key begins with; else `prefix` in Cargo.toml
+  --bucket B, --region R, --endpoint URL, --signature WHICH, --explain
+                    as in upload, and credentials come from where upload finds them
+  --json            one document on stdout; everything else on stderr
+
+Examples:
+  cargo xtask fetch janitor --into /tmp/janitor
+  cargo xtask fetch janitor --version abc123 --platform darwin_arm64
+";

@@ -5,8 +5,8 @@ use s3::{Body, Client, Head, Precondition, Put, PutOutcome, Stored};
 use sha2::{Digest as _, Sha256};
 
 use super::{Outcome, Receipt, Release, Seen, check_same_release, look, unreadable};
-use crate::files;
 use crate::manifest::Artifact;
+use crate::{download, files};
 
 /// How much of an object is read back at a time: it bounds the memory, whatever the object's size
 /// and however many are read at once.
@@ -156,20 +156,11 @@ pub(super) fn verify(client: &Client, receipt: &mut Receipt) -> anyhow::Result<(
 /// The digest of an object's bytes; `None` when it is gone.
 fn read_back(client: &Client, object_key: &str, found: &Head) -> anyhow::Result<Option<String>> {
     let mut hasher = Sha256::new();
-    let mut start = 0;
-    while start < found.size_bytes {
-        let end = found.size_bytes.min(start + READ_BYTES);
-        let Some(piece) = client.get_range(object_key, start..end, &found.etag)? else {
-            return Ok(None);
-        };
-        if piece.bytes.len() as u64 != end - start {
-            let message = format!("GET {object_key}: the server sent another range than asked for");
-            return Err(Error::invalid(message).into());
-        }
-        hasher.update(&piece.bytes);
-        start = end;
-    }
-    Ok(Some(files::hex(&hasher.finalize())))
+    let whole = download::each_piece(client, object_key, found, READ_BYTES, |piece| {
+        hasher.update(piece);
+        Ok(())
+    })?;
+    Ok(whole.then(|| files::hex(&hasher.finalize())))
 }
 
 fn changed_meanwhile(key: &str) -> Error {

@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "archive",
             "compile",
             "destination",
+            "download",
             "env",
             "files",
             "git",
@@ -35,6 +36,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "toolchain",
             "ui",
             "vendored",
+            "unpack",
             "workspace",
         ],
     ),
@@ -43,6 +45,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
         &[
             "ci",
             "dist",
+            "fetch",
             "interop",
             "list",
             "presign",

@@ -9,6 +9,7 @@ mod circleci;
 mod crates;
 mod dist;
 mod exactly_once;
+mod fetch;
 mod layering;
 mod layout;
 mod local;
