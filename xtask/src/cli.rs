@@ -39,6 +39,8 @@ pub enum Command {
     Presign(ShelfOptions),
     /// `fetch`.
     Fetch(ShelfOptions),
+    /// `promote`.
+    Promote(ShelfOptions),
     /// `setup`.
     Setup(SetupOptions),
     /// `ci`; with `all`, what is slow or needs servers too.
@@ -158,6 +160,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("list") => shelf::parse(parser, help::LIST).map(|o| o.map(Command::List)),
             Some("presign") => shelf::parse(parser, help::PRESIGN).map(|o| o.map(Command::Presign)),
             Some("fetch") => shelf::parse(parser, help::FETCH).map(|o| o.map(Command::Fetch)),
+            Some("promote") => shelf::parse(parser, help::PROMOTE).map(|o| o.map(Command::Promote)),
             Some("setup") => setup(parser),
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),

@@ -11,7 +11,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 /// Every environment variable that is read: name and meaning.
-pub const VARIABLES: [(&str, &str); 48] = [
+pub const VARIABLES: [(&str, &str); 50] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -44,6 +44,8 @@ pub const VARIABLES: [(&str, &str); 48] = [
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
     ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
+    ("CIRCLE_USERNAME", "who promotes, where --by says nothing"),
+    ("USER", "the same, after CIRCLE_USERNAME"),
     (
         "SOURCE_DATE_EPOCH",
         "time of archive entries in seconds since 1970 UTC, instead of the commit's",

@@ -2,11 +2,11 @@
 
 mod shelf;
 
-pub use shelf::{FETCH, LIST, PRESIGN};
+pub use shelf::{FETCH, LIST, PRESIGN, PROMOTE};
 
 /// The verbs, as an error lists them.
 pub const VERBS: &str =
-    "dist, upload, ship, list, presign, fetch, setup, ci, interop, stamp, vendor, update";
+    "dist, upload, ship, list, presign, fetch, promote, setup, ci, interop, stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -21,6 +21,7 @@ Verbs:
   list     the releases in the bucket
   presign  a URL that anyone can download an archive with, and its sha256
   fetch    download an archive, check its sha256, unpack it
+  promote  let a channel such as stable name a release, or go one back
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
   interop  the S3 client against real servers that others wrote
@@ -219,6 +220,7 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "list" => LIST,
         "presign" => PRESIGN,
         "fetch" => FETCH,
+        "promote" => PROMOTE,
         "setup" => SETUP,
         "ci" => CI,
         "interop" => INTEROP,

@@ -86,6 +86,12 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
+impl From<Mismatch> for String {
+    fn from(mismatch: Mismatch) -> Self {
+        mismatch.0
+    }
+}
+
 impl<'a> Read<'a> for Object<'a> {
     fn read(value: &'a Value, place: &str) -> Result<Self> {
         let fields = expect(value, place, "an object", value.as_object())?;

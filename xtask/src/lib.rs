@@ -28,6 +28,7 @@ pub mod object_key;
 pub mod plan;
 
 pub mod archive;
+pub mod channel;
 pub mod compile;
 pub mod destination;
 pub mod download;
@@ -57,6 +58,7 @@ pub mod fetch;
 pub mod interop;
 pub mod list;
 pub mod presign;
+pub mod promote;
 pub mod setup;
 pub mod ship;
 pub mod show_stamp;
@@ -101,6 +103,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
             presign::run(&options, env, Ui::new(env, options.place.json))?;
         }
         Command::Fetch(options) => fetch::run(&options, env, Ui::new(env, options.place.json))?,
+        Command::Promote(options) => {
+            promote::run(&options, env, Ui::new(env, options.place.json))?;
+        }
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
         Command::Interop { servers } => {

@@ -6,11 +6,12 @@ use ferror::Kind;
 use ftime::Epoch;
 use serde_json::{Value, json};
 
+use crate::channel::{self, Channel};
 use crate::cli::ShelfOptions;
 use crate::env::Env;
 use crate::manifest::Manifest;
 use crate::parallel;
-use crate::shelf::{Found, Shelf};
+use crate::shelf::{Found, Listed, Shelf};
 use crate::ui::{self, Ui};
 
 /// How many manifest objects are read at once: enough to hide the way to a distant server.
@@ -23,12 +24,14 @@ type Row = (Found, Result<Manifest, String>);
 pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let shelf = Shelf::open(options, &[], env, ui)?;
     let service = options.service.as_deref();
-    let releases = shelf.releases(service)?;
+    let Listed { releases, channels } = shelf.list(service)?;
     if let Some(service) = service
         && releases.is_empty()
     {
         return Err(shelf.no_release(service).into());
     }
+    let channels = parallel::map(&channels, JOBS, |place| channel(&shelf, place, ui))?;
+    let channels: Vec<Channel> = channels.into_iter().flatten().collect();
     let rows = parallel::map(&releases, JOBS, |found| row(&shelf, found))?;
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
     let bucket = &shelf.client.location().bucket;
@@ -42,16 +45,23 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     for (found, content) in &rows {
         let Found { service, version, uploaded_at } = found;
         let age = age(now.since(*uploaded_at).unwrap_or_default());
+        let names = names(&channels, found);
+        let names = if names.is_empty() { names } else { format!("  [{names}]") };
         let what = match content {
             Ok(manifest) => describe(manifest),
             Err(reason) => format!("cannot be read: {reason}"),
         };
         ui.result(format_args!(
-            "{service:service_width$}  {version:version_width$}  {age:>7}  {what}"
+            "{service:service_width$}  {version:version_width$}  {age:>7}  {what}{names}"
         ));
     }
-    let releases: Vec<_> = rows.iter().map(to_json).collect();
-    let document = json!({ "bucket": bucket, "prefix": shelf.prefix, "releases": releases });
+    let releases: Vec<_> = rows.iter().map(|row| to_json(row, &channels)).collect();
+    let document = json!({
+        "bucket": bucket,
+        "prefix": shelf.prefix,
+        "releases": releases,
+        "channels": channels.iter().map(channel_to_json).collect::<Value>(),
+    });
     ui.document(&format!("{document:#}"));
     Ok(())
 }
@@ -69,6 +79,40 @@ fn row(shelf: &Shelf, found: &Found) -> anyhow::Result<Option<Row>> {
     }
 }
 
+/// `None` where the channel was removed since it was listed, or is none, which is said.
+fn channel(shelf: &Shelf, place: &(String, String), ui: Ui) -> anyhow::Result<Option<Channel>> {
+    match channel::read(shelf, &place.0, &place.1) {
+        Ok(seen) => Ok(seen.map(|seen| seen.channel)),
+        Err(error) if ui::ours(&error).map(ferror::Error::kind) == Some(Kind::Invalid) => {
+            ui.warn(format_args!("{error:#}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The channels that name a release.
+fn naming<'a>(channels: &'a [Channel], found: &'a Found) -> impl Iterator<Item = &'a str> {
+    let names_it = |channel: &&Channel| {
+        (&channel.service, &channel.current.version) == (&found.service, &found.version)
+    };
+    channels.iter().filter(names_it).map(|channel| channel.name.as_str())
+}
+
+fn names(channels: &[Channel], found: &Found) -> String {
+    naming(channels, found).collect::<Vec<_>>().join(", ")
+}
+
+fn channel_to_json(channel: &Channel) -> Value {
+    json!({
+        "service": channel.service,
+        "channel": channel.name,
+        "version": channel.current.version,
+        "by": channel.current.by,
+        "at": channel.current.at,
+    })
+}
+
 fn describe(manifest: &Manifest) -> String {
     let size = ui::size(size_bytes(manifest));
     format!("{}  {size:>9}  {}", manifest.commit, manifest.platforms.join(" "))
@@ -78,11 +122,12 @@ fn size_bytes(manifest: &Manifest) -> u64 {
     manifest.artifacts.iter().fold(0, |sum, artifact| sum.saturating_add(artifact.size_bytes))
 }
 
-fn to_json((found, content): &Row) -> Value {
+fn to_json((found, content): &Row, channels: &[Channel]) -> Value {
     let mut release = json!({
         "service": found.service,
         "version": found.version,
         "uploaded_at": found.uploaded_at.to_rfc3339(),
+        "channels": naming(channels, found).collect::<Value>(),
     });
     match content {
         Ok(manifest) => {

@@ -59,6 +59,24 @@ pub fn parse_manifest_object<'k>(prefix: &str, key: &'k str) -> Option<(&'k str,
     (is_service(service) && is_version(version)).then_some((service, version))
 }
 
+/// The key of a channel, below the prefix.
+pub fn channel(service: &str, channel: &str) -> String {
+    format!("{service}/channels/{channel}.json")
+}
+
+/// The service and the channel whose object has this key; `None` when it is another object's.
+pub fn parse_channel<'k>(prefix: &str, key: &'k str) -> Option<(&'k str, &'k str)> {
+    let (service, file) = key.strip_prefix(prefix)?.split_once('/')?;
+    let channel = file.strip_prefix("channels/")?.strip_suffix(".json")?;
+    (is_service(service) && is_channel(channel)).then_some((service, channel))
+}
+
+/// Whether `text` is a channel's name: 1 to 63 lower-case letters, digits and hyphens.
+pub fn is_channel(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(fits)
+}
+
 /// Whether `text` can be a service's name in a key. `channels` is a folder's name, never a service's.
 pub fn is_service(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

@@ -6,7 +6,7 @@
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 use ftime::Epoch;
-use s3::{Client, Head};
+use s3::{Attributes, Client, Head};
 
 use crate::cli::ShelfOptions;
 use crate::config::{self, Config};
@@ -30,6 +30,17 @@ pub struct Shelf {
     pub client: Client,
     /// What every key begins with: empty, or ending in `/`.
     pub prefix: String,
+    /// How the server shall keep what is written.
+    pub attributes: Attributes,
+}
+
+/// What a listing shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The releases, by service and newest upload first; of those of one instant, by version.
+    pub releases: Vec<Found>,
+    /// Services and the names of their channels.
+    pub channels: Vec<(String, String)>,
 }
 
 /// A release, as the listing shows it.
@@ -75,12 +86,13 @@ impl Shelf {
         })?;
         let client_options = destination::client_options(config, 1, env)?;
         let client = Client::with_options(location, keyring, client_options)?;
-        Ok(Self { client, prefix })
+        let attributes =
+            config.map_or_else(Attributes::default, |config| config.attributes.clone());
+        Ok(Self { client, prefix, attributes })
     }
 
-    /// The releases of `service`, or of all, by service and newest upload first; of those of one
-    /// instant, the first by version.
-    pub fn releases(&self, service: Option<&str>) -> anyhow::Result<Vec<Found>> {
+    /// The releases and channels of `service`, or of all.
+    pub fn list(&self, service: Option<&str>) -> anyhow::Result<Listed> {
         let folder = service.map_or_else(String::new, |service| format!("{service}/"));
         let listing = self.client.list(&format!("{}{folder}", self.prefix), MAX_OBJECTS)?;
         if listing.truncated {
@@ -88,25 +100,27 @@ impl Shelf {
             let message = format!("bucket {bucket} holds more than {MAX_OBJECTS} objects there");
             return Err(Error::invalid(message).hint("name one SERVICE").into());
         }
-        let mut releases: Vec<_> = listing
-            .objects
-            .iter()
-            .filter_map(|object| {
-                let key = &object.object_key;
-                let (service, version) = object_key::parse_manifest_object(&self.prefix, key)?;
-                Some(Found {
+        let mut listed = Listed::default();
+        for object in &listing.objects {
+            let key = &object.object_key;
+            if let Some((service, channel)) = object_key::parse_channel(&self.prefix, key) {
+                listed.channels.push((service.to_owned(), channel.to_owned()));
+            } else if let Some((service, version)) =
+                object_key::parse_manifest_object(&self.prefix, key)
+            {
+                listed.releases.push(Found {
                     service: service.to_owned(),
                     version: version.to_owned(),
                     uploaded_at: object.last_modified,
-                })
-            })
-            .collect();
-        releases.sort_by(|a, b| {
+                });
+            }
+        }
+        listed.releases.sort_by(|a, b| {
             let by_service = a.service.cmp(&b.service);
             let newest_first = b.uploaded_at.cmp(&a.uploaded_at);
             by_service.then(newest_first).then_with(|| a.version.cmp(&b.version))
         });
-        Ok(releases)
+        Ok(listed)
     }
 
     /// What a release consists of.
@@ -141,8 +155,8 @@ impl Shelf {
         if let Some(version) = version {
             return self.manifest(service, version);
         }
-        let releases = self.releases(Some(service))?;
-        let newest = releases.first().ok_or_else(|| self.no_release(service))?;
+        let listed = self.list(Some(service))?;
+        let newest = listed.releases.first().ok_or_else(|| self.no_release(service))?;
         self.manifest(service, &newest.version)
     }
 

@@ -12,7 +12,7 @@ use super::{Options, Parsed, usage};
 use crate::platform::Platform;
 use crate::{help, object_key};
 
-/// What `list`, `presign` or `fetch` was told. Each verb takes its own part.
+/// What `list`, `presign`, `fetch` or `promote` was told. Each verb takes its own part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShelfOptions {
     /// Where the bucket is, and `--json`: the options that `upload` has too.
@@ -21,7 +21,7 @@ pub struct ShelfOptions {
     pub prefix: Option<String>,
     /// The service named.
     pub service: Option<String>,
-    /// `--version`.
+    /// `--version`, or the version that promote takes.
     pub version: Option<String>,
     /// `--platform`.
     pub platform: Option<Platform>,
@@ -29,6 +29,12 @@ pub struct ShelfOptions {
     pub expires: Option<Duration>,
     /// `--into`.
     pub into: Option<PathBuf>,
+    /// `--channel`, or `--to` of promote.
+    pub channel: Option<String>,
+    /// `--rollback`.
+    pub rollback: bool,
+    /// `--by`.
+    pub by: Option<String>,
 }
 
 /// Reads what follows the verb whose help text is `help`.
@@ -41,6 +47,9 @@ pub(super) fn parse(mut parser: Parser, help: &'static str) -> Result<Parsed<She
             Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help)),
             Arg::Value(service) if options.service.is_none() => {
                 options.service = Some(name_of_service(service.string().map_err(wrong)?, help)?);
+            }
+            Arg::Value(version) if help == help::PROMOTE && options.version.is_none() => {
+                options.version = Some(name_of_version(version.string().map_err(wrong)?, help)?);
             }
             Arg::Long("json") => options.place.json = true,
             Arg::Long("explain") => options.place.upload.explain = true,
@@ -67,16 +76,46 @@ pub(super) fn parse(mut parser: Parser, help: &'static str) -> Result<Parsed<She
             Arg::Long("into") if takes("--into") => {
                 options.into = Some(path(&mut parser, "--into", help)?);
             }
+            Arg::Long("channel") if takes("--channel") => {
+                let channel = string(&mut parser, "--channel", help)?;
+                options.channel = Some(name_of_channel(channel, help)?);
+            }
+            Arg::Long("to") if takes("--to") => {
+                let channel = string(&mut parser, "--to", help)?;
+                options.channel = Some(name_of_channel(channel, help)?);
+            }
+            Arg::Long("rollback") if takes("--rollback") => options.rollback = true,
+            Arg::Long("by") if takes("--by") => {
+                options.by = Some(string(&mut parser, "--by", help)?);
+            }
             Arg::Long("expires") if takes("--expires") => {
                 options.expires = Some(expires(&mut parser, help)?);
             }
             other => return Err(wrong(other.unexpected())),
         }
     }
-    if options.service.is_none() && help != help::LIST {
-        return Err(Error::usage("no SERVICE named").hint(help::usage(help)));
+    match missing(&options, help) {
+        Some(message) => Err(Error::usage(message).hint(help::usage(help))),
+        None => Ok(Parsed::Meant(options)),
     }
-    Ok(Parsed::Meant(options))
+}
+
+/// What does not fit together.
+fn missing(options: &ShelfOptions, help: &'static str) -> Option<&'static str> {
+    let (named, version) = (options.channel.is_some(), options.version.is_some());
+    if options.service.is_none() && help != help::LIST {
+        Some("no SERVICE named")
+    } else if help != help::PROMOTE {
+        (named && version).then_some("--version and --channel both name a release: give one")
+    } else if !named {
+        Some("no channel named: give it by --to")
+    } else if options.rollback && version {
+        Some("--rollback takes no VERSION: it goes back to the entry before")
+    } else if !options.rollback && !version {
+        Some("no VERSION named")
+    } else {
+        None
+    }
 }
 
 fn name_of_service(name: String, help: &'static str) -> Result<String> {
@@ -93,4 +132,12 @@ fn name_of_version(version: String, help: &'static str) -> Result<String> {
     }
     let expected = "expected 6 to 40 hex digits, or those, `-dirty.` and 8 more";
     Err(Error::usage(format!("version {version:?}: {expected}")).hint(help::usage(help)))
+}
+
+fn name_of_channel(channel: String, help: &'static str) -> Result<String> {
+    if object_key::is_channel(&channel) {
+        return Ok(channel);
+    }
+    let expected = "expected 1 to 63 lower-case letters, digits and hyphens";
+    Err(Error::usage(format!("channel {channel:?}: {expected}")).hint(help::usage(help)))
 }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    Names, Template, artifact, check_distinct, manifest_object, parse_manifest_object, problem,
+    Names, Template, artifact, channel, check_distinct, manifest_object, parse_channel,
+    parse_manifest_object, problem,
 };
 use crate::platform::Platform;
 
@@ -213,5 +214,27 @@ fn keys_of_manifest_objects_are_read_back_and_no_others() {
         "/_abc123.json",
     ] {
         assert_eq!(parse_manifest_object("", key), None, "{key}");
+    }
+}
+
+#[test]
+fn keys_of_channels_are_read_back_and_no_others() {
+    let longest = "a".repeat(63);
+    for name in ["stable", "x-1", longest.as_str()] {
+        let key = format!("team/{}", channel("odd_job", name));
+        assert_eq!(parse_channel("team/", &key), Some(("odd_job", name)));
+        assert_eq!(problem(&key), Some("channels are not written by an upload"));
+    }
+    let long = format!("a/channels/{}.json", "a".repeat(64));
+    for key in [
+        "a/channels/.json",
+        "a/channels/Stable.json",
+        "a/channels/st_able.json",
+        "a/channels/b/stable.json",
+        "channels/channels/stable.json",
+        "a/stable.json",
+        long.as_str(),
+    ] {
+        assert_eq!(parse_channel("", key), None, "{key}");
     }
 }

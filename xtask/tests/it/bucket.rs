@@ -60,6 +60,11 @@ impl Bucket {
         self.server.credentials().secret_access_key.clone()
     }
 
+    /// Where its server listens.
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
     /// The file that is an object.
     pub(crate) fn object(&self, key: &str) -> PathBuf {
         self.root.path().join(BUCKET).join(key)

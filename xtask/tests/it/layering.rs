@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
         "rim",
         &[
             "archive",
+            "channel",
             "compile",
             "destination",
             "download",
@@ -49,6 +50,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "interop",
             "list",
             "presign",
+            "promote",
             "setup",
             "ship",
             "show_stamp",

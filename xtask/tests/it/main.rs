@@ -14,6 +14,8 @@ mod layering;
 mod layout;
 mod local;
 mod platforms;
+mod promote;
+mod refusing;
 mod releases;
 mod shelf;
 mod source;

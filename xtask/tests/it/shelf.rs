@@ -123,6 +123,11 @@ fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
     let nowhere = bucket.serve(Repo::empty());
     let path = bucket.object("alpha/alpha_aaaaaa.tar.gz");
     let good = std::fs::read(&path).unwrap();
+    let manifest = std::fs::read_to_string(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
+    let other = manifest.replace(&xtask::files::sha256(&good), &"0".repeat(64));
+    std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), other).unwrap();
+    nowhere.xtask("presign alpha").exits(3).says("it carries another sha256");
+    std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), manifest).unwrap();
     std::fs::write(&path, &good[1..]).unwrap();
     nowhere.xtask("presign alpha").exits(3).says("is not what its release's manifest object says");
     std::fs::remove_file(&path).unwrap();
