@@ -5,6 +5,7 @@
 //! <prefix><service>/<service>_<version>.tar.gz              the archive for linux_amd64
 //! <prefix><service>/<service>_<version>_<platform>.tar.gz   the archives for other platforms
 //! <prefix><service>/<service>_<version>.json                the manifest object, PUT last
+//! <prefix><service>/channels/<channel>.json                 a channel: which release it names
 //! ```
 //!
 //! A release is visible once its manifest object exists. A repository may give its archives other
@@ -15,10 +16,12 @@
 //! whatever a manifest object says. The price: a templated archive that no manifest object names
 //! (an upload that was given up, a removal that was cut short) is nobody's, and stays.
 
+mod channels;
 mod manifest;
 mod name;
 mod shelf;
 
+pub use channels::channel_versions;
 pub use manifest::{Artifact, MAX_MANIFEST_BYTES, Manifest};
 pub use name::{DEFAULT_PLATFORM, ObjectKind, ObjectName, is_version, manifest_key};
 pub use shelf::{Found, Reading, Service, Shelf, read_manifest};

@@ -7,7 +7,7 @@ use catalog::{Found, Reading, Service, Shelf};
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 use service::{Bucket, Stop};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::policy::{Policy, Removal, names};
 
@@ -33,7 +33,7 @@ pub(crate) struct Report {
     pub(crate) releases: usize,
     /// Archives without a manifest object that were removed, or would be.
     pub(crate) orphans: usize,
-    /// What stayed because it changed after it was judged.
+    /// What stayed because a channel names it, or because it changed after it was judged.
     pub(crate) skipped: usize,
 }
 
@@ -103,6 +103,20 @@ impl Sweep {
     /// first archive goes. Says whether it did.
     fn release(&self, service: &str, removal: &Removal) -> ferror::Result<bool> {
         let Removal { manifest: Found { version, object_key, .. }, etag, archives } = removal;
+        // Asked for each removal, and so as late as can be: a promotion may come at any time.
+        let Bucket { client, prefix } = &self.bucket;
+        match catalog::channel_versions(client, prefix, service) {
+            Ok(named) if !named.contains(version) => {}
+            Ok(_) => {
+                info!(object_key, "a channel names it, so it stays");
+                return Ok(false);
+            }
+            Err(error) if error.kind() == Kind::Invalid => {
+                warn!(object_key, %error, "what the channels name is not known, so it stays");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
         if self.delete {
             if self.stop.is_requested() {
                 return Ok(false);

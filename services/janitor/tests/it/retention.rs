@@ -98,3 +98,34 @@ fn a_release_with_keys_of_a_template_goes_with_what_proves_to_be_its_own() {
     ];
     assert_eq!(bucket.keys(), left.map(str::to_owned).into());
 }
+
+#[test]
+fn what_a_channel_names_stays_and_what_a_rollback_would_go_to() {
+    let release = |version: &str| format!("oddjob/oddjob_{version}.json");
+    let channel = |versions: &[&str]| {
+        let entries: Vec<_> =
+            versions.iter().map(|version| serde_json::json!({ "version": version })).collect();
+        serde_json::json!({ "schema": 1, "entries": entries }).to_string()
+    };
+    let old = ["cccccc", "dddddd", "eeeeee"];
+    for (object, stays) in [
+        (channel(&["cccccc"]), vec!["cccccc"]),
+        (channel(&["aaaaaa", "dddddd", "eeeeee"]), vec!["dddddd"]),
+        // What it names is not known.
+        ("{}".to_owned(), old.to_vec()),
+    ] {
+        let bucket = Bucket::start();
+        for (version, days) in
+            ["aaaaaa", "bbbbbb"].map(|v| (v, 1)).into_iter().chain(old.map(|v| (v, 50)))
+        {
+            bucket.put_release("oddjob", version, days);
+        }
+        bucket.put("oddjob/channels/stable.json", object.as_bytes(), 50);
+        let (code, _, log) = run(bucket.janitor(&[&POLICY[..], &["--delete"]].concat()));
+        assert_eq!(code, Some(0), "{log}");
+        let keys = bucket.keys();
+        let left: Vec<_> = old.into_iter().filter(|v| keys.contains(&release(v))).collect();
+        assert_eq!(left, stays, "{object}: {log}");
+        assert!(keys.contains("oddjob/channels/stable.json"));
+    }
+}
