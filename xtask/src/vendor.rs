@@ -67,14 +67,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     remove_what_differs(root, &packages)?;
     let sources = copy(root, library_lock.as_deref(), env)?;
     keep_beside(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
-    let gaps = vendored::missing(root, library_lock.as_ref().unwrap_or(&kept))?;
-    if !gaps.is_empty() {
-        let lacks = gaps.join(", ");
-        return Err(Error::config(format!(
-            "{FOLDER}/ lacks what the distribution's library depends on, and its sources are not on this machine: {lacks}"
-        ))
-        .hint(format!("run `cargo xtask setup --library distribution`, or `git checkout {FOLDER}`")).into());
-    }
+    refuse_gaps(root, library_lock.as_ref().unwrap_or(&kept))?;
     if let Some(lock) = &library_lock {
         keep_beside(root, LIBRARY_LOCK, &fs::read(lock)?)?;
     }
@@ -193,6 +186,20 @@ fn copy(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyhow::Result<S
     Err(Error::config(format!("cargo vendor failed: {}", said.trim()))
         .hint("it needs the network, and a Cargo.lock that fits every Cargo.toml (`cargo update --workspace`)")
         .into())
+}
+
+/// What is kept for the library cannot be copied again where its sources are not installed.
+fn refuse_gaps(root: &Path, library_lock: &Path) -> anyhow::Result<()> {
+    let gaps = vendored::missing(root, library_lock)?;
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    let lacks = gaps.join(", ");
+    Err(Error::config(format!(
+        "{FOLDER}/ lacks {lacks}, which the distribution's library depends on, whose sources are not on this machine"
+    ))
+    .hint(format!("run `cargo xtask setup --library distribution`, or `git checkout {FOLDER}`"))
+    .into())
 }
 
 /// Writes a file of our own in the folder, or removes it where there is nothing to say.

@@ -38,6 +38,36 @@ fn vendored_sources_follow_a_move() {
 }
 
 #[test]
+fn a_git_source_moves_by_its_commit_and_the_folder_shows_which_it_has() {
+    let other = Repo::empty();
+    other.write("Cargo.toml", "[package]\nname = \"shared\"\nversion = \"0.1.0\"\n");
+    other.write("src/lib.rs", "");
+    other.git(&["init", "--quiet"]);
+    let old = other.commit("first");
+    let repo = Repo::new(&["gitted"]);
+    let url = format!("file://{}", other.path().display());
+    repo.add_service("gitted", &format!("[dependencies.shared]\ngit = \"{url}\""));
+    crate::vendor::cargo(&repo, "generate-lockfile");
+    repo.xtask("vendor").exits(0);
+    repo.commit("vendored");
+    repo.xtask("vendor --check").exits(0);
+
+    other.write("src/lib.rs", "pub fn novel() {}");
+    let new = other.commit("second");
+    let moved = format!("shared 0.1.0 ({}) -> 0.1.0 ({})", &old[..8], &new[..8]);
+    repo.xtask("update shared --dry-run").exits(0).prints(&moved);
+    repo.xtask("vendor --check").exits(0);
+    let vendored = lock(&repo);
+    repo.write("Cargo.lock", &vendored.replace(&old, &new));
+    repo.xtask("vendor --check").exits(3).says("vendor/.git-sources: other commits");
+    repo.write("Cargo.lock", &vendored);
+    repo.xtask("update shared").exits(0).prints(&moved);
+    let source = std::fs::read_to_string(repo.path().join("vendor/shared-0.1.0/src/lib.rs"));
+    assert_eq!(source.unwrap(), "pub fn novel() {}");
+    repo.xtask("vendor --check").exits(0);
+}
+
+#[test]
 fn a_pattern_that_matches_nothing_is_an_error_with_what_is_near() {
     let repo = repo("missing");
     let rows = [
