@@ -59,8 +59,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let kept = root.join(LIBRARY_LOCK);
     let mut packages = vendored::wanted(&lock)?;
     packages.extend(vendored::wanted(library_lock.as_ref().unwrap_or(&kept))?);
-    packages.sort_by_key(Package::folder);
-    packages.dedup_by_key(|package| package.folder());
+    packages = each_once(packages);
     ui.say("vendoring", format_args!("{} packages into {FOLDER}/", packages.len()));
     // Marks the folder as ours, whatever becomes of this run.
     files::write_whole(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes(), 0o644)?;
@@ -92,6 +91,7 @@ fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let library = vendored::wanted(&root.join(LIBRARY_LOCK))?;
     let covers_library = !library.is_empty();
     packages.extend(library);
+    packages = each_once(packages);
     prove(root, &packages, env)?;
     say_covered(covers_library, ui);
     ui.result(format_args!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()));
@@ -115,6 +115,13 @@ fn remove(root: &Path, ui: Ui) -> anyhow::Result<()> {
     remove_folder(&root.join(FOLDER))?;
     ui.result(format_args!("removed {FOLDER}/ and its block in .cargo/config.toml"));
     Ok(())
+}
+
+/// The workspace and the library may use the same package.
+fn each_once(mut packages: Vec<Package>) -> Vec<Package> {
+    packages.sort_by_key(Package::folder);
+    packages.dedup_by_key(|package| package.folder());
+    packages
 }
 
 fn read_config(root: &Path) -> anyhow::Result<String> {
