@@ -27,6 +27,23 @@ impl Client {
     /// declared length or digest is a [`Kind::Invalid`], and nothing is stored. Every object gets
     /// its digest as `x-amz-meta-sha256`.
     pub fn put(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
+        match self.put_as_it_is(object_key, put)? {
+            PutOutcome::PreconditionFailed => {}
+            stored @ PutOutcome::Stored(_) => return Ok(stored),
+        }
+        // Ceph compares a quoted ETag with its own without the quotes, so that no condition holds.
+        // Where the object still has the very ETag, that is what happened.
+        if let Precondition::Matches(etag) = put.precondition
+            && let Some(bare) = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+            && self.head(object_key).ok().flatten().is_some_and(|head| head.etag == etag)
+        {
+            let put = Put { precondition: Precondition::Matches(bare), ..*put };
+            return self.put_as_it_is(object_key, &put);
+        }
+        Ok(PutOutcome::PreconditionFailed)
+    }
+
+    fn put_as_it_is(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
         match put.body {
             Body::Bytes(bytes) => {
                 let sha256 = self.meter().time(Spent::Hashing, || digest::sha256(bytes));
@@ -50,29 +67,6 @@ impl Client {
     }
 
     fn put_bytes(
-        &self,
-        object_key: &str,
-        put: &Put<'_>,
-        bytes: &[u8],
-        sha256: [u8; 32],
-    ) -> ferror::Result<PutOutcome> {
-        match self.put_once(object_key, put, bytes, sha256)? {
-            PutOutcome::PreconditionFailed => {}
-            stored @ PutOutcome::Stored(_) => return Ok(stored),
-        }
-        // Ceph compares a quoted ETag with its own without the quotes, so that no condition holds.
-        // Where the object still has the very ETag, that is what happened.
-        if let Precondition::Matches(etag) = put.precondition
-            && let Some(bare) = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
-            && self.head(object_key).ok().flatten().is_some_and(|head| head.etag == etag)
-        {
-            let put = Put { precondition: Precondition::Matches(bare), ..*put };
-            return self.put_once(object_key, &put, bytes, sha256);
-        }
-        Ok(PutOutcome::PreconditionFailed)
-    }
-
-    fn put_once(
         &self,
         object_key: &str,
         put: &Put<'_>,
