@@ -76,6 +76,38 @@ fn a_fresh_clone_with_nothing_downloaded_builds_what_was_vendored() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+#[ignore = "takes the network away with unshare, which not every machine allows"]
+fn what_was_vendored_needs_no_network_interface() {
+    let repo = repo("offline");
+    let tested =
+        "\n#[test]\nfn seven() {\n    assert_eq!(itoa::Buffer::new().format(7), \"7\");\n}\n";
+    let main = repo.path().join("services/offline/src/main.rs");
+    let text = std::fs::read_to_string(&main).unwrap();
+    std::fs::write(&main, text + tested).unwrap();
+    repo.xtask("vendor").exits(0);
+    repo.commit("vendored");
+    let mut clone = Repo::clone_of(repo.path());
+    let home = tempfile::tempdir().unwrap();
+    clone.set("CARGO_HOME", home.path().to_str().unwrap());
+    clone.xtask("setup").exits(0);
+
+    // A namespace of its own has one interface, loopback, and that is down.
+    let is_root = run(Command::new("id").arg("-u"), "id -u").exits(0).stdout.trim() == "0";
+    let alone = if is_root { "unshare --net" } else { "unshare --map-root-user --net" };
+    let offline = |program: &str, line: &str| {
+        let line = format!("{alone} {program} {line}");
+        let words: Vec<_> = line.split(' ').collect();
+        run(&mut clone.prepare(words[0], &words[1..]), &line)
+    };
+    let reached = offline("cat", "/proc/net/dev").exits(0).stdout;
+    assert_eq!(reached.lines().count(), 3, "two lines of titles, and loopback:\n{reached}");
+    offline(env!("CARGO_BIN_EXE_xtask"), "dist").exits(0);
+    offline(env!("CARGO"), "test --frozen").exits(0).prints("1 passed");
+    assert!(!home.path().join("registry").exists(), "something was downloaded");
+}
+
+#[test]
 fn check_lists_where_lock_file_folder_and_git_disagree() {
     let repo = repo("checked");
     repo.xtask("vendor").exits(0);
