@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Once;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -206,7 +207,20 @@ pub(crate) fn run(command: &mut Command, line: &str) -> Run {
 /// Where scratch repositories build: below our own target folder, so that a second run is warm.
 pub(crate) fn target_dir() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
-    program.ancestors().nth(2).expect("target/debug/xtask").join("it")
+    let ours = program.ancestors().nth(2).expect("target/debug/xtask");
+    share_tools(ours);
+    ours.join("it")
+}
+
+/// What `cargo xtask setup` installed here serves the tests too: after it they need no network.
+fn share_tools(ours: &Path) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::fs::create_dir_all(ours.join("dist/tools")).expect("our target folder");
+        std::fs::create_dir_all(ours.join("it/dist")).expect("our target folder");
+        // It is there already after an earlier run, as a link or as a folder with the same tools.
+        let _ = std::os::unix::fs::symlink("../../dist/tools", ours.join("it/dist/tools"));
+    });
 }
 
 const WORKSPACE: &str = "\

@@ -8,6 +8,7 @@ fn lock(repo: &Repo) -> String {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
 fn what_moved_is_said_and_a_dry_run_changes_nothing() {
     let repo = repo("moving");
     let before = lock(&repo);
@@ -25,6 +26,7 @@ fn what_moved_is_said_and_a_dry_run_changes_nothing() {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
 fn vendored_sources_follow_a_move() {
     let repo = repo("following");
     repo.xtask("vendor").exits(0);
@@ -68,6 +70,7 @@ fn a_git_source_moves_by_its_commit_and_the_folder_shows_which_it_has() {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
 fn a_pattern_that_matches_nothing_is_an_error_with_what_is_near() {
     let repo = repo("missing");
     let rows = [

@@ -44,6 +44,7 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
 fn a_fresh_clone_with_nothing_downloaded_builds_what_was_vendored() {
     let repo = repo("vendored");
     let before = tree(repo.path());
@@ -108,6 +109,7 @@ fn what_was_vendored_needs_no_network_interface() {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
 fn check_lists_where_lock_file_folder_and_git_disagree() {
     let repo = repo("checked");
     repo.xtask("vendor").exits(0);
@@ -162,6 +164,7 @@ fn check_lists_where_lock_file_folder_and_git_disagree() {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
 fn what_is_not_ours_is_refused_and_kept() {
     let repo = repo("refused");
     let rows = [
