@@ -123,7 +123,8 @@ fn folder_prefix(settings: &mut Settings<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{BUCKET_SETTINGS, Bucket};
-    use crate::{Asked, ask};
+    use crate::Asked;
+    use crate::settings::ask;
 
     fn read(env: &[(&str, &str)]) -> ferror::Result<Asked<Bucket>> {
         let get = |name: &str| {

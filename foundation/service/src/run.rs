@@ -25,6 +25,13 @@ impl Stop {
         Self(watch::channel(false).1)
     }
 
+    /// One that stands until the other half says `true`.
+    #[cfg(test)]
+    pub(crate) fn asked_by_hand() -> (watch::Sender<bool>, Self) {
+        let (ask, stop) = watch::channel(false);
+        (ask, Self(stop))
+    }
+
     /// Completes when a stop is asked for.
     pub async fn requested(&self) {
         if self.0.clone().wait_for(|stop| *stop).await.is_err() {
@@ -71,14 +78,18 @@ where
     }
 }
 
-/// Ends a service that cannot start: the error and its hint go to stderr as plain lines (there may
-/// be no logs yet, and whoever just typed the command reads them), its kind decides the exit code.
-pub fn refuse(service: &str, error: &Error) -> ExitCode {
-    eprintln!("{service}: {error:#}");
-    if let Some(hint) = error.hint_text() {
-        eprintln!("hint: {hint}");
-    }
-    ExitCode::from(error.kind().exit_code())
+/// Runs work that blocks (reads files, waits for a server) on a thread of its own, so that nothing
+/// else waits for it. `what` names it where it panics.
+///
+/// # Errors
+/// Its own; [`Kind::Bug`] when it panics.
+pub async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> ferror::Result<T> + Send + 'static,
+) -> ferror::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        Err(Error::new(Kind::Bug, format!("{what} panicked")).caused_by(panic))
+    })
 }
 
 fn failed(error: &Error) -> ExitCode {

@@ -1,6 +1,7 @@
 //! One row of a service's table of settings, and the help text that such a table is.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// One thing about a service that can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Setting {
 }
 
 /// The help text: what the service is, every row of its tables, and what `notes` adds.
-pub fn help(service: &str, what_it_is: &str, tables: &[&[Setting]], notes: &str) -> String {
+pub(crate) fn help(service: &str, what_it_is: &str, tables: &[&[Setting]], notes: &str) -> String {
     let mut text = format!(
         "{service}: {what_it_is}\n\nUsage: {service} [OPTIONS]\n\n\
          An option beats its environment variable (in brackets), that beats the default.\n\n"
@@ -61,9 +62,32 @@ pub fn help(service: &str, what_it_is: &str, tables: &[&[Setting]], notes: &str)
     text
 }
 
+/// A time as people write it, from a second to a year: `90s`, `30m`, `1h`, `7d`. For
+/// [`Settings::parsed_by`](crate::Settings::parsed_by).
+///
+/// # Errors
+/// What was expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a time such as 90s, 30m, 1h or 7d, from 1s to 365d".to_owned();
+    let split = text.len().saturating_sub(1);
+    let (number, unit) = text.split_at_checked(split).ok_or_else(expected)?;
+    let secs: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return Err(expected()),
+    };
+    let secs = number.parse::<u64>().ok().and_then(|number| number.checked_mul(secs));
+    let secs = secs.filter(|secs| (1..=365 * 86400).contains(secs));
+    secs.map(Duration::from_secs).ok_or_else(expected)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Setting, help};
+    use std::time::Duration;
+
+    use super::{Setting, duration, help};
 
     const TABLE: &[Setting] = &[
         Setting {
@@ -101,5 +125,22 @@ mod tests {
     fn ways_name_the_option_and_the_variables() {
         assert_eq!(TABLE[0].ways(), "--bucket or S3_BUCKET or BUCKET");
         assert_eq!(TABLE[1].ways(), "--days");
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        let check = |text: &str, expected: Option<u64>| {
+            let got = duration(text).ok();
+            assert_eq!(got, expected.map(Duration::from_secs), "{text:?}");
+        };
+        check("90s", Some(90));
+        check("30m", Some(1800));
+        check("1h", Some(3600));
+        check("7d", Some(604_800));
+        for bad in
+            ["", "s", "1", "0s", "-1s", "1.5h", "366d", "1w", "1 h", "5µ", "99999999999999999999d"]
+        {
+            check(bad, None);
+        }
     }
 }

@@ -30,7 +30,7 @@ pub enum Asked<T> {
 /// # Errors
 /// One error that lists every problem: [`Kind::Usage`] when an argument is none of the table's,
 /// else [`Kind::Config`].
-pub fn ask<T>(
+pub(crate) fn ask<T>(
     tables: &[&[Setting]],
     args: impl IntoIterator<Item = OsString>,
     env: &dyn Fn(&str) -> Option<String>,

@@ -1,11 +1,17 @@
 //! All that can be set: one table, and the configuration that it is checked into.
 
-use std::ffi::OsString;
-use std::time::Duration;
-
-use service::{Asked, BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, LOG_SETTINGS, Logs, Setting};
+use service::{
+    BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, Service, Setting, Settings, WORKER_SETTINGS, Worker,
+};
 
 use crate::policy::{DAY, Policy};
+
+pub(crate) const SERVICE: Service = Service {
+    name: env!("CARGO_PKG_NAME"),
+    what_it_is: "lists the releases that no one can deploy any more, and removes them when told to",
+    tables: &[SETTINGS, WORKER_SETTINGS, BUCKET_SETTINGS],
+    notes: CREDENTIALS_NOTE,
+};
 
 const SETTINGS: &[Setting] = &[
     Setting {
@@ -29,7 +35,6 @@ const SETTINGS: &[Setting] = &[
         default: "1h",
         help: "time between two walks: 90s, 30m, 1h, 7d",
     },
-    Setting { name: "once", value: "", vars: &[], default: "", help: "walk once, then end" },
     Setting {
         name: "delete",
         value: "",
@@ -39,44 +44,25 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-const TABLES: &[&[Setting]] = &[SETTINGS, BUCKET_SETTINGS, LOG_SETTINGS];
-
 /// The checked configuration.
 pub(crate) struct Config {
+    pub(crate) worker: Worker,
     pub(crate) bucket: Bucket,
     pub(crate) policy: Policy,
-    pub(crate) interval: Duration,
-    pub(crate) once: bool,
     pub(crate) delete: bool,
-    pub(crate) logs: Logs,
 }
 
-/// Reads arguments and environment.
-///
-/// # Errors
-/// One error that lists everything missing or bad.
-pub(crate) fn read(
-    args: impl IntoIterator<Item = OsString>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> ferror::Result<Asked<Config>> {
-    service::ask(TABLES, args, env, |settings| {
+impl Config {
+    /// Reads the rows of [`SERVICE`].
+    pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Self> {
         // Everything is read before the first `?`, so that every problem is found.
         let keep = settings.parsed_by("keep", keep);
         let days = settings.parsed_by("days", days);
-        let interval = settings.parsed_by("interval", interval);
-        let (once, delete) = (settings.switch("once"), settings.switch("delete"));
+        let worker = Worker::from_settings(settings);
         let bucket = Bucket::from_settings(settings);
-        let logs = Logs::from_settings(settings);
         let policy = Policy { keep: keep?, young: DAY * days? };
-        Some(Config { bucket: bucket?, policy, interval: interval?, once, delete, logs: logs? })
-    })
-}
-
-/// What `--help` prints.
-pub(crate) fn help() -> String {
-    let what_it_is =
-        "lists the releases that no one can deploy any more, and removes them when told to";
-    service::help(crate::NAME, what_it_is, TABLES, CREDENTIALS_NOTE)
+        Some(Self { worker: worker?, bucket: bucket?, policy, delete: settings.switch("delete") })
+    }
 }
 
 /// At least one: a service whose every release is gone cannot be deployed at all.
@@ -92,36 +78,19 @@ fn days(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| "expected a number of days from 1 to 36500".to_owned())
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a time such as 90s, 30m, 1h or 7d, from 1s to 365d".to_owned();
-    let split = text.len().saturating_sub(1);
-    let (number, unit) = text.split_at_checked(split).ok_or_else(expected)?;
-    let secs: u64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86400,
-        _ => return Err(expected()),
-    };
-    let secs = number.parse::<u64>().ok().and_then(|number| number.checked_mul(secs));
-    let secs = secs.filter(|secs| (1..=365 * 86400).contains(secs));
-    secs.map(Duration::from_secs).ok_or_else(expected)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use ferror::Kind;
+    use service::Asked;
 
-    use super::{Asked, Config, interval, read};
+    use super::{Config, SERVICE};
     use crate::policy::{DAY, Policy};
 
     fn config(args: &[&str], env: &[(&str, &str)]) -> ferror::Result<Asked<Config>> {
         let get = |name: &str| {
             env.iter().find(|(var, _)| *var == name).map(|(_, text)| (*text).to_owned())
         };
-        read(args.iter().map(Into::into), &get)
+        SERVICE.ask(args.iter().map(Into::into), &get, Config::read)
     }
 
     const NEEDED: [(&str, &str); 3] =
@@ -159,23 +128,6 @@ mod tests {
             "no credentials",
         ] {
             assert!(error.to_string().contains(problem), "{problem:?} is not in: {error}");
-        }
-    }
-
-    #[test]
-    fn intervals_have_a_unit() {
-        let check = |text: &str, expected: Option<u64>| {
-            let got = interval(text).ok();
-            assert_eq!(got, expected.map(Duration::from_secs), "{text:?}");
-        };
-        check("90s", Some(90));
-        check("30m", Some(1800));
-        check("1h", Some(3600));
-        check("7d", Some(604_800));
-        for bad in
-            ["", "s", "1", "0s", "-1s", "1.5h", "366d", "1w", "1 h", "5µ", "99999999999999999999d"]
-        {
-            check(bad, None);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::policy::{Policy, Removal, names};
 const MAX_OBJECTS: usize = 200_000;
 
 /// A walk that is about to begin. It blocks.
+#[derive(Clone)]
 pub(crate) struct Sweep {
     pub(crate) bucket: Bucket,
     pub(crate) policy: Policy,

@@ -1,54 +1,41 @@
-//! The web service that shows what is in the release bucket: a page for people, JSON for programs.
+//! The web service that shows what is in the release bucket: pages for people, JSON for programs.
 //!
-//! Read it in this order: [`config`] is all that can be set, [`view`] is what is shown as plain
-//! data, [`source`] reads it from the bucket and caches it, [`page`] draws it, [`web`] serves it.
+//! Read it in this order: [`view`] is what is shown as plain data, [`source`] reads it from the
+//! bucket and caches it, [`page`] draws it, [`web`] answers with it.
 
-mod config;
 mod page;
 mod source;
 mod view;
 mod web;
 
-use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use ferror::{Error, Kind};
-use service::{Asked, Stop};
-use tokio::net::TcpListener;
+use service::{BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE, Service, Settings, Stop, WEB_SETTINGS};
 use tracing::{info, warn};
 
-use crate::config::Config;
 use crate::source::Source;
 
-const NAME: &str = "releases";
+const SERVICE: Service = Service {
+    name: env!("CARGO_PKG_NAME"),
+    what_it_is: "shows what is in the release bucket, as pages and as JSON",
+    tables: &[WEB_SETTINGS, BUCKET_SETTINGS],
+    notes: CREDENTIALS_NOTE,
+};
 
 fn main() -> ExitCode {
-    match config::read(std::env::args_os().skip(1), &|name| std::env::var(name).ok()) {
-        Ok(Asked::Help) => print!("{}", config::help()),
-        Ok(Asked::Version) => println!("{}", stamp::line(NAME)),
-        Ok(Asked::Run(config)) => return service::run(|stop| serve(config, stop)),
-        Err(error) => return service::refuse(NAME, &error),
-    }
-    ExitCode::SUCCESS
+    service::main(&SERVICE, read, serve)
 }
 
-async fn serve(config: Config, stop: Stop) -> ferror::Result<()> {
-    config.logs.start();
-    let cannot_listen = |error| {
-        Error::new(Kind::Config, format!("cannot listen on {}", config.listen)).caused_by(error)
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
-    let address = listener.local_addr().map_err(cannot_listen)?;
-    if !address.ip().is_loopback() {
-        warn!(%address, "whoever reaches this address can download every release it shows");
-    }
-    let location = config.bucket.client.location();
-    info!(%address, bucket = location.bucket, version = stamp::version(), "listening");
-    // Whoever started this reads here which port it got. No one need read it.
-    let _ = writeln!(std::io::stdout(), "listening on http://{address}");
+fn read(settings: &mut Settings<'_>) -> Option<(SocketAddr, Bucket)> {
+    let (listen, bucket) = (settings.parsed("listen"), Bucket::from_settings(settings));
+    Some((listen?, bucket?))
+}
 
-    let routes = web::routes(Source::new(config.bucket));
-    let serving =
-        axum::serve(listener, routes).with_graceful_shutdown(async move { stop.requested().await });
-    serving.await.map_err(|error| Error::new(Kind::Unavailable, "cannot serve").caused_by(error))
+async fn serve((listen, bucket): (SocketAddr, Bucket), stop: Stop) -> ferror::Result<()> {
+    if !listen.ip().is_loopback() {
+        warn!(%listen, "whoever reaches this address can download every release it shows");
+    }
+    info!(bucket = bucket.client.location().bucket, prefix = bucket.prefix, "showing");
+    service::serve(&SERVICE, listen, web::routes(Source::new(bucket)), stop).await
 }

@@ -49,7 +49,7 @@ pub(crate) fn index(view: &View, now: Epoch) -> String {
                 (time(view.links_until)) "; load the page again for new ones. The same as "
                 a href="/api/releases" { "JSON" } "."
             }
-            p { (stamp::line(crate::NAME)) }
+            p { (stamp::line(crate::SERVICE.name)) }
         }
     };
     document("Releases", &content)

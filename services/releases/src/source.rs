@@ -56,13 +56,10 @@ impl Source {
         let cache = Arc::clone(&self.0);
         let reading = async {
             let mut cache = cache.lock_owned().await;
-            tokio::task::spawn_blocking(move || cache.latest()).await
+            service::blocking("reading the bucket", move || Ok(cache.latest())).await
         };
         match tokio::time::timeout(PATIENCE, reading).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => {
-                Err(Arc::new(Error::new(Kind::Bug, "reading the bucket panicked").caused_by(panic)))
-            }
+            Ok(outcome) => outcome.unwrap_or_else(|panic| Err(Arc::new(panic))),
             Err(_) => Err(Arc::new(Error::new(
                 Kind::Unavailable,
                 format!("the bucket did not answer within {} s", PATIENCE.as_secs()),

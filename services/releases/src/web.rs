@@ -1,20 +1,15 @@
-//! The routes, and what every answer has in common: headers, a log line, an error's form.
-
-use std::time::Instant;
+//! The routes, and what their answers have in common: the policy of pages, an error's form.
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::extract::State;
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{Html, IntoResponse as _, Json, Response};
 use axum::routing::get;
 use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde_json::json;
-use tracing::info;
 
 use crate::page;
 use crate::source::Source;
@@ -24,12 +19,9 @@ pub(crate) fn routes(source: Source) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/api/releases", get(api_releases))
-        .route("/healthz", get(healthz))
-        .route("/version", get(version))
         .fallback(no_such_page)
         .with_state(source)
-        .layer(middleware::map_response(with_headers))
-        .layer(middleware::from_fn(logged))
+        .layer(middleware::map_response(with_policy))
 }
 
 async fn index(State(source): State<Source>) -> Response {
@@ -51,24 +43,6 @@ async fn api_releases(State(source): State<Source>) -> Response {
             (status, Json(body)).into_response()
         }
     }
-}
-
-/// Says that this process answers. It does not ask the bucket: restarting this service would not
-/// mend that one.
-async fn healthz() -> &'static str {
-    "ok\n"
-}
-
-async fn version() -> Response {
-    Json(json!({
-        "service": crate::NAME,
-        "version": stamp::version(),
-        "commit": stamp::commit(),
-        "dirty": stamp::dirty(),
-        "committed_at": stamp::committed_at(),
-        "platform": stamp::platform(),
-    }))
-    .into_response()
 }
 
 async fn no_such_page() -> Response {
@@ -108,25 +82,12 @@ fn s3_code(error: &Error) -> Option<String> {
 }
 
 /// Nothing may be loaded, framed or sent anywhere, and the style is known by its digest: whatever
-/// slipped into the page would do nothing. `no-referrer` keeps this address from the bucket's logs,
-/// `no-store` keeps signed links out of caches.
-async fn with_headers(mut response: Response) -> Response {
-    let headers = response.headers_mut();
+/// slipped into the page would do nothing. `service` closes the rest: its `no-referrer` keeps this
+/// address from the bucket's logs, its `no-store` keeps signed links out of caches.
+async fn with_policy(mut response: Response) -> Response {
     if let Ok(policy) = HeaderValue::from_str(page::content_security_policy()) {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-async fn logged(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    let (status, took_ms) = (response.status().as_u16(), begun.elapsed().as_millis() as u64);
-    info!(%method, path, status, took_ms, "request");
     response
 }
 

@@ -64,3 +64,25 @@ fn it_outlives_a_failing_bucket_and_ends_in_time_when_asked_to() {
         assert!(status.expect("it can be waited for").success(), "{signal:?}");
     }
 }
+
+#[test]
+fn on_demand_it_says_over_http_that_it_lives_and_what_it_is() {
+    let bucket = Bucket::start();
+    let mut child = bucket
+        .janitor(&["--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary that cargo has just built starts");
+    let mut said = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let line = said.next().expect("it says where it listens").expect("text");
+    let url = line.strip_prefix("listening on ").expect("that is the first line");
+    let get = |path: &str| {
+        let answer = ureq::get(format!("{url}{path}")).call();
+        answer.expect(path).body_mut().read_to_string().expect("text")
+    };
+    assert_eq!(get("/healthz"), "ok\n");
+    assert!(get("/version").contains("\"service\":\"janitor\""));
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it waits for its next walk");
+    assert!(child.wait().expect("it ends").success());
+}

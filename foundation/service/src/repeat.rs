@@ -1,0 +1,168 @@
+//! A job at an interval, and the waits after an error that time may mend.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use crate::Stop;
+
+/// The longest wait after a first error that time may mend.
+pub const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// No wait after such an error is longer than this, or than the interval where that is longer.
+pub const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// Does `job`, waits `interval`, and does it again, until a stop is asked for: then it returns when
+/// the run under way has ended, and begins none.
+///
+/// After an error that time may mend ([`Kind::is_retryable`](ferror::Kind::is_retryable)), the wait
+/// is drawn evenly from zero to a bound that begins at [`FIRST_WAIT`] and doubles with each such
+/// error in a row up to [`LONGEST_WAIT`] ("full jitter": workers that failed together do not come
+/// back together). After any other error, and after success, it is the interval, and the bound begins
+/// anew. So no error ends the loop: a denied key or a missing bucket may be mended from outside, the
+/// log says what is wrong until then, and a process that ended would only be started again, sooner
+/// than the interval. A job whose error must end the worker is called in a loop of its own.
+pub async fn repeat(
+    interval: Duration,
+    stop: &Stop,
+    mut job: impl AsyncFnMut() -> ferror::Result<()>,
+) {
+    let mut failures = 0;
+    while !stop.is_requested() {
+        let wait = match job().await {
+            Ok(()) => {
+                failures = 0;
+                interval
+            }
+            Err(error) if error.kind().is_retryable() => {
+                failures += 1;
+                let wait = drawn(bound(failures), dice());
+                let (kind, hint) = (error.kind(), error.hint_text());
+                let wait_ms = wait.as_millis() as u64;
+                warn!(%kind, hint, failures, wait_ms, "will try again: {error:#}");
+                wait
+            }
+            Err(error) => {
+                failures = 0;
+                error!(kind = %error.kind(), hint = error.hint_text(), "{error:#}");
+                interval
+            }
+        };
+        tokio::select! {
+            () = stop.requested() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// The longest wait after so many errors in a row, from one.
+fn bound(failures: u32) -> Duration {
+    let doubled = 2_u32.checked_pow(failures - 1).and_then(|times| FIRST_WAIT.checked_mul(times));
+    doubled.map_or(LONGEST_WAIT, |bound| bound.min(LONGEST_WAIT))
+}
+
+/// The part of `bound` that `dice`, evenly one of all numbers, says.
+fn drawn(bound: Duration, dice: u64) -> Duration {
+    let nanos = (bound.as_nanos() * u128::from(dice)) >> 64;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// What the standard library seeds its maps with: random enough to keep workers apart.
+fn dice() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use ferror::{Error, Kind};
+    use tokio::time::Instant;
+
+    use super::{FIRST_WAIT, LONGEST_WAIT, bound, drawn, repeat};
+    use crate::Stop;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// The times between runs of a job with these ends, after which a stop is asked for.
+    async fn waits(ends: &[Result<(), Kind>]) -> Vec<Duration> {
+        let (asker, stop) = Stop::asked_by_hand();
+        let begun = RefCell::new(Vec::new());
+        repeat(HOUR, &stop, async || {
+            let run = begun.borrow().len();
+            begun.borrow_mut().push(Instant::now());
+            if run == ends.len() {
+                asker.send_replace(true);
+                return Ok(());
+            }
+            ends[run].map_err(|kind| Error::new(kind, "as the test wants it"))
+        })
+        .await;
+        begun.into_inner().windows(2).map(|two| two[1] - two[0]).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn success_and_what_time_does_not_mend_wait_for_the_interval() {
+        let ends = [Ok(()), Err(Kind::Denied), Ok(()), Err(Kind::NotFound), Err(Kind::Bug)];
+        assert_eq!(waits(&ends).await, [HOUR; 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_time_may_mend_is_tried_sooner_within_bounds_that_double_until_it_works() {
+        let failures = [Err(Kind::Unavailable), Err(Kind::Throttled)].repeat(10);
+        let ends = [&failures[..], &[Ok(())], &failures[..1], &[Err(Kind::Denied)], &failures[..1]];
+        let waits = waits(&ends.concat()).await;
+        // The clock of tests has whole milliseconds.
+        let slack = Duration::from_millis(1);
+        for (at, wait) in waits[..20].iter().enumerate() {
+            let bound = bound(u32::try_from(at).unwrap() + 1);
+            assert!(*wait <= bound + slack, "wait {at} is {wait:?}, more than {bound:?}");
+        }
+        // Twelve draws that all fall below a tenth of their bound would be one in 10^12.
+        let long = waits[8..20].iter().filter(|wait| **wait > LONGEST_WAIT / 10).count();
+        assert!(long > 0, "no wait grew: {waits:?}");
+        assert_eq!((waits[20], waits[22]), (HOUR, HOUR), "success, then denied");
+        for (at, why) in [(21, "success"), (23, "an error of another kind")] {
+            assert!(waits[at] <= FIRST_WAIT + slack, "after {why} it begins anew: {waits:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_cuts_the_wait_short_and_begins_no_run() {
+        let (asker, stop) = Stop::asked_by_hand();
+        let runs = RefCell::new(0);
+        let begun = Instant::now();
+        let second = Duration::from_secs(1);
+        let job = async || {
+            *runs.borrow_mut() += 1;
+            Ok(())
+        };
+        let ask = async {
+            tokio::time::sleep(second).await;
+            asker.send_replace(true);
+        };
+        tokio::join!(repeat(HOUR, &stop, job), ask);
+        assert_eq!((*runs.borrow(), begun.elapsed()), (1, second));
+        repeat(HOUR, &stop, async || unreachable!("a stop was asked for")).await;
+    }
+
+    #[test]
+    fn bounds_double_and_draws_fill_them() {
+        let secs =
+            [(1, 1), (2, 2), (3, 4), (8, 128), (9, 256), (10, 300), (40, 300), (u32::MAX, 300)];
+        for (failures, secs) in secs {
+            assert_eq!(bound(failures), Duration::from_secs(secs), "{failures} failures");
+        }
+        let check = |dice: u64, millis: u64| {
+            let wait = drawn(Duration::from_secs(8), dice).as_millis();
+            assert_eq!(wait, u128::from(millis), "{dice}");
+        };
+        check(0, 0);
+        check(1 << 63, 4000);
+        check(3 << 62, 6000);
+        check(u64::MAX, 7999);
+    }
+}
