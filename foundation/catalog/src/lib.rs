@@ -21,7 +21,7 @@ mod manifest;
 mod name;
 mod shelf;
 
-pub use channels::channel_versions;
+pub use channels::{Channel, Entry, Promoted, read_channel, read_channels};
 pub use manifest::{Artifact, MAX_MANIFEST_BYTES, Manifest};
-pub use name::{DEFAULT_PLATFORM, ObjectKind, ObjectName, is_version, manifest_key};
+pub use name::{DEFAULT_PLATFORM, ObjectKind, ObjectName, is_service, is_version, manifest_key};
 pub use shelf::{Found, Reading, Service, Shelf, read_manifest};

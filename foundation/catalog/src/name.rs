@@ -66,6 +66,21 @@ pub fn manifest_key(prefix: &str, service: &str, version: &str) -> String {
     format!("{prefix}{service}/{service}_{version}.json")
 }
 
+/// The folder of a service's channels, and all of its objects' keys begin with it.
+pub(crate) fn channel_folder(prefix: &str, service: &str) -> String {
+    format!("{prefix}{service}/channels/")
+}
+
+/// Reads the object key of a channel as the service and the channel's name: 1 to 63 lower-case
+/// letters, digits and hyphens, as `promote` takes them. `None` when it is none.
+pub(crate) fn parse_channel<'k>(prefix: &str, object_key: &'k str) -> Option<(&'k str, &'k str)> {
+    let (service, file) = object_key.strip_prefix(prefix)?.split_once("/channels/")?;
+    let name = file.strip_suffix(".json")?;
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_channel = (1..=63).contains(&name.len()) && name.bytes().all(fits);
+    (is_service(service) && is_channel).then_some((service, name))
+}
+
 /// Whether an object key may be one that a key template gave to an archive of `service`: below the
 /// prefix, naming the service and one of `marks` (the release's version and commit), and neither a
 /// channel nor one of our own forms that says otherwise. It may be: whoever wrote a manifest object
@@ -110,8 +125,9 @@ fn is_hex(text: &str, min: usize, max: usize) -> bool {
     (min..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The grammar of a Cargo package name, in ASCII. `channels` is a folder's name, never a service's.
-fn is_service(text: &str) -> bool {
+/// Whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`
+/// is a folder's name, never a service's.
+pub fn is_service(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text != "channels"
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

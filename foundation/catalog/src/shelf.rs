@@ -7,6 +7,7 @@ use ferror::{Kind, ResultExt as _};
 use ftime::Epoch;
 use s3::{Client, ListedObject};
 
+use crate::name::parse_channel;
 use crate::{Artifact, MAX_MANIFEST_BYTES, Manifest, ObjectKind, ObjectName, manifest_key};
 
 /// A reason why an object cannot be read is cut off here.
@@ -28,13 +29,15 @@ pub struct Service {
     pub manifests: Vec<Found>,
     /// The archives, in the order of their keys, whether a manifest object names them or not.
     pub archives: Vec<Found>,
+    /// The channels, in the order of their names.
+    pub channels: Vec<Found>,
 }
 
 /// One object of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The version in its key.
-    pub version: String,
+    /// The version in its key; of a channel, the channel's name.
+    pub name: String,
     /// All of its key.
     pub object_key: String,
     /// Its length.
@@ -45,13 +48,20 @@ pub struct Found {
     pub last_modified: Epoch,
 }
 
-/// What a manifest object held when it was read.
+/// What an object held when it was read.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct Reading<T = Manifest> {
     /// The entity tag of what was read; empty when it could not be read whole.
     pub etag: String,
-    /// The manifest, or why it is none: a sentence fit to be shown.
-    pub content: Result<Manifest, String>,
+    /// The content, or why it is none: a sentence fit to be shown.
+    pub content: Result<T, String>,
+}
+
+impl Found {
+    pub(crate) fn new(name: String, object: ListedObject) -> Self {
+        let ListedObject { object_key, size_bytes, etag, last_modified } = object;
+        Self { name, object_key, size_bytes, etag, last_modified }
+    }
 }
 
 impl Shelf {
@@ -59,22 +69,23 @@ impl Shelf {
     pub fn sort(prefix: &str, listed: Vec<ListedObject>) -> Self {
         let mut shelf = Self::default();
         for object in listed {
-            let Some(name) = ObjectName::parse(prefix, &object.object_key) else {
+            let key = object.object_key.clone();
+            let ours = ObjectName::parse(prefix, &key)
+                .map(|name| (name.service, name.version, Some(name.kind)))
+                .or_else(|| {
+                    parse_channel(prefix, &key).map(|(service, name)| (service, name, None))
+                });
+            let Some((service, name, kind)) = ours else {
                 shelf.foreign += 1;
                 continue;
             };
-            let service = shelf.services.entry(name.service.to_owned()).or_default();
-            let objects = match name.kind {
-                ObjectKind::Manifest => &mut service.manifests,
-                ObjectKind::Archive { .. } => &mut service.archives,
+            let service = shelf.services.entry(service.to_owned()).or_default();
+            let objects = match kind {
+                Some(ObjectKind::Manifest) => &mut service.manifests,
+                Some(ObjectKind::Archive { .. }) => &mut service.archives,
+                None => &mut service.channels,
             };
-            objects.push(Found {
-                version: name.version.to_owned(),
-                size_bytes: object.size_bytes,
-                etag: object.etag,
-                last_modified: object.last_modified,
-                object_key: object.object_key,
-            });
+            objects.push(Found::new(name.to_owned(), object));
         }
         for service in shelf.services.values_mut() {
             // The key decides between uploads of one instant, so that the order is always the same.
@@ -82,6 +93,7 @@ impl Shelf {
                 b.last_modified.cmp(&a.last_modified).then_with(|| a.object_key.cmp(&b.object_key))
             });
             service.archives.sort_by(|a, b| a.object_key.cmp(&b.object_key));
+            service.channels.sort_by(|a, b| a.name.cmp(&b.name));
         }
         shelf
     }
@@ -100,28 +112,42 @@ pub fn read_manifest(
     (service, version): (&str, &str),
     object_key: &str,
 ) -> ferror::Result<Option<Reading>> {
-    match client.get(object_key, MAX_MANIFEST_BYTES) {
+    let what = || format!("reading the release {service} {version}");
+    let read = |bytes: &[u8]| Manifest::read(bytes, service, version);
+    let mut reading =
+        read_object(client, object_key, MAX_MANIFEST_BYTES, read).with_context(what)?;
+    let name = manifest_key("", service, version);
+    if let Some(Reading { content: Ok(manifest), .. }) = &mut reading
+        && let Some(prefix) = object_key.strip_suffix(&name)
+    {
+        for at in manifest.to_be_asked(prefix, service) {
+            let artifact = &mut manifest.artifacts[at];
+            artifact.recognised = is_what_it_says(client, artifact, version)?;
+        }
+    }
+    Ok(reading)
+}
+
+/// GETs an object and has it `read`; `None` when there is none.
+pub(crate) fn read_object<T>(
+    client: &Client,
+    object_key: &str,
+    max_bytes: u64,
+    read: impl FnOnce(&[u8]) -> ferror::Result<T>,
+) -> ferror::Result<Option<Reading<T>>> {
+    match client.get(object_key, max_bytes) {
         Ok(Some(object)) => {
             // The reason may quote the object, which may be anything.
-            let mut content = Manifest::read(&object.bytes, service, version)
+            let content = read(&object.bytes)
                 .map_err(|error| error.to_string().chars().take(MAX_REASON_CHARS).collect());
-            let name = manifest_key("", service, version);
-            if let Ok(manifest) = &mut content
-                && let Some(prefix) = object_key.strip_suffix(&name)
-            {
-                for at in manifest.to_be_asked(prefix, service) {
-                    let artifact = &mut manifest.artifacts[at];
-                    artifact.recognised = is_what_it_says(client, artifact, version)?;
-                }
-            }
             Ok(Some(Reading { etag: object.head.etag, content }))
         }
         Ok(None) => Ok(None),
         Err(error) if error.kind() == Kind::Invalid => {
-            let reason = format!("larger than {MAX_MANIFEST_BYTES} bytes, or cut off");
+            let reason = format!("larger than {max_bytes} bytes, or cut off");
             Ok(Some(Reading { etag: String::new(), content: Err(reason) }))
         }
-        Err(error) => Err(error).context(format!("reading the release {service} {version}")),
+        Err(error) => Err(error),
     }
 }
 
@@ -170,7 +196,7 @@ mod tests {
                 listed("notes.txt", 1),
             ],
         );
-        assert_eq!(shelf.foreign, 2);
+        assert_eq!(shelf.foreign, 1);
         assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["a", "b"]);
         let keys = |found: &[super::Found]| {
             found.iter().map(|found| found.object_key.clone()).collect::<Vec<_>>()
@@ -178,6 +204,7 @@ mod tests {
         let a = &shelf.services["a"];
         assert_eq!(keys(&a.manifests), ["a/a_bbbbbb.json", "a/a_aaaaaa.json", "a/a_cccccc.json"]);
         assert_eq!(keys(&a.archives), ["a/a_aaaaaa.tar.gz", "a/a_aaaaaa_linux_arm64.tar.gz"]);
+        assert_eq!(keys(&a.channels), ["a/channels/stable.json"]);
         assert!(shelf.services["b"].manifests.is_empty(), "an archive alone is no release");
     }
 }

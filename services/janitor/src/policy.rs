@@ -63,7 +63,7 @@ impl Policy {
         let mut verdict = Verdict::default();
         let mut newer = 0;
         for found in &objects.manifests {
-            let readable = readings.get(&found.version).and_then(|reading| {
+            let readable = readings.get(&found.name).and_then(|reading| {
                 reading.content.as_ref().ok().map(|manifest| (manifest, &reading.etag))
             });
             let Some((manifest, etag)) = readable else {
@@ -94,8 +94,8 @@ impl Policy {
             !self.is_young(archive, now)
                 && !named.contains(archive.object_key.as_str())
                 && !objects.manifests.iter().any(|found| {
-                    is_of_one_commit(&found.version, &archive.version)
-                        && !is_readable(readings.get(&found.version))
+                    is_of_one_commit(&found.name, &archive.name)
+                        && !is_readable(readings.get(&found.name))
                 })
         };
         verdict.orphans = objects.archives.iter().filter(is_orphan).cloned().collect();
@@ -195,8 +195,7 @@ mod tests {
             .map(|version| (version, reading(version, &[])));
         let check = |keep: usize, days: u32, expected: &[&str]| {
             let verdict = judge(keep, days, &objects, &readings);
-            let gone: Vec<_> =
-                verdict.releases.iter().map(|r| r.manifest.version.as_str()).collect();
+            let gone: Vec<_> = verdict.releases.iter().map(|r| r.manifest.name.as_str()).collect();
             assert_eq!(gone, expected, "keep {keep}, days {days}");
             assert_eq!(verdict.kept, objects.len() - expected.len());
         };

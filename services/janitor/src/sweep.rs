@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use catalog::{Found, Reading, Service, Shelf};
+use catalog::{Channel, Found, Reading, Service, Shelf};
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 use service::{Bucket, Stop};
@@ -87,7 +87,7 @@ impl Sweep {
         objects: &Service,
     ) -> ferror::Result<Option<BTreeMap<String, Reading>>> {
         let mut readings = BTreeMap::new();
-        for Found { version, object_key, .. } in &objects.manifests {
+        for Found { name: version, object_key, .. } in &objects.manifests {
             if self.stop.is_requested() {
                 return Ok(None);
             }
@@ -103,14 +103,16 @@ impl Sweep {
     /// Removes a release: its manifest object first, so that it is not visible any more when the
     /// first archive goes. Says whether it did.
     fn release(&self, service: &str, removal: &Removal) -> ferror::Result<bool> {
-        let Removal { manifest: Found { version, object_key, .. }, etag, archives } = removal;
+        let Removal { manifest: Found { name: version, object_key, .. }, etag, archives } = removal;
         // Asked for each removal, and so as late as can be: a promotion may come at any time.
         let Bucket { client, prefix } = &self.bucket;
-        match catalog::channel_versions(client, prefix, service) {
-            Ok(named) if !named.contains(version) => {}
-            Ok(_) => {
-                info!(object_key, "a channel names it, so it stays");
-                return Ok(false);
+        match catalog::read_channels(client, prefix, service) {
+            Ok(channels) => {
+                let mut kept = channels.iter().flat_map(Channel::kept);
+                if kept.any(|entry| entry.version == *version) {
+                    info!(object_key, "a channel names it, so it stays");
+                    return Ok(false);
+                }
             }
             Err(error) if error.kind() == Kind::Invalid => {
                 warn!(object_key, %error, "what the channels name is not known, so it stays");
@@ -138,7 +140,7 @@ impl Sweep {
 
     /// Removes an archive that no manifest object names. Says whether it did.
     fn orphan(&self, service: &str, orphan: &Found) -> ferror::Result<bool> {
-        let Found { version, object_key, .. } = orphan;
+        let Found { name: version, object_key, .. } = orphan;
         if self.delete {
             if self.stop.is_requested() {
                 return Ok(false);
@@ -222,7 +224,7 @@ mod tests {
 
     fn found(object_key: &str) -> Found {
         Found {
-            version: "abc123".to_owned(),
+            name: "abc123".to_owned(),
             object_key: object_key.to_owned(),
             size_bytes: 7,
             etag: String::new(),

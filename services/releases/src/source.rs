@@ -1,62 +1,83 @@
 //! The bucket, read with care: capped, and cached so that a storm of page views is no storm of
 //! requests to the bucket.
 
+mod reader;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::{Found, Reading, Shelf};
-use ferror::{Error, Kind, ResultExt as _};
+use ferror::{Error, Kind};
 use ftime::Epoch;
 use service::Bucket;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::{debug, error};
 
-use crate::view::{Release, Service, View};
+use self::reader::Reader;
+use crate::view::View;
 
-/// At most so many objects are listed: ten requests to the bucket.
-const MAX_OBJECTS: usize = 10_000;
-/// At most so many releases of a service are read and shown.
-const MAX_RELEASES_PER_SERVICE: usize = 20;
-/// At most so many manifest objects are read for one view.
-const MAX_RELEASES: usize = 400;
 /// For so long a view, or the failure to make one, is shown without asking the bucket again.
 const FRESH: Duration = Duration::from_secs(5);
 /// For so long a request waits for the bucket.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// For so long the links of a view work.
-const LINKS_WORK: Duration = Duration::from_hours(1);
+/// So many views are made at once; more wait for their turn.
+const AT_ONCE: usize = 4;
+/// Of more pages than this, those that no one looks at any more are forgotten.
+const MAX_PAGES: usize = 256;
 
-/// A view, or why there is none. Both are shared by the requests of the next few seconds.
-type Outcome = Result<Arc<View>, Arc<Error>>;
+/// What part of the bucket a page shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    All,
+    Service(String),
+    Release(String, String),
+}
+
+/// A view, none where there is no such service or release, or why there is none. All are shared by
+/// the requests of the next few seconds.
+pub(crate) type Outcome = Result<Option<Arc<View>>, Arc<Error>>;
+
+/// A page's latest outcome. Whoever holds the lock makes a new one.
+type Slot = Arc<Mutex<Option<(Instant, Outcome)>>>;
 
 /// Where views come from.
 #[derive(Clone)]
-pub(crate) struct Source(Arc<Mutex<Cache>>);
-
-struct Cache {
-    bucket: Bucket,
-    latest: Option<(Instant, Outcome)>,
-    /// Manifest objects by object key. They hardly ever change, and their entity tag says when.
-    readings: HashMap<String, Reading>,
+pub(crate) struct Source {
+    reader: Arc<Reader>,
+    pages: Arc<Mutex<HashMap<Scope, Slot>>>,
+    turns: Arc<Semaphore>,
 }
 
 impl Source {
     pub(crate) fn new(bucket: Bucket) -> Self {
-        Self(Arc::new(Mutex::new(Cache { bucket, latest: None, readings: HashMap::new() })))
+        Self {
+            reader: Arc::new(Reader::new(bucket)),
+            pages: Arc::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// A view that is at most a few seconds old.
     ///
     /// # Errors
     /// What the bucket answers; [`Kind::Unavailable`] when it does not answer in time.
-    pub(crate) async fn view(&self) -> Outcome {
-        // One reads, the others wait for its result. The lock goes with the blocking work: when a
-        // client gives up, what was begun for it still ends up in the cache.
-        let cache = Arc::clone(&self.0);
+    pub(crate) async fn view(&self, scope: Scope) -> Outcome {
         let reading = async {
-            let mut cache = cache.lock_owned().await;
-            service::blocking("reading the bucket", move || Ok(cache.latest())).await
+            // One reads, the others wait for its result. The lock goes with the blocking work: when
+            // a client gives up, what was begun for it still ends up in the cache.
+            let mut latest = self.slot(&scope).await.lock_owned().await;
+            if let Some(outcome) = latest.as_ref().and_then(fresh) {
+                return Ok(outcome.clone());
+            }
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let reader = Arc::clone(&self.reader);
+            service::blocking("reading the bucket", move || {
+                let outcome = read(&reader, &scope);
+                *latest = Some((Instant::now(), outcome.clone()));
+                drop(turn);
+                Ok(outcome)
+            })
+            .await
         };
         match tokio::time::timeout(PATIENCE, reading).await {
             Ok(outcome) => outcome.unwrap_or_else(|panic| Err(Arc::new(panic))),
@@ -66,82 +87,42 @@ impl Source {
             ))),
         }
     }
+
+    async fn slot(&self, scope: &Scope) -> Slot {
+        let mut pages = self.pages.lock().await;
+        if pages.len() >= MAX_PAGES {
+            // A slot whose lock is taken is being read.
+            let is_used = |slot: &Slot| {
+                slot.try_lock().map_or(true, |latest| latest.as_ref().and_then(fresh).is_some())
+            };
+            pages.retain(|_, slot| Arc::strong_count(slot) > 1 || is_used(slot));
+        }
+        Arc::clone(pages.entry(scope.clone()).or_default())
+    }
 }
 
-impl Cache {
-    fn latest(&mut self) -> Outcome {
-        if let Some((made, outcome)) = &self.latest
-            && made.elapsed() < FRESH
-        {
-            return outcome.clone();
-        }
-        let begun = Instant::now();
-        // In whole seconds: what people read needs no more.
-        let now = Epoch::from_secs(Epoch::now().secs());
-        let outcome = self.read(now).map(Arc::new).map_err(Arc::new);
-        match &outcome {
-            Ok(view) => debug!(
-                services = view.services.len(),
-                took_ms = begun.elapsed().as_millis() as u64,
-                "read the bucket"
-            ),
-            // Logged here, once, and not by every request that it is shown to.
-            Err(error) => error!(
-                kind = %error.kind(),
-                hint = error.hint_text(),
-                "cannot read the bucket: {error:#}"
-            ),
-        }
-        self.latest = Some((Instant::now(), outcome.clone()));
-        outcome
-    }
+fn fresh((made, outcome): &(Instant, Outcome)) -> Option<&Outcome> {
+    (made.elapsed() < FRESH).then_some(outcome)
+}
 
-    fn read(&mut self, now: Epoch) -> ferror::Result<View> {
-        let Bucket { client, prefix } = self.bucket.clone();
-        let listing = client.list(&prefix, MAX_OBJECTS).context("listing the bucket")?;
-
-        let mut known = std::mem::take(&mut self.readings);
-        let mut services = Vec::new();
-        for (name, objects) in Shelf::sort(&prefix, listing.objects).services {
-            let room = MAX_RELEASES.saturating_sub(self.readings.len());
-            let shown = room.min(MAX_RELEASES_PER_SERVICE).min(objects.manifests.len());
-            let mut releases = Vec::new();
-            for found in &objects.manifests[..shown] {
-                let known = known.remove(&found.object_key);
-                let Some(reading) = self.reading(&name, found, known)? else { continue };
-                let link = |object_key: &str| client.presign_get(object_key, now, LINKS_WORK);
-                releases.push(Release::new((&prefix, &name), found, &reading, &link)?);
-                self.readings.insert(found.object_key.clone(), reading);
-            }
-            releases.sort_by_key(|release| std::cmp::Reverse(release.made_at()));
-            let not_shown = objects.manifests.len() - shown;
-            services.push(Service { name, releases, not_shown });
-        }
-        // Archives alone are an upload that has not ended: not a release yet.
-        services.retain(|service| !service.releases.is_empty() || service.not_shown > 0);
-        Ok(View {
-            bucket: client.location().bucket.clone(),
-            prefix,
-            read_at: now,
-            links_until: now.saturating_add(LINKS_WORK),
-            truncated: listing.truncated,
-            services,
-        })
+fn read(reader: &Reader, scope: &Scope) -> Outcome {
+    let begun = Instant::now();
+    // In whole seconds: what people read needs no more.
+    let now = Epoch::from_secs(Epoch::now().secs());
+    let outcome = reader.view(scope, now);
+    match &outcome {
+        Ok(view) => debug!(
+            ?scope,
+            services = view.as_ref().map(|view| view.services.len()),
+            took_ms = begun.elapsed().as_millis() as u64,
+            "read the bucket"
+        ),
+        // Logged here, once, and not by every request that it is shown to.
+        Err(error) => error!(
+            kind = %error.kind(),
+            hint = error.hint_text(),
+            "cannot read the bucket: {error:#}"
+        ),
     }
-
-    /// The manifest object as it was read before, when it is still the same, else as it is now.
-    fn reading(
-        &self,
-        service: &str,
-        found: &Found,
-        known: Option<Reading>,
-    ) -> ferror::Result<Option<Reading>> {
-        match known {
-            Some(reading) if reading.etag == found.etag => Ok(Some(reading)),
-            _ => {
-                let release = (service, found.version.as_str());
-                catalog::read_manifest(&self.bucket.client, release, &found.object_key)
-            }
-        }
-    }
+    outcome.map(|view| view.map(Arc::new)).map_err(Arc::new)
 }

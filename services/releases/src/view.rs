@@ -1,8 +1,13 @@
-//! What is shown, as plain data: the page draws it, the JSON API is its serialisation.
+//! What is shown, as plain data: the pages draw it, the JSON API is its serialisation. One form in
+//! three sizes: everything, one service, one release of it.
+
+mod channel;
 
 use catalog::{Found, Manifest, Reading};
 use ftime::Epoch;
 use serde::{Serialize, Serializer};
+
+pub(crate) use channel::{Channel, Entry, Lag, compare};
 
 /// All of it, at one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +31,8 @@ pub(crate) struct View {
 pub(crate) struct Service {
     #[serde(rename = "service")]
     pub(crate) name: String,
+    /// The one whose release is newest first.
+    pub(crate) channels: Vec<Channel>,
     /// Newest commit first.
     pub(crate) releases: Vec<Release>,
     /// How many older releases are in the bucket but not shown.
@@ -41,8 +48,23 @@ pub(crate) struct Release {
     pub(crate) published_at: Epoch,
     /// Why the manifest object cannot be read; then there are no details.
     pub(crate) unreadable: Option<String>,
+    /// The channels that name it, then those that did.
+    pub(crate) channels: Vec<Named>,
     #[serde(flatten)]
     pub(crate) details: Option<Details>,
+}
+
+/// That a channel names a release, or did.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Named {
+    pub(crate) channel: String,
+    /// Whether it does now.
+    pub(crate) current: bool,
+    #[serde(serialize_with = "secs_or_null")]
+    pub(crate) promoted_at: Option<Epoch>,
+    pub(crate) promoted_by: String,
+    /// Whether the release still has the archives that were promoted, by their digests.
+    pub(crate) as_promoted: bool,
 }
 
 /// What a manifest object says.
@@ -75,16 +97,22 @@ impl Release {
         (prefix, service): (&str, &str),
         found: &Found,
         reading: &Reading,
+        channels: &[Channel],
         link: &dyn Fn(&str) -> ferror::Result<String>,
     ) -> ferror::Result<Self> {
         let details = match &reading.content {
             Ok(manifest) => Some(Details::new((prefix, service), manifest, link)?),
             Err(_) => None,
         };
+        let archives = details.as_ref().map_or(&[][..], |details| &details.artifacts);
+        let mut named: Vec<_> =
+            channels.iter().filter_map(|channel| channel.naming(&found.name, archives)).collect();
+        named.sort_by_key(|named| !named.current);
         Ok(Self {
-            version: found.version.clone(),
+            version: found.name.clone(),
             published_at: found.last_modified,
             unreadable: reading.content.as_ref().err().cloned(),
+            channels: named,
             details,
         })
     }
@@ -129,77 +157,10 @@ fn secs<S: Serializer>(epoch: &Epoch, serializer: S) -> Result<S::Ok, S::Error> 
     serializer.serialize_i64(epoch.secs())
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use catalog::{Found, Manifest, Reading};
-    use ftime::Epoch;
-    use serde_json::json;
-
-    use super::{Release, Service, View};
-
-    /// A release as a manifest object with these platforms and this file name would make it.
-    pub(crate) fn release(platforms: &[&str], file: &str, object_key: &str) -> Release {
-        let manifest = json!({
-            "schema": 1, "version": "abc123", "dirty": false, "committed_at": 1_369_353_600,
-            "commit": "abc1230000000000000000000000000000000000", "platforms": platforms,
-            "artifacts": [{"platform": "linux_amd64", "file": file, "size_bytes": 4_299_162,
-                "sha256": "ab".repeat(32), "object_key": object_key}],
-        });
-        let manifest = Manifest::read(manifest.to_string().as_bytes(), "oddjob", "abc123");
-        from_reading(Ok(manifest.expect("the example is a manifest object")))
-    }
-
-    /// A release from what reading its manifest object gave.
-    pub(crate) fn from_reading(content: Result<Manifest, String>) -> Release {
-        let found = Found {
-            version: "abc123".to_owned(),
-            object_key: "oddjob/oddjob_abc123.json".to_owned(),
-            size_bytes: 7,
-            etag: "e".to_owned(),
-            last_modified: Epoch::from_secs(1_400_000_000),
-        };
-        let reading = Reading { etag: "e".to_owned(), content };
-        let link =
-            |object_key: &str| Ok(format!("https://bucket.example/{object_key}?a=1&b=\"2\""));
-        Release::new(("", "oddjob"), &found, &reading, &link).expect("this link never fails")
-    }
-
-    /// A view of these releases of one service.
-    pub(crate) fn view(service: &str, releases: Vec<Release>) -> View {
-        View {
-            bucket: "builds".to_owned(),
-            prefix: String::new(),
-            read_at: Epoch::from_secs(1_400_000_000),
-            links_until: Epoch::from_secs(1_400_003_600),
-            truncated: false,
-            services: vec![Service { name: service.to_owned(), releases, not_shown: 0 }],
-        }
-    }
-
-    #[test]
-    fn only_an_archive_of_the_release_itself_gets_a_link() {
-        let check = |object_key: &str, expected: bool| {
-            let release = release(&["linux_amd64"], "a.tar.gz", object_key);
-            let url = release.details.unwrap().artifacts.remove(0).download_url;
-            assert_eq!(url.is_some(), expected, "{object_key:?} gives {url:?}");
-        };
-        check("oddjob/oddjob_abc123.tar.gz", true);
-        check("oddjob/oddjob_abc124.tar.gz", false);
-        check("other/other_abc123.tar.gz", false);
-        check("private/password.txt", false);
-    }
-
-    #[test]
-    fn json_has_seconds_and_says_why_a_release_is_unreadable() {
-        let fine = release(&["linux_amd64"], "a.tar.gz", "oddjob/oddjob_abc123.tar.gz");
-        let broken = from_reading(Err("schema 2".to_owned()));
-        let json = serde_json::to_value(view("oddjob", vec![fine, broken])).unwrap();
-        let releases = &json["services"][0]["releases"];
-        assert_eq!(releases[0]["committed_at"], 1_369_353_600);
-        assert_eq!(releases[0]["unreadable"], json!(null));
-        assert_eq!(releases[0]["artifacts"][0]["size_bytes"], 4_299_162);
-        assert_eq!(releases[1]["unreadable"], "schema 2");
-        assert_eq!(releases[1]["commit"], json!(null));
-        assert_eq!(json["read_at"], 1_400_000_000);
-    }
+#[expect(clippy::ref_option, reason = "serde hands fields by reference")]
+fn secs_or_null<S: Serializer>(epoch: &Option<Epoch>, serializer: S) -> Result<S::Ok, S::Error> {
+    epoch.map(Epoch::secs).serialize(serializer)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

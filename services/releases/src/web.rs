@@ -1,7 +1,7 @@
 //! The routes, and what their answers have in common: the policy of pages, an error's form.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
@@ -12,21 +12,43 @@ use ftime::Epoch;
 use serde_json::json;
 
 use crate::page;
-use crate::source::Source;
+use crate::source::{Scope, Source};
 
-/// All routes of the service.
+/// All routes of the service but those that every service has.
 pub(crate) fn routes(source: Source) -> Router {
     Router::new()
-        .route("/", get(index))
-        .route("/api/releases", get(api_releases))
-        .fallback(no_such_page)
+        .route("/", get(async |source| page(source, Some(Scope::All)).await))
+        .route("/{service}", get(async |source, path| page(source, service(path)).await))
+        .route("/{service}/{version}", get(async |source, path| page(source, release(path)).await))
+        .route("/api/releases", get(async |source| api(source, Some(Scope::All)).await))
+        .route(
+            "/api/releases/{service}",
+            get(async |source, path| api(source, service(path)).await),
+        )
+        .route(
+            "/api/releases/{service}/{version}",
+            get(async |source, path| api(source, release(path)).await),
+        )
+        .fallback(async || no_such_page(None))
         .with_state(source)
         .layer(middleware::map_response(with_policy))
 }
 
-async fn index(State(source): State<Source>) -> Response {
-    match source.view().await {
-        Ok(view) => Html(page::index(&view, Epoch::now())).into_response(),
+/// What a path names; none where nothing in the bucket can have that name, which need not be asked.
+fn service(Path(service): Path<String>) -> Option<Scope> {
+    catalog::is_service(&service).then_some(Scope::Service(service))
+}
+
+fn release(Path((service, version)): Path<(String, String)>) -> Option<Scope> {
+    let fits = catalog::is_service(&service) && catalog::is_version(&version);
+    fits.then_some(Scope::Release(service, version))
+}
+
+async fn page(State(source): State<Source>, scope: Option<Scope>) -> Response {
+    let Some(scope) = scope else { return no_such_page(None) };
+    match source.view(scope.clone()).await {
+        Ok(Some(view)) => Html(page::draw(&view, &scope, Epoch::now())).into_response(),
+        Ok(None) => no_such_page(Some(&scope)),
         Err(error) => {
             let failure = Failure::of(&error);
             (failure.status, Html(page::failure(&failure))).into_response()
@@ -34,19 +56,22 @@ async fn index(State(source): State<Source>) -> Response {
     }
 }
 
-async fn api_releases(State(source): State<Source>) -> Response {
-    match source.view().await {
-        Ok(view) => Json(&*view).into_response(),
-        Err(error) => {
-            let Failure { status, kind, code } = Failure::of(&error);
-            let body = json!({ "error": { "kind": kind.as_str(), "s3_code": code } });
-            (status, Json(body)).into_response()
-        }
-    }
+async fn api(State(source): State<Source>, scope: Option<Scope>) -> Response {
+    let view = match scope {
+        Some(scope) => source.view(scope).await,
+        None => Ok(None),
+    };
+    let failure = match view {
+        Ok(Some(view)) => return Json(&*view).into_response(),
+        Ok(None) => Failure { status: StatusCode::NOT_FOUND, kind: Kind::NotFound, code: None },
+        Err(error) => Failure::of(&error),
+    };
+    let error = json!({ "kind": failure.kind.as_str(), "s3_code": failure.code });
+    (failure.status, Json(json!({ "error": error }))).into_response()
 }
 
-async fn no_such_page() -> Response {
-    (StatusCode::NOT_FOUND, Html(page::not_found())).into_response()
+fn no_such_page(scope: Option<&Scope>) -> Response {
+    (StatusCode::NOT_FOUND, Html(page::not_found(scope))).into_response()
 }
 
 /// What a visitor is told when the bucket fails: its kind and S3's code, nothing from inside. The

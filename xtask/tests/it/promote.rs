@@ -57,6 +57,13 @@ fn a_channel_names_a_release_and_goes_back() {
     let archive = std::fs::read(bucket.object("alpha/alpha_cccccc.tar.gz")).unwrap();
     assert_eq!(all[0]["artifacts"][0]["sha256"], xtask::files::sha256(&archive));
     ftime_parses(all[0]["at"].as_str().unwrap());
+    // Services read it with another reader.
+    let bytes = std::fs::read(bucket.object(STABLE)).unwrap();
+    let shown = catalog::Channel::read(&bytes, "alpha", "stable").unwrap();
+    assert_eq!((shown.entries.len(), shown.current().by.as_str()), (3, "ann"));
+    let kept: Vec<_> = shown.kept().iter().map(|entry| entry.version.as_str()).collect();
+    assert_eq!(kept, ["cccccc", "bbbbbb"]);
+    assert_eq!(all[0]["artifacts"][0]["sha256"], shown.current().artifacts[0].sha256);
 
     repo.set("CIRCLE_USERNAME", "eve");
     repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is bbbbbb, before cccccc");

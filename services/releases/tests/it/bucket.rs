@@ -81,7 +81,7 @@ pub(crate) fn env(
 /// An empty bucket that keeps every request waiting until it is told to answer.
 pub(crate) struct SlowBucket {
     pub(crate) endpoint: String,
-    asked: Receiver<()>,
+    asked: Receiver<String>,
     answer: Sender<()>,
 }
 
@@ -99,9 +99,9 @@ impl SlowBucket {
         Self { endpoint, asked, answer }
     }
 
-    /// Waits until a request has arrived.
-    pub(crate) fn wait_for_request(&self) {
-        self.asked.recv_timeout(Duration::from_secs(30)).expect("the service asks the bucket");
+    /// Waits until a request has arrived, and returns its first line.
+    pub(crate) fn wait_for_request(&self) -> String {
+        self.asked.recv_timeout(Duration::from_secs(30)).expect("the service asks the bucket")
     }
 
     /// How many requests have arrived that no one waited for.
@@ -115,7 +115,7 @@ impl SlowBucket {
     }
 }
 
-fn serve(mut stream: TcpStream, ask: &Sender<()>, may_answer: &Receiver<()>) {
+fn serve(mut stream: TcpStream, ask: &Sender<String>, may_answer: &Receiver<()>) {
     const LISTING: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
         <Name>builds</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>\
@@ -128,7 +128,8 @@ fn serve(mut stream: TcpStream, ask: &Sender<()>, may_answer: &Receiver<()>) {
             _ => return,
         }
     }
-    let _ = ask.send(());
+    let head = String::from_utf8_lossy(&request);
+    let _ = ask.send(head.lines().next().unwrap_or_default().to_owned());
     if may_answer.recv().is_err() {
         return;
     }

@@ -1,6 +1,6 @@
 //! What the pages show of a bucket, and what they keep to themselves.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bucket::{Bucket, SlowBucket, env, manifest};
 use crate::running::{Running, get};
@@ -26,16 +26,16 @@ fn page_and_json_show_the_releases_and_the_links_download_them() {
     put_release(&bucket, "", "janitor", "abc123", b"another archive");
     bucket.put("janitor/janitor_def456.json", br#"{"schema":2,"version":"def456"}"#);
     bucket.put("unfinished/unfinished_abc123.tar.gz", b"no manifest object yet");
-    bucket.put("oddjob/channels/stable.json", b"{}");
+    bucket.put("oddjob/channels/notes_of_ann.json", b"{}");
     bucket.put("<script>/<script>_abc123.json", b"{}");
     let service = start(&bucket.env("builds"), &[]);
 
     let page = service.get("/");
     assert_eq!(page.status, 200, "{}", page.body);
-    for text in ["<h2>oddjob", "<h2>janitor", "11 B", &"ab".repeat(32), "unreadable", "schema 2"] {
+    for text in [">oddjob</a></h2>", ">janitor</a></h2>", "11 B", "unreadable"] {
         assert!(page.body.contains(text), "{text:?} is not in:\n{}", page.body);
     }
-    for text in ["unfinished", "channels", "<script", "&lt;script"] {
+    for text in ["unfinished", "notes", "<script", "&lt;script"] {
         assert!(!page.body.contains(text), "{text:?} is in:\n{}", page.body);
     }
 
@@ -53,13 +53,80 @@ fn page_and_json_show_the_releases_and_the_links_download_them() {
 }
 
 #[test]
+fn a_service_and_a_release_have_pages_and_json_of_their_own() {
+    let bucket = Bucket::start();
+    for version in ["abc123", "def456", "abc1234"] {
+        put_release(&bucket, "", "oddjob", version, b"the archive");
+    }
+    put_release(&bucket, "", "other", "abc123", b"of another service");
+    let entries = ["def456", "abc123"].map(|version| {
+        json!({"version": version, "by": "ann", "at": "2026-11-23T05:45:56Z", "commit": "",
+            "artifacts": [{"platform": "linux_amd64", "size_bytes": 1, "sha256": "ab".repeat(32)}]})
+    });
+    let stable = json!({"schema": 1, "service": "oddjob", "channel": "stable", "entries": entries});
+    bucket.put("oddjob/channels/stable.json", stable.to_string().as_bytes());
+    let service = start(&bucket.env("builds"), &[]);
+
+    let page = service.get("/oddjob");
+    assert_eq!(page.status, 200, "{}", page.body);
+    for text in ["<h1>oddjob</h1>", "/oddjob/def456", ">stable<", "2026-11-23T05:45:56Z", ">ann<"] {
+        assert!(page.body.contains(text), "{text:?} is not in:\n{}", page.body);
+    }
+    assert!(!page.body.contains("other"), "{}", page.body);
+    let page = service.get("/oddjob/abc123");
+    assert_eq!(page.status, 200, "{}", page.body);
+    for text in ["abc1230000", &"ab".repeat(32), "named it before", "2013-05-24 00:00 UTC"] {
+        assert!(page.body.contains(text), "{text:?} is not in:\n{}", page.body);
+    }
+    assert!(!page.body.contains("abc1234"), "a longer version is another: {}", page.body);
+
+    let json = |path: &str| {
+        let answer = service.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        let mut json: Value = serde_json::from_str(&answer.body).expect("JSON");
+        json["services"][0].take()
+    };
+    let alone = json("/api/releases/oddjob");
+    assert_eq!(alone["releases"].as_array().map(Vec::len), Some(3), "{alone}");
+    assert_eq!(alone["channels"][0]["entries"][0]["version"], "def456");
+    let one = json("/api/releases/oddjob/abc123");
+    assert_eq!(one["releases"].as_array().map(Vec::len), Some(1), "{one}");
+    let release = &one["releases"][0];
+    assert_eq!(release["channels"][0]["current"], false, "{release}");
+    let url = release["artifacts"][0]["download_url"].as_str().expect("a link");
+    assert_eq!(get(url).body, "the archive");
+}
+
+#[test]
+fn what_is_not_there_is_a_404_that_says_what() {
+    let bucket = Bucket::start();
+    put_release(&bucket, "", "oddjob", "abc123", b"the archive");
+    bucket.put("unfinished/unfinished_abc123.tar.gz", b"no manifest object yet");
+    let service = start(&bucket.env("builds"), &[]);
+    let check = |path: &str, says: &str| {
+        let page = service.get(path);
+        assert_eq!(page.status, 404, "{path}: {}", page.body);
+        assert!(page.body.contains(says), "{path}: {says:?} is not in:\n{}", page.body);
+        assert!(page.body.contains("href=\"/\""), "{path}: no way back:\n{}", page.body);
+        let json = service.get(&format!("/api/releases{path}"));
+        assert_eq!(json.status, 404, "{path}: {}", json.body);
+        assert!(json.body.contains("\"not_found\""), "{path}: {}", json.body);
+    };
+    check("/frobnicate", "There is no service frobnicate");
+    check("/unfinished", "There is no service unfinished");
+    check("/oddjob/def456", "oddjob has no release <span class=\"version\">def456<");
+    check("/oddjob/latest", "There is no such page");
+    check("/%3Cb%3E", "There is no such page");
+}
+
+#[test]
 fn a_prefix_is_a_folder_and_nothing_outside_it_is_shown() {
     let bucket = Bucket::start();
     put_release(&bucket, "team/", "oddjob", "abc123", b"ours");
     put_release(&bucket, "", "stranger", "abc123", b"theirs");
     let service = start(&bucket.env("builds"), &[("S3_PREFIX", "team")]);
     let page = service.get("/").body;
-    assert!(page.contains("<h2>oddjob"), "{page}");
+    assert!(page.contains(">oddjob</a></h2>"), "{page}");
     assert!(page.contains("team/oddjob/oddjob_abc123.tar.gz?"), "{page}");
     assert!(!page.contains("stranger"), "{page}");
 }
@@ -135,6 +202,24 @@ fn a_storm_of_page_views_is_one_request_to_the_bucket() {
         slow.answer();
         for view in views {
             assert_eq!(view.join().expect("a view"), 200);
+        }
+    });
+    assert_eq!(slow.more_requests(), 0, "twenty views within a few seconds ask once");
+}
+
+#[test]
+fn a_page_of_one_service_reads_no_other_and_is_read_once_too() {
+    let (real, slow) = (Bucket::start(), SlowBucket::start());
+    let service = start(&env("builds", &slow.endpoint, real.server.credentials()), &[]);
+    assert_eq!(service.get("/no.such.name").status, 404, "no bucket need be asked for that");
+    let url = &format!("{}/oddjob", service.url);
+    std::thread::scope(|scope| {
+        let views: Vec<_> = (0..20).map(|_| scope.spawn(|| get(url).status)).collect();
+        let request = slow.wait_for_request();
+        assert!(request.contains("prefix=oddjob%2F"), "{request}");
+        slow.answer();
+        for view in views {
+            assert_eq!(view.join().expect("a view"), 404, "the bucket is empty");
         }
     });
     assert_eq!(slow.more_requests(), 0, "twenty views within a few seconds ask once");

@@ -1,0 +1,178 @@
+//! What a view is read from: a listing of no more than the page needs, and objects that are read
+//! again only when they changed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use catalog::{Found, Reading, Shelf};
+use ferror::ResultExt as _;
+use ftime::Epoch;
+use service::Bucket;
+use tokio::sync::Mutex;
+
+use super::Scope;
+use crate::view::{Channel, Release, Service, View, compare};
+
+/// At most so many objects are listed: ten requests to the bucket.
+const MAX_OBJECTS: usize = 10_000;
+/// So many releases of a service are read where all services are shown, besides those that channels name.
+const RELEASES_BESIDE_OTHERS: usize = 20;
+/// And where it is shown alone.
+const RELEASES_ALONE: usize = 100;
+/// At most so many manifest objects are read for one view.
+const MAX_RELEASES: usize = 400;
+/// So many channels of a service are read.
+const MAX_CHANNELS: usize = 20;
+/// So many objects are remembered of each kind.
+const MAX_REMEMBERED: usize = 1000;
+/// For so long the links of a view work.
+const LINKS_WORK: Duration = Duration::from_hours(1);
+
+/// Reads views. It blocks.
+pub(crate) struct Reader {
+    bucket: Bucket,
+    manifests: Memory<catalog::Manifest>,
+    channels: Memory<catalog::Channel>,
+}
+
+/// Objects by object key. They hardly ever change, and their entity tag says when.
+struct Memory<T>(Mutex<HashMap<String, Reading<T>>>);
+
+impl Scope {
+    /// What the keys of all objects that are needed begin with.
+    fn folders(&self, prefix: &str) -> Vec<String> {
+        match self {
+            Self::All => vec![prefix.to_owned()],
+            Self::Service(service) => vec![format!("{prefix}{service}/")],
+            Self::Release(service, version) => vec![
+                format!("{prefix}{service}/{service}_{version}"),
+                format!("{prefix}{service}/channels/"),
+            ],
+        }
+    }
+
+    /// How many of a service's newest releases are shown, whatever they are.
+    fn newest(&self) -> usize {
+        match self {
+            Self::All => RELEASES_BESIDE_OTHERS,
+            Self::Service(_) => RELEASES_ALONE,
+            Self::Release(..) => 0,
+        }
+    }
+
+    /// Whether the release is to be shown that is the `nth` newest of its service.
+    fn shows(&self, nth: usize, version: &str, is_named: bool) -> bool {
+        match self {
+            Self::Release(_, only) => version == only,
+            Self::All | Self::Service(_) => nth < self.newest() || is_named,
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(bucket: Bucket) -> Self {
+        let (manifests, channels) = (Memory(Mutex::default()), Memory(Mutex::default()));
+        Self { bucket, manifests, channels }
+    }
+
+    /// What `scope` shows at `now`; `None` where there is no such service or release.
+    ///
+    /// # Errors
+    /// What the bucket answers.
+    pub(crate) fn view(&self, scope: &Scope, now: Epoch) -> ferror::Result<Option<View>> {
+        let Bucket { client, prefix } = &self.bucket;
+        let (mut listed, mut truncated) = (Vec::new(), false);
+        for folder in scope.folders(prefix) {
+            let listing = client.list(&folder, MAX_OBJECTS).context("listing the bucket")?;
+            listed.extend(listing.objects);
+            truncated |= listing.truncated;
+        }
+        let mut room = MAX_RELEASES;
+        let mut services = Vec::new();
+        for (name, objects) in Shelf::sort(prefix, listed).services {
+            let service = self.service(scope, (name, &objects), &mut room, now)?;
+            // Archives and channels alone are no release yet, or none any more.
+            services
+                .extend((!service.releases.is_empty() || service.not_shown > 0).then_some(service));
+        }
+        if *scope != Scope::All && services.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(View {
+            bucket: client.location().bucket.clone(),
+            prefix: prefix.clone(),
+            read_at: now,
+            links_until: now.saturating_add(LINKS_WORK),
+            truncated,
+            services,
+        }))
+    }
+
+    fn service(
+        &self,
+        scope: &Scope,
+        (name, objects): (String, &catalog::Service),
+        room: &mut usize,
+        now: Epoch,
+    ) -> ferror::Result<Service> {
+        let Bucket { client, prefix } = &self.bucket;
+        let mut channels = Vec::new();
+        for found in objects.channels.iter().take(MAX_CHANNELS) {
+            let read = || catalog::read_channel(client, &name, found);
+            let reading = self.channels.recall(found, read)?;
+            channels.extend(reading.map(|reading| Channel::new(&found.name, reading.content)));
+        }
+        let named: BTreeSet<_> =
+            channels.iter().filter_map(Channel::current).map(|e| e.version.clone()).collect();
+
+        let mut service =
+            Service { name, channels, releases: Vec::new(), not_shown: objects.manifests.len() };
+        let link = |object_key: &str| client.presign_get(object_key, now, LINKS_WORK);
+        for (nth, found) in objects.manifests.iter().enumerate() {
+            if *room == 0 || !scope.shows(nth, &found.name, named.contains(&found.name)) {
+                continue;
+            }
+            *room -= 1;
+            let release = (service.name.as_str(), found.name.as_str());
+            let read = || catalog::read_manifest(client, release, &found.object_key);
+            service.not_shown -= 1;
+            let Some(reading) = self.manifests.recall(found, read)? else { continue };
+            let place = (prefix.as_str(), service.name.as_str());
+            let release = Release::new(place, found, &reading, &service.channels, &link)?;
+            service.releases.push(release);
+        }
+        service.releases.sort_by_key(|release| std::cmp::Reverse(release.made_at()));
+        if matches!(scope, Scope::Release(..)) {
+            // How far apart two releases are takes those between.
+            service.not_shown = 0;
+        } else {
+            let complete = if service.not_shown > 0 { scope.newest() } else { usize::MAX };
+            compare(&mut service.channels, &service.releases, complete);
+        }
+        Ok(service)
+    }
+}
+
+impl<T: Clone> Memory<T> {
+    /// The object as it was read before, when it is still the same, else as it is now.
+    fn recall(
+        &self,
+        found: &Found,
+        read: impl FnOnce() -> ferror::Result<Option<Reading<T>>>,
+    ) -> ferror::Result<Option<Reading<T>>> {
+        let known = self.0.blocking_lock().get(&found.object_key).cloned();
+        if let Some(reading) = known.filter(|reading| reading.etag == found.etag) {
+            return Ok(Some(reading));
+        }
+        let reading = read()?;
+        let mut memory = self.0.blocking_lock();
+        if memory.len() >= MAX_REMEMBERED {
+            // Removed releases are among them, which no listing names any more.
+            memory.clear();
+        }
+        if let Some(reading) = &reading {
+            memory.insert(found.object_key.clone(), reading.clone());
+        }
+        Ok(reading)
+    }
+}
