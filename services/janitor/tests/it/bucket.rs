@@ -91,6 +91,11 @@ impl Bucket {
         self.put(&key, manifest.to_string().as_bytes(), days);
     }
 
+    /// Where the server listens.
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
     /// All object keys.
     pub(crate) fn keys(&self) -> BTreeSet<String> {
         let listing = self.client.list("", 1000).expect("the bucket can be listed");

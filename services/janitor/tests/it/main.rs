@@ -3,4 +3,5 @@
 mod bucket;
 
 mod door;
+mod interrupted;
 mod retention;
