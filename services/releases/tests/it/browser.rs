@@ -144,7 +144,9 @@ fn install() {
         return;
     }
     eprintln!("installing {} by apt-get", PACKAGES.join(", "));
-    let install = ["install", "--yes", "--no-install-recommends"];
+    // Another test may be installing something.
+    let install =
+        ["install", "--yes", "--no-install-recommends", "--option", "DPkg::Lock::Timeout=300"];
     for args in [&["update"][..], &[&install[..], &PACKAGES].concat()] {
         let line = format!("apt-get {}", args.join(" "));
         let output = Command::new("apt-get")
