@@ -41,7 +41,7 @@ pub(crate) struct Bearing {
     pub(crate) address: Arc<Address>,
     /// How many milliseconds the server's clock is ahead of ours.
     pub(crate) clock_ahead_millis: i64,
-    /// Whether the server is asked before a large body is sent.
+    /// Whether the server is asked before a large body is sent: until it refuses or ignores that.
     pub(crate) asks_first: bool,
 }
 
@@ -103,6 +103,7 @@ impl Wire {
             let (ended, asked) = match answered {
                 Ok(answer) => {
                     let Some(fault) = refusal(ask, &answer) else {
+                        lock(&self.bearing).asks_first &= !answer.ignored_expect;
                         let label = label(ask, &course, false);
                         let Course { attempts, in_doubt, .. } = course;
                         return Ok(Reply { result: Ok(answer), attempts, in_doubt, label });

@@ -66,6 +66,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Whether the body is longer than the caller wanted to read; then `body` is its beginning.
     pub(crate) cut: bool,
+    /// Whether it was asked whether to send the body, and the server said nothing to that.
+    pub(crate) ignored_expect: bool,
 }
 
 impl Answer {
@@ -162,7 +164,12 @@ impl Transport {
             }
             let mut counted = Counted { left: body, sent_bytes: 0, meter: &self.meter };
             let request = built(builder.body(ureq::SendBody::from_reader(&mut counted)))?;
-            let answer = self.run(request, whole).and_then(|response| read(response, max_bytes));
+            early::take_ran_out();
+            let mut answer =
+                self.run(request, whole).and_then(|response| read(response, max_bytes));
+            if let Ok(answer) = &mut answer {
+                answer.ignored_expect = early::take_ran_out();
+            }
             if !answer.as_ref().is_ok_and(Answer::is_success) {
                 self.meter.sent_in_vain(counted.sent_bytes);
             }
@@ -231,7 +238,13 @@ fn read(mut response: http::Response<ureq::Body>, max_bytes: u64) -> ferror::Res
         body.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
     let (parts, _) = response.into_parts();
-    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, cut })
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body,
+        cut,
+        ignored_expect: false,
+    })
 }
 
 /// The error of a request without an answer.

@@ -5,9 +5,23 @@
 //! answer came at once, there is no more: a server that keeps the connection open would be waited
 //! for until the timeout, and one that ends TLS without saying so would be a broken connection. Seen
 //! with Ceph's gateway and with Swift.
+//!
+//! The same wait is seen to run out here: by a server that ignores `Expect`, which ureq says to nobody.
+
+use std::cell::Cell;
 
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Error, Timeout};
+
+thread_local! {
+    /// ureq makes a request on the thread that asks for it, so this is of one request.
+    static RAN_OUT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a wait for `100 Continue` ran out on this thread since the last call.
+pub(super) fn take_ran_out() -> bool {
+    RAN_OUT.take()
+}
 
 /// The end of a chain of connectors.
 #[derive(Debug)]
@@ -47,9 +61,12 @@ impl<T: Transport> Transport for Connection<T> {
         if std::mem::take(&mut self.came_early) && !asks && !self.buffers().input().is_empty() {
             return Ok(true);
         }
-        let made_progress = self.inner.await_input(timeout)?;
-        self.came_early = asks;
-        Ok(made_progress)
+        let made_progress = self.inner.await_input(timeout);
+        if asks && matches!(made_progress, Err(Error::Timeout(Timeout::Await100))) {
+            RAN_OUT.set(true);
+        }
+        self.came_early = asks && made_progress.is_ok();
+        made_progress
     }
 
     fn is_open(&mut self) -> bool {

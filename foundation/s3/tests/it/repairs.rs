@@ -142,19 +142,6 @@ fn a_clock_is_set_by_the_servers_and_kept() {
 }
 
 #[test]
-fn a_server_that_will_not_be_asked_first_is_not() {
-    let body = vec![b'x'; 2 * 1024 * 1024];
-    let refused = Script::Early(answer("417 Expectation Failed", &[], ""));
-    let server = Server::start(vec![refused, Script::Answer(stored())]);
-    let client = client_with(&server.endpoint, Signature::V4, ONCE);
-    for _ in 0..2 {
-        client.put("k", &put(&body)).unwrap();
-    }
-    let asked: Vec<_> = (0..3).map(|_| server.seen().header("expect").is_some()).collect();
-    assert_eq!(asked, [true, false, false]);
-}
-
-#[test]
 fn a_conflicting_conditional_request_is_made_once_more() {
     let conflict = answer("409 Conflict", &[], &refusal("ConditionalRequestConflict"));
     let (server, client) = pair(Signature::V4, &[conflict.clone(), stored()]);

@@ -24,6 +24,8 @@ const ENDLESS_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) enum Script {
     /// Read the whole request, answer, hang up.
     Answer(String),
+    /// The same, without a word to `Expect`.
+    Deaf(String),
     /// Answer after the request's head, read nothing more.
     Early(String),
     /// Answer, then send `x` without end.
@@ -132,8 +134,8 @@ fn serve(stream: TcpStream, script: &Script, sender: &mpsc::Sender<Seen>) -> std
     let mut seen = read_head(&mut reader)?;
     let text = match script {
         Script::Early(text) => text,
-        Script::Answer(text) | Script::Endless(text) => {
-            if seen.header("expect").is_some() {
+        Script::Answer(text) | Script::Endless(text) | Script::Deaf(text) => {
+            if seen.header("expect").is_some() && !matches!(script, Script::Deaf(_)) {
                 writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             }
             let length = seen.header("content-length").map_or(0, |text| text.parse().unwrap());
