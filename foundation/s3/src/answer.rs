@@ -34,6 +34,7 @@ pub(crate) fn stored(answer: &Answer, etag: String, attempts: u32) -> Stored {
         version_id: version_id(answer),
         request_id: request_id(answer),
         attempts,
+        resumed_bytes: 0,
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 const MAX_OBJECT_KEY_BYTES: usize = 1024;
 
 /// A page of 1,000 objects with the longest object keys stays well below this.
-const MAX_PAGE_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_PAGE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Answers whose body nobody reads, or that are short by nature.
 pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
@@ -152,12 +152,7 @@ impl Client {
         listing::collect(prefix, max_objects, |parameters| {
             let request = Request { query: parameters, ..self.request("GET", "") };
             let ask = Ask { what: what.clone(), request, payload: None, max_bytes: MAX_PAGE_BYTES };
-            let answer = self.exchange(&ask)?.or_refused()?;
-            if answer.cut {
-                let message = format!("{what}: a page is larger than {MAX_PAGE_BYTES} bytes");
-                return Err(Error::invalid(message));
-            }
-            xml::list_page(&answer.body).with_context(|| what.clone())
+            xml::list_page(&self.page(&ask)?).with_context(|| what.clone())
         })
     }
 
@@ -268,7 +263,7 @@ impl Client {
         Payload::new(bytes, sha256, self.location().signature)
     }
 
-    fn request(&self, method: &'static str, object_key: &str) -> Request {
+    pub(crate) fn request(&self, method: &'static str, object_key: &str) -> Request {
         let path = self.0.wire.bearing().address.path(object_key);
         Request { method, path, query: Vec::new(), headers: Vec::new() }
     }

@@ -7,8 +7,8 @@
 //! and refuses what would send a credential to a host that nobody named. [`find_credentials`] looks
 //! for credentials in the order of AWS's own tools, and a [`Keyring`] keeps them fresh. [`Client`]
 //! puts them together: `exchange` brings one request to its end, again and again where that helps
-//! (`retry` says where), `put` and `multipart` store an object exactly once, and `transport` alone
-//! knows about sockets.
+//! (`retry` says where), `put` and `multipart` store an object exactly once, `journal` is what a run that
+//! dies leaves for the next one, and `transport` alone knows about sockets.
 //!
 //! What it never does: follow a redirect, take a host name from an answer, fall back to an older
 //! signature, or skip the verification of a certificate. Of the environment it reads nothing but the
@@ -49,6 +49,7 @@ mod endpoint;
 mod exact_file;
 mod exchange;
 mod fault;
+mod journal;
 mod keyring;
 mod listing;
 mod location;
@@ -64,6 +65,7 @@ mod retry;
 pub mod sigv2;
 pub mod sigv4;
 mod transport;
+mod unfinished;
 mod xml;
 
 pub use attributes::{Attributes, Encryption, check_bucket_owner};

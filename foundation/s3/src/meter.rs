@@ -11,6 +11,8 @@ pub struct Usage {
     pub requests: u64,
     /// Bytes of bodies sent and not sent in vain: those of a failed attempt are taken off again.
     pub sent_bytes: u64,
+    /// Bytes of parts that an earlier run had sent, and that were not sent again.
+    pub resumed_bytes: u64,
     /// Reading files.
     pub reading: Duration,
     /// Computing digests.
@@ -25,6 +27,7 @@ pub struct Usage {
 pub(crate) struct Meter {
     requests: AtomicU64,
     sent_bytes: AtomicU64,
+    resumed_bytes: AtomicU64,
     reading_nanos: AtomicU64,
     hashing_nanos: AtomicU64,
     exchanging_nanos: AtomicU64,
@@ -47,6 +50,7 @@ impl Meter {
         Usage {
             requests: load(&self.requests),
             sent_bytes: load(&self.sent_bytes),
+            resumed_bytes: load(&self.resumed_bytes),
             reading: time(&self.reading_nanos),
             hashing: time(&self.hashing_nanos),
             exchanging: time(&self.exchanging_nanos),
@@ -79,5 +83,14 @@ impl Meter {
 
     pub(crate) fn sent_in_vain(&self, bytes: u64) {
         self.sent_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn resumed(&self, bytes: u64) {
+        self.resumed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// They had to be sent again after all.
+    pub(crate) fn resumed_in_vain(&self, bytes: u64) {
+        self.resumed_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -3,21 +3,22 @@
 //!
 //! The file is read once, from front to back: each part into a buffer of the pool, where it is
 //! hashed for its own signature while the whole is hashed for the manifest's digest. What fails is
-//! aborted, so that no parts stay behind that someone pays for.
+//! aborted, so that no parts stay behind that someone pays for. What dies is taken up by the next run
+//! from its journal: the file is read and hashed all the same, and only what is missing is sent.
 
+mod parts;
+
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ferror::{Error, ResultExt as _};
-use sha2::{Digest as _, Sha256};
 
 use crate::exact_file::ExactFile;
-use crate::meter::Spent;
-use crate::pool::Buffer;
-use crate::put::{SINGLE_MAX_BYTES, check_digest, condition, describe};
-use crate::{Client, Precondition, Put, PutOutcome, answer, digest, xml};
+use crate::exchange::Ask;
+use crate::journal::{Journal, Purpose, Record, SentPart};
+use crate::put::{SINGLE_MAX_BYTES, describe};
+use crate::{Client, Fault, Precondition, Put, PutOutcome, Stored, digest, xml};
 
 const MIB: u64 = 1024 * 1024;
 /// The size of a part, where 10,000 of them suffice: large enough that a request's fixed cost is
@@ -37,175 +38,230 @@ pub fn bodies_of(size_bytes: u64) -> usize {
     if size_bytes <= SINGLE_MAX_BYTES { 1 } else { usize::try_from(parts).unwrap_or(usize::MAX) }
 }
 
-/// Stores the file at `path` in parts.
+/// What is sent, and where an earlier run may have left off.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) size_bytes: u64,
+    pub(crate) sha256: [u8; 32],
+    /// The folder of journals, where there is one.
+    pub(crate) journals: Option<&'a Path>,
+}
+
+/// Stores a file in parts.
 pub(crate) fn put(
     client: &Client,
     object_key: &str,
     put: &Put<'_>,
-    path: &Path,
-    size_bytes: u64,
-    sha256: [u8; 32],
+    source: Source<'_>,
 ) -> ferror::Result<PutOutcome> {
-    let file = ExactFile::open(path, size_bytes)?;
+    ExactFile::open(source.path, source.size_bytes)?;
     // The condition is looked at by the server when all parts are there. An object that stands in
     // the way now, as after a run that died, spares sending them; a refused look decides nothing.
-    if put.precondition == Precondition::Absent
-        && client.head(object_key).is_ok_and(|it| it.is_some())
-    {
+    if put.precondition == Precondition::Absent && is_there(client, object_key) {
         return Ok(PutOutcome::PreconditionFailed);
     }
-    let upload = Upload { client, object_key, id: create(client, object_key, put, &sha256)? };
-    let done = upload.send_parts(file, size_bytes).and_then(|(parts, found)| {
-        check_digest(path, &found, &sha256)?;
-        upload.complete(put, &parts, size_bytes, &sha256)
-    });
-    match done {
-        Ok(PutOutcome::Stored(stored)) => Ok(PutOutcome::Stored(stored)),
-        Ok(PutOutcome::PreconditionFailed) => {
-            upload.abort()?;
-            Ok(PutOutcome::PreconditionFailed)
-        }
-        Err(error) => Err(match upload.abort() {
-            Ok(()) => error,
-            Err(left) => {
-                let id = xml::one_line(&upload.id);
-                error.hint(format!(
-                    "the parts that were sent may have stayed in the bucket: abort the multipart upload {id} of {object_key}, or let a lifecycle rule do it ({left})"
-                ))
+    let mut upload = Upload::take_up_or_begin(client, object_key, put, source)?;
+    loop {
+        let error = match upload.carry_out(put) {
+            Ok(PutOutcome::Stored(stored)) => {
+                upload.journal.remove();
+                let resumed_bytes = upload.resumed_bytes();
+                return Ok(PutOutcome::Stored(Stored { resumed_bytes, ..stored }));
             }
-        }),
+            Ok(PutOutcome::PreconditionFailed) => {
+                upload.end()?;
+                return Ok(PutOutcome::PreconditionFailed);
+            }
+            Err(error) => error,
+        };
+        let code = fault_code(&error);
+        // Whoever publishes the object ends the other uploads of it: they cannot become it.
+        if code == "NoSuchUpload"
+            && put.precondition != Precondition::None
+            && is_there(client, object_key)
+        {
+            upload.journal.remove();
+            return Ok(PutOutcome::PreconditionFailed);
+        }
+        // What an earlier run had sent is not there after all: all of it once more.
+        let in_vain = ["NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"];
+        if upload.was_taken_up && in_vain.contains(&code) {
+            upload = upload.begin_anew(put)?;
+            continue;
+        }
+        return Err(match upload.end() {
+            Ok(()) => error,
+            Err(left) => upload.left_behind(error, &left),
+        });
     }
 }
 
-/// Begins an upload; its id.
-fn create(
+fn is_there(client: &Client, object_key: &str) -> bool {
+    client.head(object_key).is_ok_and(|it| it.is_some())
+}
+
+/// S3's code of the refusal that an error reports; empty where no server refused.
+fn fault_code(error: &Error) -> &str {
+    let fault = std::error::Error::source(error).and_then(|it| it.downcast_ref::<Fault>());
+    fault.map_or("", |fault| &fault.code)
+}
+
+/// The request that begins an upload.
+fn create<'a>(
     client: &Client,
     object_key: &str,
     put: &Put<'_>,
     sha256: &[u8; 32],
-) -> ferror::Result<String> {
+) -> ferror::Result<Ask<'a>> {
     let mut ask = client.ask("POST", object_key)?;
     ask.what.push_str("?uploads");
     ask.request.push_query("uploads", "");
     describe(&mut ask.request, put, sha256).with_context(|| ask.what.clone())?;
-    let answer = client.exchange(&ask)?.or_refused()?;
-    xml::upload_id(&answer.body).context(ask.what)
+    Ok(ask)
 }
 
-/// An upload that has begun.
+/// An upload that has begun, now or in an earlier run.
 struct Upload<'a> {
     client: &'a Client,
     object_key: &'a str,
+    source: Source<'a>,
+    purpose: Purpose,
     id: String,
+    journal: Journal,
+    was_taken_up: bool,
+    /// What an earlier run had sent and the server has, by the parts' numbers.
+    there: BTreeMap<u64, SentPart>,
+    resumed_bytes: AtomicU64,
 }
 
-impl Upload<'_> {
-    /// Sends all parts; their `ETag`s in order, and the digest of the whole file.
-    fn send_parts(
-        &self,
-        mut file: ExactFile,
-        size_bytes: u64,
-    ) -> ferror::Result<(Vec<String>, [u8; 32])> {
-        let part_bytes = part_bytes(size_bytes);
-        let count = usize::try_from(size_bytes.div_ceil(part_bytes)).expect("at most 10,000 parts");
-        let etags: Vec<Mutex<Option<String>>> = (0..count).map(|_| Mutex::default()).collect();
-        let (failed, first_error) = (AtomicBool::new(false), Mutex::new(None));
-        let mut whole = Sha256::new();
-        let read = thread::scope(|scope| {
-            let mut left = size_bytes;
-            for (index, etag) in etags.iter().enumerate() {
-                let size = usize::try_from(left.min(part_bytes))
-                    .map_err(|_| Error::config("a part does not fit into this machine's memory"))?;
-                left -= size as u64;
-                // The pool's bound is what bounds the threads.
-                let mut buffer = self.client.0.pool.take(size);
-                if failed.load(Ordering::Relaxed) {
-                    break;
-                }
-                let meter = self.client.meter();
-                meter.time(Spent::Reading, || file.fill(&mut buffer.bytes, size))?;
-                let (failed, first_error) = (&failed, &first_error);
-                let buffer = std::sync::Arc::new(buffer);
-                let sent = std::sync::Arc::clone(&buffer);
-                scope.spawn(move || match self.send_part(index + 1, &sent) {
-                    Ok(found) => *etag.lock().expect("nobody panics with it") = Some(found),
-                    Err(error) => {
-                        failed.store(true, Ordering::Relaxed);
-                        first_error.lock().expect("nobody panics with it").get_or_insert(error);
-                    }
-                });
-                meter.time(Spent::Hashing, || whole.update(&buffer.bytes));
-            }
-            Ok(())
-        });
-        if let Some(error) = first_error.into_inner().expect("nobody panics with it") {
-            return Err(error);
-        }
-        read?;
-        let etags = etags.into_iter().map(|etag| etag.into_inner().expect("nobody panics with it"));
-        let etags = etags.collect::<Option<_>>().expect("every part was sent, or one failed");
-        Ok((etags, whole.finalize().into()))
-    }
-
-    /// Sends one part, numbered from 1; its `ETag`. A part that is sent twice is stored once.
-    fn send_part(&self, number: usize, buffer: &Buffer<'_>) -> ferror::Result<String> {
-        let mut ask = self.client.ask("PUT", self.object_key)?;
-        ask.what = format!("{} (part {number})", ask.what);
-        ask.request.push_query("partNumber", number.to_string());
-        ask.request.push_query("uploadId", self.id.as_str());
-        let meter = self.client.meter();
-        let payload = meter.time(Spent::Hashing, || {
-            self.client.payload(&buffer.bytes, digest::sha256(&buffer.bytes))
-        });
-        ask.payload = Some(payload);
-        let answer = self.client.exchange(&ask)?.or_refused()?;
-        let missing = || Error::invalid("the server confirms the part without an ETag");
-        answer.header("etag").ok_or_else(missing).context(ask.what)
-    }
-
-    /// Makes the parts an object.
-    fn complete(
-        &self,
+impl<'a> Upload<'a> {
+    /// Takes up what an earlier run of the same upload left behind, or begins one.
+    fn take_up_or_begin(
+        client: &'a Client,
+        object_key: &'a str,
         put: &Put<'_>,
-        etags: &[String],
-        size_bytes: u64,
-        sha256: &[u8; 32],
-    ) -> ferror::Result<PutOutcome> {
-        let mut ask = self.client.ask("POST", self.object_key)?;
-        ask.what.push_str("?uploadId");
-        ask.request.push_query("uploadId", self.id.as_str());
-        ask.request.push_header("content-type", "application/xml");
-        condition(&mut ask.request, put.precondition);
-        let list = xml::part_list(etags);
-        ask.payload = Some(self.client.payload(list.as_bytes(), digest::sha256(list.as_bytes())));
-        let reply = self.client.exchange(&ask)?;
-        let answer = match &reply.result {
-            Ok(answer) => answer,
-            Err(fault) => {
-                let (client, key) = (self.client, self.object_key);
-                return client.unmet_or_refused(key, put, &reply, fault, size_bytes, sha256);
-            }
+        source: Source<'a>,
+    ) -> ferror::Result<Self> {
+        let ask = create(client, object_key, put, &source.sha256)?;
+        let told = ask.request.headers.iter().map(|(name, value)| format!("{name}:{value}\n"));
+        let told = told.collect::<Vec<_>>().concat();
+        let purpose = Purpose {
+            destination: client.destination(),
+            object_key: object_key.to_owned(),
+            sha256: digest::hex(&source.sha256),
+            size_bytes: source.size_bytes,
+            part_bytes: part_bytes(source.size_bytes),
+            told: digest::hex(&digest::sha256(told.as_bytes())),
         };
-        match xml::result_etag(&answer.body, "CompleteMultipartUploadResult") {
-            Ok(etag) => Ok(PutOutcome::Stored(answer::stored(answer, etag, reply.attempts))),
-            // A 200 that says nothing: only the object itself can tell.
-            Err(error) => {
-                let own = self.client.find_own(self.object_key, size_bytes, sha256);
-                own.map(PutOutcome::Stored).ok_or_else(|| error.context(ask.what.clone()))
-            }
+        let (journal, record) = match source.journals {
+            Some(folder) => Journal::open(folder, &purpose.destination, object_key, true),
+            None => (Journal::none(), None),
+        };
+        let there = BTreeMap::new();
+        let resumed_bytes = AtomicU64::new(0);
+        let mut upload = Self {
+            client,
+            object_key,
+            source,
+            purpose,
+            id: String::new(),
+            journal,
+            was_taken_up: false,
+            there,
+            resumed_bytes,
+        };
+        if let Some(record) = &record
+            && let Some(there) = upload.what_is_there(record)?
+        {
+            (upload.id, upload.there, upload.was_taken_up) =
+                (record.upload_id.clone(), there, true);
+            return Ok(upload);
         }
+        upload.begin(&ask)?;
+        // Nobody would end it any more. What is refused now is not there, or for a lifecycle rule.
+        if let Some(record) = record {
+            let _ = client.abort_upload(object_key, &record.upload_id);
+        }
+        Ok(upload)
     }
 
-    /// Throws the parts away.
-    fn abort(&self) -> ferror::Result<()> {
-        let mut ask = self.client.ask("DELETE", self.object_key)?;
-        ask.what.push_str("?uploadId");
-        ask.request.push_query("uploadId", self.id.as_str());
-        let reply = self.client.exchange(&ask)?;
-        match &reply.result {
-            Err(fault) if fault.status == 404 => Ok(()),
-            _ => reply.or_refused().map(drop),
+    /// The parts of `record` that the server has as well; `None` where it is of something else, or
+    /// the server knows nothing of it.
+    fn what_is_there(&self, record: &Record) -> ferror::Result<Option<BTreeMap<u64, SentPart>>> {
+        if record.purpose != self.purpose {
+            return Ok(None);
         }
+        let listed = self.client.parts_of(self.object_key, &record.upload_id, self.count());
+        let listed = match listed {
+            Ok(listed) => listed,
+            // Another time it may be there: it is not given up for this.
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        // Some servers put an ETag into quotes here and not there.
+        let bare = |etag: &str| etag.trim_matches('"').to_owned();
+        let sent = record.parts.iter().map(|part| (part.number, part.clone()));
+        let mut there: BTreeMap<_, _> = sent.collect();
+        there.retain(|number, part| {
+            listed.get(number).is_some_and(|listed| {
+                listed.size_bytes == self.size_of(*number) && bare(&listed.etag) == bare(&part.etag)
+            })
+        });
+        Ok(Some(there))
+    }
+
+    fn begin(&mut self, ask: &Ask<'_>) -> ferror::Result<()> {
+        let answer = self.client.exchange(ask)?.or_refused()?;
+        self.id = xml::upload_id(&answer.body).with_context(|| ask.what.clone())?;
+        self.journal.begin(&self.id, &self.purpose);
+        Ok(())
+    }
+
+    /// Gives up what was taken up, and begins from the front.
+    fn begin_anew(mut self, put: &Put<'_>) -> ferror::Result<Self> {
+        let ask = create(self.client, self.object_key, put, &self.source.sha256)?;
+        let given_up = std::mem::take(&mut self.id);
+        self.begin(&ask)?;
+        let _ = self.client.abort_upload(self.object_key, &given_up);
+        self.client.meter().resumed_in_vain(self.resumed_bytes());
+        self.resumed_bytes = AtomicU64::new(0);
+        self.there.clear();
+        self.was_taken_up = false;
+        Ok(self)
+    }
+
+    /// How many parts there are.
+    fn count(&self) -> u64 {
+        self.source.size_bytes.div_ceil(self.purpose.part_bytes)
+    }
+
+    /// The size of the part of that number, from 1; zero beyond the last.
+    fn size_of(&self, number: u64) -> u64 {
+        let part_bytes = self.purpose.part_bytes;
+        let before = part_bytes.saturating_mul(number.saturating_sub(1));
+        self.source.size_bytes.saturating_sub(before).min(part_bytes)
+    }
+
+    fn resumed_bytes(&self) -> u64 {
+        self.resumed_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Throws the parts away; there is nothing to be taken up any more.
+    fn end(&self) -> ferror::Result<()> {
+        self.client.abort_upload(self.object_key, &self.id)?;
+        self.journal.remove();
+        Ok(())
+    }
+
+    /// `error`, with what can be done about parts that could not be thrown away.
+    fn left_behind(&self, error: Error, left: &Error) -> Error {
+        let (id, key) = (xml::one_line(&self.id), self.object_key);
+        error.hint(if self.journal.is_kept() {
+            format!("the parts that were sent may have stayed in the bucket: run it again here, which sends only the others, or abort the multipart upload {id} of {key} ({left})")
+        } else {
+            format!("the parts that were sent may have stayed in the bucket: abort the multipart upload {id} of {key}, or let a lifecycle rule do it ({left})")
+        })
     }
 }
 

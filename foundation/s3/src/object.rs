@@ -73,6 +73,8 @@ pub struct Stored {
     pub request_id: String,
     /// How often the request was sent (of a multipart upload, the one that completed it).
     pub attempts: u32,
+    /// How many bytes an earlier run had sent already ([`Client::put_resumable`](crate::Client::put_resumable)).
+    pub resumed_bytes: u64,
 }
 
 /// What the server said of a copy.

@@ -4,11 +4,14 @@
 //! and is answered 412. So a client that does not know what became of an earlier attempt looks at
 //! the object: its own digest and length mean that the earlier attempt did it.
 
+use std::path::Path;
+
 use ferror::{Error, ResultExt as _};
 
 use crate::exact_file::ExactFile;
 use crate::exchange::Reply;
 use crate::meter::Spent;
+use crate::multipart::Source;
 use crate::{
     Body, Client, Fault, Precondition, Put, PutOutcome, Request, Stored, answer, attributes,
     digest, multipart,
@@ -27,7 +30,31 @@ impl Client {
     /// declared length or digest is a [`Kind::Invalid`], and nothing is stored. Every object gets
     /// its digest as `x-amz-meta-sha256`.
     pub fn put(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
-        match self.put_as_it_is(object_key, put)? {
+        self.put_from(object_key, put, None)
+    }
+
+    /// As [`Client::put`]; of a large file, what was sent is written down in the folder `journals`
+    /// (made where it is missing), so that after a process that died the same call sends only what
+    /// the server has not got. The journal is removed when the upload ends, however it ends.
+    ///
+    /// Where an object is in the way, an earlier journal is left for the call that replaces it, or
+    /// for [`Client::abort_uploads`].
+    pub fn put_resumable(
+        &self,
+        object_key: &str,
+        put: &Put<'_>,
+        journals: &Path,
+    ) -> ferror::Result<PutOutcome> {
+        self.put_from(object_key, put, Some(journals))
+    }
+
+    fn put_from(
+        &self,
+        object_key: &str,
+        put: &Put<'_>,
+        journals: Option<&Path>,
+    ) -> ferror::Result<PutOutcome> {
+        match self.put_as_it_is(object_key, put, journals)? {
             PutOutcome::PreconditionFailed => {}
             stored @ PutOutcome::Stored(_) => return Ok(stored),
         }
@@ -38,12 +65,17 @@ impl Client {
             && self.head(object_key).ok().flatten().is_some_and(|head| head.etag == etag)
         {
             let put = Put { precondition: Precondition::Matches(bare), ..*put };
-            return self.put_as_it_is(object_key, &put);
+            return self.put_as_it_is(object_key, &put, journals);
         }
         Ok(PutOutcome::PreconditionFailed)
     }
 
-    fn put_as_it_is(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
+    fn put_as_it_is(
+        &self,
+        object_key: &str,
+        put: &Put<'_>,
+        journals: Option<&Path>,
+    ) -> ferror::Result<PutOutcome> {
         match put.body {
             Body::Bytes(bytes) => {
                 let sha256 = self.meter().time(Spent::Hashing, || digest::sha256(bytes));
@@ -61,7 +93,8 @@ impl Client {
                 self.put_bytes(object_key, put, &buffer.bytes, sha256)
             }
             Body::File { path, size_bytes, sha256 } => {
-                multipart::put(self, object_key, put, path, size_bytes, sha256)
+                let source = Source { path, size_bytes, sha256, journals };
+                multipart::put(self, object_key, put, source)
             }
         }
     }
@@ -142,6 +175,7 @@ impl Client {
             version_id: head.version_id,
             request_id: String::new(),
             attempts: 1,
+            resumed_bytes: 0,
         })
     }
 
@@ -186,7 +220,7 @@ pub(crate) fn condition(request: &mut Request, precondition: Precondition<'_>) {
 
 /// The digest of a file that was read is the one that was declared.
 pub(crate) fn check_digest(
-    path: &std::path::Path,
+    path: &Path,
     found: &[u8; 32],
     declared: &[u8; 32],
 ) -> ferror::Result<()> {

@@ -1,4 +1,5 @@
-//! The two XML bodies that matter here: an error, and a page of a listing.
+//! The XML bodies that matter here: an error, what an operation answers, and pages of listings (those of
+//! unfinished uploads are in `uploads`).
 //!
 //! What is read comes from a peer: its size is capped before it gets here, a DTD (and with it every
 //! entity of its own) is an error, and so is a document with very many nodes. roxmltree does not
@@ -9,6 +10,8 @@ use ftime::Epoch;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::ListedObject;
+
+pub(crate) mod uploads;
 
 /// A page has at most 1,000 objects of some twenty nodes each.
 const MAX_NODES: u32 = 100_000;

@@ -13,7 +13,7 @@ use serde_json::json;
 pub struct SessionScope {
     /// The bucket.
     pub bucket: String,
-    /// The objects that are put, read and, when a multipart upload fails, aborted.
+    /// The objects that are put and read, and whose multipart uploads are listed and aborted.
     pub object_keys: Vec<String>,
     /// The same for all objects whose keys begin so.
     pub prefixes: Vec<String>,
@@ -37,16 +37,17 @@ pub(super) fn session_policy(scope: &SessionScope, partition: &str) -> String {
     let exact = scope.object_keys.iter().map(|key| literal(key)).chain(prefixes()).collect();
     let folders =
         scope.object_keys.iter().map(|key| folder_pattern(key)).chain(prefixes()).collect();
-    let common = || BTreeSet::from([format!("{}*", literal(common_prefix(scope)))]);
+    let shared = format!("{}*", literal(common_prefix(scope)));
+    let common = || BTreeSet::from([shared.clone()]);
     let reads = || scope.read_prefixes.iter().map(|prefix| format!("{}*", literal(prefix)));
     let listed = scope.object_keys.iter().map(|key| listing_pattern(key));
     let listed = listed.chain(prefixes()).chain(reads()).collect();
     let choices: [(BTreeSet<String>, BTreeSet<String>); 3] =
         [(exact, BTreeSet::clone(&listed)), (folders, listed), (common(), common())];
     let mut policies =
-        choices.iter().map(|(objects, listed)| render(scope, partition, objects, listed));
+        choices.iter().map(|(objects, listed)| render(scope, partition, objects, listed, &shared));
     let fits = policies.find(|policy| policy.len() <= MAX_CHARACTERS);
-    fits.unwrap_or_else(|| render(scope, partition, &whole(), &whole()))
+    fits.unwrap_or_else(|| render(scope, partition, &whole(), &whole(), "*"))
 }
 
 fn render(
@@ -54,10 +55,16 @@ fn render(
     partition: &str,
     objects: &BTreeSet<String>,
     listed: &BTreeSet<String>,
+    uploads: &str,
 ) -> String {
     let bucket = format!("arn:{partition}:s3:::{}", scope.bucket);
     let objects: Vec<_> = objects.iter().map(|pattern| format!("{bucket}/{pattern}")).collect();
-    let mut actions = vec!["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"];
+    let mut actions = vec![
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    ];
     if scope.tagging {
         actions.push("s3:PutObjectTagging");
     }
@@ -77,6 +84,15 @@ fn render(
         "Resource": bucket,
         "Condition": { "StringLike": { "s3:prefix": listed } },
     }));
+    if !(scope.object_keys.is_empty() && scope.prefixes.is_empty()) {
+        // Who knows no prefix for this action would refuse it always; who knows one is held to it.
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": "s3:ListBucketMultipartUploads",
+            "Resource": bucket,
+            "Condition": { "StringLikeIfExists": { "s3:prefix": uploads } },
+        }));
+    }
     if scope.kms {
         // The bucket's default key need not be known here; the role's own policy names the keys.
         statements.push(json!({
@@ -168,7 +184,12 @@ mod tests {
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Action": ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"],
+                    "Action": [
+                        "s3:PutObject",
+                        "s3:GetObject",
+                        "s3:AbortMultipartUpload",
+                        "s3:ListMultipartUploadParts",
+                    ],
                     "Resource": ["arn:aws:s3:::builds/r/a.tar.gz", "arn:aws:s3:::builds/r/b.json"],
                 },
                 {
@@ -177,15 +198,21 @@ mod tests {
                     "Resource": "arn:aws:s3:::builds",
                     "Condition": { "StringLike": { "s3:prefix": ["r/*"] } },
                 },
+                {
+                    "Effect": "Allow",
+                    "Action": "s3:ListBucketMultipartUploads",
+                    "Resource": "arn:aws:s3:::builds",
+                    "Condition": { "StringLikeIfExists": { "s3:prefix": "r/*" } },
+                },
             ],
         });
         let mut scope = scope(&keys(&["r/b.json", "r/a.tar.gz", "r/b.json"]));
         assert_eq!(policy(&scope), expected);
         (scope.tagging, scope.kms) = (true, true);
         let with_both = policy(&scope);
-        assert_eq!(with_both["Statement"][0]["Action"][3], "s3:PutObjectTagging");
+        assert_eq!(with_both["Statement"][0]["Action"][4], "s3:PutObjectTagging");
         let kms = json!(["kms:GenerateDataKey", "kms:Decrypt"]);
-        assert_eq!(with_both["Statement"][2]["Action"], kms);
+        assert_eq!(with_both["Statement"][3]["Action"], kms);
         assert!(session_policy(&scope, "aws-cn").contains("\"arn:aws-cn:s3:::builds\""));
     }
 
@@ -200,6 +227,7 @@ mod tests {
         assert_eq!(policy_of_reads["Statement"][0], read);
         let listed = &policy_of_reads["Statement"][1]["Condition"]["StringLike"]["s3:prefix"];
         assert_eq!(*listed, json!(["r/*"]));
+        assert_eq!(policy_of_reads["Statement"][2], Value::Null, "nor uploads listed");
         let both = policy(&SessionScope { read_prefixes, ..scope(&keys(&["r/channels/c.json"])) });
         assert_eq!(
             both["Statement"][0]["Resource"],

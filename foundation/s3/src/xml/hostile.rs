@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
+use super::uploads::{parts_page, uploads_page};
 use super::{error_body, list_page, one_line, sts_credentials, sts_error};
 
 /// What documents of both kinds are made of, and what breaks them.
-const PIECES: [&str; 44] = [
+const PIECES: [&str; 56] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
     "<Error>",
     "</Error>",
@@ -27,6 +28,18 @@ const PIECES: [&str; 44] = [
     "<Contents>",
     "</Contents>",
     "<Contents/>",
+    "<ListPartsResult>",
+    "</ListPartsResult>",
+    "<ListMultipartUploadsResult>",
+    "</ListMultipartUploadsResult>",
+    "<Part>",
+    "</Part>",
+    "<PartNumber>3</PartNumber>",
+    "<PartNumber>-0</PartNumber>",
+    "<NextPartNumberMarker>3</NextPartNumberMarker>",
+    "<Upload>",
+    "</Upload>",
+    "<UploadId>\u{1b}[31m</UploadId>",
     "<Credentials>",
     "</Credentials>",
     "<AccessKeyId>a</AccessKeyId>",
@@ -53,6 +66,9 @@ const PIECES: [&str; 44] = [
     "é\u{202e}",
 ];
 
+/// Documents that begin so are read further than their first element.
+const ROOTS: [&str; 3] = ["ListBucketResult", "ListPartsResult", "ListMultipartUploadsResult"];
+
 fn document() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24);
     let bytes = prop::collection::vec(any::<u8>(), 0..6);
@@ -60,7 +76,8 @@ fn document() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::collection::vec(any::<u8>(), 0..200),
         1 => any::<String>().prop_map(String::into_bytes),
         4 => pieces.clone().prop_map(|pieces| pieces.concat().into_bytes()),
-        2 => pieces.prop_map(|pieces| format!("<ListBucketResult>{}</ListBucketResult>", pieces.concat()).into_bytes()),
+        4 => (prop::sample::select(&ROOTS[..]), pieces)
+            .prop_map(|(root, pieces)| format!("<{root}>{}</{root}>", pieces.concat()).into_bytes()),
         // Cut into, as by a connection that breaks and one that garbles.
         2 => (prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24), bytes, any::<prop::sample::Index>())
             .prop_map(|(pieces, bytes, at)| {
@@ -89,7 +106,13 @@ proptest! {
                 prop_assert!(is_shown_as_it_is(text), "{text:?}");
             }
         }
-        for error in [list_page(&document).err(), sts_credentials(&document).err()].iter().flatten() {
+        let errors = [
+            list_page(&document).err(),
+            parts_page(&document).err(),
+            uploads_page(&document).err(),
+            sts_credentials(&document).err(),
+        ];
+        for error in errors.iter().flatten() {
             prop_assert!(!error.message().contains(char::is_control), "{error:?}");
         }
         // Whoever shows these makes one line of them.

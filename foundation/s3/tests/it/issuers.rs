@@ -56,7 +56,7 @@ fn a_web_identity_is_exchanged_by_one_post_with_all_in_its_body() {
         assert!(!value.contains("hidden"), "{name} carries the token");
     }
     let body = String::from_utf8(seen.body).unwrap();
-    let policy = "Policy=%7B%22Statement%22%3A%5B%7B%22Action%22%3A%5B%22s3%3APutObject%22%2C%22s3%3AGetObject%22%2C%22s3%3AAbortMultipartUpload%22%5D%2C%22Effect%22%3A%22Allow%22%2C%22Resource%22%3A%5B%22arn%3Aaws%3As3%3A%3A%3Abuilds%2Fweb%2Fa%20b.tar.gz%22%5D%7D";
+    let policy = "Policy=%7B%22Statement%22%3A%5B%7B%22Action%22%3A%5B%22s3%3APutObject%22%2C%22s3%3AGetObject%22%2C%22s3%3AAbortMultipartUpload%22%2C%22s3%3AListMultipartUploadParts%22%5D%2C%22Effect%22%3A%22Allow%22%2C%22Resource%22%3A%5B%22arn%3Aaws%3As3%3A%3A%3Abuilds%2Fweb%2Fa%20b.tar.gz%22%5D%7D";
     for part in [
         "Action=AssumeRoleWithWebIdentity",
         "&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fci&",

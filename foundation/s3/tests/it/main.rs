@@ -13,6 +13,8 @@ mod outside;
 mod programs;
 mod published_v2;
 mod published_v4;
+mod publishers;
 mod repairs;
+mod resume;
 mod server;
 mod store;

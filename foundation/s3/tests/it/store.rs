@@ -55,6 +55,7 @@ pub(crate) struct State {
     /// Parts of uploads under way, by upload id.
     pub(crate) uploads: BTreeMap<String, BTreeMap<usize, Vec<u8>>>,
     metadata_of: BTreeMap<String, BTreeMap<String, String>>,
+    keys_of: BTreeMap<String, String>,
     ids: usize,
     /// The first line of every request, in order.
     pub(crate) lines: Vec<String>,
@@ -147,6 +148,8 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
             let id = format!("upload-{}", state.ids);
             state.uploads.insert(id.clone(), BTreeMap::new());
             state.metadata_of.insert(id.clone(), metadata(seen));
+            let key = path.trim_start_matches("/builds/").to_owned();
+            state.keys_of.insert(id.clone(), key);
             let body = format!(
                 "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
             );
@@ -158,7 +161,16 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
         ("PUT", Some(id)) => {
             let number = parameter("partNumber").unwrap().1.parse().unwrap();
             state.uploads.get_mut(&id).unwrap().insert(number, seen.body.clone());
-            answer("200 OK", &[&format!("etag: \"part-{number}\"")], "")
+            answer("200 OK", &[&format!("etag: {}", part_etag(&seen.body))], "")
+        }
+        ("GET", Some(id)) => {
+            let after = parameter("part-number-marker").map_or(0, |(_, it)| it.parse().unwrap());
+            answer("200 OK", &[], &parts_page(&state.uploads[&id], after))
+        }
+        ("GET", None) if parameter("uploads").is_some() => {
+            let uploads = state.uploads.keys().map(|id| (&*state.keys_of[id], &**id));
+            let after = parameter("upload-id-marker").map_or("", |(_, it)| it);
+            answer("200 OK", &[], &uploads_page(uploads, after))
         }
         ("POST", Some(id)) => {
             let parts: Vec<_> = state.uploads[&id].values().map(Vec::as_slice).collect();
@@ -195,6 +207,42 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
             }
         },
     }
+}
+
+/// Opaque, and of these bytes alone.
+fn part_etag(bytes: &[u8]) -> String {
+    format!("\"part-{}\"", &hex(&sha256(bytes))[..8])
+}
+
+/// Two parts a page.
+fn parts_page(parts: &BTreeMap<usize, Vec<u8>>, after: usize) -> String {
+    let mut rest = parts.range(after + 1..);
+    let page: Vec<_> = rest.by_ref().take(2).collect();
+    let next = page.last().filter(|_| rest.next().is_some()).map_or(String::new(), |(number, _)| {
+        format!("<IsTruncated>true</IsTruncated><NextPartNumberMarker>{number}</NextPartNumberMarker>")
+    });
+    let part = |(number, bytes): &(&usize, &Vec<u8>)| {
+        let (size, etag) = (bytes.len(), part_etag(bytes).replace('"', "&quot;"));
+        format!(
+            "<Part><PartNumber>{number}</PartNumber><Size>{size}</Size><ETag>{etag}</ETag></Part>"
+        )
+    };
+    let parts: Vec<_> = page.iter().map(part).collect();
+    format!("<ListPartsResult>{next}{}</ListPartsResult>", parts.concat())
+}
+
+/// One upload a page, whatever the prefix: a client looks at the keys.
+fn uploads_page<'a>(uploads: impl Iterator<Item = (&'a str, &'a str)>, after: &str) -> String {
+    let mut rest = uploads.skip_while(|(_, id)| *id <= after);
+    let page = rest.next().map_or(String::new(), |(key, id)| {
+        let next = if rest.next().is_some() {
+            format!("<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>")
+        } else {
+            String::new()
+        };
+        format!("{next}<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
+    });
+    format!("<ListMultipartUploadsResult>{page}</ListMultipartUploadsResult>")
 }
 
 fn store(state: &mut State, path: &str, seen: &Seen, object: StoredObject) -> String {

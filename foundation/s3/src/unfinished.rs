@@ -1,0 +1,135 @@
+//! Multipart uploads that nobody completed: what the server has of them, and their end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ferror::{Error, ResultExt as _};
+
+use crate::client::MAX_PAGE_BYTES;
+use crate::exchange::Ask;
+use crate::journal::Journal;
+use crate::xml::uploads::{ListedPart, parts_page, uploads_page};
+use crate::{Client, Request};
+
+/// More uploads of one object than these many pages hold are not looked for.
+const MAX_UPLOAD_PAGES: usize = 10;
+
+impl Client {
+    /// Ends the unfinished multipart uploads of exactly this object key, and says how many there
+    /// were: those that the server lists, and the one that a journal in `journals` is of
+    /// ([`Client::put_resumable`]), whose journal is removed.
+    ///
+    /// For an object that is there for good: an upload that may only create it, or only replace what
+    /// it replaced, can never become anything, and its parts would be stored and paid for. Another
+    /// process that is still sending such an upload finds it gone, and then the object.
+    pub fn abort_uploads(
+        &self,
+        object_key: &str,
+        journals: Option<&Path>,
+    ) -> ferror::Result<usize> {
+        let mut ended = 0;
+        if let Some(folder) = journals {
+            let (journal, record) = Journal::open(folder, &self.destination(), object_key, false);
+            // Where its owner still writes it, there is no record to be had.
+            if let Some(record) = record {
+                self.abort_upload(object_key, &record.upload_id)?;
+                ended += 1;
+            }
+            journal.remove();
+        }
+        for id in self.uploads_of(object_key)? {
+            self.abort_upload(object_key, &id)?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    /// Where objects go, as configured: a journal is of one such place.
+    pub(crate) fn destination(&self) -> String {
+        let location = self.location();
+        let endpoint = location.endpoint.as_deref().unwrap_or("aws");
+        format!("{}/{}", endpoint.trim_end_matches('/'), location.bucket)
+    }
+
+    /// Throws an upload away; one that is not there is thrown away already.
+    pub(crate) fn abort_upload(&self, object_key: &str, id: &str) -> ferror::Result<()> {
+        let mut ask = self.ask("DELETE", object_key)?;
+        ask.what.push_str("?uploadId");
+        ask.request.push_query("uploadId", id);
+        let reply = self.exchange(&ask)?;
+        match &reply.result {
+            Err(fault) if fault.status == 404 => Ok(()),
+            _ => reply.or_refused().map(drop),
+        }
+    }
+
+    /// The parts 1 to `last` that the server has of an upload, by their numbers.
+    pub(crate) fn parts_of(
+        &self,
+        object_key: &str,
+        id: &str,
+        last: u64,
+    ) -> ferror::Result<BTreeMap<u64, ListedPart>> {
+        let mut found = BTreeMap::new();
+        let mut marker = 0;
+        // Each page begins after a higher number, so there are at most as many as parts.
+        while marker < last {
+            let mut ask = self.ask("GET", object_key)?;
+            ask.what.push_str("?uploadId");
+            ask.max_bytes = MAX_PAGE_BYTES;
+            ask.request.push_query("uploadId", id);
+            if marker > 0 {
+                ask.request.push_query("part-number-marker", marker.to_string());
+            }
+            let page = parts_page(&self.page(&ask)?).with_context(|| ask.what.clone())?;
+            found.extend(page.parts.into_iter().map(|part| (part.number, part)));
+            match page.next_marker {
+                None => break,
+                Some(next) if next > marker => marker = next,
+                Some(_) => {
+                    let message = "the server sends the same page again and again";
+                    return Err(Error::invalid(message).context(ask.what));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The ids of the unfinished uploads of exactly this object key.
+    fn uploads_of(&self, object_key: &str) -> ferror::Result<Vec<String>> {
+        let what = format!("GET {}?uploads", self.location().bucket);
+        let (mut ids, mut markers) = (Vec::new(), None);
+        for _ in 0..MAX_UPLOAD_PAGES {
+            let mut query = vec![("prefix".to_owned(), object_key.to_owned())];
+            query.push(("uploads".to_owned(), String::new()));
+            if let Some((key, id)) = &markers {
+                query.push(("key-marker".to_owned(), String::clone(key)));
+                query.push(("upload-id-marker".to_owned(), String::clone(id)));
+            }
+            let request = Request { query, ..self.request("GET", "") };
+            let what = what.clone();
+            let ask = Ask { what, request, payload: None, max_bytes: MAX_PAGE_BYTES };
+            let page = uploads_page(&self.page(&ask)?).with_context(|| ask.what.clone())?;
+            let before = ids.len();
+            let exact = page.uploads.into_iter().filter(|upload| upload.object_key == object_key);
+            ids.extend(exact.map(|upload| upload.id));
+            // Listed by object key, and the key itself comes before those that only begin with it.
+            let has_more = ids.len() > before && page.next_markers != markers;
+            markers = page.next_markers;
+            if !has_more || markers.is_none() {
+                break;
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The body of a page, whole.
+    pub(crate) fn page(&self, ask: &Ask<'_>) -> ferror::Result<Vec<u8>> {
+        let answer = self.exchange(ask)?.or_refused()?;
+        if answer.cut {
+            let message = format!("{}: a page is larger than {MAX_PAGE_BYTES} bytes", ask.what);
+            return Err(Error::invalid(message));
+        }
+        Ok(answer.body)
+    }
+}
