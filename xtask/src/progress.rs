@@ -52,11 +52,12 @@ impl Progress {
             progress.thread = Some(thread::spawn(move || {
                 let mut seen = VecDeque::from([(Instant::now(), 0)]);
                 while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                    seen.push_back((Instant::now(), client.usage().sent_bytes));
+                    let usage = client.usage();
+                    seen.push_back((Instant::now(), usage.sent_bytes));
                     if seen.len() > WINDOW {
                         seen.pop_front();
                     }
-                    shown.draw(&seen);
+                    shown.draw(&seen, usage.resumed_bytes);
                 }
             }));
         }
@@ -76,9 +77,10 @@ impl Progress {
 }
 
 impl Shown {
-    fn draw(&self, seen: &VecDeque<(Instant, u64)>) {
+    /// `resumed_bytes` need not be sent, because an earlier run had sent them.
+    fn draw(&self, seen: &VecDeque<(Instant, u64)>, resumed_bytes: u64) {
         let (Some(first), Some(last)) = (seen.front(), seen.back()) else { return };
-        let total_bytes = self.total_bytes.load(Ordering::Relaxed);
+        let total_bytes = self.total_bytes.load(Ordering::Relaxed).saturating_sub(resumed_bytes);
         let text = line(last.1, total_bytes, last.1.saturating_sub(first.1), last.0 - first.0);
         let _pen = self.clear();
         let _ = write!(std::io::stderr().lock(), "{text}");

@@ -131,6 +131,7 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
                 verify(client, key, part)?;
                 receipt.verified = true;
             }
+            artifact::clear_up(client, release, &part.artifacts);
             progress.result(&receipt);
             return Ok(receipt);
         }

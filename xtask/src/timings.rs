@@ -24,11 +24,13 @@ impl Timings {
     /// The same as JSON; times in milliseconds.
     pub fn to_json(&self) -> Value {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let Usage { requests, sent_bytes, reading, hashing, exchanging, waiting } = self.usage;
+        let Usage { requests, sent_bytes, resumed_bytes, reading, hashing, exchanging, waiting } =
+            self.usage;
         json!({
             "wall_ms": millis(self.wall),
             "requests": requests,
             "sent_bytes": sent_bytes,
+            "resumed_bytes": resumed_bytes,
             "reading_ms": millis(reading),
             "hashing_ms": millis(hashing),
             "exchanging_ms": millis(exchanging),
@@ -40,7 +42,8 @@ impl Timings {
 /// One line. The times of requests that were under way at once add up to more than the wall's.
 impl fmt::Display for Timings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Usage { requests, sent_bytes, reading, hashing, exchanging, waiting } = self.usage;
+        let Usage { requests, sent_bytes, resumed_bytes, reading, hashing, exchanging, waiting } =
+            self.usage;
         write!(
             f,
             "{} in all; {requests} requests {}, reading {}, hashing {}, waiting to try again {}; {} sent",
@@ -50,7 +53,11 @@ impl fmt::Display for Timings {
             ui::seconds(hashing),
             ui::seconds(waiting),
             ui::size(sent_bytes),
-        )
+        )?;
+        if resumed_bytes > 0 {
+            write!(f, ", {} by an earlier run", ui::size(resumed_bytes))?;
+        }
+        Ok(())
     }
 }
 
@@ -68,6 +75,7 @@ mod tests {
         let usage = Usage {
             requests: 7,
             sent_bytes: 4 << 20,
+            resumed_bytes: 0,
             reading: seconds(1),
             hashing: seconds(2),
             exchanging: seconds(3),
@@ -79,5 +87,12 @@ mod tests {
             "5.00 s in all; 7 requests 3.00 s, reading 1.00 s, hashing 2.00 s, waiting to try again 0.00 s; 4.0 MiB sent"
         );
         assert_eq!(timings.to_json()["exchanging_ms"], 3000);
+        let usage = Usage { resumed_bytes: 1 << 20, ..usage };
+        let resumed = Timings { usage, ..timings };
+        assert!(
+            resumed.to_string().ends_with("4.0 MiB sent, 1.0 MiB by an earlier run"),
+            "{resumed}"
+        );
+        assert_eq!(resumed.to_json()["resumed_bytes"], 1 << 20);
     }
 }

@@ -1,5 +1,7 @@
 //! One artifact: sent unless it is there, and read back where that is wanted.
 
+use std::path::PathBuf;
+
 use ferror::{Error, Kind};
 use s3::{Body, Client, Head, Precondition, Put, PutOutcome, Stored};
 use sha2::{Digest as _, Sha256};
@@ -50,13 +52,16 @@ fn send(
         attributes: Some(release.attributes),
         precondition,
     };
+    let journals = journals(release);
     let put = |precondition| {
         let key = &artifact.object_key;
-        client.put(key, &put(precondition)).map_err(|error| match error.kind() {
-            Kind::Invalid => error
-                .context(format!("{} differs from the manifest", artifact.file))
-                .hint("run `cargo xtask dist` again, or fetch the artifacts anew"),
-            _ => error,
+        client.put_resumable(key, &put(precondition), &journals).map_err(|error| {
+            match error.kind() {
+                Kind::Invalid => error
+                    .context(format!("{} differs from the manifest", artifact.file))
+                    .hint("run `cargo xtask dist` again, or fetch the artifacts anew"),
+                _ => error,
+            }
         })
     };
     if let PutOutcome::Stored(stored) = put(Precondition::Absent)? {
@@ -90,8 +95,26 @@ fn send(
     }
     match put(Precondition::Matches(&found.etag))? {
         PutOutcome::Stored(stored) => Ok(Some((Outcome::Replaced, stored))),
-        PutOutcome::PreconditionFailed => Err(changed_meanwhile(&artifact.object_key).into()),
+        // Another upload of the same bytes may have been as fast.
+        PutOutcome::PreconditionFailed => match client.head(&artifact.object_key)? {
+            Some(now) if is_same(client, artifact, &now)? => Ok(None),
+            _ => Err(changed_meanwhile(&artifact.object_key).into()),
+        },
     }
+}
+
+/// Ends what is left of uploads of artifacts that are published: parts that runs which died, here or
+/// elsewhere, left in the bucket. They can never become anything, since the objects are there for
+/// good. No credentials for that, or a server that cannot: a lifecycle rule is for those.
+pub(super) fn clear_up(client: &Client, release: &Release<'_>, artifacts: &[Artifact]) {
+    for artifact in artifacts.iter().filter(|artifact| s3::bodies_of(artifact.size_bytes) > 1) {
+        let _ = client.abort_uploads(&artifact.object_key, Some(&journals(release)));
+    }
+}
+
+/// Where uploads under way are written down: beside the manifest, and of no interest to anyone else.
+fn journals(release: &Release<'_>) -> PathBuf {
+    release.dir.join(".uploads")
 }
 
 /// Whether the object holds the artifact's bytes: by our own digest in its metadata, else by

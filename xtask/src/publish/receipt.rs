@@ -71,8 +71,14 @@ impl Receipt {
             "version_id": stored.and_then(|stored| stored.version_id.as_ref()),
             "request_id": request_id,
             "attempts": stored.map_or(0, |stored| stored.attempts),
+            "resumed_bytes": self.resumed_bytes(),
             "verified": self.verified,
         })
+    }
+
+    /// What an earlier run, which died, had sent of it.
+    fn resumed_bytes(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.resumed_bytes)
     }
 }
 
@@ -100,8 +106,11 @@ impl fmt::Display for Receipt {
             Outcome::Replaced => "  (replaced what an unfinished upload had left)",
             Outcome::Extended => "  (extended by this upload)",
         };
-        let verified = if self.verified { "  verified" } else { "" };
-        write!(f, "  {}  {}{remark}{verified}", self.object_key, ui::size(self.size_bytes))
+        write!(f, "  {}  {}{remark}", self.object_key, ui::size(self.size_bytes))?;
+        if self.resumed_bytes() > 0 {
+            write!(f, "  ({} of it sent by an earlier run)", ui::size(self.resumed_bytes()))?;
+        }
+        f.write_str(if self.verified { "  verified" } else { "" })
     }
 }
 
@@ -119,6 +128,7 @@ mod tests {
             version_id: Some("V1".to_owned()),
             request_id: "R1".to_owned(),
             attempts: 2,
+            resumed_bytes: 0,
         }
     }
 
@@ -147,10 +157,15 @@ mod tests {
                 if sent { ("R1".into(), "V1".into()) } else { (Value::Null, Value::Null) };
             let expected = json!({
                 "bucket": "b", "object_key": "a/a.json", "size_bytes": 7, "sha256": "00",
-                "outcome": name, "attempts": if sent { 2 } else { 0 }, "verified": false,
+                "outcome": name, "attempts": if sent { 2 } else { 0 }, "verified": false, "resumed_bytes": 0,
                 "request_id": request_id, "version_id": version_id,
             });
             assert_eq!(receipt.to_json(), expected);
         }
+        let resumed = Stored { resumed_bytes: 3, ..stored() };
+        let receipt = Receipt::new("b", "a/a.json", 7, "00").stored(Outcome::Stored, resumed);
+        let line = "Upload status code: 200  a/a.json  7 B  (3 B of it sent by an earlier run)";
+        assert_eq!(receipt.to_string(), line);
+        assert_eq!(receipt.to_json()["resumed_bytes"], 3);
     }
 }
