@@ -178,7 +178,13 @@ impl<'a> Upload<'a> {
                 (record.upload_id.clone(), there, true);
             return Ok(upload);
         }
-        upload.begin(&ask)?;
+        if let Err(error) = upload.begin(&ask) {
+            // What an earlier run wrote may still be of use, or has to be ended one day.
+            if record.is_none() {
+                upload.journal.remove();
+            }
+            return Err(error);
+        }
         // Nobody would end it any more. What is refused now is not there, or for a lifecycle rule.
         if let Some(record) = record {
             let _ = client.abort_upload(object_key, &record.upload_id);

@@ -70,6 +70,11 @@ impl Bucket {
         self.root.path().join(BUCKET).join(key)
     }
 
+    /// How many multipart uploads nobody has completed or aborted: the server has a folder for each.
+    pub(crate) fn unfinished(&self) -> usize {
+        std::fs::read_dir(self.root.path().join(".local-s3/uploads")).unwrap().count()
+    }
+
     /// The object keys of everything in it, sorted.
     pub(crate) fn keys(&self) -> Vec<String> {
         let base = self.root.path().join(BUCKET);

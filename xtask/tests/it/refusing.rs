@@ -1,49 +1,118 @@
-//! A server in front of a bucket's that refuses to write channels, and passes all else on.
+//! A server in front of a bucket's that passes requests on, refuses some, or lets some wait for ever.
 
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than any answer takes here.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Starts it in front of `endpoint`; a PUT of a channel is answered with `status` and S3's `code`.
-/// Returns its own endpoint. It ends with the process.
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    /// An answer with this status and S3's code.
+    Refuse(u16, &'static str),
+    /// No answer, until the client is gone.
+    Hold,
+}
+
+/// A request as it came: method and target, and what became of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) line: String,
+    pub(crate) verdict: Verdict,
+}
+
+/// A running server. It ends with the process.
+pub(crate) struct Front {
+    pub(crate) endpoint: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Front {
+    /// Starts it in front of `endpoint`; `judge` sees the first line of each request, one by one.
+    pub(crate) fn start(
+        endpoint: &str,
+        judge: impl FnMut(&str) -> Verdict + Send + 'static,
+    ) -> Self {
+        let server = endpoint.strip_prefix("http://").unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let shared = Arc::clone(&seen);
+        thread::spawn(move || {
+            let judge = Arc::new(Mutex::new(judge));
+            for client in listener.incoming().flatten() {
+                let (server, seen, judge) = (server.clone(), Arc::clone(&seen), Arc::clone(&judge));
+                thread::spawn(move || answer(client, &server, &seen, &judge));
+            }
+        });
+        Self { endpoint, seen: shared }
+    }
+
+    /// What was asked so far, after its bodies had come.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// In front of `endpoint`: a PUT of a channel is answered with `status` and S3's `code`. Returns its
+/// own endpoint.
 pub(crate) fn channels(endpoint: &str, status: u16, code: &'static str) -> String {
-    let server = endpoint.strip_prefix("http://").unwrap().to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let own = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let server = server.clone();
-            thread::spawn(move || answer(client, &server, status, code));
-        }
-    });
-    own
+    let judge = move |line: &str| {
+        let is_refused = line.starts_with("PUT ") && line.contains("/channels/");
+        if is_refused { Verdict::Refuse(status, code) } else { Verdict::Pass }
+    };
+    Front::start(endpoint, judge).endpoint
 }
 
 /// One request, one answer, and the end of the connection.
-fn answer(mut client: TcpStream, server: &str, status: u16, code: &str) -> Option<()> {
+fn answer(
+    mut client: TcpStream,
+    server: &str,
+    seen: &Mutex<Vec<Seen>>,
+    judge: &Mutex<impl FnMut(&str) -> Verdict>,
+) -> Option<()> {
     client.set_read_timeout(Some(LIMIT)).ok()?;
     let head = head(&mut client)?;
-    let length = head.lines().find_map(|line| {
+    let header = |line: &str, wanted: &str| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
+        name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
+    };
+    let length =
+        head.lines().find_map(|line| header(line, "content-length")?.parse::<usize>().ok());
+    if head.lines().any(|line| header(line, "expect").is_some()) {
+        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
     let mut body = vec![0; length.unwrap_or_default()];
     client.read_exact(&mut body).ok()?;
-    if head.starts_with("PUT ") && head.contains("/channels/") {
-        let xml = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
-        let length = xml.len();
-        let answer = format!(
-            "HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{xml}"
-        );
-        return client.write_all(answer.as_bytes()).ok();
+    let line = head.lines().next()?.to_owned();
+    let verdict = judge.lock().unwrap()(&line);
+    seen.lock().unwrap().push(Seen { line, verdict });
+    match verdict {
+        Verdict::Pass => {}
+        Verdict::Refuse(status, code) => {
+            let xml = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+            let length = xml.len();
+            let answer = format!(
+                "HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{xml}"
+            );
+            return client.write_all(answer.as_bytes()).ok();
+        }
+        Verdict::Hold => {
+            // Returns when the client has hung up, or is given up.
+            let _ = client.read(&mut [0]);
+            return None;
+        }
     }
     let mut upstream = TcpStream::connect(server).ok()?;
     upstream.set_read_timeout(Some(LIMIT)).ok()?;
-    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    // Neither is signed. The word to go on was given here.
+    let lines = head.split_inclusive("\r\n").filter(|line| header(line, "expect").is_none());
+    let head = lines.collect::<String>().replacen("\r\n", "\r\nConnection: close\r\n", 1);
     upstream.write_all(head.as_bytes()).ok()?;
     upstream.write_all(&body).ok()?;
     std::io::copy(&mut upstream, &mut client).ok().map(drop)
@@ -58,4 +127,14 @@ fn head(client: &mut TcpStream) -> Option<String> {
         head.push(byte[0]);
     }
     String::from_utf8(head).ok()
+}
+
+/// Looks again and again until it is so; fails when that takes too long.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < LIMIT, "in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
 }

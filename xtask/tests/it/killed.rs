@@ -1,0 +1,202 @@
+//! `upload` killed in the middle of a large file: the next run finishes it, sends only what is
+//! missing, and leaves nothing behind.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use serde_json::{Value, json};
+
+use crate::bucket::Bucket;
+use crate::refusing::{Front, Seen, Verdict, wait_until};
+use crate::support::{Repo, run};
+
+const PART: usize = 8 * 1024 * 1024;
+const KEY: &str = "big/big_aaaaaa.tar.gz";
+
+/// A snapshot with one artifact of so many parts, as another job's `dist` would have made it.
+fn snapshot(parts: usize) -> (Repo, Vec<u8>) {
+    let repo = Repo::empty();
+    let bytes = (0..parts).map(|part| vec![part as u8; PART]).collect::<Vec<_>>().concat();
+    let sha256 = xtask::files::sha256(&bytes);
+    let artifact = json!({
+        "service": "big", "platform": "linux_amd64", "triple": "x86_64-unknown-linux-gnu",
+        "file": "big_linux_amd64.tar.gz", "size_bytes": bytes.len(), "sha256": sha256,
+        "binary_sha256": sha256, "unstamped_sha256": sha256, "object_key": KEY, "rustc": "none",
+    });
+    let manifest = json!({
+        "schema": 1, "version": "aaaaaa", "commit": "a".repeat(40), "dirty": false,
+        "committed_at": 1_700_000_000, "branch": null, "platforms": ["linux_amd64"],
+        "artifacts": [artifact],
+    });
+    repo.write("pkg/snapshot/manifest.json", &manifest.to_string());
+    fs::write(repo.path().join("pkg/snapshot/big_linux_amd64.tar.gz"), &bytes).unwrap();
+    (repo, bytes)
+}
+
+/// A bucket behind a server that stops answering, and a run that was killed when it had.
+struct Killed {
+    repo: Repo,
+    bucket: Bucket,
+    front: Front,
+    bytes: Vec<u8>,
+    /// How many parts are still let through.
+    parts_let: Arc<AtomicUsize>,
+    /// Whether a list of unfinished uploads is refused, as a narrow policy does.
+    is_narrow: Arc<AtomicBool>,
+    /// How much was asked when it was killed.
+    asked: usize,
+}
+
+impl Killed {
+    /// After `most` confirmed parts of `parts`, while others are under way.
+    fn after(most: usize, parts: usize) -> Self {
+        let (repo, bytes) = snapshot(parts);
+        let bucket = Bucket::new();
+        let (parts_let, is_narrow) = (Arc::new(AtomicUsize::new(most)), Arc::default());
+        let (left, narrow) = (Arc::clone(&parts_let), Arc::<AtomicBool>::clone(&is_narrow));
+        let front = Front::start(&bucket.endpoint(), move |line| {
+            if line.contains("uploads=") && line.starts_with("GET ") && narrow.load(Relaxed) {
+                return Verdict::Refuse(403, "AccessDenied");
+            }
+            let is_let = part_number(line).is_none()
+                || left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+            if is_let { Verdict::Pass } else { Verdict::Hold }
+        });
+        let mut killed = Self { repo, bucket, front, bytes, parts_let, is_narrow, asked: 0 };
+        let mut child =
+            killed.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("parts that are confirmed, and one that is not", || {
+            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            let is_held = |seen: &Seen| seen.verdict == Verdict::Hold;
+            killed.journal().lines().count() == 1 + most && killed.front.seen().iter().any(is_held)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((killed.bucket.keys().len(), killed.bucket.unfinished()), (0, 1));
+        killed.parts_let.store(usize::MAX, Relaxed);
+        killed.asked = killed.front.seen().len();
+        killed
+    }
+
+    fn command(&self) -> Command {
+        let arguments = ["upload", "--json", "--endpoint", &self.front.endpoint];
+        let mut command = self.repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        self.bucket.name_in(&mut command);
+        command
+    }
+
+    /// Runs it again; what it says of the artifact.
+    fn upload(&self) -> Value {
+        let run = run(&mut self.command(), "upload --json").exits(0);
+        assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        let mut objects = document["objects"].as_array().unwrap().iter();
+        objects.find(|object| object["object_key"] == KEY).unwrap().clone()
+    }
+
+    fn journal_folder(&self) -> PathBuf {
+        self.repo.path().join("pkg/snapshot/.uploads")
+    }
+
+    /// The text of the one journal; empty where there is none.
+    fn journal(&self) -> String {
+        let mut entries = fs::read_dir(self.journal_folder()).into_iter().flatten();
+        let path = entries.next().map(|entry| entry.unwrap().path());
+        path.map_or(String::new(), |path| fs::read_to_string(path).unwrap())
+    }
+
+    /// The numbers of the parts that came with this verdict, of all requests from that one on.
+    fn parts(&self, verdict: Verdict, from: usize) -> Vec<usize> {
+        let seen = self.front.seen();
+        let of_verdict = seen[from..].iter().filter(|seen| seen.verdict == verdict);
+        let mut numbers: Vec<_> = of_verdict.filter_map(|seen| part_number(&seen.line)).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn check_published(&self) {
+        let object = fs::read(self.bucket.object(KEY)).unwrap();
+        assert!(object == self.bytes, "the object has other bytes");
+        assert_eq!(self.bucket.manifest_objects().len(), 1);
+    }
+}
+
+fn part_number(line: &str) -> Option<usize> {
+    line.strip_prefix("PUT ")?.split("partNumber=").nth(1)?.split('&').next()?.parse().ok()
+}
+
+#[test]
+fn the_next_run_sends_only_what_is_missing() {
+    let killed = Killed::after(3, 8);
+    let confirmed = killed.parts(Verdict::Pass, 0);
+    let under_way = killed.parts(Verdict::Hold, 0);
+    assert_eq!(confirmed.len(), 3);
+    let journal = killed.journal();
+    for secret in [killed.bucket.secret().as_str(), "AWS4-HMAC", "Signature"] {
+        assert!(!journal.contains(secret), "the journal holds {secret}");
+    }
+
+    let receipt = killed.upload();
+    assert_eq!(receipt["outcome"], "stored", "{receipt}");
+    assert_eq!(receipt["resumed_bytes"], 3 * PART, "{receipt}");
+    let sent_again = killed.parts(Verdict::Pass, killed.asked);
+    let missing: Vec<_> = (1..=8).filter(|number| !confirmed.contains(number)).collect();
+    assert_eq!(sent_again, missing, "confirmed: {confirmed:?}, under way: {under_way:?}");
+    // So each part went once in all, apart from those that were under way.
+    assert_eq!(killed.parts(Verdict::Pass, 0), (1..=8).collect::<Vec<_>>());
+    killed.check_published();
+    assert_eq!(killed.bucket.unfinished(), 0, "an upload is left behind");
+    assert!(!killed.journal_folder().exists(), "the journal is left behind");
+
+    let asked = killed.front.seen().len();
+    assert_eq!(killed.upload()["outcome"], "already_there");
+    assert!(killed.parts(Verdict::Pass, asked).is_empty());
+}
+
+#[test]
+fn a_run_elsewhere_ends_what_another_left_where_it_may() {
+    let killed = Killed::after(1, 3);
+    // As on another machine, with a policy that does not let it list uploads.
+    fs::remove_dir_all(killed.journal_folder()).unwrap();
+    killed.is_narrow.store(true, Relaxed);
+    let receipt = killed.upload();
+    assert_eq!((&receipt["outcome"], &receipt["resumed_bytes"]), (&json!("stored"), &json!(0)));
+    assert_eq!(killed.parts(Verdict::Pass, killed.asked), [1, 2, 3]);
+    killed.check_published();
+    assert_eq!(killed.bucket.unfinished(), 1, "it could not be found");
+    // It is ended by whoever may, though nothing is left to be sent.
+    killed.is_narrow.store(false, Relaxed);
+    assert_eq!(killed.upload()["outcome"], "already_there");
+    assert_eq!(killed.bucket.unfinished(), 0);
+    killed.check_published();
+}
+
+#[test]
+fn two_runs_of_one_snapshot_at_once_are_no_harm_to_each_other() {
+    for _ in 0..3 {
+        let (repo, bytes) = snapshot(3);
+        let bucket = Bucket::new();
+        let repo = bucket.serve(repo);
+        let start = || {
+            let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload", "--json"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let mut outcomes = Vec::new();
+        for child in [start(), start()] {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let outcome = &document["objects"][0]["outcome"];
+            outcomes.push(outcome.as_str().unwrap().to_owned());
+        }
+        outcomes.sort();
+        assert_eq!(outcomes, ["already_there", "stored"]);
+        assert!(fs::read(bucket.object(KEY)).unwrap() == bytes, "other bytes");
+        assert_eq!(bucket.unfinished(), 0);
+        assert!(!repo.path().join("pkg/snapshot/.uploads").exists());
+    }
+}
