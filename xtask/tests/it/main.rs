@@ -10,6 +10,7 @@ mod crates;
 mod dist;
 mod exactly_once;
 mod fetch;
+mod interop;
 mod killed;
 mod layering;
 mod layout;
