@@ -41,9 +41,10 @@ pub(crate) struct Case {
 /// The names of all cases.
 pub(crate) const NAMES: [&str; 4] = ["one", "many", "memory", "small"];
 
-const ALL: &[Tool] = &[Tool::Ours, Tool::S5cmd, Tool::Aws, Tool::Rclone, Tool::Curl];
+const ALL: &[Tool] =
+    &[Tool::Ours, Tool::S5cmd, Tool::Aws, Tool::Rclone, Tool::Curl, Tool::SignedCurl];
 const ALL_AND_XTASK: &[Tool] =
-    &[Tool::Ours, Tool::Xtask, Tool::S5cmd, Tool::Aws, Tool::Rclone, Tool::Curl];
+    &[Tool::Ours, Tool::Xtask, Tool::S5cmd, Tool::Aws, Tool::Rclone, Tool::Curl, Tool::SignedCurl];
 
 /// Makes the files of a case below `folder`.
 pub(crate) fn prepare(name: &str, folder: &Path) -> Result<Case> {
@@ -77,7 +78,7 @@ fn make(name: &str, folder: &Path) -> io::Result<Case> {
             "one file of 10 MiB; for us the whole program, with a manifest",
             "10MiB.bin",
             10 * MIB,
-            &[Tool::Xtask, Tool::Ours, Tool::S5cmd, Tool::Curl],
+            &[Tool::Xtask, Tool::Ours, Tool::S5cmd, Tool::Curl, Tool::SignedCurl],
             15,
         ),
         _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "no such case")),

@@ -23,7 +23,8 @@
 //!
 //! What to know when reading the numbers: the server's work is on the same machine and costs all
 //! tools the same. Every tool has its own defaults for parts and parallel requests. rclone reads a
-//! file for its MD5 first; curl signs without the body (it cannot hash what it sends). The column
+//! file for its MD5 first; curl signs without the body (it cannot hash what it sends), and
+//! `curl+sha256` is openssl first and then curl, told the digests that it signs. The column
 //! `payload` is what the server saw in `x-amz-content-sha256`.
 
 mod answers;
@@ -32,6 +33,7 @@ mod measure;
 mod ours;
 mod report;
 mod server;
+mod signed_curl;
 mod tools;
 
 use std::path::PathBuf;
@@ -56,8 +58,9 @@ bench-s3 [--case one|many|memory|small]... [--runs N] [--xtask FILE]
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let done = match arguments.next().as_ref().and_then(|verb| verb.to_str()) {
-        // Our own side, and the process between us and a tool.
+        // Our own side, curl with equal work, and the process between us and a tool.
         Some("put") => ours::put(arguments).map(|()| 0),
+        Some("signed-curl") => signed_curl::put(arguments),
         Some("measure") => measure::between(arguments.skip(1)),
         _ => bench().map(|()| 0),
     };

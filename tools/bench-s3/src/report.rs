@@ -44,18 +44,18 @@ impl Row {
 /// The table of a case.
 pub(crate) fn table(title: &str, rows: &[Row]) -> String {
     let mut text = format!(
-        "\n{title}\n  {:<8}{:>5}{:>10}{:>10}{:>9}{:>11}{:>10}{:>10}  payload\n",
+        "\n{title}\n  {:<12}{:>5}{:>10}{:>10}{:>9}{:>11}{:>10}{:>10}  payload\n",
         "tool", "runs", "wall s", "fastest", "CPU s", "GB / CPU s", "peak MiB", "requests"
     );
     for row in rows {
         if let Some(failure) = &row.failure {
-            let _ = writeln!(text, "  {:<8}{failure}", row.tool);
+            let _ = writeln!(text, "  {:<12}{failure}", row.tool);
             continue;
         }
         let payloads: Vec<_> = row.seen.payloads.iter().copied().collect();
         let _ = writeln!(
             text,
-            "  {:<8}{:>5}{:>10.3}{:>10.3}{:>9.3}{:>11.2}{:>10.1}{:>10}  {}",
+            "  {:<12}{:>5}{:>10.3}{:>10.3}{:>9.3}{:>11.2}{:>10.1}{:>10}  {}",
             row.tool,
             row.runs.len(),
             row.wall(),
@@ -136,7 +136,7 @@ mod tests {
         let signs =
             "ours / fastest peer that signs the payload (s5cmd): 0.50 of its wall, -2000 ms";
         assert!(text.contains(signs), "{text}");
-        assert!(text.contains("rclone  it sent half"), "{text}");
+        assert!(text.contains("rclone      it sent half"), "{text}");
     }
 
     #[test]

@@ -28,7 +28,10 @@ pub(crate) enum Tool {
     S5cmd,
     Aws,
     Rclone,
+    /// Signs without the payload.
     Curl,
+    /// openssl, and curl that signs the digests it says.
+    SignedCurl,
 }
 
 /// Where things are.
@@ -56,6 +59,7 @@ impl fmt::Display for Tool {
             Self::Aws => "aws",
             Self::Rclone => "rclone",
             Self::Curl => "curl",
+            Self::SignedCurl => "curl+sha256",
         })
     }
 }
@@ -115,6 +119,9 @@ impl Setup {
                 command.arg(format!("peer:{BUCKET}/{prefix}"));
             }
             Tool::Curl => self.curl(&mut command, &case.files, prefix),
+            Tool::SignedCurl => {
+                command.args(["signed-curl", &self.endpoint, prefix]).args(&case.files);
+            }
         }
         self.set_environment(&mut command);
         Ok(command)
@@ -137,7 +144,7 @@ impl Setup {
         let own = std::env::current_exe()
             .map_err(|error| Error::config("this program cannot find itself").caused_by(error));
         Ok(match tool {
-            Tool::Ours => own?,
+            Tool::Ours | Tool::SignedCurl => own?,
             Tool::Xtask => self.xtask.clone(),
             // The program itself, not the Python around it.
             Tool::S5cmd => self.packages().join("s5cmd/bin/s5cmd"),
