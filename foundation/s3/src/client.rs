@@ -228,6 +228,13 @@ impl Client {
             let (what, max_bytes) = (&ask.what, ask.max_bytes);
             return Err(Error::invalid(format!("{what}: it is larger than {max_bytes} bytes")));
         }
+        // Who ignores the range sends the beginning, which may be short enough to be taken for it.
+        if ask.request.header("range").is_some_and(|range| !range.starts_with("bytes=0-"))
+            && answer.status != 206
+        {
+            let message = format!("{}: {} instead of a range of it", ask.what, answer.status);
+            return Err(Error::invalid(message));
+        }
         let head = answer::head(&answer, answer.body.len() as u64);
         Ok(Some(Object { bytes: answer.body, head }))
     }

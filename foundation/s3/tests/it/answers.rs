@@ -155,6 +155,25 @@ fn get_reads_an_object_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_range_is_that_range_or_an_error() {
+    let get = |status: &str, range: std::ops::Range<u64>| {
+        let server = Server::answering(status, &["etag: \"e1\""], "hello");
+        let object = server.client(Signature::V4).get_range("k", range, "\"e1\"");
+        let seen = server.seen();
+        assert_eq!(seen.header("if-match"), Some("\"e1\""));
+        (seen.header("range").unwrap().to_owned(), object)
+    };
+    let (asked, object) = get("206 Partial Content", 3..8);
+    assert_eq!((asked.as_str(), object.unwrap().unwrap().bytes), ("bytes=3-7", b"hello".to_vec()));
+    let (_, object) = get("200 OK", 0..100);
+    assert_eq!(object.unwrap().unwrap().bytes, b"hello", "all of it is that range");
+    let (_, object) = get("200 OK", 3..100);
+    check_error(&object.unwrap_err(), Kind::Invalid, &["GET builds/k", "200 instead of a range"]);
+    let (_, object) = get("206 Partial Content", 3..5);
+    check_error(&object.unwrap_err(), Kind::Invalid, &["larger than 2 bytes"]);
+}
+
+#[test]
 fn an_endless_answer_ends() {
     let long = "content-length: 99999999999";
     let head = |status: &str| Script::Endless(answer(status, &[long], ""));
