@@ -7,6 +7,7 @@
 //!
 //! All tests stand below `real_server`: by that name `cargo xtask ci --all` leaves them to the verb.
 
+mod cut_off;
 mod expected;
 mod real_server;
 mod server;

@@ -128,8 +128,16 @@ impl Server {
     }
 
     pub(crate) fn client_of(&self, location: Location, credentials: Credentials) -> Client {
-        let options =
-            ClientOptions { roots_pem: self.roots_pem.clone(), ..ClientOptions::default() };
+        self.client_with(location, credentials, ClientOptions::default())
+    }
+
+    pub(crate) fn client_with(
+        &self,
+        location: Location,
+        credentials: Credentials,
+        options: ClientOptions,
+    ) -> Client {
+        let options = ClientOptions { roots_pem: self.roots_pem.clone(), ..options };
         Client::with_options(location, credentials, options).unwrap()
     }
 
@@ -171,7 +179,7 @@ impl Server {
         for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
             builder = builder.header(name, value);
         }
-        let answered = if method == "PUT" {
+        let answered = if ["PUT", "POST"].contains(&method) {
             self.agent.run(builder.body(body).unwrap())
         } else {
             self.agent.run(builder.body(()).unwrap())

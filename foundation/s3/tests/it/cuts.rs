@@ -1,6 +1,7 @@
 //! Exactly once: whatever goes wrong with whichever request of an upload, the object is there once
 //! and whole, or the call fails and says so truly.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -85,6 +86,42 @@ fn a_multipart_upload_cut_anywhere_is_carried_out_once() {
     for at in 0..6 {
         for cut in CUTS {
             check(LARGE, at, cut);
+        }
+    }
+}
+
+/// From request number `at` on nobody answers, as for a process that is no more; then it runs again.
+fn check_died(at: usize, cut: Cut) {
+    let (file, bytes) = file(LARGE);
+    let folder = tempfile::tempdir().unwrap();
+    let journals = folder.path().join(".uploads");
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = Arc::clone(&is_down);
+    let store = Store::start(move |number, _| {
+        let is_cut = number >= at && down.load(Ordering::Relaxed);
+        // What is under way may be carried out; what comes after it is not even sent.
+        is_cut.then_some(if number == at { cut } else { Cut::Before })
+    });
+    let body = Body::File { path: file.path(), size_bytes: LARGE as u64, sha256: sha256(&bytes) };
+    let case = format!("dead from request {at} on, {cut:?}");
+    let once = client_with(&store.endpoint, Signature::V4, Patience { attempts: 1, ..QUICK });
+    once.put_resumable("k", &put(body), &journals).expect_err(&case);
+    is_down.store(false, Ordering::Relaxed);
+    let again = client(&store);
+    again.put_resumable("k", &put(body), &journals).unwrap_or_else(|e| panic!("{case}: {e}"));
+    again.abort_uploads("k", Some(&journals)).unwrap_or_else(|e| panic!("{case}: {e}"));
+    assert!(store.object("k").unwrap().bytes == bytes, "{case}: other bytes");
+    let state = store.state.lock().unwrap();
+    assert_eq!((state.writes, state.uploads.len()), (1, 0), "{case}: {:?}", state.lines);
+    assert!(!journals.exists(), "{case}: the journal stays");
+}
+
+#[test]
+fn a_run_that_dies_at_any_request_is_finished_by_the_next() {
+    // Not the look at the beginning, which decides nothing.
+    for at in 1..6 {
+        for cut in [Cut::Before, Cut::Inside, Cut::Lost, Cut::HalfAnswer] {
+            check_died(at, cut);
         }
     }
 }

@@ -18,3 +18,4 @@ mod repairs;
 mod resume;
 mod server;
 mod store;
+mod unfinished;

@@ -86,6 +86,11 @@ impl Server {
         self.seen.try_iter().count()
     }
 
+    /// The first lines of those.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen.try_iter().map(|seen| seen.line).collect()
+    }
+
     /// The next request; it is an error when there is none.
     pub(crate) fn seen(&self) -> Seen {
         self.seen.recv_timeout(PATIENCE).expect("the client should have sent one more request")

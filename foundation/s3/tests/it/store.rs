@@ -57,6 +57,8 @@ pub(crate) struct State {
     metadata_of: BTreeMap<String, BTreeMap<String, String>>,
     keys_of: BTreeMap<String, String>,
     ids: usize,
+    /// What is answered in place of a list of parts or uploads.
+    pub(crate) odd_list: Option<String>,
     /// The first line of every request, in order.
     pub(crate) lines: Vec<String>,
 }
@@ -165,12 +167,14 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
         }
         ("GET", Some(id)) => {
             let after = parameter("part-number-marker").map_or(0, |(_, it)| it.parse().unwrap());
-            answer("200 OK", &[], &parts_page(&state.uploads[&id], after))
+            let page = || parts_page(&state.uploads[&id], after);
+            answer("200 OK", &[], &state.odd_list.clone().unwrap_or_else(page))
         }
         ("GET", None) if parameter("uploads").is_some() => {
             let uploads = state.uploads.keys().map(|id| (&*state.keys_of[id], &**id));
             let after = parameter("upload-id-marker").map_or("", |(_, it)| it);
-            answer("200 OK", &[], &uploads_page(uploads, after))
+            let page = || uploads_page(uploads, after);
+            answer("200 OK", &[], &state.odd_list.clone().unwrap_or_else(page))
         }
         ("POST", Some(id)) => {
             let parts: Vec<_> = state.uploads[&id].values().map(Vec::as_slice).collect();

@@ -7,3 +7,4 @@ mod listing;
 mod objects;
 mod presigned;
 mod refusals;
+mod unfinished;
