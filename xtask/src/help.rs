@@ -75,8 +75,8 @@ Usage: cargo xtask upload [SERVICE]... [--dest DIR] [--bucket B] [--region R] [-
                           [--explain] [--dry-run] [--json]
 
 PUTs the archives that DEST/snapshot/manifest.json lists, then one manifest object per service,
-which is what makes a release visible. May be run again at any point; what is published never
-changes.
+which is what makes a release visible. May be run again at any point, and then sends only what is
+missing; what is published never changes.
 
   --dest DIR        where dist put them; default $CIRCLE_ARTIFACTS, else pkg
   --bucket B        the bucket; else $S3_BUCKET, else `bucket` in Cargo.toml

@@ -45,7 +45,7 @@ struct Killed {
     bytes: Vec<u8>,
     /// How many parts are still let through.
     parts_let: Arc<AtomicUsize>,
-    /// Whether a list of unfinished uploads is refused, as a narrow policy does.
+    /// Whether lists of uploads and of their parts are refused, as by a narrow policy.
     is_narrow: Arc<AtomicBool>,
     /// How much was asked when it was killed.
     asked: usize,
@@ -59,7 +59,8 @@ impl Killed {
         let (parts_let, is_narrow) = (Arc::new(AtomicUsize::new(most)), Arc::default());
         let (left, narrow) = (Arc::clone(&parts_let), Arc::<AtomicBool>::clone(&is_narrow));
         let front = Front::start(&bucket.endpoint(), move |line| {
-            if line.contains("uploads=") && line.starts_with("GET ") && narrow.load(Relaxed) {
+            let lists = line.contains("uploads=") || line.contains("uploadId=");
+            if lists && line.starts_with("GET ") && narrow.load(Relaxed) {
                 return Verdict::Refuse(403, "AccessDenied");
             }
             let is_let = part_number(line).is_none()
@@ -173,6 +174,19 @@ fn a_run_elsewhere_ends_what_another_left_where_it_may() {
     assert_eq!(killed.upload()["outcome"], "already_there");
     assert_eq!(killed.bucket.unfinished(), 0);
     killed.check_published();
+}
+
+#[test]
+fn who_may_not_list_parts_sends_all_of_them_and_leaves_none() {
+    let killed = Killed::after(2, 3);
+    killed.is_narrow.store(true, Relaxed);
+    let receipt = killed.upload();
+    assert_eq!((&receipt["outcome"], &receipt["resumed_bytes"]), (&json!("stored"), &json!(0)));
+    assert_eq!(killed.parts(Verdict::Pass, killed.asked), [1, 2, 3]);
+    killed.check_published();
+    // Its id stood in the journal.
+    assert_eq!(killed.bucket.unfinished(), 0);
+    assert!(!killed.journal_folder().exists());
 }
 
 #[test]
