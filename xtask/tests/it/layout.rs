@@ -2,9 +2,11 @@
 //!
 //! Only what rustfmt and clippy cannot see stands here; who may use whom stands in `layering`.
 
+use std::path::Path;
+
 use xtask::env::VARIABLES;
 
-use crate::source::{code, code_without_tests, files, is_test, paths, read, rust_files};
+use crate::source::{code, code_without_tests, files, is_test, links, paths, read, rust_files};
 
 /// The longest file that is still read in one go.
 const MAX_LINES: usize = 300;
@@ -45,6 +47,21 @@ fn what_a_script_would_do_is_a_verb() {
         lines_of(&read(ONLY)).filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
     if lines != ["set -euo pipefail", "exec cargo xtask ci --all"] {
         wrong.push(format!("{ONLY} does more than call `cargo xtask ci --all`"));
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn links_lead_to_what_the_repository_holds() {
+    let root = crate::support::root();
+    let (files, mut wrong) = (files(), Vec::new());
+    for link in links() {
+        let target = root.join(&link).canonicalize().unwrap_or_default();
+        let inside = target.strip_prefix(root.canonicalize().expect("the root"));
+        if !inside.is_ok_and(|inside| files.iter().any(|file| Path::new(file).starts_with(inside)))
+        {
+            wrong.push(format!("{link} leads to nothing that the repository holds"));
+        }
     }
     assert_none(&wrong);
 }

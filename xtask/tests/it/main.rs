@@ -3,6 +3,7 @@
 //! A test marked `#[ignore]` is slow, installs toolchains or needs servers; `cargo xtask ci --all`
 //! runs it.
 
+mod ansible;
 mod bucket;
 mod canary;
 mod circleci;

@@ -1,20 +1,36 @@
 //! The repository's files as the tests of its layout and layers read them.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{root, run};
 
-/// Every file of the repository, tracked or about to be, as a path below its root.
+/// Every file of the repository, tracked or about to be, as a path below its root. What a symbolic
+/// link leads to is listed once, under its own name.
 pub(crate) fn files() -> Vec<String> {
+    let mut files = listed();
+    // What `cargo xtask vendor` copies is other people's code.
+    files.retain(|path| is(path, fs::FileType::is_file) && !path.starts_with("vendor/"));
+    assert!(!files.is_empty(), "git lists no files: run this in a clone, not in an export");
+    files
+}
+
+/// Every symbolic link of the repository.
+pub(crate) fn links() -> Vec<String> {
+    listed().into_iter().filter(|path| is(path, fs::FileType::is_symlink)).collect()
+}
+
+fn listed() -> Vec<String> {
     let mut git = Command::new("git");
     git.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
     let listing = run(git.current_dir(root()), "git ls-files").exits(0).stdout;
-    let mut files: Vec<_> = listing.split_terminator('\0').map(str::to_owned).collect();
-    // What `cargo xtask vendor` copies is other people's code.
-    files.retain(|path| root().join(path).is_file() && !path.starts_with("vendor/"));
-    assert!(!files.is_empty(), "git lists no files: run this in a clone, not in an export");
-    files
+    listing.split_terminator('\0').map(str::to_owned).collect()
+}
+
+/// Whether what has this name is of a kind; what was removed and is still tracked is of none.
+fn is(path: &str, kind: fn(&fs::FileType) -> bool) -> bool {
+    fs::symlink_metadata(root().join(path)).is_ok_and(|found| kind(&found.file_type()))
 }
 
 /// The Rust files below `folder`, path and text.
@@ -27,7 +43,7 @@ pub(crate) fn rust_files(folder: &str) -> Vec<(String, String)> {
 
 /// A text file of the repository.
 pub(crate) fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Whether a file holds nothing but tests and their helpers.

@@ -1,0 +1,123 @@
+//! `deploy/ansible`, played for real: releases that were built and uploaded, a supervisor, a service
+//! that answers.
+
+mod greeter;
+mod host;
+mod tools;
+mod written;
+
+use serde_json::json;
+
+use greeter::Releases;
+use host::Host;
+
+#[test]
+#[ignore = "installs ansible-core, builds a service and deploys it"]
+fn a_release_serves_until_another_does_and_again_when_that_fails() {
+    let releases = Releases::new();
+    let [first, second, third] = ["healthy", "healthy", "refuses"].map(|it| releases.publish(it));
+    let mut host = Host::new();
+    let look = |host: &Host, version: &str| {
+        let version = format!("service_version={version}");
+        host.play(&releases, &["--check", "--diff", "--extra-vars", &version]).succeeds()
+    };
+
+    look(&host, &first).counts("changed=2");
+    assert!(!host.path("opt").exists(), "looking made it");
+    host.deploy(&releases, &first).succeeds();
+    assert_eq!(host.get(), format!("it's \"$5\" {first}"));
+    let process = host.pid();
+    host.deploy(&releases, &first).succeeds().counts("changed=0");
+    look(&host, &first).counts("changed=0");
+    assert_eq!(host.pid(), process, "it was restarted without a change");
+
+    releases.repo.xtask(&format!("promote greeter {second} --to stable --by me")).exits(0);
+    look(&host, &second).counts("changed=1");
+    assert_eq!(host.get(), format!("it's \"$5\" {first}"), "looking switched it");
+    host.play(&releases, &[]).succeeds();
+    assert_eq!(host.get(), format!("it's \"$5\" {second}"));
+
+    let failed = format!(
+        "greeter {third} did not become healthy (Wait until it is healthy: Status code was 503"
+    );
+    let outcome = format!("{second} serves again. The failed release stays in ");
+    host.deploy(&releases, &third).fails(&[&failed, &outcome]).counts("rescued=1");
+    assert_eq!(host.get(), format!("it's \"$5\" {second}"));
+    assert_eq!(host.current().as_ref(), Some(&second));
+    host.play(&releases, &[]).succeeds().counts("changed=0");
+
+    host.set("service_environment", json!({ "LISTEN": host.address(), "GREETING": "hi" }));
+    host.play(&releases, &[]).succeeds();
+    assert_eq!(host.get(), format!("hi {second}"));
+    host.knows_no_secret(&releases);
+}
+
+#[test]
+#[ignore = "installs ansible-core, builds a service and deploys it"]
+fn what_is_refused_switches_nothing() {
+    let releases = Releases::new();
+    let [first, changed] = ["healthy", "healthy"].map(|it| releases.publish(it));
+    let host = Host::new();
+    host.deploy(&releases, &first).succeeds();
+    let process = host.pid();
+
+    // The object says of itself what it said before: only the bytes differ.
+    let mut bytes = std::fs::read(releases.archive(&changed)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(releases.archive(&changed), bytes).unwrap();
+    releases.publish_as(&first, "dddddd");
+    let was_not_installed = "was not installed, and nothing was switched: ";
+    let says = format!("its greeter says \"greeter {first} (commit ");
+    for (version, texts) in [
+        (changed.as_str(), [was_not_installed, "did not match "]),
+        ("dddddd", [was_not_installed, says.as_str()]),
+        ("eeeeee", ["presign greeter", "no release eeeeee of greeter"]),
+    ] {
+        host.deploy(&releases, version).fails(&texts);
+    }
+    let note = host.path("opt/releases").join(&first).join(".archive.sha256");
+    std::fs::write(&note, "0".repeat(64)).unwrap();
+    host.deploy(&releases, &first).fails(&["was made from an archive with sha256 000000"]);
+
+    assert_eq!(host.releases(), std::slice::from_ref(&first));
+    assert!(!host.path("opt/incoming").exists());
+    assert_eq!((host.current(), host.pid()), (Some(first), process));
+    host.knows_no_secret(&releases);
+}
+
+#[test]
+#[ignore = "installs ansible-core, builds a service and deploys it"]
+fn a_worker_has_to_stay_up_and_old_releases_go() {
+    let releases = Releases::new();
+    let [broken, first, fading, second, third] =
+        ["ends", "healthy", "fades", "healthy", "healthy"].map(|it| releases.publish(it));
+    let mut host = Host::new();
+    host.set("service_health_url", json!(""));
+    host.set("service_stays_up", json!(3));
+    host.set("service_keep_releases", json!(2));
+
+    host.deploy(&releases, &broken).fails(&["the service is stopped: nothing serves."]);
+    assert_eq!((host.current(), host.pid()), (None, 0));
+    host.deploy(&releases, &first).succeeds();
+    host.deploy(&releases, &fading)
+        .fails(&["did not become healthy", &format!("{first} serves again")]);
+    assert_eq!(host.get(), format!("it's \"$5\" {first}"));
+    let sorted = |names: &[&String]| {
+        let mut names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(host.releases(), sorted(&[&broken, &first, &fading]), "they can be looked at");
+    host.deploy(&releases, &second).succeeds();
+    assert_eq!(host.releases(), sorted(&[&first, &second]));
+    host.deploy(&releases, &third).succeeds();
+    assert_eq!(host.releases(), sorted(&[&second, &third]));
+
+    // As a run leaves it that was killed before the restart.
+    std::fs::remove_file(host.path("opt/current")).unwrap();
+    std::os::unix::fs::symlink(format!("releases/{second}"), host.path("opt/current")).unwrap();
+    host.deploy(&releases, &second).succeeds().counts("changed=2");
+    assert_eq!(host.get(), format!("it's \"$5\" {second}"));
+    assert_eq!(host.releases(), sorted(&[&second, &third]), "the one before stays");
+}

@@ -1,0 +1,96 @@
+//! Releases of a service that does what a file in its archive says: be healthy, or not.
+//!
+//! The program is the same in all of them, so that it is compiled once.
+
+use std::path::PathBuf;
+
+use crate::bucket::Bucket;
+use crate::releases::Release;
+use crate::support::Repo;
+
+/// The service.
+pub(super) const NAME: &str = "greeter";
+
+/// Stands in every secret that the controller has besides the one that it signs with.
+const MARK: &str = "CANARYcanary0123";
+
+const PROGRAM: &str = r#"
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::Duration;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--version") {
+        return println!("{}", stamp::line("greeter"));
+    }
+    let beside = std::env::current_exe().unwrap().with_file_name("behaviour");
+    let behaviour = std::fs::read_to_string(beside).unwrap();
+    match behaviour.as_str() {
+        "ends" => panic!("it does not start"),
+        "fades" => {
+            std::thread::sleep(Duration::from_millis(1500));
+            panic!("it does not stay");
+        }
+        _ => {}
+    }
+    let listener = TcpListener::bind(std::env::var("LISTEN").unwrap()).unwrap();
+    let greeting = std::env::var("GREETING").unwrap_or_default();
+    for mut stream in listener.incoming().map(Result::unwrap) {
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).unwrap_or_default();
+        let is_health = request[..length].starts_with(b"GET /healthz");
+        let status = if is_health && behaviour == "refuses" { "503 no" } else { "200 OK" };
+        let body = format!("{greeting} {}", stamp::version());
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let _ = stream.write_all(format!("{head}{body}").as_bytes());
+    }
+}
+"#;
+
+/// A repository with the service, and the bucket of its releases.
+pub(super) struct Releases {
+    pub(super) repo: Repo,
+    pub(super) bucket: Bucket,
+}
+
+impl Releases {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        let bucket = Bucket::new();
+        let mut repo = bucket.serve(Repo::new(&[NAME]));
+        for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "CIRCLE_OIDC_TOKEN_V2"] {
+            repo.set(name, MARK);
+        }
+        repo.add_service(NAME, "[package.metadata.xtask]\ninclude = [\"behaviour\"]");
+        repo.write(&format!("services/{NAME}/src/main.rs"), PROGRAM);
+        repo.lock();
+        Self { repo, bucket }
+    }
+
+    /// Builds and uploads one, and returns its version. What it does is `healthy`, `refuses` to call
+    /// itself healthy, `ends` at once, or `fades` after a second and a half.
+    pub(super) fn publish(&self, behaviour: &str) -> String {
+        self.repo.write(&format!("services/{NAME}/behaviour"), behaviour);
+        let commit = self.repo.commit(behaviour);
+        self.repo.xtask("dist").exits(0);
+        self.repo.xtask("upload").exits(0);
+        commit[..6].to_owned()
+    }
+
+    /// Publishes the archive of `version` as that of another one.
+    pub(super) fn publish_as(&self, version: &str, another: &str) {
+        let packed = std::fs::read(self.archive(version)).unwrap();
+        Release { service: NAME, ..Release::of_alpha(another) }
+            .publish_with(&self.bucket, Some(&packed));
+    }
+
+    /// What must not be seen on a host or in what is said: secrets, and what makes a URL a signed one.
+    pub(super) fn secrets(&self) -> [String; 3] {
+        [MARK.to_owned(), self.bucket.secret(), "X-Amz-Signature".to_owned()]
+    }
+
+    /// The object of an archive, which is a file.
+    pub(super) fn archive(&self, version: &str) -> PathBuf {
+        self.bucket.object(&format!("{NAME}/{NAME}_{version}.tar.gz"))
+    }
+}

@@ -1,0 +1,265 @@
+//! A host: a folder of its own, a supervisor that runs in it, and the playbook played on it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::greeter::{NAME, Releases};
+use super::tools::Tools;
+use crate::support::{Run, root, run};
+
+const PAUSE: Duration = Duration::from_millis(50);
+/// What a supervisor takes to start, or to end with all that it started.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A host with a supervisor that knows the service and has not started it.
+pub(super) struct Host {
+    folder: TempDir,
+    tools: Tools,
+    supervisor: Child,
+    port: u16,
+    variables: Value,
+}
+
+/// How a playbook ended.
+pub(super) struct Played {
+    pub(super) run: Run,
+    /// The host's line of the recap.
+    pub(super) recap: String,
+}
+
+impl Host {
+    /// Starts its supervisor, whose environment has nothing of ours.
+    pub(super) fn new() -> Self {
+        let (tools, folder) = (Tools::install(), tempfile::tempdir().unwrap());
+        let path = folder.path();
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        std::fs::write(path.join("supervisord.conf"), supervisor(path)).unwrap();
+        let mut command = tools_command(&tools, path, "supervisord");
+        let supervisor = command.arg("--nodaemon").spawn().unwrap();
+        let host =
+            Self { variables: variables(path, &tools, port), folder, tools, supervisor, port };
+        let socket = host.folder.path().join("supervisor.sock");
+        wait_until("the supervisor listens", || socket.exists());
+        host
+    }
+
+    /// Sets a variable of the role.
+    pub(super) fn set(&mut self, name: &str, value: Value) {
+        self.variables[name] = value;
+    }
+
+    /// Deploys `version`.
+    pub(super) fn deploy(&self, releases: &Releases, version: &str) -> Played {
+        self.play(releases, &["--extra-vars", &format!("service_version={version}")])
+    }
+
+    /// Plays the example playbook, with the credentials of the bucket in the controller's
+    /// environment, and looks for them in what it says.
+    pub(super) fn play(&self, releases: &Releases, arguments: &[&str]) -> Played {
+        let mut variables = self.variables.clone();
+        variables["service_repository"] = json!(releases.repo.path());
+        let inventory = json!({ NAME: { "hosts": { "host1": variables } } });
+        let file = self.path("inventory.yml");
+        std::fs::write(&file, inventory.to_string()).unwrap();
+        let mut command = releases.repo.prepare(&self.tools.program("ansible-playbook"), arguments);
+        self.tools.set_up(&mut command, self.folder.path());
+        command
+            .args(["-vvv", "--inventory"])
+            .arg(file)
+            .arg(root().join("deploy/ansible/deploy.yml"));
+        let line = format!("ansible-playbook {}", arguments.join(" "));
+        let run = run(&mut command, &line);
+        check(releases, run.stdout.as_bytes(), &line);
+        check(releases, run.stderr.as_bytes(), &line);
+        let recap =
+            run.stdout.lines().find(|line| line.starts_with("host1 ") && line.contains("ok="));
+        let recap = recap.unwrap_or_default().to_owned();
+        eprintln!("{line}\n  {recap}");
+        Played { run, recap }
+    }
+
+    /// Asserts that no file of this host, and no process on it, knows a secret of the controller.
+    pub(super) fn knows_no_secret(&self, releases: &Releases) {
+        let mut folders = vec![self.folder.path().to_owned()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() && !path.is_symlink() {
+                    folders.push(path);
+                } else if path.is_file() {
+                    files.push(path);
+                }
+            }
+        }
+        for id in [self.pid(), self.supervisor.id()] {
+            files.extend(["environ", "cmdline"].map(|name| format!("/proc/{id}/{name}").into()));
+        }
+        assert!(files.iter().any(|path| path.ends_with("environment")), "{files:?}");
+        for path in files {
+            check(releases, &std::fs::read(&path).unwrap(), &path.display().to_string());
+        }
+    }
+
+    /// What the service answers, whoever it is; nothing where nobody listens.
+    pub(super) fn get(&self) -> String {
+        let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) else {
+            return String::new();
+        };
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
+    }
+
+    /// Where the service listens.
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The release that is linked, as the link says it.
+    pub(super) fn current(&self) -> Option<String> {
+        let link = std::fs::read_link(self.path("opt/current")).ok()?;
+        Some(link.strip_prefix("releases").unwrap().display().to_string())
+    }
+
+    /// The releases that lie there, sorted.
+    pub(super) fn releases(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.path("opt/releases")) else { return Vec::new() };
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// A path in the host's folder; what the role writes is below `opt`.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The id of the service's process; 0 where there is none.
+    pub(super) fn pid(&self) -> u32 {
+        let mut command = tools_command(&self.tools, self.folder.path(), "supervisorctl");
+        let said = run(command.args(["pid", NAME]), "supervisorctl pid").stdout;
+        said.trim().parse().unwrap_or_default()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It ends what it started before it ends.
+        let mut shutdown = tools_command(&self.tools, self.folder.path(), "supervisorctl");
+        let _ = shutdown.arg("shutdown").output();
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline && matches!(self.supervisor.try_wait(), Ok(None)) {
+            thread::sleep(PAUSE);
+        }
+        let _ = self.supervisor.kill();
+        let _ = self.supervisor.wait();
+    }
+}
+
+impl Played {
+    /// Asserts that it went well.
+    #[track_caller]
+    pub(super) fn succeeds(self) -> Self {
+        Self { run: self.run.exits(0), ..self }
+    }
+
+    /// Asserts that it failed, and that it said why.
+    #[track_caller]
+    pub(super) fn fails(self, texts: &[&str]) -> Self {
+        let mut run = self.run.exits(2);
+        // The message is a string of JSON, in which a quote has a backslash.
+        run.stdout = run.stdout.replace("\\\"", "\"");
+        for text in texts {
+            run = run.prints(text);
+        }
+        Self { run, ..self }
+    }
+
+    /// Asserts what the recap counts.
+    #[track_caller]
+    pub(super) fn counts(self, text: &str) -> Self {
+        let counts: Vec<_> = self.recap.split_whitespace().collect();
+        assert!(counts.contains(&text), "no {text} in {:?}\n{}", self.recap, self.run.stdout);
+        self
+    }
+}
+
+#[track_caller]
+fn check(releases: &Releases, bytes: &[u8], what: &str) {
+    let text = String::from_utf8_lossy(bytes);
+    for secret in releases.secrets() {
+        if let Some(at) = text.find(&secret) {
+            let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
+            panic!("{what} shows a secret: {}", &text[start..at]);
+        }
+    }
+}
+
+/// What the role is told about this host.
+fn variables(folder: &Path, tools: &Tools, port: u16) -> Value {
+    let supervisorctl = |words: &[&str]| {
+        let configuration = folder.join("supervisord.conf").display().to_string();
+        let program = tools.program("supervisorctl");
+        let all = [&[program.as_str(), "--configuration", &configuration], words].concat();
+        json!(all)
+    };
+    json!({
+        "ansible_connection": "local",
+        "ansible_python_interpreter": tools.python(),
+        "ansible_become": false,
+        "service_name": NAME,
+        "service_xtask": [env!("CARGO_BIN_EXE_xtask")],
+        "service_root": folder.join("opt"),
+        "service_environment": { "LISTEN": format!("127.0.0.1:{port}"), "GREETING": "it's \"$5\"" },
+        "service_user_create": false,
+        "service_manager": "other",
+        "service_restart_command": supervisorctl(&["restart", NAME]),
+        "service_stop_command": supervisorctl(&["stop", NAME]),
+        "service_pid_command": supervisorctl(&["pid", NAME]),
+        "service_health_url": format!("http://127.0.0.1:{port}/healthz"),
+        "service_health_retries": 3,
+    })
+}
+
+/// The supervisor's configuration. Its program reads what the role wrote for systemd.
+fn supervisor(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "[supervisord]\nlogfile={folder}/supervisord.log\npidfile={folder}/supervisord.pid\n\
+         childlogdir={folder}\nsilent=true\n\
+         [unix_http_server]\nfile={folder}/supervisor.sock\n\
+         [rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
+         [supervisorctl]\nserverurl=unix://{folder}/supervisor.sock\n\
+         [program:{NAME}]\nautostart=false\nautorestart=true\nstartretries=1000\n\
+         command=sh -c 'set -a; . {folder}/opt/environment; exec {folder}/opt/current/{NAME}'\n"
+    )
+}
+
+fn tools_command(tools: &Tools, folder: &Path, name: &str) -> Command {
+    let mut command = Command::new(tools.program(name));
+    command.env_clear();
+    tools.set_up(&mut command, folder);
+    command.arg("--configuration").arg(folder.join("supervisord.conf"));
+    command
+}
+
+#[track_caller]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not after {LIMIT:?}: {what}");
+        thread::sleep(PAUSE);
+    }
+}
