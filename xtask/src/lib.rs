@@ -21,6 +21,7 @@ pub mod json;
 pub mod nearest;
 pub mod platform;
 
+pub mod cargo_toml;
 pub mod config;
 pub mod lockfile;
 pub mod manifest;

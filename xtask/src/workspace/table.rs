@@ -7,10 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use ferror::Error;
 use serde_json::Value;
-use toml::de::{DeTable, DeValue};
 
+use crate::cargo_toml;
 use crate::config::Config;
 use crate::env::Env;
 
@@ -70,35 +69,7 @@ fn read(dir: &Path) -> anyhow::Result<Option<Value>> {
     }
     let text =
         std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let table = DeTable::parse(&text).map_err(|error| {
-        let message = error.message().to_owned();
-        Error::config(format!("{} is not TOML: {message}", path.display()))
-    })?;
-    Ok(Some(json_of_table(table.get_ref())))
-}
-
-fn json_of_table(table: &DeTable<'_>) -> Value {
-    let field = |(name, value): (&toml::Spanned<_>, &toml::Spanned<_>)| {
-        let name: &std::borrow::Cow<'_, str> = name.get_ref();
-        (name.to_string(), json_of(value.get_ref()))
-    };
-    Value::Object(table.iter().map(field).collect())
-}
-
-fn json_of(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Boolean(value) => Value::Bool(*value),
-        DeValue::Integer(number) => {
-            let value = i64::from_str_radix(number.as_str(), number.radix());
-            value.map_or(Value::Null, Value::from)
-        }
-        DeValue::Array(values) => values.iter().map(|value| json_of(value.get_ref())).collect(),
-        DeValue::Table(table) => json_of_table(table),
-        // No field of ours is one; as a text, it is an error that shows it.
-        DeValue::Float(number) => Value::String(number.as_str().to_owned()),
-        DeValue::Datetime(time) => Value::String(time.to_string()),
-    }
+    Ok(Some(cargo_toml::parse(&text, &path.display().to_string())?))
 }
 
 #[cfg(test)]
