@@ -18,7 +18,9 @@ use std::process::ExitCode;
 use ferror::{Error, Kind};
 
 pub mod json;
+pub mod names;
 pub mod nearest;
+pub mod placeholders;
 pub mod platform;
 
 pub mod cargo_toml;
@@ -37,6 +39,7 @@ pub mod env;
 pub mod files;
 pub mod git;
 pub mod gzip;
+pub mod keeper;
 pub mod local;
 pub mod nested;
 pub mod parallel;

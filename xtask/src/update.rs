@@ -6,26 +6,27 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
 
 use crate::cli::UpdateOptions;
 use crate::env::Env;
+use crate::keeper::Keeper;
 use crate::lockfile::{self, Package};
 use crate::ui::Ui;
-use crate::vendored::{self, block};
+use crate::vendored;
 use crate::workspace::{self, Member};
-use crate::{files, nearest, nested, vendor};
+use crate::{nearest, nested, vendor};
 
 /// Runs `update`.
 pub fn run(options: &UpdateOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
-    let lock = Keeper::read(root.dir.join("Cargo.lock"))?;
-    let old = lockfile::parse(&lock.text);
+    let lock = Keeper::read(root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
+    let old = lockfile::parse(lock.text.as_deref().unwrap_or_default());
     let mut chosen = BTreeSet::new();
     for pattern in &options.patterns {
         chosen.extend(matching(pattern, &old, &members, &root.dir)?);
@@ -133,18 +134,8 @@ fn update<'a>(
     packages: impl Iterator<Item = &'a Package>,
     env: &Env,
 ) -> anyhow::Result<()> {
-    // Vendored sources have no other versions: while cargo looks for some, the block is away. It
-    // comes back however this ends.
-    let path = vendored::config_file(root);
-    let _config = match fs::read_to_string(&path) {
-        Ok(text) if block::is_in(&text) => {
-            let without = block::without(&text)?;
-            let config = Keeper::read(path.clone())?;
-            files::write_whole(&path, without.as_bytes(), 0o644)?;
-            Some(config)
-        }
-        _ => None,
-    };
+    // Vendored sources have no other versions: while cargo looks for some, the block is away.
+    let _config = vendored::aside(root)?;
     let mut cargo = nested::cargo(env);
     cargo.args(["update", "--quiet"]).current_dir(root);
     for package in packages {
@@ -158,37 +149,4 @@ fn update<'a>(
     Err(Error::config(format!("cargo update failed: {}", said.trim()))
         .hint("it needs the network; nothing was changed")
         .into())
-}
-
-/// A file as it was, written back when this is dropped.
-struct Keeper {
-    path: PathBuf,
-    text: String,
-    leave: bool,
-}
-
-impl Keeper {
-    fn read(path: PathBuf) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(&path).map_err(|error| {
-            Error::config(format!("cannot read {}", path.display()))
-                .hint("run `cargo generate-lockfile`")
-                .caused_by(error)
-        })?;
-        Ok(Self { path, text, leave: false })
-    }
-
-    /// Leaves the file as it is now.
-    fn leave(mut self) {
-        self.leave = true;
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        let is_same = || fs::read_to_string(&self.path).is_ok_and(|text| text == self.text);
-        if !self.leave && !is_same() {
-            // Nothing more can be done here; git still has the file.
-            let _ = files::write_whole(&self.path, self.text.as_bytes(), 0o644);
-        }
-    }
 }

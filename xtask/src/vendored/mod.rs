@@ -15,6 +15,8 @@ use ferror::Error;
 
 pub use self::folder::{Problem, git_sources, problems};
 pub use self::ignored::ignored;
+use crate::files;
+use crate::keeper::Keeper;
 use crate::lockfile::{self, Package};
 
 /// The folder, below the workspace's root.
@@ -39,6 +41,20 @@ pub fn is_vendored(dir: &Path) -> bool {
         std::fs::read_to_string(config_file(dir)).is_ok_and(|text| block::is_in(&text))
     };
     dir.ancestors().any(has_block)
+}
+
+/// Takes the block away for as long as the answer lives: for a cargo that has to look for versions
+/// that are not vendored. It comes back however that ends. `None` where there is none.
+pub fn aside(root: &Path) -> anyhow::Result<Option<Keeper>> {
+    let path = config_file(root);
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if !block::is_in(&text) {
+        return Ok(None);
+    }
+    let without = block::without(&text)?;
+    let config = Keeper::read(path, "")?;
+    files::write_whole(&config.path, without.as_bytes(), 0o644)?;
+    Ok(Some(config))
 }
 
 /// Cargo's arguments for a build in `dir`: `--locked` becomes `--frozen` where sources are vendored.
