@@ -42,6 +42,7 @@ pub mod gzip;
 pub mod keeper;
 pub mod local;
 pub mod nested;
+pub mod origin;
 pub mod parallel;
 pub mod pins;
 pub mod progress;

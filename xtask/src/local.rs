@@ -17,7 +17,7 @@ use crate::env::Env;
 use crate::json::{self, Object};
 use crate::ui::Ui;
 use crate::workspace::Root;
-use crate::{files, nested, vendored};
+use crate::{files, nested, origin, vendored};
 
 /// The server's package and binary.
 const PACKAGE: &str = "local-s3";
@@ -181,11 +181,7 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
     if here.is_file() {
         return Ok(here);
     }
-    let mut command = nested::cargo(env);
-    let metadata = ["metadata", "--locked", "--format-version", "1"];
-    command.current_dir(&root.dir).args(vendored::arguments(&metadata, &root.dir));
-    let output = command.stderr(Stdio::inherit()).output().context("running cargo metadata")?;
-    let xtask = xtask_manifest(&output.stdout).context("reading cargo metadata")?;
+    let xtask = origin::manifest_path(&root.dir, env)?;
     xtask
         .and_then(|manifest| in_folder(manifest.parent()?))
         .filter(|path| path.is_file())
@@ -194,15 +190,4 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
                 .hint("depend on bowline-xtask by git or by path, or run a server of your own and name its --endpoint")
                 .into()
         })
-}
-
-/// Where the Cargo.toml of bowline-xtask stands, by what `cargo metadata` printed.
-fn xtask_manifest(printed: &[u8]) -> json::Result<Option<PathBuf>> {
-    let document = json::parse(printed)?;
-    for mut package in Object::new(&document)?.get::<Vec<Object>>("packages")? {
-        if package.get::<&str>("name")? == "bowline-xtask" {
-            return package.get("manifest_path").map(Some);
-        }
-    }
-    Ok(None)
 }
