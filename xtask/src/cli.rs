@@ -1,6 +1,7 @@
 //! The command line, as plain data: what was typed, checked for form only. What it means together
 //! with the environment and the configuration is decided by the verbs.
 
+mod beginnings;
 mod dependencies;
 mod shelf;
 mod simple;
@@ -16,6 +17,7 @@ use crate::interop::Server;
 use crate::platform::Platform;
 use crate::toolchain::Library;
 use crate::{help, nearest};
+pub use beginnings::{InitOptions, NewOptions, ServiceKind, XtaskSource};
 pub use dependencies::{UpdateOptions, VendorMode};
 pub use shelf::ShelfOptions;
 use values::{jobs, library, path, platforms, signature, string};
@@ -41,6 +43,10 @@ pub enum Command {
     Fetch(ShelfOptions),
     /// `promote`.
     Promote(ShelfOptions),
+    /// `new`.
+    New(NewOptions),
+    /// `init`.
+    Init(InitOptions),
     /// `setup`.
     Setup(SetupOptions),
     /// `ci`; with `all`, what is slow or needs servers too.
@@ -161,6 +167,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("presign") => shelf::parse(parser, help::PRESIGN).map(|o| o.map(Command::Presign)),
             Some("fetch") => shelf::parse(parser, help::FETCH).map(|o| o.map(Command::Fetch)),
             Some("promote") => shelf::parse(parser, help::PROMOTE).map(|o| o.map(Command::Promote)),
+            Some("new") => beginnings::new(parser),
+            Some("init") => beginnings::init(parser),
             Some("setup") => setup(parser),
             Some("ci") => simple::ci(parser),
             Some("interop") => simple::interop(parser),

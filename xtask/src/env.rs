@@ -45,7 +45,7 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
     ("CIRCLE_USERNAME", "who promotes, where --by says nothing"),
-    ("USER", "the same, after CIRCLE_USERNAME"),
+    ("USER", "the same, after CIRCLE_USERNAME; whose a new repository is, where git does not say"),
     (
         "SOURCE_DATE_EPOCH",
         "time of archive entries in seconds since 1970 UTC, instead of the commit's",

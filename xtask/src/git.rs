@@ -12,6 +12,10 @@ use xshell::{Cmd, Shell, cmd};
 use crate::env::Env;
 use crate::nested;
 
+mod begin;
+
+pub use begin::{begin, setting};
+
 /// The source as git sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {

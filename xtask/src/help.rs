@@ -1,12 +1,14 @@
 //! The texts of `--help`. The first paragraph of each is its usage, which a usage error shows.
 
+mod beginnings;
 mod shelf;
 
+pub use beginnings::{INIT, NEW};
 pub use shelf::{FETCH, LIST, PRESIGN, PROMOTE};
 
 /// The verbs, as an error lists them.
-pub const VERBS: &str =
-    "dist, upload, ship, list, presign, fetch, promote, setup, ci, interop, stamp, vendor, update";
+pub const VERBS: &str = "dist, upload, ship, list, presign, fetch, promote, new, init, setup, ci, \
+    interop, stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -22,6 +24,8 @@ Verbs:
   presign  a URL that anyone can download an archive with, and its sha256
   fetch    download an archive, check its sha256, unpack it
   promote  let a channel such as stable name a release, or go one back
+  new      write a new service
+  init     write a whole repository
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
   interop  the S3 client against real servers that others wrote
@@ -221,6 +225,8 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "presign" => PRESIGN,
         "fetch" => FETCH,
         "promote" => PROMOTE,
+        "new" => NEW,
+        "init" => INIT,
         "setup" => SETUP,
         "ci" => CI,
         "interop" => INTEROP,

@@ -29,8 +29,11 @@ pub mod lockfile;
 pub mod manifest;
 pub mod object_key;
 pub mod plan;
+pub mod templates;
 
 pub mod archive;
+pub mod ask;
+pub mod blueprint;
 pub mod channel;
 pub mod compile;
 pub mod destination;
@@ -60,8 +63,10 @@ pub mod workspace;
 pub mod ci;
 pub mod dist;
 pub mod fetch;
+pub mod init;
 pub mod interop;
 pub mod list;
+pub mod new;
 pub mod presign;
 pub mod promote;
 pub mod setup;
@@ -111,6 +116,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Promote(options) => {
             promote::run(&options, env, Ui::new(env, options.place.json))?;
         }
+        Command::New(options) => new::run(&options, env, Ui::new(env, false))?,
+        Command::Init(options) => init::run(&options, env, Ui::new(env, false))?,
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
         Command::Interop { servers } => {

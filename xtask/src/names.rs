@@ -35,15 +35,15 @@ const OF_OURS: [&str; 7] =
 
 /// The longest name of a GitHub account.
 const MAX_ACCOUNT: usize = 39;
-/// The longest service name that object keys take.
-const MAX_SERVICE: usize = 64;
+/// The longest name of a user on Linux: on a host, a service runs as one of its own.
+const MAX_SERVICE: usize = 32;
 
 /// Checks the name of a new service: that of a package, a binary, a folder and part of object keys.
 ///
 /// Fails with [`ferror::Kind::Usage`].
 pub fn check_service(name: &str) -> Result<()> {
     const EXPECTED: &str =
-        "expected up to 64 lower-case letters, digits, `-` and `_`, with a letter first";
+        "expected up to 32 lower-case letters, digits, `-` and `_`, with a letter first";
     let wrong = |why: &str| Err(Error::usage(format!("the name {name:?} {why}")));
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
     let first = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_service_has_a_name_that_packages_keys_and_people_take() {
-        for name in ["a", "oddjob", "odd-job", "odd_job2", &"a".repeat(64)] {
+        for name in ["a", "oddjob", "odd-job", "odd_job2", &"a".repeat(32)] {
             check_service(name).unwrap_or_else(|error| panic!("{error}"));
         }
         for (name, expected) in [
@@ -95,7 +95,7 @@ mod tests {
             ("../x", "\"../x\""),
             ("a.b", "\"a.b\""),
             ("größe", "\"größe\""),
-            (&"a".repeat(65), "up to 64"),
+            (&"a".repeat(33), "up to 32"),
             ("match", "a word of the language"),
             ("gen", "a word of the language"),
             ("std", "of Rust or cargo"),

@@ -49,8 +49,8 @@ impl Origin {
                 let dir = manifest.ancestors().nth(2).unwrap_or(root).to_owned();
                 return Ok(Some(Self::Path { dir, absolute: false }));
             }
-            let dependencies = package["dependencies"].as_array().into_iter().flatten();
-            for dependency in dependencies.filter(|one| one["name"] == PACKAGE) {
+            let mut dependencies = package["dependencies"].as_array().into_iter().flatten();
+            if let Some(dependency) = dependencies.find(|one| one["name"] == PACKAGE) {
                 let name = dependency["rename"].as_str().unwrap_or(PACKAGE);
                 return as_written(manifest, name, root).map(Some);
             }

@@ -1,7 +1,7 @@
 //! Templates: text -> text, with a value for every `@NAME@`.
 //!
 //! The form is one that no file of ours gives another meaning: `$` belongs to shells and TOML keys,
-//! `{{` to Jinja and CircleCI, `<<` to CircleCI, `${{` to GitHub. A name that is not known is an
+//! `{{` to Jinja and to CI files, `<<` and `${{` to CI files. A name that is not known is an
 //! error: nothing is left in silently.
 
 use ferror::{Error, Kind, Result};

@@ -63,13 +63,13 @@ fn insert(text: &str, path: &str) -> Option<String> {
     let Some(members) = workspace.get("members") else {
         return after_the_header(text, &format!("members = [{path}]{end}"), end);
     };
-    let DeValue::Array(list) = members.get_ref() else { return None };
+    let DeValue::Array(items) = members.get_ref() else { return None };
     let (open, close) = (members.span().start, members.span().end.checked_sub(1)?);
-    let Some(last) = list.iter().next_back() else {
+    let Some(item) = items.iter().next_back() else {
         // Whatever stands in an empty list is a comment.
         return Some(spliced(text, open + 1, &path));
     };
-    let (begin, last) = (last.span().start, last.span().end);
+    let (begin, last) = (item.span().start, item.span().end);
     let comma = comma(text.get(last..close)?).map(|at| last + at);
     if !text.get(open..close)?.contains('\n') {
         return Some(spliced(text, last, &format!(", {path}")));

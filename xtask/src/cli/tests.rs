@@ -2,7 +2,7 @@
 
 use ferror::Kind;
 
-use super::{Command, UploadOptions, parse};
+use super::{Command, InitOptions, NewOptions, ServiceKind, UploadOptions, XtaskSource, parse};
 use crate::help;
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
@@ -38,6 +38,31 @@ fn every_option_reaches_its_field() {
     };
     let UploadOptions { jobs, verify, timings, explain, .. } = options.upload;
     assert_eq!((jobs, verify, timings, explain), (Some(1), false, false, false));
+}
+
+#[test]
+fn beginnings_are_read() {
+    let new = |kind, dry_run| Command::New(NewOptions { name: "a".to_owned(), kind, dry_run });
+    let init = |xtask| {
+        Command::Init(InitOptions {
+            dir: Some("d".into()),
+            name: Some("n".to_owned()),
+            github_username: Some("u".to_owned()),
+            s3_bucket: Some("b".to_owned()),
+            xtask: Some(xtask),
+        })
+    };
+    let options = "--name n --github-username u --s3-bucket=b";
+    for (line, expected) in [
+        ("new a", new(ServiceKind::Web, false)),
+        ("new --web a --web", new(ServiceKind::Web, false)),
+        ("new a --worker --dry-run", new(ServiceKind::Worker, true)),
+        (&*format!("init d {options} --xtask-git g"), init(XtaskSource::Git("g".to_owned()))),
+        (&*format!("init {options} --xtask-path p d"), init(XtaskSource::Path("p".into()))),
+        ("init", Command::Init(InitOptions::default())),
+    ] {
+        assert_eq!(parse_line(line).unwrap(), expected, "`{line}`");
+    }
 }
 
 #[test]
@@ -103,6 +128,12 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
         ("upload --timings=yes", "unexpected argument for option '--timings'"),
         ("upload --explained", "invalid option '--explained'"),
         ("stamp", "no FILE named"),
+        ("new", "no NAME given"),
+        ("new a b", "unexpected argument \"b\""),
+        ("new a --web --worker", "either --web or --worker"),
+        ("init a b", "unexpected argument \"b\""),
+        ("init --name --s3-bucket b", "--name needs a value"),
+        ("init --xtask-git g --xtask-path p", "xtask comes from one place"),
         ("ci extra", "unexpected argument \"extra\""),
     ];
     for (line, expected) in rows {

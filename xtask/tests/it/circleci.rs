@@ -20,7 +20,7 @@ const PATH: &str = ".circleci/config.yml";
 
 #[test]
 fn the_file_is_valid_and_keeps_to_the_rules() {
-    let problems = problems(&text());
+    let problems = problems(&text(), root());
     assert!(problems.is_empty(), "{PATH}:\n{}", problems.join("\n"));
 }
 
@@ -99,11 +99,11 @@ fn text() -> String {
     std::fs::read_to_string(root().join(PATH)).expect(PATH)
 }
 
-/// Everything that is wrong with the text of a configuration.
-fn problems(text: &str) -> Vec<String> {
+/// Everything that is wrong with the text of a configuration, in the repository at `root`.
+pub(crate) fn problems(text: &str, root: &Path) -> Vec<String> {
     let config = parse(text);
     let mut problems = structure::problems(&config);
-    problems.extend(rules::problems(text, &config));
+    problems.extend(rules::problems(text, &config, root));
     problems
 }
 

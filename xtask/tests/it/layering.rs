@@ -10,12 +10,14 @@ use crate::source::{code_without_tests, is_test, paths, read, rust_files};
 /// The layers of xtask, the lowest first. A module uses lower layers, and its own where
 /// [`SAME_LAYER`] says so.
 const LAYERS: [(&str, &[&str]); 5] = [
-    ("words", &["help", "json", "nearest", "platform"]),
-    ("pure", &["config", "lockfile", "manifest", "object_key", "plan"]),
+    ("words", &["help", "json", "names", "nearest", "placeholders", "platform"]),
+    ("pure", &["cargo_toml", "config", "lockfile", "manifest", "object_key", "plan", "templates"]),
     (
         "rim",
         &[
             "archive",
+            "ask",
+            "blueprint",
             "channel",
             "compile",
             "destination",
@@ -24,8 +26,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "files",
             "git",
             "gzip",
+            "keeper",
             "local",
             "nested",
+            "origin",
             "parallel",
             "pins",
             "progress",
@@ -47,8 +51,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "ci",
             "dist",
             "fetch",
+            "init",
             "interop",
             "list",
+            "new",
             "presign",
             "promote",
             "setup",
@@ -66,17 +72,25 @@ const LAYERS: [(&str, &[&str]); 5] = [
 const SAME_LAYER: [&str; 4] = ["words", "pure", "rim", "door"];
 
 /// The verbs that are made of others.
-const MADE_OF: [(&str, &[&str]); 3] =
-    [("ship", &["dist", "upload"]), ("ci", &["interop"]), ("update", &["vendor"])];
+const MADE_OF: [(&str, &[&str]); 4] = [
+    ("ship", &["dist", "upload"]),
+    ("ci", &["interop"]),
+    ("update", &["vendor"]),
+    ("new", &["vendor"]),
+];
 
 /// Plain values that lower layers may hold: making them is a higher layer's work, looking at them
 /// is anyone's.
-const VALUES: [&str; 9] = [
+const VALUES: [&str; 13] = [
+    "cli::InitOptions",
+    "cli::NewOptions",
     "cli::Options",
+    "cli::ServiceKind",
     "cli::SetupOptions",
     "cli::ShelfOptions",
     "cli::UpdateOptions",
     "cli::VendorMode",
+    "cli::XtaskSource",
     "git::Commit",
     "resources::Resource",
     "workspace::Service",

@@ -75,8 +75,8 @@ fn another_repository_ships_with_three_lines() {
     }
 }
 
-/// A repository as a team would begin one: a service, and an xtask of three lines.
-fn other_repository() -> Repo {
+/// A repository as a team would begin one by hand: a service, and an xtask of three lines.
+pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
     let members = "members = [\"services/*\", \"xtask\"]";
     let table = "[workspace.metadata.xtask]\nplatforms = \"linux,amd64\"";
@@ -102,7 +102,7 @@ fn other_repository() -> Repo {
 
 /// The bucket's folder, which the run names, holds what the manifest lists and nothing else.
 #[track_caller]
-fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
+pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
     // Relative to where it ran, where they lie below that.
     let said = run.stderr.lines().find_map(|line| Some(line.split_once("the objects in ")?.1));
     let right = said.is_some_and(|said| objects.ends_with(said));
@@ -125,7 +125,7 @@ fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
 
 /// Neither credentials nor a server are left.
 #[track_caller]
-fn assert_silent_and_gone(repo: &Repo, run: &Run) {
+pub(crate) fn assert_silent_and_gone(repo: &Repo, run: &Run) {
     let output = format!("{}{}", run.stdout, run.stderr);
     let commit = repo.manifest()["commit"].as_str().expect("commit").to_owned();
     // An access key id begins so; a secret access key is 40 hex digits, as a commit is.
@@ -146,7 +146,7 @@ fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// One at a time: all of them look at the folder that every run empties.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

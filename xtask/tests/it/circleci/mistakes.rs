@@ -2,6 +2,7 @@
 //! says what must be found.
 
 use super::{PATH, problems, text};
+use crate::support::root;
 
 /// What to replace, by what, and what is found then.
 type Mistake = (&'static str, &'static str, &'static str);
@@ -119,7 +120,7 @@ fn mistakes_are_found() {
 }
 
 fn assert_found(broken: &str, change: &str, expected: &str) {
-    let problems = problems(broken);
+    let problems = problems(broken, root());
     let found = problems.iter().any(|problem| problem.contains(expected));
     assert!(found, "{change}: no `{expected}` in {problems:#?}");
 }

@@ -1,14 +1,15 @@
-//! What this repository has agreed on for its CI file: which lines run where, with which caches,
-//! hand-overs and credentials.
+//! What this repository has agreed on for its CI file, and gives others with `init`: which lines run
+//! where, with which caches, hand-overs and credentials.
+
+use std::path::Path;
 
 use serde_json::Value;
 use xtask::pins::RUSTC;
 
 use super::structure::{entries, named, requires, steps};
-use crate::support::root;
 
-/// Every breach of the rules in `config`, whose text is `text`.
-pub(super) fn problems(text: &str, config: &Value) -> Vec<String> {
+/// Every breach of the rules in `config`, whose text is `text`, in the repository at `root`.
+pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     let lines = text.lines().count();
     if lines >= 150 {
@@ -27,8 +28,8 @@ pub(super) fn problems(text: &str, config: &Value) -> Vec<String> {
     }
     problems.extend(run_problems(config));
     problems.extend(image_problems(config));
-    problems.extend(cache_problems(config));
-    problems.extend(hand_over_problems(config));
+    problems.extend(cache_problems(config, root));
+    problems.extend(hand_over_problems(config, root));
     problems.extend(upload_problems(config));
     problems
 }
@@ -104,8 +105,9 @@ fn image_problems(config: &Value) -> Vec<String> {
         .collect()
 }
 
-/// A key that does not follow the lock file and the pins would serve what was built of others.
-fn cache_problems(config: &Value) -> Vec<String> {
+/// A key that does not follow the lock file and the pins would serve what was built of others. Where
+/// xtask is a dependency, its pins move with the lock file.
+fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
     let keys = |step: &str| -> Vec<&str> {
         let steps = with_steps(config).flat_map(|(_, of)| steps(of));
         let caches = steps.filter(|(name, _)| *name == step);
@@ -114,13 +116,14 @@ fn cache_problems(config: &Value) -> Vec<String> {
     let (saved, restored) = (keys("save_cache"), keys("restore_cache"));
     let mut problems = Vec::new();
     for key in saved.iter().chain(&restored) {
-        for file in ["Cargo.lock", "xtask/src/pins.rs"] {
+        let files = ["Cargo.lock", "xtask/src/pins.rs"].into_iter();
+        for file in files.filter(|file| root.join(file).is_file()) {
             if !key.contains(&format!("{{{{ checksum \"{file}\" }}}}")) {
                 problems.push(format!("cache key `{key}` does not name {file}"));
             }
         }
         for file in key.split("checksum \"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            if !root().join(file).is_file() {
+            if !root.join(file).is_file() {
                 problems.push(format!("cache key `{key}`: there is no file {file}"));
             }
         }
@@ -130,7 +133,7 @@ fn cache_problems(config: &Value) -> Vec<String> {
     problems
 }
 
-fn hand_over_problems(config: &Value) -> Vec<String> {
+fn hand_over_problems(config: &Value, root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     let stores = |(name, step): (&str, &Value)| name == "store_artifacts" && step["path"] == "pkg";
     if !steps(&config["jobs"]["dist"]).any(stores) {
@@ -141,7 +144,7 @@ fn hand_over_problems(config: &Value) -> Vec<String> {
         problems.push("job dist does not hand on `pkg`, which upload reads".to_owned());
     }
     let is_made = |path: &str| path == "pkg" || path == "target/debug";
-    let strange = handed_on.iter().filter(|path| !is_made(path) && !root().join(path).exists());
+    let strange = handed_on.iter().filter(|path| !is_made(path) && !root.join(path).exists());
     problems.extend(
         strange.map(|path| format!("job dist hands on `{path}`, which is not in the repository")),
     );

@@ -1,0 +1,242 @@
+//! `init`: a whole repository, from an empty folder to a first commit. It is made beside the place it
+//! is for and moved there when all of it is done.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context as _;
+use ferror::Error;
+
+use crate::blueprint::{self, Site};
+use crate::cli::{InitOptions, XtaskSource};
+use crate::env::Env;
+use crate::keeper::NewFolder;
+use crate::origin::{self, Origin};
+use crate::templates::{self, Place};
+use crate::ui::Ui;
+use crate::{cargo_toml, files, git, lockfile, nested, pins, workspace};
+
+mod answers;
+
+use answers::Answers;
+
+/// Runs `init`.
+///
+/// Fails with [`ferror::Kind::Usage`] on a bad answer, and with [`ferror::Kind::Config`] where the folder
+/// is there and not empty, or where xtask's repository cannot be found.
+pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    // Before any question: what is refused is refused at once.
+    if let Some(dir) = &options.dir {
+        refuse_what_is_there(dir, env)?;
+    }
+    let here = workspace::root(env).ok().flatten().map(|root| root.dir);
+    let origin = origin(options, here.as_deref(), env)?;
+    let answers = answers::answers(options, env)?;
+    let named = options.dir.clone().unwrap_or_else(|| PathBuf::from(&answers.name));
+    let dir = refuse_what_is_there(&named, env)?;
+
+    let partial = NewFolder::at(partial_name(&dir)?);
+    let _ = fs::remove_dir_all(partial.path());
+    fs::create_dir_all(partial.path())
+        .with_context(|| format!("making {}", partial.path().display()))?;
+    write(&answers, &origin, partial.path())?;
+    ui.say("resolving", "dependencies");
+    resolve(&origin, here.as_deref(), partial.path(), env)?;
+    git::begin(partial.path(), &answers.github_username, "A repository of services", env)?;
+    move_to(partial, &dir)?;
+
+    if let Origin::Path { dir, .. } = &origin {
+        let dir = dir.display();
+        ui.warn(format_args!(
+            "xtask comes from {dir}, on this machine: for others and for CI, name a repository by --xtask-git"
+        ));
+    }
+    let shown = shown(&named);
+    ui.result(format_args!("Template applied in {shown}\n"));
+    if shown != "." {
+        ui.result(format_args!("  cd {}", shown.trim_start_matches("./")));
+    }
+    ui.result("  cargo xtask ship --local");
+    Ok(())
+}
+
+fn origin(options: &InitOptions, here: Option<&Path>, env: &Env) -> anyhow::Result<Origin> {
+    match (&options.xtask, here) {
+        (Some(XtaskSource::Git(url)), _) => Ok(Origin::at_url(url)?),
+        (Some(XtaskSource::Path(path)), _) => Origin::at_path(path, &env.current_dir),
+        (None, here) => {
+            let found = here.map(|dir| Origin::of_workspace(dir, env)).transpose()?.flatten();
+            let found = found.ok_or_else(|| {
+                Error::config("nothing here says where xtask comes from")
+                    .hint("name its repository: --xtask-git URL or --xtask-path FOLDER")
+            })?;
+            let lock =
+                here.map(|dir| fs::read_to_string(dir.join("Cargo.lock")).unwrap_or_default());
+            Ok(found.at_commit(commit_of_xtask(&lock.unwrap_or_default()).as_deref()))
+        }
+    }
+}
+
+/// A folder as people name it: `./oddjob`, `../oddjob`, `/srv/oddjob`.
+fn shown(named: &Path) -> String {
+    let inner: PathBuf = named.components().filter(|part| *part != Component::CurDir).collect();
+    match inner.components().next() {
+        None => ".".to_owned(),
+        Some(Component::Normal(_)) => format!("./{}", inner.display()),
+        Some(_) => inner.display().to_string(),
+    }
+}
+
+/// The commit that a lock file has xtask at, where it comes by git.
+fn commit_of_xtask(lock: &str) -> Option<String> {
+    let package =
+        lockfile::parse(lock).into_iter().find(|package| package.name == origin::PACKAGE)?;
+    package.source?.strip_prefix("git+")?.rsplit_once('#').map(|(_, commit)| commit.to_owned())
+}
+
+/// The folder's absolute path, if it is not there yet or empty.
+fn refuse_what_is_there(named: &Path, env: &Env) -> anyhow::Result<PathBuf> {
+    let refused = |what: &str| {
+        Error::config(format!("{} {what}: nothing was written", named.display()))
+            .hint("name a folder that is not there yet, or an empty one")
+    };
+    let dir = env.current_dir.join(named);
+    let Ok(metadata) = dir.symlink_metadata() else {
+        let (parent, name) = (dir.parent(), dir.file_name());
+        let parent = parent.and_then(|parent| parent.canonicalize().ok());
+        return match (parent, name) {
+            (Some(parent), Some(name)) => Ok(parent.join(name)),
+            _ => Err(refused("lies in a folder that is not there").into()),
+        };
+    };
+    let dir = dir.canonicalize().with_context(|| format!("looking at {}", named.display()))?;
+    if !metadata.is_symlink() && !metadata.is_dir() || !dir.is_dir() {
+        return Err(refused("is there already, and no folder").into());
+    }
+    let mut entries = fs::read_dir(&dir).with_context(|| format!("reading {}", named.display()))?;
+    if entries.next().is_some() {
+        return Err(refused("is there already, and not empty").into());
+    }
+    Ok(dir)
+}
+
+/// A sibling, so that relative paths out of it are those of the folder it is for.
+fn partial_name(dir: &Path) -> anyhow::Result<PathBuf> {
+    let name = dir.file_name().with_context(|| format!("{} has no name", dir.display()))?;
+    Ok(dir.with_file_name(format!(".{}.partial", name.to_string_lossy())))
+}
+
+fn write(answers: &Answers, origin: &Origin, dir: &Path) -> anyhow::Result<()> {
+    let xtask = origin.dependency("xtask", &dir.join("xtask"));
+    let [ferror, service, stamp] = ["ferror", "service", "stamp"]
+        .map(|name| origin.dependency(&format!("foundation/{name}"), dir));
+    let (major_minor, _) = pins::RUSTC.rsplit_once('.').unwrap_or((pins::RUSTC, ""));
+    let values = [
+        ("NAME", answers.name.as_str()),
+        ("ACCOUNT", &answers.github_username),
+        ("BUCKET", &answers.s3_bucket),
+        ("RUSTC", pins::RUSTC),
+        ("RUST_VERSION", major_minor),
+        ("XTASK", &xtask),
+        ("FERROR", &ferror),
+        ("SERVICE", &service),
+        ("STAMP", &stamp),
+        ("OTHERS", &others()),
+    ];
+    let mut all = templates::render(templates::REPOSITORY, "", &values)?;
+    let root = all.iter().find(|(path, _)| path == "Cargo.toml").map(|(_, bytes)| bytes.clone());
+    let root = String::from_utf8(root.unwrap_or_default())?;
+    let root = cargo_toml::parse(&root, "Cargo.toml")?;
+    let site = Site { dir, root: &root, origin };
+    all.extend(blueprint::first_service(&answers.name, site)?);
+    let deploy = templates::DEPLOY.iter();
+    all.extend(deploy.map(|(path, bytes)| (format!("deploy/{path}"), bytes.to_vec())));
+    for (path, bytes) in &all {
+        files::write_whole(&dir.join(path), bytes, 0o644)?;
+    }
+    Ok(())
+}
+
+/// What services depend on besides, each once, as lines of `[workspace.dependencies]`.
+fn others() -> String {
+    let all = [templates::OF_FIRST, templates::OF_WEB, templates::OF_WORKER].concat();
+    let mut lines: Vec<_> = all
+        .iter()
+        .filter_map(|dependency| match dependency.place {
+            Place::Registry(value) => Some(format!("{} = {value}", dependency.name)),
+            Place::Foundation | Place::Own => None,
+        })
+        .collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines.join("\n")
+}
+
+/// Writes Cargo.lock, beginning with the versions that xtask itself is tested with.
+fn resolve(origin: &Origin, here: Option<&Path>, dir: &Path, env: &Env) -> anyhow::Result<()> {
+    let of_xtask = match origin {
+        Origin::Path { dir, .. } => Some(dir.join("Cargo.lock")),
+        Origin::Git { .. } => here.map(|dir| dir.join("Cargo.lock")),
+    };
+    if let Some(lock) = of_xtask.filter(|lock| lock.is_file()) {
+        fs::copy(&lock, dir.join("Cargo.lock"))
+            .with_context(|| format!("copying {}", lock.display()))?;
+    }
+    let mut cargo = nested::cargo(env);
+    cargo.args(["metadata", "--format-version", "1"]).current_dir(dir);
+    let output = cargo.output().context("running cargo metadata")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::config(format!("cargo cannot resolve the new repository: {}", said.trim()))
+        .hint("nothing was left behind; it needs the network for what is not downloaded yet")
+        .into())
+}
+
+/// Into its place: by one rename, or entry by entry where the (empty) folder is there already and
+/// someone may stand in it.
+fn move_to(partial: NewFolder, dir: &Path) -> anyhow::Result<()> {
+    let moving = || format!("moving the new repository to {}", dir.display());
+    if !dir.exists() {
+        fs::rename(partial.path(), dir).with_context(moving)?;
+        partial.done();
+        return Ok(());
+    }
+    for entry in fs::read_dir(partial.path()).with_context(moving)? {
+        let entry = entry.with_context(moving)?;
+        fs::rename(entry.path(), dir.join(entry.file_name())).with_context(moving)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{commit_of_xtask, shown};
+
+    #[test]
+    fn folders_are_shown_as_people_name_them() {
+        for (named, expected) in [
+            ("oddjob", "./oddjob"),
+            ("./a/b/", "./a/b"),
+            (".", "."),
+            ("../oddjob", "../oddjob"),
+            ("/srv/oddjob", "/srv/oddjob"),
+        ] {
+            assert_eq!(shown(Path::new(named)), expected, "{named}");
+        }
+    }
+
+    #[test]
+    fn the_commit_is_that_of_the_lock_file() {
+        let lock = |source: &str| {
+            format!("[[package]]\nname = \"bowline-xtask\"\nversion = \"0.1.0\"\n{source}")
+        };
+        let git = lock("source = \"git+https://h/b?branch=main#0123abcd\"\n");
+        assert_eq!(commit_of_xtask(&git).as_deref(), Some("0123abcd"));
+        assert_eq!(commit_of_xtask(&lock("")), None);
+        assert_eq!(commit_of_xtask(""), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! `new`: what it writes, and what it refuses before it writes anything.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::local::other_repository;
+use crate::support::{Repo, root, run, target_dir};
+
+fn read(repo: &Repo, path: &str) -> String {
+    std::fs::read_to_string(repo.path().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
+    let repo = other_repository();
+    for (line, code, expected) in [
+        ("new", 2, "no NAME given"),
+        ("new a b", 2, "unexpected argument \"b\""),
+        ("new a --web --worker", 2, "either --web or --worker"),
+        ("new a --wbe", 2, "did you mean `--web`?"),
+        ("new Alpha", 2, "the name \"Alpha\" is not one of a service"),
+        ("new ../up", 2, "the name \"../up\" is not one of a service"),
+        ("new async", 2, "the name \"async\" is a word of the language"),
+        ("new stamp", 2, "the name \"stamp\" stands for a part of the automation"),
+        ("new channels", 2, "the name \"channels\" stands for"),
+        ("new alpha", 3, "services/alpha is there already"),
+        ("new ureq", 3, "the workspace depends on a package ureq already"),
+    ] {
+        let run = repo.xtask(line).exits(code).says(expected);
+        assert_eq!(run.stdout, "", "{line}");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "", "{line}");
+    }
+    Repo::empty().xtask("new a").exits(3).says("no workspace here");
+    let plain = Repo::new(&["alone"]);
+    plain.xtask("new a").exits(3).says("no package of this workspace depends on bowline-xtask");
+}
+
+#[test]
+fn a_dry_run_prints_the_files_and_writes_nothing() {
+    let repo = other_repository();
+    let run = repo.xtask("new beta --worker --dry-run").exits(0);
+    for text in [
+        "would write services/beta/Cargo.toml:",
+        "    name = \"beta\"",
+        "service::work(",
+        "Cargo.lock",
+    ] {
+        assert!(run.stdout.contains(text), "no {text:?} in\n{}", run.stdout);
+    }
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_service_is_written_and_the_workspace_takes_it_in() {
+    let repo = other_repository();
+    // Covered by `services/*`, and from a folder below.
+    let run = repo
+        .xtask_in("services/alpha/src", "new beta")
+        .exits(0)
+        .prints("services/beta/src/main.rs");
+    run.says("cargo run -p beta -- --listen");
+    let dependency = |name: &str| {
+        let path = root().join("foundation").join(name);
+        format!("{name} = {{ path = \"{}\" }}\n", path.display())
+    };
+    let cargo_toml = read(&repo, "services/beta/Cargo.toml");
+    assert!(cargo_toml.contains(&dependency("service")), "{cargo_toml}");
+    assert!(cargo_toml.contains("version = \"0.1.0\"") && !cargo_toml.contains("workspace = true"));
+    assert!(read(&repo, "Cargo.lock").contains("name = \"beta\""));
+    assert_eq!(
+        repo.git(&["status", "--porcelain", "--untracked-files=all"]).lines().collect::<Vec<_>>(),
+        [
+            "M Cargo.lock",
+            "?? services/beta/Cargo.toml",
+            "?? services/beta/README.md",
+            "?? services/beta/src/main.rs",
+            "?? services/beta/tests/it.rs",
+        ]
+    );
+    repo.commit("beta");
+    repo.xtask("new beta").exits(3).says("services/beta is there already");
+
+    // Named one by one, with what people write around it.
+    let text = read(&repo, "Cargo.toml");
+    let list = "members = [\n  # Whatever is deployed.\n  \"services/alpha\", \"services/beta\", # two\n  \"xtask\"\n]";
+    repo.write("Cargo.toml", &text.replace("members = [\"services/*\", \"xtask\"]", list));
+    repo.commit("one by one");
+    repo.xtask("new gamma --worker").exits(0).says("added services/gamma to `members`");
+    let diff = repo.git(&["diff", "--unified=0", "--", "Cargo.toml"]);
+    let changes: Vec<_> =
+        diff.lines().filter(|line| line.starts_with(['+', '-'])).skip(2).collect();
+    assert_eq!(changes, ["-  \"xtask\"", "+  \"xtask\",", "+  \"services/gamma\""]);
+    repo.xtask("dist --dry-run").exits(0).prints("gamma");
+}
+
+#[test]
+fn what_cannot_be_finished_is_taken_back() {
+    let repo = other_repository();
+    let text = read(&repo, "Cargo.toml");
+    repo.write("Cargo.toml", &text.replace("\"services/*\"", "\"services/alpha\""));
+    // No such version can be had.
+    repo.write(
+        "services/alpha/Cargo.toml",
+        &format!("{}axum = \"=99.0.0\"\n", read(&repo, "services/alpha/Cargo.toml")),
+    );
+    repo.commit("one by one, and broken");
+    let before = read(&repo, "Cargo.lock");
+    repo.xtask("new beta").exits(3).says("cargo cannot take in beta").says("nothing was left");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    assert_eq!(read(&repo, "Cargo.lock"), before);
+}
+
+#[test]
+#[ignore = "builds two new services of this repository, and checks them as ci does"]
+fn new_services_of_this_repository_build_pass_run_and_are_in_the_next_dist() {
+    let clone = Repo::clone_of(root());
+    let new = "cargo xtask";
+    clone.xtask("new fresh-web").exits(0);
+    clone.xtask("new fresh-worker --worker").exits(0);
+    let packages = ["--package", "fresh-web", "--package", "fresh-worker"];
+    for (line, more) in [
+        ("fmt --check", &[][..]),
+        ("clippy --locked --all-targets", &["--", "--deny", "warnings"]),
+        ("test --locked", &[]),
+        ("build --locked", &[]),
+    ] {
+        let arguments: Vec<_> =
+            line.split(' ').chain(packages).chain(more.iter().copied()).collect();
+        run(&mut clone.prepare(env!("CARGO"), &arguments), &format!("{new}: {line}")).exits(0);
+    }
+    let debug = target_dir().join("debug");
+    serves(Command::new(debug.join("fresh-web")), "hello\n");
+    works(Command::new(debug.join("fresh-worker")));
+    clone.commit("two services");
+    clone.xtask("dist fresh-web fresh-worker --platforms linux_amd64").exits(0);
+    for service in ["fresh-web", "fresh-worker"] {
+        let binary = clone.path().join("pkg/snapshot/linux_amd64").join(service);
+        let version = run(Command::new(binary).arg("--version"), service).exits(0);
+        version.prints(service).prints(&clone.git(&["rev-parse", "HEAD"]));
+    }
+}
+
+/// A web service answers and ends when it is asked to.
+pub(crate) fn serves(mut service: Command, expected: &str) {
+    service.args(["--listen", "127.0.0.1:0"]);
+    let mut child =
+        service.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("it is piped");
+    BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+    let address = line.trim().trim_start_matches("listening on http://").to_owned();
+    for (path, expected) in [("/", expected), ("/healthz", "ok\n")] {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{path}: {answer}");
+    }
+    ends(child);
+}
+
+/// A worker does its work and ends when it is asked to.
+fn works(mut worker: Command) {
+    let mut child = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+    let did_it = stderr.lines().map_while(Result::ok).take(5).any(|line| line.contains("worked"));
+    assert!(did_it, "it says nothing of its work");
+    ends(child);
+}
+
+/// SIGTERM ends it with exit code 0.
+fn ends(mut child: std::process::Child) {
+    let id = child.id().to_string();
+    run(Command::new("kill").args(["-TERM", &id]), "kill").exits(0);
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("its state") {
+            assert!(status.success(), "{status}");
+            return;
+        }
+        if begun.elapsed() > Duration::from_secs(10) {
+            child.kill().expect("it is ours");
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
