@@ -10,9 +10,23 @@ use crate::new::serves;
 use crate::support::{Repo, Run, root, run, target_dir};
 use crate::terminal::type_into;
 
+/// A folder to make repositories in.
+fn empty() -> Repo {
+    let repo = Repo::empty();
+    repo.share_vendored();
+    repo
+}
+
 /// Runs `init` in `repo` with this checkout as where xtask comes from.
 fn init(repo: &Repo, line: &str) -> Run {
     repo.xtask(&format!("init {line} --xtask-path {}", root().display()))
+}
+
+/// What lies in a folder of repositories.
+fn there(repo: &Repo) -> Vec<String> {
+    let entries = std::fs::read_dir(repo.path()).expect("the folder");
+    let names = entries.map(|one| one.expect("one").file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != ".cargo").collect()
 }
 
 /// Someone else's eyes on a folder of `repo`.
@@ -23,7 +37,7 @@ fn git(repo: &Repo, folder: &str, line: &str) -> String {
 
 #[test]
 fn a_whole_repository_is_written_with_a_first_commit() {
-    let repo = Repo::empty();
+    let repo = empty();
     let run = init(&repo, "billing --name invoices --github-username acme --s3-bucket acme-builds");
     let run = run.exits(0).says("--xtask-git");
     let last = "Template applied in ./billing\n\n  cd billing\n  cargo xtask ship --local\n";
@@ -54,8 +68,7 @@ fn a_whole_repository_is_written_with_a_first_commit() {
     assert_eq!(files.lines().map(str::to_owned).collect::<BTreeSet<_>>(), expected);
     assert_eq!(git(&repo, "billing", "status --porcelain --branch"), "## main");
     assert_eq!(git(&repo, "billing", "log --format=%an"), "T", "git knows who it is");
-    let there: Vec<_> = std::fs::read_dir(repo.path()).unwrap().collect();
-    assert_eq!(there.len(), 1, "nothing else is left: {there:?}");
+    assert_eq!(there(&repo), ["billing"], "nothing else is left");
 
     let dir = repo.path().join("billing");
     let text = std::fs::read_to_string(dir.join(".circleci/config.yml")).unwrap();
@@ -77,7 +90,7 @@ fn a_whole_repository_is_written_with_a_first_commit() {
 
 #[test]
 fn without_a_terminal_what_is_not_given_takes_its_default() {
-    let mut repo = Repo::empty();
+    let mut repo = empty();
     repo.set("USER", "john.doe");
     repo.xtask(&format!("init --xtask-path {}", root().display()))
         .exits(0)
@@ -101,7 +114,7 @@ fn without_a_terminal_what_is_not_given_takes_its_default() {
 
 #[test]
 fn on_a_terminal_it_asks_for_what_is_not_given() {
-    let mut repo = Repo::empty();
+    let mut repo = empty();
     repo.set("USER", "me");
     repo.set("CI", "");
     let path = root().display().to_string();
@@ -141,7 +154,6 @@ fn what_it_refuses_it_refuses_before_it_writes() {
     let repo = Repo::empty();
     repo.write("full/file", "someone's");
     repo.write("file", "someone's");
-    let before = std::fs::read_dir(repo.path()).unwrap().count();
     for (line, code, expected) in [
         ("full", 3, "full is there already, and not empty"),
         (".", 3, ". is there already, and not empty"),
@@ -168,9 +180,7 @@ fn what_it_refuses_it_refuses_before_it_writes() {
     ] {
         repo.xtask(line).exits(code).says(expected);
     }
-    let names: Vec<_> =
-        std::fs::read_dir(repo.path()).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(names.len(), before, "{names:?}");
+    assert_eq!(there(&repo).len(), 2, "a file and a folder, as before: {:?}", there(&repo));
 }
 
 /// `cargo xtask LINE` as a person types it in a folder of `repo`.

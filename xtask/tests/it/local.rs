@@ -78,6 +78,7 @@ fn another_repository_ships_with_three_lines() {
 /// A repository as a team would begin one by hand: a service, and an xtask of three lines.
 pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
+    repo.share_vendored();
     let members = "members = [\"services/*\", \"xtask\"]";
     let table = "[workspace.metadata.xtask]\nplatforms = \"linux,amd64\"";
     repo.write("Cargo.toml", &format!("[workspace]\nresolver = \"3\"\n{members}\n\n{table}\n"));

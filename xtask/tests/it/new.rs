@@ -114,6 +114,24 @@ fn what_cannot_be_finished_is_taken_back() {
 }
 
 #[test]
+#[ignore = "asks crates.io"]
+fn vendored_sources_follow_what_a_new_service_needs() {
+    let repo = other_repository();
+    repo.xtask("vendor").exits(0);
+    repo.commit("vendored");
+    let config = read(&repo, ".cargo/config.toml");
+    let has_axum = || {
+        let mut entries = std::fs::read_dir(repo.path().join("vendor")).expect("vendor/");
+        entries.any(|one| one.expect("it").file_name().to_string_lossy().starts_with("axum-0"))
+    };
+    assert!(!has_axum(), "nothing needs it yet");
+    repo.xtask("new beta").exits(0).prints("vendor/ holds").prints("services/beta/src/main.rs");
+    assert!(has_axum());
+    assert_eq!(read(&repo, ".cargo/config.toml"), config, "the block is as it was");
+    repo.xtask("vendor --check").exits(0);
+}
+
+#[test]
 #[ignore = "builds two new services of this repository, and checks them as ci does"]
 fn new_services_of_this_repository_build_pass_run_and_are_in_the_next_dist() {
     let clone = Repo::clone_of(root());

@@ -85,6 +85,16 @@ impl Repo {
         );
     }
 
+    /// Where this repository's sources are vendored, this one has them too: it needs no network.
+    pub(crate) fn share_vendored(&self) {
+        if xtask::vendored::is_vendored(root()) {
+            let vendor = root().join(xtask::vendored::FOLDER).display().to_string();
+            let source = format!("[source.shared]\ndirectory = \"{vendor}\"\n");
+            let config = format!("[source.crates-io]\nreplace-with = \"shared\"\n{source}");
+            self.write(".cargo/config.toml", &config);
+        }
+    }
+
     /// Adds lines to the workspace's table.
     pub(crate) fn add_to_table(&self, fields: &str) {
         let text = std::fs::read_to_string(self.path().join("Cargo.toml")).unwrap();
