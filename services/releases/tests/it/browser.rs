@@ -39,8 +39,11 @@ pub(crate) struct Screen {
 impl Browser {
     pub(crate) fn start() -> Self {
         install();
+        let profile = TempDir::new().expect("a temporary folder");
         let mut driver = Command::new(DRIVER)
             .arg("--port=0")
+            // What the browser leaves there goes with it.
+            .env("TMPDIR", profile.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -52,7 +55,6 @@ impl Browser {
         });
         let config =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(AT_MOST));
-        let profile = TempDir::new().expect("a temporary folder");
         let mut browser = Self {
             driver,
             url: format!("http://127.0.0.1:{}/session", port.expect("chromedriver says its port")),
