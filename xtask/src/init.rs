@@ -35,15 +35,13 @@ pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let named = options.dir.clone().unwrap_or_else(|| PathBuf::from(&answers.name));
     let dir = refuse_what_is_there(&named, env)?;
 
-    let partial = NewFolder::at(partial_name(&dir)?);
-    let _ = fs::remove_dir_all(partial.path());
-    fs::create_dir_all(partial.path())
-        .with_context(|| format!("making {}", partial.path().display()))?;
+    let partial = make_partial(&dir)?;
     write(&answers, &origin, partial.path())?;
     ui.say("resolving", "dependencies");
     resolve(&origin, here.as_deref(), partial.path(), env)?;
+    refuse_ambiguous(&answers.name, partial.path())?;
     git::begin(partial.path(), &answers.github_username, "A repository of services", env)?;
-    move_to(partial, &dir)?;
+    move_to(partial, &dir, env)?;
 
     if let Origin::Path { dir, .. } = &origin {
         let dir = dir.display();
@@ -120,10 +118,28 @@ fn refuse_what_is_there(named: &Path, env: &Env) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-/// A sibling, so that relative paths out of it are those of the folder it is for.
-fn partial_name(dir: &Path) -> anyhow::Result<PathBuf> {
+/// A sibling, so that relative paths out of it are those of the folder it is for; with a name that
+/// no one else has, since the folder around it is not ours.
+fn make_partial(dir: &Path) -> anyhow::Result<NewFolder> {
     let name = dir.file_name().with_context(|| format!("{} has no name", dir.display()))?;
-    Ok(dir.with_file_name(format!(".{}.partial", name.to_string_lossy())))
+    let name = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
+    let path = dir.with_file_name(name);
+    fs::create_dir(&path).map_err(|error| {
+        Error::config(format!("cannot make {}", path.display()))
+            .hint("a repository is made beside its place first: name one in a folder that you can write to")
+            .caused_by(error)
+    })?;
+    Ok(NewFolder::at(path))
+}
+
+/// Cargo could not tell the service from a package of the same name that it depends on.
+fn refuse_ambiguous(name: &str, dir: &Path) -> anyhow::Result<()> {
+    let lock = fs::read_to_string(dir.join("Cargo.lock")).context("reading Cargo.lock")?;
+    if lockfile::parse(&lock).iter().filter(|package| package.name == name).count() < 2 {
+        return Ok(());
+    }
+    let error = format!("the name {name:?} is that of a package that services depend on");
+    Err(Error::usage(error).hint("take another name: nothing was written").into())
 }
 
 fn write(answers: &Answers, origin: &Origin, dir: &Path) -> anyhow::Result<()> {
@@ -194,18 +210,41 @@ fn resolve(origin: &Origin, here: Option<&Path>, dir: &Path, env: &Env) -> anyho
         .into())
 }
 
-/// Into its place: by one rename, or entry by entry where the (empty) folder is there already and
-/// someone may stand in it.
-fn move_to(partial: NewFolder, dir: &Path) -> anyhow::Result<()> {
-    let moving = || format!("moving the new repository to {}", dir.display());
-    if !dir.exists() {
-        fs::rename(partial.path(), dir).with_context(moving)?;
-        partial.done();
-        return Ok(());
+/// Into its place, if that is still not there or empty: by one rename, which also replaces an empty
+/// folder, or entry by entry where we stand in it.
+fn move_to(partial: NewFolder, dir: &Path, env: &Env) -> anyhow::Result<()> {
+    let refused = |error: std::io::Error| {
+        Error::config(format!("cannot move the new repository to {}", dir.display()))
+            .hint("something came there meanwhile, or it is another file system: nothing was left behind")
+            .caused_by(error)
+    };
+    if env.current_dir.canonicalize().is_ok_and(|here| here == *dir) {
+        return Ok(move_entries(partial.path(), dir).map_err(refused)?);
     }
-    for entry in fs::read_dir(partial.path()).with_context(moving)? {
-        let entry = entry.with_context(moving)?;
-        fs::rename(entry.path(), dir.join(entry.file_name())).with_context(moving)?;
+    fs::rename(partial.path(), dir).map_err(refused)?;
+    partial.done();
+    Ok(())
+}
+
+/// Moves all entries of a folder into another, which is empty, or none.
+fn move_entries(from: &Path, to: &Path) -> std::io::Result<()> {
+    if fs::read_dir(to)?.next().is_some() {
+        return Err(std::io::ErrorKind::DirectoryNotEmpty.into());
+    }
+    let names: Vec<_> =
+        fs::read_dir(from)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<_>>()?;
+    for (index, name) in names.iter().enumerate() {
+        let free = match to.join(name).symlink_metadata() {
+            Ok(_) => Err(std::io::ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(from.join(name), to.join(name)),
+        };
+        if let Err(error) = free {
+            for moved in &names[..index] {
+                // The first failure is the one to be told.
+                let _ = fs::rename(to.join(moved), from.join(moved));
+            }
+            return Err(error);
+        }
     }
     Ok(())
 }

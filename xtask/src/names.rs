@@ -29,9 +29,23 @@ const OF_RUST: [&str; 12] = [
     "target",
 ];
 
-/// What a folder of the bucket is called, and the packages that a service is told apart from.
-const OF_OURS: [&str; 7] =
-    ["bowline-xtask", "channels", "ferror", "local-s3", "service", "stamp", "xtask"];
+/// What a folder of the bucket or a page of `releases` is called, and the packages that a service is
+/// told apart from.
+const OF_OURS: [&str; 13] = [
+    "api",
+    "bowline-xtask",
+    "catalog",
+    "channels",
+    "ferror",
+    "ftime",
+    "healthz",
+    "local-s3",
+    "s3",
+    "service",
+    "stamp",
+    "version",
+    "xtask",
+];
 
 /// The longest name of a GitHub account.
 const MAX_ACCOUNT: usize = 39;
@@ -58,6 +72,9 @@ pub fn check_service(name: &str) -> Result<()> {
     }
     if OF_OURS.contains(&name) {
         return wrong("stands for a part of the automation already");
+    }
+    if name == "root" {
+        return wrong("is the system's own user, and a service runs as one that has its name");
     }
     Ok(())
 }
@@ -104,6 +121,9 @@ mod tests {
             ("channels", "a part of the automation"),
             ("xtask", "a part of the automation"),
             ("stamp", "a part of the automation"),
+            ("s3", "a part of the automation"),
+            ("healthz", "a part of the automation"),
+            ("root", "the system's own user"),
         ] {
             let error = check_service(name).expect_err(name).to_string();
             assert!(error.contains(expected), "{name:?}: {error}");

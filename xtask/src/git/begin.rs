@@ -30,7 +30,9 @@ pub fn begin(dir: &Path, account: &str, message: &str, env: &Env) -> anyhow::Res
             identity.extend(["-c".to_owned(), setting]);
         }
     }
-    read_line(cmd!(shell, "git {identity...} commit --quiet --message {message}"), env)
+    // The user's hooks and signature are for what they write themselves.
+    let plain = ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"];
+    read_line(cmd!(shell, "git {plain...} {identity...} commit --quiet --message {message}"), env)
         .map_err(|error: Error| error.hint("git made no first commit; nothing was left behind"))?;
     Ok(())
 }

@@ -161,6 +161,7 @@ fn what_it_refuses_it_refuses_before_it_writes() {
         ("no/such/folder", 3, "lies in a folder that is not there"),
         ("a --name Bad", 2, "the name \"Bad\""),
         ("a --name greeting", 2, "the name \"greeting\" is that of the crate in foundation/"),
+        ("a --name tokio", 2, "\"tokio\" is that of a package that services depend on"),
         ("a --github-username a_b", 2, "GitHub user name \"a_b\""),
         ("a --s3-bucket B!", 2, "the bucket name \"B!\" is not valid"),
         ("a --s3-bucket ab", 2, "the bucket name \"ab\" is not valid"),
@@ -174,13 +175,38 @@ fn what_it_refuses_it_refuses_before_it_writes() {
     for (line, code, expected) in [
         ("init a", 3, "nothing here says where xtask comes from"),
         ("init a --xtask-path full", 3, "no package bowline-xtask lies there"),
-        ("init a --xtask-git ../x", 2, "no URL as cargo takes it"),
-        ("init a --xtask-git https://me:secret@h/x", 2, "names a password"),
+        ("init a --xtask-git ../x", 2, "none as cargo takes it"),
+        ("init a --xtask-git https://me:secret@h/x", 2, "a user or a password"),
         ("init a --xtask-git file:///no/such/repository", 3, "cargo cannot resolve"),
     ] {
         repo.xtask(line).exits(code).says(expected);
     }
     assert_eq!(there(&repo).len(), 2, "a file and a folder, as before: {:?}", there(&repo));
+}
+
+#[test]
+fn what_came_into_the_folder_meanwhile_is_kept() {
+    for stands_in_it in [false, true] {
+        let mut repo = empty();
+        std::fs::create_dir(repo.path().join("meant")).unwrap();
+        // Someone writes there while cargo looks for dependencies.
+        let theirs = repo.path().join("meant/README.md");
+        let text = "#!/bin/sh\n[ $1 != metadata ] || echo theirs > THEIRS\nexec CARGO \"$@\"\n"
+            .replace("THEIRS", theirs.to_str().unwrap())
+            .replace("CARGO", env!("CARGO"));
+        repo.write("cargo", &text);
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(repo.path().join("cargo"), executable).unwrap();
+        let cargo = repo.path().join("cargo");
+        repo.set("CARGO", cargo.to_str().unwrap());
+        let xtask = root().join("xtask");
+        let (folder, dir) = if stands_in_it { ("meant", ".") } else { ("", "meant") };
+        let line = format!("init {dir} --xtask-path {}", xtask.display());
+        repo.xtask_in(folder, &line).exits(3).says("something came there meanwhile");
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs\n");
+        assert_eq!(std::fs::read_dir(repo.path().join("meant")).unwrap().count(), 1);
+        assert_eq!(there(&repo).len(), 2, "{:?}", there(&repo));
+    }
 }
 
 /// `cargo xtask LINE` as a person types it in a folder of `repo`.
