@@ -2,6 +2,7 @@
 //! work, and put back where it fails on the way.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ferror::Error;
@@ -11,20 +12,26 @@ use crate::files;
 /// A file as it was, written back when this is dropped.
 #[derive(Debug)]
 pub struct Keeper {
-    /// Where it is.
+    /// Where it is; of a link, where that leads.
     pub path: PathBuf,
     /// What it held; `None` where there was no file.
     pub text: Option<String>,
+    mode: u32,
     leave: bool,
 }
 
 impl Keeper {
     /// Reads a file that has to be there; `hint` says what makes one.
     pub fn read(path: PathBuf, hint: &str) -> ferror::Result<Self> {
-        let text = fs::read_to_string(&path).map_err(|error| {
+        let read = || {
+            let real = path.canonicalize()?;
+            let mode = real.metadata()?.permissions().mode() & 0o777;
+            Ok((fs::read_to_string(&real)?, real, mode))
+        };
+        let (text, real, mode) = read().map_err(|error: std::io::Error| {
             Error::config(format!("cannot read {}", path.display())).hint(hint).caused_by(error)
         })?;
-        Ok(Self { path, text: Some(text), leave: false })
+        Ok(Self { path: real, text: Some(text), mode, leave: false })
     }
 
     /// Reads a file that may be missing; it is missing again when this is dropped.
@@ -32,8 +39,13 @@ impl Keeper {
         if path.exists() {
             Self::read(path, "")
         } else {
-            Ok(Self { path, text: None, leave: false })
+            Ok(Self { path, text: None, mode: 0o644, leave: false })
         }
+    }
+
+    /// Writes other text into it, whole or not at all.
+    pub fn write(&self, text: &str) -> anyhow::Result<()> {
+        files::write_whole(&self.path, text.as_bytes(), self.mode)
     }
 
     /// Leaves the file as it is now.
@@ -50,7 +62,7 @@ impl Drop for Keeper {
         // Nothing more can be done here; git still has the file.
         let _ = match &self.text {
             Some(text) if fs::read_to_string(&self.path).is_ok_and(|now| now == *text) => Ok(()),
-            Some(text) => files::write_whole(&self.path, text.as_bytes(), 0o644),
+            Some(text) => self.write(text),
             None => files::remove_if_there(&self.path),
         };
     }

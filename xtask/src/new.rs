@@ -115,8 +115,7 @@ fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Res
     let lock = Keeper::read_if_there(root.join("Cargo.lock"))?;
     let cargo_toml = Keeper::read(root.join("Cargo.toml"), "")?;
     // Elsewhere until it is whole: a pattern such as services/* takes every folder for a package.
-    let partial = NewFolder::at(root.join(format!(".{name}.partial")));
-    let _ = fs::remove_dir_all(partial.path());
+    let partial = NewFolder::at(root.join(format!(".{name}.partial-{}", std::process::id())));
     for (path, bytes) in &plan.files {
         let inner = path.strip_prefix(&plan.folder).unwrap_or(path).trim_start_matches('/');
         files::write_whole(&partial.path().join(inner), bytes, 0o644)?;
@@ -127,7 +126,7 @@ fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Res
         .with_context(|| format!("renaming the new folder to {}", folder.display()))?;
     let folder = NewFolder::at(folder);
     if let Some(text) = &plan.root {
-        files::write_whole(&cargo_toml.path, text.as_bytes(), 0o644)?;
+        cargo_toml.write(text)?;
     }
     update_lock_file(name, root, env, ui)?;
     folder.done();

@@ -87,22 +87,25 @@ impl Origin {
 
     /// A URL that a person named.
     ///
-    /// Fails with [`ferror::Kind::Usage`] on what cargo takes for no URL, and on one with a password.
+    /// Fails with [`ferror::Kind::Usage`] on what cargo takes for no URL, and on one that may hold a
+    /// secret. A refused URL is not shown, since it may hold one wherever it is malformed.
     pub fn at_url(url: &str) -> ferror::Result<Self> {
-        let wrong = |why: &str| Error::usage(format!("--xtask-git {why}"));
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(wrong(&format!("{url:?}: no URL as cargo takes it")).hint(
-                "such as https://host/team/bowline, ssh://git@host/team/bowline or file:///path",
-            ));
-        };
-        let authority = rest.split('/').next().unwrap_or_default();
-        if authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
-            return Err(wrong("names a password: the URL would be committed")
-                .hint("leave it to git's credential helper"));
-        }
+        const FORMS: &str =
+            "such as https://host/team/bowline, ssh://git@host/team/bowline or file:///path";
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\".contains(c);
         if scheme.is_empty() || rest.is_empty() || !url.chars().all(is_plain) {
-            return Err(wrong(&format!("{url:?}: no URL as cargo takes it")));
+            let message = "the URL of xtask's git repository is none as cargo takes it";
+            return Err(Error::usage(message).hint(FORMS));
+        }
+        // A user is what ssh needs; anywhere else, what stands before the last `@` is a token or a
+        // password, or could be.
+        let is_secret = rest.rsplit_once('@').is_some_and(|(user, _)| {
+            scheme != "ssh" || user.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        });
+        if is_secret {
+            let message = "the URL of xtask's git repository has a user or a password in it, which would be committed";
+            return Err(Error::usage(message).hint("leave it to git's credential helper"));
         }
         Ok(Self::Git { url: url.to_owned(), reference: None })
     }
@@ -203,6 +206,8 @@ fn as_written(manifest: &Path, name: &str, root: &Path) -> anyhow::Result<Origin
         let reference = ["branch", "tag", "rev"]
             .into_iter()
             .find_map(|kind| Some((kind.to_owned(), written[kind].as_str()?.to_owned())));
+        // It is written into other files too.
+        Origin::at_url(url).with_context(|| format!("{}: {PACKAGE}", manifest.display()))?;
         return Ok(Origin::Git { url: url.to_owned(), reference });
     }
     let path = Path::new(written["path"].as_str().ok_or_else(not_understood)?);

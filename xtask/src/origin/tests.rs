@@ -40,13 +40,17 @@ fn a_url_is_one_that_cargo_takes_and_holds_no_secret() {
         Origin::at_url(url).unwrap();
     }
     for (url, expected) in [
-        ("git@host:team/bowline", "no URL as cargo takes it"),
-        ("../bowline", "no URL as cargo takes it"),
-        ("", "no URL"),
-        ("https://", "no URL"),
-        ("https://h/\"x", "no URL"),
-        ("https://h/a b", "no URL"),
-        ("https://me:hidden@h/x", "names a password"),
+        ("git@host:team/bowline", "none as cargo takes it"),
+        ("../bowline", "none as cargo takes it"),
+        ("", "none as cargo"),
+        ("https://", "none as cargo"),
+        ("https://h/\"x", "none as cargo"),
+        ("https://h/a b", "none as cargo"),
+        ("https://me:hidden@h/x", "a user or a password"),
+        ("https://me:hid/hidden@h/x", "a user or a password"),
+        ("https://hidden@h/x", "a user or a password"),
+        ("ssh://me:hidden@h/x", "a user or a password"),
+        ("https:/me:hidden@h/x", "none as cargo"),
     ] {
         let error = Origin::at_url(url).expect_err(url);
         assert!(error.to_string().contains(expected), "{url}: {error}");

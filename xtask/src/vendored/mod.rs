@@ -15,7 +15,6 @@ use ferror::Error;
 
 pub use self::folder::{Problem, git_sources, problems};
 pub use self::ignored::ignored;
-use crate::files;
 use crate::keeper::Keeper;
 use crate::lockfile::{self, Package};
 
@@ -44,7 +43,8 @@ pub fn is_vendored(dir: &Path) -> bool {
 }
 
 /// Takes the block away for as long as the answer lives: for a cargo that has to look for versions
-/// that are not vendored. It comes back however that ends. `None` where there is none.
+/// that are not vendored. It comes back however that ends, save for a kill: git has the file then.
+/// `None` where there is none.
 pub fn aside(root: &Path) -> anyhow::Result<Option<Keeper>> {
     let path = config_file(root);
     let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -53,7 +53,7 @@ pub fn aside(root: &Path) -> anyhow::Result<Option<Keeper>> {
     }
     let without = block::without(&text)?;
     let config = Keeper::read(path, "")?;
-    files::write_whole(&config.path, without.as_bytes(), 0o644)?;
+    config.write(&without)?;
     Ok(Some(config))
 }
 
