@@ -131,8 +131,9 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
                 verify(client, key, part)?;
                 receipt.verified = true;
             }
-            artifact::clear_up(client, release, &part.artifacts);
+            // Said first: it is published, whatever becomes of clearing up.
             progress.result(&receipt);
+            artifact::clear_up(client, release, &part.artifacts);
             return Ok(receipt);
         }
         if matches!(*seen, Seen::Unreadable) {

@@ -70,7 +70,8 @@ pub(crate) fn put(
                 return Ok(PutOutcome::Stored(Stored { resumed_bytes, ..stored }));
             }
             Ok(PutOutcome::PreconditionFailed) => {
-                upload.end()?;
+                // What is there counts, not whether its leftovers may be ended.
+                let _ = upload.end();
                 return Ok(PutOutcome::PreconditionFailed);
             }
             Err(error) => error,

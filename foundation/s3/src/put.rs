@@ -35,7 +35,8 @@ impl Client {
 
     /// As [`Client::put`]; of a large file, what was sent is written down in the folder `journals`
     /// (made where it is missing), so that after a process that died the same call sends only what
-    /// the server has not got. The journal is removed when the upload ends, however it ends.
+    /// the server has not got. The journal is removed when the upload has ended, with or without
+    /// success; where its parts could not be ended, it stays beside them.
     ///
     /// Where an object is in the way, an earlier journal is left for the call that replaces it, or
     /// for [`Client::abort_uploads`].

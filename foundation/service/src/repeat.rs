@@ -11,7 +11,7 @@ use crate::Stop;
 /// The longest wait after a first error that time may mend.
 pub const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// No wait after such an error is longer than this, or than the interval where that is longer.
+/// No wait after such an error is longer than this, whatever the interval.
 pub const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// Does `job`, waits `interval`, and does it again, until a stop is asked for: then it returns when

@@ -147,9 +147,9 @@ fn install() {
     }
     eprintln!("installing {} by apt-get", PACKAGES.join(", "));
     // Another test may be installing something.
-    let install =
-        ["install", "--yes", "--no-install-recommends", "--option", "DPkg::Lock::Timeout=300"];
-    for args in [&["update"][..], &[&install[..], &PACKAGES].concat()] {
+    let wait = ["--option", "DPkg::Lock::Timeout=300"];
+    let install = ["install", "--yes", "--no-install-recommends", "--no-remove"];
+    for args in [&[&["update"], &wait[..]].concat(), &[&install[..], &wait, &PACKAGES].concat()] {
         let line = format!("apt-get {}", args.join(" "));
         let output = Command::new("apt-get")
             .args(args)
