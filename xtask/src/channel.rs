@@ -174,7 +174,7 @@ pub fn write(shelf: &Shelf, channel: &Channel, seen: Option<&Seen>) -> anyhow::R
         Err(error) if seen.is_some() && error.kind() == Kind::NotFound => {
             Err(lost(shelf, service, name).caused_by(error).into())
         }
-        Err(error) if status(&error) == Some(501) => {
+        Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == 501) => {
             let message = "this server cannot write an object only if it is unchanged (501), so of \
                            two promotions at once one would be lost without a word";
             let hint = "keep channels on a server that knows If-Match: AWS, Ceph, MinIO";
@@ -196,11 +196,6 @@ fn lost(shelf: &Shelf, service: &str, name: &str) -> Error {
     let message = format!("channel {name} of {service} was changed by someone else meanwhile{now}");
     Error::new(Kind::Conflict, message)
         .hint("nothing was written: look whether it still has to be done, and promote again")
-}
-
-fn status(error: &Error) -> Option<u16> {
-    let source = std::error::Error::source(error)?;
-    source.downcast_ref::<Fault>().map(|fault| fault.status)
 }
 
 /// Whether `text` can say who promoted: 1 to 100 characters that can be printed.

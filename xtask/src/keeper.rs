@@ -22,22 +22,21 @@ pub struct Keeper {
 
 impl Keeper {
     /// Reads a file that has to be there; `hint` says what makes one.
-    pub fn read(path: PathBuf, hint: &str) -> ferror::Result<Self> {
+    pub fn read(path: &Path, hint: &str) -> ferror::Result<Self> {
         let read = || {
-            let real = path.canonicalize()?;
-            let mode = real.metadata()?.permissions().mode() & 0o777;
-            Ok((fs::read_to_string(&real)?, real, mode))
+            let path = path.canonicalize()?;
+            let mode = path.metadata()?.permissions().mode() & 0o777;
+            Ok(Self { text: Some(fs::read_to_string(&path)?), path, mode, leave: false })
         };
-        let (text, real, mode) = read().map_err(|error: std::io::Error| {
+        read().map_err(|error: std::io::Error| {
             Error::config(format!("cannot read {}", path.display())).hint(hint).caused_by(error)
-        })?;
-        Ok(Self { path: real, text: Some(text), mode, leave: false })
+        })
     }
 
     /// Reads a file that may be missing; it is missing again when this is dropped.
     pub fn read_if_there(path: PathBuf) -> ferror::Result<Self> {
         if path.exists() {
-            Self::read(path, "")
+            Self::read(&path, "")
         } else {
             Ok(Self { path, text: None, mode: 0o644, leave: false })
         }
@@ -114,7 +113,7 @@ mod tests {
         fs::write(at("old"), "before").unwrap();
         let spoil = |keep: bool| {
             let keepers =
-                [Keeper::read(at("old"), "").unwrap(), Keeper::read_if_there(at("new")).unwrap()];
+                [Keeper::read(&at("old"), "").unwrap(), Keeper::read_if_there(at("new")).unwrap()];
             fs::write(at("old"), "after").unwrap();
             fs::write(at("new"), "after").unwrap();
             fs::create_dir_all(at("dir/inner")).unwrap();
@@ -130,7 +129,7 @@ mod tests {
         spoil(true);
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "after");
         assert!(at("new").is_file() && at("dir/inner").is_dir());
-        let error = Keeper::read(at("gone"), "make it").unwrap_err();
+        let error = Keeper::read(&at("gone"), "make it").unwrap_err();
         assert_eq!(error.hint_text(), Some("make it"));
     }
 }

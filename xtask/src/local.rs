@@ -72,6 +72,7 @@ impl LocalServer {
         let program = build(root, env, ui)?;
         let alone = lock(&root.target_dir, ui)?;
         if objects.exists() {
+            refuse_what_is_served(&objects)?;
             std::fs::remove_dir_all(&objects)
                 .with_context(|| format!("emptying {}", objects.display()))?;
         }
@@ -135,6 +136,18 @@ fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<File> {
     files::lock(&target_dir.join("local-s3.lock"), waiting)
 }
 
+/// Someone may be looking at what an earlier run left, by a server that holds its lock while it runs.
+fn refuse_what_is_served(objects: &Path) -> ferror::Result<()> {
+    let Ok(lock) = File::open(objects.join(".local-s3/lock")) else { return Ok(()) };
+    if lock.try_lock().is_ok() {
+        return Ok(());
+    }
+    let message = format!("{} is being served, and --local would empty it", objects.display());
+    Err(Error::config(message).hint(
+        "end that server, or upload to it: name its --bucket and --endpoint instead of --local",
+    ))
+}
+
 fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
     let manifest = manifest_path(root, env)?;
     ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
@@ -190,4 +203,23 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
                 .hint("depend on bowline-xtask by git or by path, or run a server of your own and name its --endpoint")
                 .into()
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::refuse_what_is_served;
+
+    #[test]
+    fn a_folder_that_is_served_is_not_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        refuse_what_is_served(folder.path()).expect("no one has served it");
+        fs::create_dir(folder.path().join(".local-s3")).unwrap();
+        let lock = File::create(folder.path().join(".local-s3/lock")).unwrap();
+        refuse_what_is_served(folder.path()).expect("no one serves it now");
+        lock.lock().unwrap();
+        let error = refuse_what_is_served(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("is being served"), "{error}");
+    }
 }

@@ -113,7 +113,7 @@ fn show(plan: &Plan, ui: Ui) {
 
 fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let lock = Keeper::read_if_there(root.join("Cargo.lock"))?;
-    let cargo_toml = Keeper::read(root.join("Cargo.toml"), "")?;
+    let cargo_toml = Keeper::read(&root.join("Cargo.toml"), "")?;
     // Elsewhere until it is whole: a pattern such as services/* takes every folder for a package.
     let partial = NewFolder::at(root.join(format!(".{name}.partial-{}", std::process::id())));
     for (path, bytes) in &plan.files {

@@ -113,7 +113,7 @@ fn say(channel: Option<&Channel>, changed: bool, seen: Option<&Seen>, ui: Ui) {
     let Some(Channel { service, name, current, .. }) = channel else { return };
     let was = seen.map(|seen| seen.channel.current.version.as_str());
     let from = match was {
-        Some(was) if changed && was != current.version => format!(", before {was}"),
+        Some(was) if changed && was != current.version => format!(", was {was}"),
         _ => String::new(),
     };
     ui.result(format_args!("{service} {name} is {}{from}", current.version));

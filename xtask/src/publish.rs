@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::{Error, Kind};
-use s3::{Attributes, Body, Client, Precondition, Put, PutOutcome};
+use s3::{Attributes, Body, Client, Fault, Precondition, Put, PutOutcome};
 
 use crate::files;
 use crate::manifest::{Artifact, Manifest};
@@ -219,10 +219,8 @@ fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
 }
 
 fn is_access_denied(error: &Error) -> bool {
-    let fault =
-        std::error::Error::source(error).and_then(|source| source.downcast_ref::<s3::Fault>());
     // A refusal without a body decides nothing.
-    fault.is_some_and(|fault| {
+    Fault::of(error).is_some_and(|fault| {
         (fault.status, fault.code.as_str()) == (403, "") || fault.code == "AccessDenied"
     })
 }

@@ -25,7 +25,7 @@ pub fn run(options: &UpdateOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
-    let lock = Keeper::read(root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
+    let lock = Keeper::read(&root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
     let old = lockfile::parse(lock.text.as_deref().unwrap_or_default());
     let mut chosen = BTreeSet::new();
     for pattern in &options.patterns {

@@ -30,6 +30,13 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl Fault {
+    /// The refusal that an error reports, behind whatever context; `None` where no server refused.
+    pub fn of(error: &Error) -> Option<&Self> {
+        let first: &(dyn std::error::Error + 'static) = error;
+        std::iter::successors(Some(first), |error| error.source())
+            .find_map(|error| error.downcast_ref())
+    }
+
     /// Who can mend it.
     pub fn kind(&self) -> Kind {
         match (self.code.as_str(), self.status) {

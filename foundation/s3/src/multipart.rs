@@ -104,8 +104,7 @@ fn is_there(client: &Client, object_key: &str) -> bool {
 
 /// S3's code of the refusal that an error reports; empty where no server refused.
 fn fault_code(error: &Error) -> &str {
-    let fault = std::error::Error::source(error).and_then(|it| it.downcast_ref::<Fault>());
-    fault.map_or("", |fault| &fault.code)
+    Fault::of(error).map_or("", |fault| &fault.code)
 }
 
 /// The request that begins an upload.

@@ -99,11 +99,7 @@ impl Failure {
 }
 
 fn s3_code(error: &Error) -> Option<String> {
-    let first: &(dyn std::error::Error + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source())
-        .find_map(|error| error.downcast_ref::<s3::Fault>())
-        .map(|fault| fault.code.clone())
-        .filter(|code| !code.is_empty())
+    s3::Fault::of(error).map(|fault| fault.code.clone()).filter(|code| !code.is_empty())
 }
 
 /// Nothing may be loaded, framed or sent anywhere, and the style is known by its digest: whatever

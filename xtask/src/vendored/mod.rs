@@ -52,7 +52,7 @@ pub fn aside(root: &Path) -> anyhow::Result<Option<Keeper>> {
         return Ok(None);
     }
     let without = block::without(&text)?;
-    let config = Keeper::read(path, "")?;
+    let config = Keeper::read(&path, "")?;
     config.write(&without)?;
     Ok(Some(config))
 }

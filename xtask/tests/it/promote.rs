@@ -40,7 +40,7 @@ fn versions(bucket: &Bucket) -> Vec<String> {
 fn a_channel_names_a_release_and_goes_back() {
     let (bucket, mut repo) = shelf(&["aaaaaa", "bbbbbb", "cccccc"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0).prints("alpha stable is aaaaaa\n");
-    repo.xtask("promote alpha bbbbbb --to stable --by bob").exits(0).prints(", before aaaaaa");
+    repo.xtask("promote alpha bbbbbb --to stable --by bob").exits(0).prints(", was aaaaaa");
     repo.xtask("promote alpha bbbbbb --to stable").exits(0).says("names that release already");
     assert_eq!(versions(&bucket), ["bbbbbb", "aaaaaa"]);
     let run = repo.xtask("promote alpha cccccc --to stable --json").exits(0);

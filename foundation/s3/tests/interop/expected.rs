@@ -105,7 +105,7 @@ pub(crate) fn of_server(name: &str) -> &'static Expected {
 
 /// What an error says that the server answered.
 pub(crate) fn refusal(error: &Error) -> String {
-    let fault = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Fault>());
+    let fault = Fault::of(error);
     let fault = fault.unwrap_or_else(|| panic!("no answer of a server: {error:?}"));
     assert!(
         error.to_string().contains(&fault.code),
