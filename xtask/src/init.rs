@@ -52,7 +52,9 @@ pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let shown = shown(&named);
     ui.result(format_args!("Template applied in {shown}\n"));
     if shown != "." {
-        ui.result(format_args!("  cd {}", shown.trim_start_matches("./")));
+        let dir = shown.trim_start_matches("./");
+        let quote = if dir.contains(char::is_whitespace) { "'" } else { "" };
+        ui.result(format_args!("  cd {quote}{dir}{quote}"));
     }
     ui.result("  cargo xtask ship --local");
     Ok(())
@@ -204,8 +206,8 @@ fn resolve(origin: &Origin, here: Option<&Path>, dir: &Path, env: &Env) -> anyho
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::config(format!("cargo cannot resolve the new repository: {}", said.trim()))
+    let said = nested::said(&output);
+    Err(Error::config(format!("cargo cannot resolve the new repository: {said}"))
         .hint("nothing was left behind; it needs the network for what is not downloaded yet")
         .into())
 }

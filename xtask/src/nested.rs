@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use xshell::Cmd;
 
@@ -19,6 +19,14 @@ pub fn cargo(env: &Env) -> Command {
     let mut command = Command::new(program);
     clean(&mut command, env);
     command
+}
+
+/// What a cargo that failed says, for an error that says more: without the word `error`, which that
+/// one begins with already.
+pub fn said(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim();
+    said.strip_prefix("error: ").unwrap_or(said).to_owned()
 }
 
 /// Takes away from a child what it must not inherit.

@@ -159,5 +159,5 @@ fn resolve(root: &Path, env: &Env) -> anyhow::Result<Result<(), String>> {
     if output.status.success() {
         return Ok(Ok(()));
     }
-    Ok(Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Ok(Err(nested::said(&output)))
 }

@@ -176,8 +176,8 @@ fn metadata(arguments: &[&str], dir: &Path, env: &Env) -> anyhow::Result<Vec<u8>
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::config(format!("cargo reads no workspace here: {}", said.trim())).into())
+    let said = nested::said(&output);
+    Err(Error::config(format!("cargo reads no workspace here: {said}")).into())
 }
 
 /// The dependency `name` as `manifest` writes it, or the workspace's Cargo.toml in `root` for it.

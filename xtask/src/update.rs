@@ -145,8 +145,8 @@ fn update<'a>(
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::config(format!("cargo update failed: {}", said.trim()))
+    let said = nested::said(&output);
+    Err(Error::config(format!("cargo update failed: {said}"))
         .hint("it needs the network; nothing was changed")
         .into())
 }

@@ -189,8 +189,8 @@ fn copy(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyhow::Result<S
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout)?);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::config(format!("cargo vendor failed: {}", said.trim()))
+    let said = nested::said(&output);
+    Err(Error::config(format!("cargo vendor failed: {said}"))
         .hint("it needs the network, and a Cargo.lock that fits every Cargo.toml (`cargo update --workspace`)")
         .into())
 }
@@ -241,11 +241,9 @@ fn prove(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = nested::said(&output);
     let what = "cargo metadata --frozen does not succeed with the vendored sources";
-    Err(Error::new(Kind::Config, format!("{what}: {}", said.trim()))
-        .hint("run `cargo xtask vendor`")
-        .into())
+    Err(Error::new(Kind::Config, format!("{what}: {said}")).hint("run `cargo xtask vendor`").into())
 }
 
 fn listed(what: &str, lines: &[String]) -> Error {

@@ -200,8 +200,8 @@ fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
                 .caused_by(error)
         })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let error = Error::config(format!("cargo reads no workspace here: {}", said.trim()));
+        let said = nested::said(&output);
+        let error = Error::config(format!("cargo reads no workspace here: {said}"));
         return Err(error
             .hint("run it inside the repository, with Cargo.toml files that cargo accepts")
             .into());
