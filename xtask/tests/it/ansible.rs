@@ -3,6 +3,7 @@
 
 mod greeter;
 mod host;
+mod supervisor;
 mod tools;
 mod written;
 
@@ -40,7 +41,8 @@ fn a_release_serves_until_another_does_and_again_when_that_fails() {
     let failed = format!(
         "greeter {third} did not become healthy (Wait until it is healthy: Status code was 503"
     );
-    let outcome = format!("{second} serves again. The failed release stays in ");
+    let outcome =
+        format!("{second} serves again, with the settings it had. The failed release stays in ");
     host.deploy(&releases, &third).fails(&[&failed, &outcome]).counts("rescued=1");
     assert_eq!(host.get(), format!("it's \"$5\" {second}"));
     assert_eq!(host.current().as_ref(), Some(&second));
@@ -50,6 +52,60 @@ fn a_release_serves_until_another_does_and_again_when_that_fails() {
     host.play(&releases, &[]).succeeds();
     assert_eq!(host.get(), format!("hi {second}"));
     host.knows_no_secret(&releases);
+}
+
+#[test]
+#[ignore = "installs ansible-core, builds a service and deploys it"]
+fn going_back_is_to_the_settings_too() {
+    let releases = Releases::new();
+    let [first, second] = ["healthy", "healthy"].map(|it| releases.publish(it));
+    let mut host = Host::new();
+    let environment = |listen: &str| json!({ "LISTEN": listen, "GREETING": "open sesame" });
+    let (good, bad) = (environment(&host.address()), environment("nowhere"));
+
+    host.set("service_environment", bad.clone());
+    let stop = host.set("service_stop_command", json!(["false"]));
+    host.deploy(&releases, &first)
+        .fails(&["did not become healthy", "stopping the service failed: nothing healthy serves"]);
+    assert_eq!(host.current(), None);
+    host.set("service_stop_command", stop);
+    host.set("service_environment", good.clone());
+    host.deploy(&releases, &first).succeeds().hides("open sesame");
+    let written = std::fs::read_to_string(host.path("opt/environment")).unwrap();
+
+    // A new release, then the old one: neither can listen there.
+    host.set("service_environment", bad);
+    for version in [&second, &first] {
+        let outcome = format!("{first} serves again, with the settings it had.");
+        host.deploy(&releases, version)
+            .fails(&[&format!("greeter {version} did not become healthy"), &outcome])
+            .hides("open sesame");
+        assert_eq!(host.get(), format!("open sesame {first}"));
+        assert_eq!(host.current().as_ref(), Some(&first));
+        assert_eq!(std::fs::read_to_string(host.path("opt/environment")).unwrap(), written);
+    }
+    host.set("service_environment", good);
+    host.deploy(&releases, &first).succeeds().counts("changed=0");
+}
+
+#[test]
+#[ignore = "installs ansible-core, builds a service and looks at its deployment"]
+fn the_service_gets_no_account_that_is_there_already() {
+    let releases = Releases::new();
+    let first = releases.publish("healthy");
+    let mut host = Host::new();
+    let version = format!("service_version={first}");
+    host.set("service_user_create", json!(true));
+    for (user, text) in [
+        ("daemon", "service_user: daemon is an account of this host already"),
+        ("root", "service_user is not root"),
+    ] {
+        host.set("service_user", json!(user));
+        // Only looked at: it is this machine's account.
+        host.play(&releases, &["--check", "--extra-vars", &version]).fails(&[text]);
+    }
+    host.set("service_user", json!("nobody-has-this-name"));
+    host.play(&releases, &["--check", "--extra-vars", &version]).succeeds();
 }
 
 #[test]
@@ -111,8 +167,14 @@ fn a_worker_has_to_stay_up_and_old_releases_go() {
     assert_eq!(host.releases(), sorted(&[&broken, &first, &fading]), "they can be looked at");
     host.deploy(&releases, &second).succeeds();
     assert_eq!(host.releases(), sorted(&[&first, &second]));
+    // As a run leaves them that was ended while it removed old ones.
+    for rest in [host.path("opt/releases").join(&third), host.path("opt/releases/ffffff")] {
+        std::fs::create_dir(&rest).unwrap();
+        std::fs::write(rest.join("rest"), "").unwrap();
+    }
     host.deploy(&releases, &third).succeeds();
     assert_eq!(host.releases(), sorted(&[&second, &third]));
+    assert!(!host.path("opt/releases").join(&third).join("rest").exists());
 
     // As a run leaves it that was killed before the restart.
     std::fs::remove_file(host.path("opt/current")).unwrap();

@@ -1,9 +1,9 @@
 //! A host: a folder of its own, a supervisor that runs in it, and the playbook played on it.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::greeter::{NAME, Releases};
+use super::supervisor;
 use super::tools::Tools;
 use crate::support::{Run, root, run};
 
@@ -39,11 +40,8 @@ impl Host {
     pub(super) fn new() -> Self {
         let (tools, folder) = (Tools::install(), tempfile::tempdir().unwrap());
         let path = folder.path();
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        std::fs::write(path.join("supervisord.conf"), supervisor(path)).unwrap();
-        let mut command = tools_command(&tools, path, "supervisord");
-        let supervisor = command.arg("--nodaemon").spawn().unwrap();
+        let port = supervisor::free_port();
+        let supervisor = supervisor::start(&tools, path);
         let host =
             Self { variables: variables(path, &tools, port), folder, tools, supervisor, port };
         let socket = host.folder.path().join("supervisor.sock");
@@ -51,9 +49,9 @@ impl Host {
         host
     }
 
-    /// Sets a variable of the role.
-    pub(super) fn set(&mut self, name: &str, value: Value) {
-        self.variables[name] = value;
+    /// Sets a variable of the role, and returns what it was.
+    pub(super) fn set(&mut self, name: &str, value: Value) -> Value {
+        std::mem::replace(&mut self.variables[name], value)
     }
 
     /// Deploys `version`.
@@ -147,7 +145,7 @@ impl Host {
 
     /// The id of the service's process; 0 where there is none.
     pub(super) fn pid(&self) -> u32 {
-        let mut command = tools_command(&self.tools, self.folder.path(), "supervisorctl");
+        let mut command = supervisor::control(&self.tools, self.folder.path());
         let said = run(command.args(["pid", NAME]), "supervisorctl pid").stdout;
         said.trim().parse().unwrap_or_default()
     }
@@ -156,7 +154,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         // It ends what it started before it ends.
-        let mut shutdown = tools_command(&self.tools, self.folder.path(), "supervisorctl");
+        let mut shutdown = supervisor::control(&self.tools, self.folder.path());
         let _ = shutdown.arg("shutdown").output();
         let deadline = Instant::now() + LIMIT;
         while Instant::now() < deadline && matches!(self.supervisor.try_wait(), Ok(None)) {
@@ -184,6 +182,15 @@ impl Played {
             run = run.prints(text);
         }
         Self { run, ..self }
+    }
+
+    /// Asserts that it did not show a setting of the service, nor the file that has all of them.
+    #[track_caller]
+    pub(super) fn hides(self, setting: &str) -> Self {
+        for text in [setting, "eyJ2ZXJzaW9uIjo"] {
+            assert!(!self.run.stdout.contains(text), "{text} is shown: {}", self.run.stdout);
+        }
+        self
     }
 
     /// Asserts what the recap counts.
@@ -230,29 +237,6 @@ fn variables(folder: &Path, tools: &Tools, port: u16) -> Value {
         "service_health_url": format!("http://127.0.0.1:{port}/healthz"),
         "service_health_retries": 3,
     })
-}
-
-/// The supervisor's configuration. Its program reads what the role wrote for systemd.
-fn supervisor(folder: &Path) -> String {
-    let folder = folder.display();
-    format!(
-        "[supervisord]\nlogfile={folder}/supervisord.log\npidfile={folder}/supervisord.pid\n\
-         childlogdir={folder}\nsilent=true\n\
-         [unix_http_server]\nfile={folder}/supervisor.sock\n\
-         [rpcinterface:supervisor]\n\
-         supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
-         [supervisorctl]\nserverurl=unix://{folder}/supervisor.sock\n\
-         [program:{NAME}]\nautostart=false\nautorestart=true\nstartretries=1000\n\
-         command=sh -c 'set -a; . {folder}/opt/environment; exec {folder}/opt/current/{NAME}'\n"
-    )
-}
-
-fn tools_command(tools: &Tools, folder: &Path, name: &str) -> Command {
-    let mut command = Command::new(tools.program(name));
-    command.env_clear();
-    tools.set_up(&mut command, folder);
-    command.arg("--configuration").arg(folder.join("supervisord.conf"));
-    command
 }
 
 #[track_caller]

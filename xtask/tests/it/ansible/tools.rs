@@ -118,8 +118,14 @@ fn install(folder: &Path, home: &Path) {
     let python = run(&mut python, "python3").exits(0).stdout;
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).unwrap();
-    // A name of our own: a pip that outlived its killed parent may still write under another.
-    let partial = folder.join(format!("partial-{}", std::process::id()));
+    // What a killed test left. A pip of its that still writes does so under a name that nobody else has.
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("partial-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let parent = tempfile::Builder::new().prefix("partial-").tempdir_in(folder).unwrap();
+    let partial = parent.path().join("tools");
     eprintln!(
         "installing ansible-core, ansible-lint and supervisor from PyPI into {}",
         home.display()

@@ -52,9 +52,14 @@ fn systemd_accepts_the_unit() {
     run(&mut template, "ansible").exits(0);
     let written = std::fs::read_to_string(&unit).unwrap();
     let start = format!("ExecStart={}\n", program.display());
-    for line in
-        [start.as_str(), "User=greeter\n", "NoNewPrivileges=yes\n", "ProtectSystem=strict\n"]
-    {
+    let condition = format!("ConditionPathExists={}/opt/current\n", folder.path().display());
+    for line in [
+        start.as_str(),
+        condition.as_str(),
+        "User=greeter\n",
+        "NoNewPrivileges=yes\n",
+        "ProtectSystem=strict\n",
+    ] {
         assert!(written.contains(line), "no {line} in\n{written}");
     }
     for words in [&["verify"][..], &["security", "--offline=true", "--threshold=20"]] {

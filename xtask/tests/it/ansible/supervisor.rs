@@ -1,0 +1,67 @@
+//! What runs a host's service where systemd does not, and the port that it gets.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::greeter::NAME;
+use super::tools::Tools;
+
+/// Starts it below `folder`, so that it ends with this test even where that is killed.
+pub(super) fn start(tools: &Tools, folder: &Path) -> Child {
+    std::fs::write(folder.join("supervisord.conf"), configuration(folder)).unwrap();
+    let with_parent = ["--pdeathsig", "TERM"];
+    // Not every system has it, and not every version of it knows this.
+    let is_there = Command::new("setpriv").args(with_parent).arg("true").output();
+    let mut command = Command::new("setpriv");
+    command.args(with_parent).arg(tools.program("supervisord"));
+    if !is_there.is_ok_and(|output| output.status.success()) {
+        command = Command::new(tools.program("supervisord"));
+    }
+    configure(&mut command, tools, folder);
+    command.arg("--nodaemon").spawn().unwrap()
+}
+
+/// `supervisorctl`, for the supervisor below `folder`.
+pub(super) fn control(tools: &Tools, folder: &Path) -> Command {
+    let mut command = Command::new(tools.program("supervisorctl"));
+    configure(&mut command, tools, folder);
+    command
+}
+
+/// A port for a service that starts much later: none that a connection is given meanwhile, so below
+/// those that the kernel gives, and none of another test.
+pub(super) fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let given: Option<u32> =
+        range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
+    let (first, end) = (10_000, given.unwrap_or(32_768).max(11_000));
+    (0..1000)
+        .map(|_| std::process::id().wrapping_mul(31) + NEXT.fetch_add(1, Ordering::Relaxed))
+        .map(|number| u16::try_from(first + number % (end - first)).unwrap())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a free port")
+}
+
+fn configure(command: &mut Command, tools: &Tools, folder: &Path) {
+    command.env_clear();
+    tools.set_up(command, folder);
+    command.arg("--configuration").arg(folder.join("supervisord.conf"));
+}
+
+/// The supervisor's configuration. Its program reads what the role wrote for systemd.
+fn configuration(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "[supervisord]\nlogfile={folder}/supervisord.log\npidfile={folder}/supervisord.pid\n\
+         childlogdir={folder}\nsilent=true\n\
+         [unix_http_server]\nfile={folder}/supervisor.sock\n\
+         [rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
+         [supervisorctl]\nserverurl=unix://{folder}/supervisor.sock\n\
+         [program:{NAME}]\nautostart=false\nautorestart=true\nstartretries=1000\n\
+         command=sh -c 'set -a; . {folder}/opt/environment; exec {folder}/opt/current/{NAME}'\n"
+    )
+}
