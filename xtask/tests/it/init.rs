@@ -227,7 +227,7 @@ fn a_new_repository_checks_runs_ships_and_grows() {
     let dest = repo.path().join("pkg").display().to_string();
     let ship = format!("ship --local --platforms linux_amd64 --dest {dest}");
     let shipped = cargo_xtask(&repo, &dir.join("services"), &ship);
-    let objects = target_dir().join("local-s3/local");
+    let objects = target_dir().join("local-s3/builds");
     assert_published(&repo, &shipped, &objects);
     assert_silent_and_gone(&repo, &shipped);
     assert_eq!(git(&repo, "made", "status --porcelain"), "", "shipping leaves nothing behind");
