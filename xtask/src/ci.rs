@@ -1,7 +1,8 @@
 //! `ci`: what continuous integration runs, so that it is the same command at home.
 //!
 //! Formatting, clippy and tests, in the order of their speed. Everything else that is checked
-//! (layering, layout, the CI file, documentation) is a test. With `--all`, `interop` comes last.
+//! (layering, layout, the CI file, documentation) is a test. With `--all` come the slow tests, after
+//! the others have passed, and then `interop`.
 
 use std::process::Command;
 use std::time::Instant;
@@ -20,12 +21,22 @@ type Check = (&'static str, &'static [&'static str]);
 const FORMAT: Check = ("formatting", &["fmt", "--all", "--check"]);
 const CLIPPY: Check =
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
-const TESTS: Check = ("tests", &["test", "--locked", "--workspace"]);
+/// One run shows every test that fails, in whichever crate.
+const TESTS: Check = ("tests", &["test", "--locked", "--workspace", "--no-fail-fast"]);
 /// Tests marked `#[ignore]` are slow, install toolchains or need servers: here they do run, save for
 /// those that `interop` starts a server for.
-const ALL_TESTS: Check = (
-    "all tests",
-    &["test", "--locked", "--workspace", "--", "--include-ignored", "--skip", "real_server::"],
+const SLOW_TESTS: Check = (
+    "slow tests",
+    &[
+        "test",
+        "--locked",
+        "--workspace",
+        "--no-fail-fast",
+        "--",
+        "--ignored",
+        "--skip",
+        "real_server::",
+    ],
 );
 
 /// The rustup components beyond a minimal toolchain, and the cargo command that shows each.
@@ -38,7 +49,8 @@ pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
     for (component, command) in COMPONENTS {
         install_component(component, command, env, ui)?;
     }
-    for (name, arguments) in [FORMAT, CLIPPY, if all { ALL_TESTS } else { TESTS }] {
+    let slow = all.then_some(SLOW_TESTS);
+    for (name, arguments) in [FORMAT, CLIPPY, TESTS].into_iter().chain(slow) {
         let arguments = vendored::arguments(arguments, &root.dir);
         let line = format!("cargo {}", arguments.join(" "));
         ui.say("checking", format_args!("{name}: {line}"));

@@ -66,11 +66,11 @@ fn a_channel_names_a_release_and_goes_back() {
     assert_eq!(all[0]["artifacts"][0]["sha256"], shown.current().artifacts[0].sha256);
 
     repo.set("CIRCLE_USERNAME", "eve");
-    repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is bbbbbb, before cccccc");
+    repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is bbbbbb, was cccccc");
     assert_eq!(versions(&bucket), ["bbbbbb", "aaaaaa"]);
     let current = &entries(&bucket)[0];
     assert_eq!((&current["by"], &current["replaced"]), (&"eve".into(), &"cccccc".into()));
-    repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is aaaaaa, before bbbbbb");
+    repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is aaaaaa, was bbbbbb");
     repo.xtask("promote alpha --to stable --rollback").exits(3).says("nothing to go back to");
     repo.xtask("promote alpha --to beta --rollback").exits(3).says("channel beta of alpha is not");
 }
