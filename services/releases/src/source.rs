@@ -20,7 +20,7 @@ use crate::view::View;
 const FRESH: Duration = Duration::from_secs(5);
 /// For so long a request waits for the bucket.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// So many views are made at once; more wait for their turn.
+/// So many views are made at once, besides that of all services; more wait for their turn.
 const AT_ONCE: usize = 4;
 /// Of more pages than this, those that no one looks at any more are forgotten.
 const MAX_PAGES: usize = 256;
@@ -69,7 +69,12 @@ impl Source {
             if let Some(outcome) = latest.as_ref().and_then(fresh) {
                 return Ok(outcome.clone());
             }
-            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            // All services are one page, read once at a time: requests for many others, which may
+            // well name nothing, do not keep it waiting.
+            let turn = match scope {
+                Scope::All => None,
+                _ => Some(Arc::clone(&self.turns).acquire_owned().await),
+            };
             let reader = Arc::clone(&self.reader);
             service::blocking("reading the bucket", move || {
                 let outcome = read(&reader, &scope);

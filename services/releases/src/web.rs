@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
-use axum::response::{Html, IntoResponse as _, Json, Response};
+use axum::response::{Html, IntoResponse as _, Json, Redirect, Response};
 use axum::routing::get;
 use ferror::{Error, Kind};
 use ftime::Epoch;
@@ -19,6 +19,7 @@ pub(crate) fn routes(source: Source) -> Router {
     Router::new()
         .route("/", get(async |source| page(source, Some(Scope::All)).await))
         .route("/{service}", get(async |source, path| page(source, service(path)).await))
+        .route("/{service}/", get(async |path| without_slash(service(path))))
         .route("/{service}/{version}", get(async |source, path| page(source, release(path)).await))
         .route("/api/releases", get(async |source| api(source, Some(Scope::All)).await))
         .route(
@@ -42,6 +43,14 @@ fn service(Path(service): Path<String>) -> Option<Scope> {
 fn release(Path((service, version)): Path<(String, String)>) -> Option<Scope> {
     let fits = catalog::is_service(&service) && catalog::is_version(&version);
     fits.then_some(Scope::Release(service, version))
+}
+
+/// A folder's address, as people type it.
+fn without_slash(scope: Option<Scope>) -> Response {
+    match scope {
+        Some(Scope::Service(name)) => Redirect::permanent(&format!("/{name}")).into_response(),
+        _ => no_such_page(None),
+    }
 }
 
 async fn page(State(source): State<Source>, scope: Option<Scope>) -> Response {

@@ -4,20 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use s3::{Body, Patience, Precondition, Put, PutOutcome, Signature, sha256};
+use s3::{Body, Precondition, Put, PutOutcome, Signature, sha256};
 
-use crate::server::client_with;
+use crate::server::{TWICE, client_with};
 use crate::store::Store;
 
-const QUICK: Patience = Patience {
-    attempts: 2,
-    transient_wait: Duration::from_millis(1),
-    throttle_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(1),
-    budget: Duration::from_secs(5),
-};
 const PART: usize = 8 * 1024 * 1024;
 
 /// Two publish the same bytes; the one who is done ends the uploads of the other.
@@ -38,7 +30,7 @@ fn an_upload_that_another_publisher_ended_finds_the_object() {
         let (begun, there) = (Arc::clone(&other), Arc::clone(&endpoint));
         let store = Store::start(move |_, line| {
             if line.contains(at) && !begun.swap(true, Ordering::Relaxed) {
-                let client = client_with(there.get().unwrap(), Signature::V4, QUICK);
+                let client = client_with(there.get().unwrap(), Signature::V4, TWICE);
                 let put = publication(&path_of_other, &bytes_of_other);
                 assert!(matches!(client.put("k", &put).unwrap(), PutOutcome::Stored(_)));
                 assert_eq!(client.abort_uploads("k", None).unwrap(), 1, "the slow one's");
@@ -46,7 +38,7 @@ fn an_upload_that_another_publisher_ended_finds_the_object() {
             None
         });
         endpoint.set(store.endpoint.clone()).unwrap();
-        let client = client_with(&store.endpoint, Signature::V4, QUICK);
+        let client = client_with(&store.endpoint, Signature::V4, TWICE);
         let outcome =
             client.put_resumable("k", &publication(&path, &bytes), &folder.path().join("j"));
         // As when the object had been there before: the caller looks whether it is the same.

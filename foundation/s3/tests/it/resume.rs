@@ -8,21 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use s3::{Body, Client, Patience, Precondition, Put, PutOutcome, Signature, sha256};
+use s3::{Body, Client, Precondition, Put, PutOutcome, Signature, sha256};
 use tempfile::TempDir;
 
-use crate::server::client_with;
+use crate::server::{TWICE, client_with};
 use crate::store::{Cut, Store};
-
-const QUICK: Patience = Patience {
-    attempts: 2,
-    transient_wait: Duration::from_millis(1),
-    throttle_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(1),
-    budget: Duration::from_secs(5),
-};
 
 const PART: usize = 8 * 1024 * 1024;
 const PARTS: usize = 4;
@@ -77,7 +68,7 @@ impl Case {
     }
 
     fn client(&self) -> Client {
-        client_with(&self.store.endpoint, Signature::V4, QUICK)
+        client_with(&self.store.endpoint, Signature::V4, TWICE)
     }
 
     fn put(&self, metadata: &[(&str, &str)]) -> ferror::Result<PutOutcome> {

@@ -17,6 +17,15 @@ pub(crate) const TOKEN: &str = "hidden-token";
 /// Longer than any of this takes; a test that hangs ends here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Of a client that has two attempts and hardly waits.
+pub(crate) const TWICE: Patience = Patience {
+    attempts: 2,
+    transient_wait: Duration::from_millis(1),
+    throttle_wait: Duration::from_millis(1),
+    longest_wait: Duration::from_millis(1),
+    budget: Duration::from_secs(5),
+};
+
 /// What an endless answer sends at most, should the client not hang up.
 const ENDLESS_BYTES: usize = 64 * 1024 * 1024;
 

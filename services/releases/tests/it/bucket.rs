@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -91,9 +92,11 @@ impl SlowBucket {
         let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
         let (ask, asked) = channel();
         let (answer, may_answer) = channel();
+        let may_answer = Arc::new(Mutex::new(may_answer));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                serve(stream, &ask, &may_answer);
+                let (ask, may_answer) = (ask.clone(), Arc::clone(&may_answer));
+                thread::spawn(move || serve(stream, &ask, &may_answer));
             }
         });
         Self { endpoint, asked, answer }
@@ -115,7 +118,7 @@ impl SlowBucket {
     }
 }
 
-fn serve(mut stream: TcpStream, ask: &Sender<String>, may_answer: &Receiver<()>) {
+fn serve(mut stream: TcpStream, ask: &Sender<String>, may_answer: &Mutex<Receiver<()>>) {
     const LISTING: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
         <Name>builds</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>\
@@ -130,7 +133,7 @@ fn serve(mut stream: TcpStream, ask: &Sender<String>, may_answer: &Receiver<()>)
     }
     let head = String::from_utf8_lossy(&request);
     let _ = ask.send(head.lines().next().unwrap_or_default().to_owned());
-    if may_answer.recv().is_err() {
+    if may_answer.lock().expect("no one panics").recv().is_err() {
         return;
     }
     let length = LISTING.len();

@@ -117,6 +117,8 @@ fn what_is_not_there_is_a_404_that_says_what() {
     check("/oddjob/def456", "oddjob has no release <span class=\"version\">def456<");
     check("/oddjob/latest", "There is no such page");
     check("/%3Cb%3E", "There is no such page");
+    assert!(service.get("/oddjob/").body.contains("abc123"), "people type a slash at the end");
+    assert_eq!(service.get("/%3Cb%3E/").status, 404);
 }
 
 #[test]
@@ -223,4 +225,27 @@ fn a_page_of_one_service_reads_no_other_and_is_read_once_too() {
         }
     });
     assert_eq!(slow.more_requests(), 0, "twenty views within a few seconds ask once");
+}
+
+#[test]
+fn visitors_of_many_pages_do_not_keep_the_overview_waiting() {
+    let (real, slow) = (Bucket::start(), SlowBucket::start());
+    let service = start(&env("builds", &slow.endpoint, real.server.credentials()), &[]);
+    let url = |path: &str| format!("{}/{path}", service.url);
+    let nowhere: Vec<_> = (0..8).map(|at| url(&format!("nothing{at}"))).collect();
+    std::thread::scope(|scope| {
+        for url in &nowhere {
+            scope.spawn(|| get(url));
+        }
+        for _ in 0..4 {
+            assert!(slow.wait_for_request().contains("prefix=nothing"));
+        }
+        let overview = scope.spawn(|| get(&url("")).status);
+        let request = slow.wait_for_request();
+        assert!(!request.contains("nothing"), "{request}");
+        for _ in 0..=nowhere.len() {
+            slow.answer();
+        }
+        assert_eq!(overview.join().expect("a view"), 200);
+    });
 }
