@@ -77,16 +77,17 @@ pub(crate) fn put(
             Err(error) => error,
         };
         let code = fault_code(&error);
-        // Whoever publishes the object ends the other uploads of it: they cannot become it.
-        if code == "NoSuchUpload"
+        // Whoever publishes the object ends the other uploads of it: they cannot become it. A server
+        // that is about to end one may miss parts of it first.
+        let in_vain = ["NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"];
+        if in_vain.contains(&code)
             && put.precondition != Precondition::None
             && is_there(client, object_key)
         {
-            upload.journal.remove();
+            let _ = upload.end();
             return Ok(PutOutcome::PreconditionFailed);
         }
         // What an earlier run had sent is not there after all: all of it once more.
-        let in_vain = ["NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"];
         if upload.was_taken_up && in_vain.contains(&code) {
             upload = upload.begin_anew(put)?;
             continue;

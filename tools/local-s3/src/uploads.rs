@@ -15,7 +15,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use crate::conditions::Conditions;
 use crate::intake::Taken;
 use crate::record::{Headers, Record, broken, hex};
-use crate::store::{Store, copy};
+use crate::store::{Scratch, Store, copy};
 
 const MAX_PARTS: i32 = 10_000;
 /// Every part but the last has to have as much: 5 MiB.
@@ -140,6 +140,20 @@ pub(crate) fn complete(
     list: &[CompletedPart],
     conditions: &Conditions,
 ) -> S3Result<String> {
+    let made = assemble(store, upload, list);
+    let _writing = store.writing();
+    // Whoever ended it in the meantime took its parts away, one after the other.
+    if !upload.folder.exists() {
+        return Err(no_such_upload());
+    }
+    let (record, body) = made?;
+    store.replace_locked(&upload.bucket, &record, body, conditions)?;
+    std::fs::remove_dir_all(&upload.folder).map_err(broken)?;
+    Ok(record.etag)
+}
+
+/// The parts in `list` in one file, and what the object will be.
+fn assemble(store: &Store, upload: &Upload, list: &[CompletedPart]) -> S3Result<(Record, Scratch)> {
     let chosen = choose(parts(upload)?, list)?;
     let body = store.scratch();
     let mut file = File::create(body.path()).map_err(broken)?;
@@ -153,13 +167,7 @@ pub(crate) fn complete(
         size_bytes: chosen.iter().map(|part| part.size_bytes).sum(),
         ..upload.record.clone()
     };
-    let _writing = store.writing();
-    if !upload.folder.exists() {
-        return Err(no_such_upload());
-    }
-    store.replace_locked(&upload.bucket, &record, body, conditions)?;
-    std::fs::remove_dir_all(&upload.folder).map_err(broken)?;
-    Ok(record.etag)
+    Ok((record, body))
 }
 
 /// Ends an upload and removes its parts.

@@ -8,15 +8,21 @@ use std::sync::{Arc, OnceLock};
 use s3::{Body, Precondition, Put, PutOutcome, Signature, sha256};
 
 use crate::server::{TWICE, client_with};
-use crate::store::Store;
+use crate::store::{Cut, Store};
 
 const PART: usize = 8 * 1024 * 1024;
 
 /// Two publish the same bytes; the one who is done ends the uploads of the other.
 #[test]
 fn an_upload_that_another_publisher_ended_finds_the_object() {
-    let rows = [("partNumber=3&", 7), ("POST /builds/k?uploadId", 7), ("partNumber=2&", 8)];
-    for (at, byte_of_other) in rows {
+    const COMPLETE: &str = "POST /builds/k?uploadId";
+    let rows = [
+        ("partNumber=3&", 7, None),
+        (COMPLETE, 7, None),
+        (COMPLETE, 7, Some(Cut::InvalidPart)),
+        ("partNumber=2&", 8, None),
+    ];
+    for (at, byte_of_other, cut) in rows {
         let folder = tempfile::tempdir().unwrap();
         let bytes = vec![7; 3 * PART];
         let path = folder.path().join("artifact");
@@ -34,6 +40,7 @@ fn an_upload_that_another_publisher_ended_finds_the_object() {
                 let put = publication(&path_of_other, &bytes_of_other);
                 assert!(matches!(client.put("k", &put).unwrap(), PutOutcome::Stored(_)));
                 assert_eq!(client.abort_uploads("k", None).unwrap(), 1, "the slow one's");
+                return cut;
             }
             None
         });

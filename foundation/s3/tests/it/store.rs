@@ -29,8 +29,11 @@ pub(crate) enum Cut {
     FalseFailure,
     /// Do nothing and answer 200 with an error in the body.
     ErrorIn200,
+    /// Do nothing and answer `InvalidPart`, as a server that is just ending the upload.
+    InvalidPart,
 }
 
+/// What can go wrong with any request.
 pub(crate) const CUTS: [Cut; 7] = [
     Cut::Before,
     Cut::Inside,
@@ -120,6 +123,7 @@ fn serve(
     let text = match cut {
         Some(Cut::Inside) => return Ok(()),
         Some(Cut::SlowDown) => answer("503 Slow Down", &[], &refusal("SlowDown")),
+        Some(Cut::InvalidPart) => answer("400 Bad Request", &[], &refusal("InvalidPart")),
         // The answer to a HEAD has no body that could hold one.
         Some(Cut::ErrorIn200) if !seen.line.starts_with("HEAD") => {
             answer("200 OK", &[], &refusal("InternalError"))

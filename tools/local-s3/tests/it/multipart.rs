@@ -199,3 +199,29 @@ fn of_several_creators_by_either_way_one_creates() {
         }
     }
 }
+
+#[test]
+fn of_several_who_complete_one_upload_the_others_find_none() {
+    const RACERS: usize = 6;
+    let wire = Wire::start();
+    for round in 0..4 {
+        let upload = Upload::start(&wire, Signature::V4, &format!("k{round}"), &[]);
+        let body = vec![b'x'; MIN_PART_BYTES];
+        let etags: Vec<_> = (1..=3).map(|number| upload.send_part(number, &body)).collect();
+        let complete = upload.complete(&[(1, &etags[0]), (2, &etags[1]), (3, &etags[2])]);
+        let start = Barrier::new(RACERS);
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let racer = || {
+                start.wait();
+                let answer = upload.send(&complete);
+                (answer.outcome().0, answer.outcome().1.to_owned())
+            };
+            let racers: Vec<_> = (0..RACERS).map(|_| scope.spawn(racer)).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+        });
+        let winners = outcomes.iter().filter(|(status, _)| *status == 200).count();
+        let losers = outcomes.iter().filter(|(_, code)| code == "NoSuchUpload").count();
+        assert_eq!((winners, losers), (1, RACERS - 1), "{outcomes:?}");
+    }
+    assert!(wire.uploads().is_empty() && wire.staging_is_empty());
+}
