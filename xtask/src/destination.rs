@@ -1,8 +1,5 @@
 //! Where an upload goes and as whom: from options, environment and table to a client.
 
-use std::path::Path;
-
-use anyhow::Context as _;
 use ferror::Error;
 use s3::{Chain, ClientOptions, Encryption, Keyring, Location, SessionScope};
 
@@ -25,14 +22,7 @@ pub struct Reach {
 
 /// The certificate authorities to trust, where a file of them is named.
 pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
-    for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
-        if let Some(path) = env.get_os(name) {
-            let path = Path::new(path);
-            let read = std::fs::read(path);
-            return read.map(Some).with_context(|| format!("reading {name} ({})", path.display()));
-        }
-    }
-    Ok(None)
+    Ok(s3::roots_pem(|name| env.get_os(name).map(Into::into))?)
 }
 
 /// Looks for credentials wherever AWS's own tools do; with `--explain`, says what each source had.
@@ -64,13 +54,13 @@ pub fn credentials(
         roots_pem: roots_pem(env)?,
         region: region(options, config, env),
         scope,
-    })?;
+    });
     if options.upload.explain {
         for step in &found.steps {
             ui.say("credentials", step);
         }
     }
-    Ok(found.keyring)
+    Ok(found.keyring?)
 }
 
 /// What a client is told besides where the bucket is.

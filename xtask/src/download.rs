@@ -84,7 +84,7 @@ fn fill(client: &Client, artifact: &Artifact, found: &Head, partial: &Path) -> a
             "{object_key} has {size} bytes with sha256 {is}; its release's manifest object says \
              {size_bytes} bytes with sha256 {sha256}"
         );
-        let hint = "someone wrote to this bucket by other means: upload the release again";
+        let hint = "someone wrote to this bucket by other means: run `cargo xtask upload --verify` where the release was built, which puts its bytes back";
         return Err(Error::invalid(message).hint(hint).into());
     }
     file.sync_all().with_context(writing)

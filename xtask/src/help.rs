@@ -94,8 +94,10 @@ missing; what is published never changes.
   --allow-dirty     publish what was built from uncommitted changes
   --skip-without-credentials
                     without credentials do nothing and succeed (pull requests from forks)
-  --jobs N          N requests at once, 1 to 64; default by size and count
-  --verify          read each object back and compare its digest
+  --jobs N          N requests at once, 1 to 64, as far as 32 MiB of memory reach for their bodies;
+                    default by size and count
+  --verify          read each object back and compare its digest; put back what a published
+                    release names and the bucket has lost or holds otherwise
   --timings         print where the time went
   --explain         print where the credentials come from, and what each earlier source lacked
   --dry-run         print what would be PUT and send nothing

@@ -124,8 +124,10 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
     for _ in 0..ROUNDS {
         if let Some(mut receipt) = write(client, key, part, seen.published(), release)? {
             if receipt.stored.is_some() {
-                artifact::confirm(client, &part.artifacts)
-                    .with_context(|| format!("{key} is published, but"))?;
+                artifact::confirm(client, &part.artifacts).map_err(|error| {
+                    let hint = "run `cargo xtask upload --verify`: it puts the bytes back";
+                    error.context(format!("{key} is published, but")).hint(hint)
+                })?;
             }
             if release.verify {
                 verify(client, key, part)?;
@@ -136,13 +138,13 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
             artifact::clear_up(client, release, &part.artifacts);
             return Ok(receipt);
         }
-        if matches!(*seen, Seen::Unreadable) {
-            return Err(unreadable(key).into());
-        }
         // Another upload wrote it meanwhile: what that one says is looked at before it is extended.
+        // An absent object may not be read where listing is forbidden, one that is there may.
         let now = look(client, key)?;
-        if let Seen::There(published) = &now {
-            check_same_release(&published.manifest, part, key)?;
+        match &now {
+            Seen::There(published) => check_same_release(&published.manifest, part, key)?,
+            Seen::Unreadable => return Err(unreadable(key).into()),
+            Seen::Absent => {}
         }
         seen = Cow::Owned(now);
     }
@@ -198,7 +200,8 @@ fn write(
         attributes: Some(release.attributes),
         precondition,
     };
-    let PutOutcome::Stored(stored) = client.put(key, &put)? else { return Ok(None) };
+    let put = client.put(key, &put).map_err(|error| cannot_replace(error, key))?;
+    let PutOutcome::Stored(stored) = put else { return Ok(None) };
     let sha256 = files::sha256(&bytes);
     let receipt = Receipt::new(&client.location().bucket, key, bytes.len() as u64, &sha256);
     Ok(Some(receipt.stored(outcome, stored)))
@@ -254,6 +257,19 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
         }
     }
     Ok(())
+}
+
+/// The error of a PUT with a condition, in words where the server knows no such conditions.
+fn cannot_replace(error: Error, key: &str) -> Error {
+    if Fault::of(&error).is_none_or(|fault| fault.status != 501) {
+        return error;
+    }
+    let message = format!(
+        "{key} is there already, and this server cannot replace an object only if it is unchanged (501)"
+    );
+    Error::new(Kind::Refused, message)
+        .hint("upload all platforms of a version in one run there; remove what an unfinished upload left by other means")
+        .caused_by(error)
 }
 
 fn unreadable(key: &str) -> Error {

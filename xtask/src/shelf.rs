@@ -169,7 +169,7 @@ impl Shelf {
         let key = format!("{}/{}", self.client.location().bucket, artifact.object_key);
         let wrong = |how: String| {
             Error::invalid(format!("{key} is not what its release's manifest object says: {how}"))
-                .hint("upload the release again, which replaces nothing that is right")
+                .hint("run `cargo xtask upload --verify` where the release was built: it puts its bytes back")
         };
         let head = self.client.head(&artifact.object_key)?;
         let head = head.ok_or_else(|| wrong("it is not there".to_owned()))?;

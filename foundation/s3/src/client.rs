@@ -258,6 +258,10 @@ impl Client {
                 format!("an object key has 1 to {MAX_OBJECT_KEY_BYTES} bytes, not {bytes}");
             return Err(Error::new(Kind::Invalid, message).context(what));
         }
+        // No listing could say it: XML has no way to write most of them.
+        if object_key.chars().any(char::is_control) {
+            return Err(Error::invalid("an object key holds no control characters").context(what));
+        }
         let request = self.request(method, object_key);
         // A server may insist on a length, and so on a body, though an empty one.
         let has_body = ["PUT", "POST"].contains(&method);

@@ -2,7 +2,8 @@
 //!
 //! Every attempt is signed anew, with what the client has learnt by then: the bucket's region, how
 //! far the server's clock is from ours, fresh credentials. What is learnt once serves every later
-//! request of the client and its clones. Only this file and `put` read the clock.
+//! request of the client and its clones. Of all that sends to a bucket, this file and the keyring
+//! read the clock.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -214,7 +215,7 @@ impl Wire {
                 Ok(true)
             }
             Repair::Credentials => {
-                self.keyring.renew(credentials).context("the session token has expired")
+                self.keyring.renew(credentials).context("fetching credentials anew")
             }
             Repair::Expect => {
                 lock(&self.bearing).asks_first = false;

@@ -32,9 +32,7 @@ impl std::error::Error for Fault {}
 impl Fault {
     /// The refusal that an error reports, behind whatever context; `None` where no server refused.
     pub fn of(error: &Error) -> Option<&Self> {
-        let first: &(dyn std::error::Error + 'static) = error;
-        std::iter::successors(Some(first), |error| error.source())
-            .find_map(|error| error.downcast_ref())
+        behind(error)
     }
 
     /// Who can mend it.
@@ -46,11 +44,12 @@ impl Fault {
             (code, _) if code.starts_with("Throttling") => Kind::Throttled,
             ("RequestTimeout" | "InternalError" | "ServiceUnavailable" | "OperationAborted", _)
             | (_, 408 | 500 | 502 | 504) => Kind::Unavailable,
-            ("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired", _) | (_, 401 | 403) => {
-                Kind::Denied
-            }
+            ("AccessDenied" | "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired", _)
+            | (_, 401 | 403) => Kind::Denied,
             (_, 404) => Kind::NotFound,
-            (_, 409 | 412) => Kind::Conflict,
+            ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, 409 | 412) => {
+                Kind::Conflict
+            }
             (_, 505..) => Kind::Unavailable,
             _ => Kind::Refused,
         }
@@ -96,6 +95,13 @@ impl Fault {
     }
 }
 
+/// The error of that type that `error` or one of its sources is.
+pub(crate) fn behind<E: std::error::Error + 'static>(error: &Error) -> Option<&E> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source())
+        .find_map(|error| error.downcast_ref())
+}
+
 fn prefixed(prefix: &str, text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{prefix}{text}") }
 }
@@ -135,6 +141,11 @@ mod tests {
             (404, "NoSuchBucket", Kind::NotFound),
             (409, "ConditionalRequestConflict", Kind::Conflict),
             (412, "PreconditionFailed", Kind::Conflict),
+            // A completion answers 200 before the work is done.
+            (200, "PreconditionFailed", Kind::Conflict),
+            (200, "ConditionalRequestConflict", Kind::Conflict),
+            (200, "AccessDenied", Kind::Denied),
+            (200, "InternalError", Kind::Unavailable),
             (301, "PermanentRedirect", Kind::Refused),
             (400, "BadDigest", Kind::Refused),
             (417, "", Kind::Refused),

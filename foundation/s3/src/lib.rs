@@ -74,6 +74,7 @@ pub use credentials::{
     CREDENTIAL_VARIABLES, Chain, Credentials, Found, SessionScope, Step, Verdict, find_credentials,
 };
 pub use digest::{hex, sha256};
+pub use exact_file::WrongFile;
 pub use fault::Fault;
 pub use keyring::Keyring;
 pub use location::{DEFAULT_REGION, Location, Signature};
@@ -82,6 +83,6 @@ pub use multipart::bodies_of;
 pub use object::{
     Body, Copied, Head, ListedObject, Listing, Object, Precondition, Put, PutOutcome, Stored,
 };
-pub use options::ClientOptions;
+pub use options::{ClientOptions, roots_pem};
 pub use request::Request;
 pub use retry::Patience;

@@ -17,7 +17,7 @@ use ferror::{Error, ResultExt as _};
 use crate::exact_file::ExactFile;
 use crate::exchange::Ask;
 use crate::journal::{Journal, Purpose, Record, SentPart};
-use crate::put::{SINGLE_MAX_BYTES, describe};
+use crate::put::{SINGLE_MAX_BYTES, bare, describe};
 use crate::{Client, Fault, Precondition, Put, PutOutcome, Stored, digest, xml};
 
 const MIB: u64 = 1024 * 1024;
@@ -58,7 +58,7 @@ pub(crate) fn put(
     ExactFile::open(source.path, source.size_bytes)?;
     // The condition is looked at by the server when all parts are there. An object that stands in
     // the way now, as after a run that died, spares sending them; a refused look decides nothing.
-    if put.precondition == Precondition::Absent && is_there(client, object_key) {
+    if put.precondition == Precondition::Absent && client.is_outrun(object_key, put.precondition) {
         return Ok(PutOutcome::PreconditionFailed);
     }
     let mut upload = Upload::take_up_or_begin(client, object_key, put, source)?;
@@ -80,10 +80,7 @@ pub(crate) fn put(
         // Whoever publishes the object ends the other uploads of it: they cannot become it. A server
         // that is about to end one may miss parts of it first.
         let in_vain = ["NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"];
-        if in_vain.contains(&code)
-            && put.precondition != Precondition::None
-            && is_there(client, object_key)
-        {
+        if in_vain.contains(&code) && client.is_outrun(object_key, put.precondition) {
             let _ = upload.end();
             return Ok(PutOutcome::PreconditionFailed);
         }
@@ -97,10 +94,6 @@ pub(crate) fn put(
             Err(left) => upload.left_behind(error, &left),
         });
     }
-}
-
-fn is_there(client: &Client, object_key: &str) -> bool {
-    client.head(object_key).is_ok_and(|it| it.is_some())
 }
 
 /// S3's code of the refusal that an error reports; empty where no server refused.
@@ -206,8 +199,6 @@ impl<'a> Upload<'a> {
             Err(error) if error.is_retryable() => return Err(error),
             Err(_) => return Ok(None),
         };
-        // Some servers put an ETag into quotes here and not there.
-        let bare = |etag: &str| etag.trim_matches('"').to_owned();
         let sent = record.parts.iter().map(|part| (part.number, part.clone()));
         let mut there: BTreeMap<_, _> = sent.collect();
         there.retain(|number, part| {

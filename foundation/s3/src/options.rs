@@ -1,5 +1,9 @@
 //! How a client behaves, where the defaults do not fit.
 
+use std::path::PathBuf;
+
+use ferror::Error;
+
 use crate::Patience;
 
 /// What a client may be told besides where the bucket is.
@@ -23,6 +27,26 @@ pub struct ClientOptions {
     pub memory_bytes: usize,
 }
 
+/// The certificate authorities to trust in place of the bundled ones: the file that `AWS_CA_BUNDLE`
+/// names, else that of `SSL_CERT_FILE`; none where neither is set. `variable` looks up an
+/// environment variable, blank is unset.
+///
+/// # Errors
+/// [`ferror::Kind::Config`] where a named file cannot be read.
+pub fn roots_pem(
+    variable: impl Fn(&'static str) -> Option<PathBuf>,
+) -> ferror::Result<Option<Vec<u8>>> {
+    for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+        let named = variable(name);
+        if let Some(path) = named.filter(|path| !path.to_string_lossy().trim().is_empty()) {
+            return std::fs::read(&path).map(Some).map_err(|error| {
+                Error::config(format!("reading {name} ({})", path.display())).caused_by(error)
+            });
+        }
+    }
+    Ok(None)
+}
+
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
@@ -33,5 +57,28 @@ impl Default for ClientOptions {
             bodies_at_once: 4,
             memory_bytes: 32 * 1024 * 1024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::roots_pem;
+
+    #[test]
+    fn the_first_file_that_is_named_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+        std::fs::write(&first, "1").unwrap();
+        std::fs::write(&second, "2").unwrap();
+        let read = |bundle: Option<&std::path::Path>, file: Option<&std::path::Path>| {
+            let variable = |name| if name == "AWS_CA_BUNDLE" { bundle } else { file };
+            roots_pem(|name| variable(name).map(Into::into))
+        };
+        assert_eq!(read(Some(&first), Some(&second)).unwrap(), Some(b"1".to_vec()));
+        assert_eq!(read(None, Some(&second)).unwrap(), Some(b"2".to_vec()));
+        assert_eq!(read(Some(" ".as_ref()), Some(&second)).unwrap(), Some(b"2".to_vec()));
+        assert_eq!(read(None, None).unwrap(), None);
+        let error = read(Some(&folder.path().join("none")), Some(&second)).unwrap_err();
+        assert!(error.to_string().starts_with("reading AWS_CA_BUNDLE ("), "{error}");
     }
 }

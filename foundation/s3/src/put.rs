@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ferror::{Error, ResultExt as _};
 
-use crate::exact_file::ExactFile;
+use crate::exact_file::{ExactFile, check_digest};
 use crate::exchange::Reply;
 use crate::meter::Spent;
 use crate::multipart::Source;
@@ -138,10 +138,11 @@ impl Client {
         size_bytes: u64,
         sha256: &[u8; 32],
     ) -> ferror::Result<PutOutcome> {
-        let unmet = match (fault.status, fault.code.as_str()) {
-            (412, _) | (409, "ConditionalRequestConflict") => true,
+        // The code first: a 200 may carry an error.
+        let unmet = match (fault.code.as_str(), fault.status) {
+            ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, 412) => true,
             // Nothing is there that could have the ETag.
-            (404, "NoSuchKey") => matches!(put.precondition, Precondition::Matches(_)),
+            ("NoSuchKey", _) => matches!(put.precondition, Precondition::Matches(_)),
             _ => false,
         };
         // Of a multipart upload, a completion that took effect leaves no upload behind.
@@ -158,6 +159,15 @@ impl Client {
             return Ok(PutOutcome::PreconditionFailed);
         }
         Err(reply.error(fault))
+    }
+
+    /// Whether another upload has made the condition false. A refused look decides nothing.
+    pub(crate) fn is_outrun(&self, object_key: &str, precondition: Precondition<'_>) -> bool {
+        match (precondition, self.head(object_key)) {
+            (Precondition::Absent, Ok(Some(_))) => true,
+            (Precondition::Matches(etag), Ok(Some(found))) => bare(&found.etag) != bare(etag),
+            _ => false,
+        }
     }
 
     /// The object, if it has our digest and length. A refused look decides nothing.
@@ -219,17 +229,7 @@ pub(crate) fn condition(request: &mut Request, precondition: Precondition<'_>) {
     }
 }
 
-/// The digest of a file that was read is the one that was declared.
-pub(crate) fn check_digest(
-    path: &Path,
-    found: &[u8; 32],
-    declared: &[u8; 32],
-) -> ferror::Result<()> {
-    if found == declared {
-        return Ok(());
-    }
-    let (path, found, declared) = (path.display(), digest::hex(found), digest::hex(declared));
-    Err(Error::invalid(format!(
-        "{path}: its sha256 is {found}, not the {declared} that it should have"
-    )))
+/// An `ETag` without quotes: some servers put it into quotes here and not there.
+pub(crate) fn bare(etag: &str) -> &str {
+    etag.trim_matches('"')
 }

@@ -112,7 +112,7 @@ pub(crate) fn repair(
     let skewed = |server: Epoch| server.millis().abs_diff(signed_at.millis()) / 1000;
     match (status, code) {
         (417, _) => Some(Repair::Expect),
-        (409, "ConditionalRequestConflict") => Some(Repair::Conflict),
+        (_, "ConditionalRequestConflict") => Some(Repair::Conflict),
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => {
             Some(Repair::Credentials)
         }
@@ -133,6 +133,8 @@ pub(crate) fn repair(
         {
             Some(Repair::Region(fault.region.clone()))
         }
+        // The answer to a HEAD has no body that could name an expired token.
+        (400, "") => Some(Repair::Credentials),
         _ => None,
     }
 }
@@ -199,7 +201,8 @@ mod tests {
             (400, "AuthorizationHeaderMalformed", "eu-west-1", None, west()),
             (301, "", "eu-west-1", None, west()),
             (400, "", "eu-west-1", None, west()),
-            (400, "", "us-east-1", None, None),
+            (400, "", "us-east-1", None, Some(Repair::Credentials)),
+            (200, "ConditionalRequestConflict", "", None, Some(Repair::Conflict)),
             (400, "BadDigest", "eu-west-1", None, None),
             (301, "PermanentRedirect", "", None, None),
             (403, "SignatureDoesNotMatch", "eu-west-1", Some(far), None),

@@ -1,6 +1,6 @@
 //! The bucket that a service works on: rows for its table of settings, checked into a client.
 
-use s3::{Chain, Client, DEFAULT_REGION, Found, Keyring, Location};
+use s3::{Chain, Client, ClientOptions, DEFAULT_REGION, Keyring, Location};
 
 use crate::{Setting, Settings};
 
@@ -47,6 +47,18 @@ pub const BUCKET_SETTINGS: &[Setting] = &[
 pub const CREDENTIALS_NOTE: &str = "Credentials come from S3_KEY and S3_SECRET, else from where AWS's own tools look for them: AWS_*\n\
      variables, profiles, a web identity, the container's or the instance's role.";
 
+/// What a `credential_process` has to know of this process's environment: no secret is among it.
+const OF_A_PROCESS: [&str; 8] = [
+    "HOME",
+    "PATH",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CA_BUNDLE",
+];
+
 /// A bucket that can be talked to, and the part of it that is meant.
 #[derive(Clone)]
 pub struct Bucket {
@@ -63,7 +75,10 @@ impl Bucket {
         let bucket = settings.required("bucket");
         let region = settings.required("region");
         let signature = settings.parsed("signature");
-        let keyring = find_keyring(settings, region.as_deref());
+        let roots_pem = s3::roots_pem(|name| settings.env(name).map(Into::into));
+        let roots_pem = roots_pem.map_err(|error| settings.problem(format!("{error:#}"))).ok();
+        let roots = roots_pem.clone().flatten();
+        let keyring = find_keyring(settings, region.as_deref(), roots);
         let prefix = folder_prefix(settings);
         let location = Location {
             bucket: bucket?,
@@ -72,7 +87,8 @@ impl Bucket {
             path_style: None,
             signature: signature?,
         };
-        match Client::new(location, keyring?) {
+        let options = ClientOptions { roots_pem: roots_pem?, ..ClientOptions::default() };
+        match Client::with_options(location, keyring?, options) {
             Ok(client) => Some(Self { client, prefix: prefix? }),
             Err(error) => {
                 settings.problem(error.to_string());
@@ -83,20 +99,24 @@ impl Bucket {
 }
 
 /// Credentials from wherever AWS's own tools look for them; those that end are fetched anew.
-fn find_keyring(settings: &mut Settings<'_>, region: Option<&str>) -> Option<Keyring> {
+fn find_keyring(
+    settings: &mut Settings<'_>,
+    region: Option<&str>,
+    roots_pem: Option<Vec<u8>>,
+) -> Option<Keyring> {
     let named = |name: &str| settings.env(name).map(|value| (name.into(), value.into()));
     let found = s3::find_credentials(&Chain {
         variable: &|name| settings.env(name),
         home: settings.env("HOME").map(Into::into),
-        child_environment: ["HOME", "PATH"].into_iter().filter_map(named).collect(),
-        roots_pem: None,
+        child_environment: OF_A_PROCESS.into_iter().filter_map(named).collect(),
+        roots_pem,
         region: region.unwrap_or(DEFAULT_REGION).to_owned(),
         scope: None,
     });
-    match found {
-        Ok(Found { keyring: Some(keyring), .. }) => Some(keyring),
-        Ok(Found { steps, .. }) => {
-            let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
+    match found.keyring {
+        Ok(Some(keyring)) => Some(keyring),
+        Ok(None) => {
+            let steps: Vec<_> = found.steps.iter().map(ToString::to_string).collect();
             settings.problem(format!("no credentials ({})", steps.join("; ")));
             None
         }
@@ -165,6 +185,10 @@ mod tests {
             }
             assert!(!text.contains("hidden"), "a secret is in: {text}");
         };
+        check(
+            &[("S3_KEY", "k"), ("S3_SECRET", "hidden"), ("AWS_CA_BUNDLE", "/nowhere/ca.pem")],
+            &["--bucket is missing", "reading AWS_CA_BUNDLE (/nowhere/ca.pem)"],
+        );
         check(
             &[("AWS_EC2_METADATA_DISABLED", "true")],
             &["--bucket is missing", "no credentials (S3_KEY: neither S3_KEY nor S3_SECRET is set"],

@@ -16,7 +16,7 @@
 //! | `one` | one of 1 GiB | wall, CPU seconds of the tool alone; `xtask` is the whole program |
 //! | `many` | 200 of 1 MiB | the same |
 //! | `memory` | a sparse one of 5 GiB | peak resident memory |
-//! | `small` | one of 10 MiB | `xtask upload` from start to end, three requests, beside one of curl's |
+//! | `small` | one of 10 MiB | `xtask upload` from start to end, five requests, beside one of curl's |
 //!
 //! `xtask` runs in the current folder: inside a repository it asks cargo for the workspace, which
 //! takes some twenty milliseconds.

@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 
 use ferror::{Error, Kind};
-use s3::{Body, Client, Head, Precondition, Put, PutOutcome, Stored};
+use s3::{Body, Client, Head, Precondition, Put, PutOutcome, Stored, WrongFile};
 use sha2::{Digest as _, Sha256};
 
-use super::{Outcome, Receipt, Release, Seen, check_same_release, look, unreadable};
+use super::{
+    Outcome, Receipt, Release, Seen, cannot_replace, check_same_release, look, unreadable,
+};
 use crate::manifest::Artifact;
-use crate::{download, files};
+use crate::{download, files, parallel};
 
 /// How much of an object is read back at a time: it bounds the memory, whatever the object's size
 /// and however many are read at once.
 const READ_BYTES: u64 = 1024 * 1024;
+/// Of one service, whose artifacts are a handful: they have no body that would take memory.
+const LOOKS_AT_ONCE: usize = 4;
 
 /// Publishes one artifact; `named`: the manifest object in the bucket lists it with this digest.
 pub(super) fn publish(
@@ -27,7 +31,17 @@ pub(super) fn publish(
     if !named && let Some((outcome, stored)) = send(client, release, artifact)? {
         receipt = receipt.stored(outcome, stored);
     }
-    if release.verify {
+    if release.verify
+        && let Err(error) = verify(client, &mut receipt)
+    {
+        // What is published keeps its bytes: where someone changed or removed the object by other
+        // means, these are the ones.
+        let differs = error.downcast_ref().map(Error::kind) == Some(Kind::Conflict);
+        if !named || !differs {
+            return Err(error);
+        }
+        let stored = restore(client, release, artifact)?;
+        receipt = receipt.stored(Outcome::Restored, stored);
         verify(client, &mut receipt)?;
     }
     Ok(receipt)
@@ -39,31 +53,7 @@ fn send(
     release: &Release<'_>,
     artifact: &Artifact,
 ) -> anyhow::Result<Option<(Outcome, Stored)>> {
-    let path = release.dir.join(&artifact.file);
-    let sha256 = files::parse_digest(&artifact.sha256)?;
-    let metadata = [
-        ("version", release.manifest.version.as_str()),
-        ("commit", release.manifest.commit.as_str()),
-    ];
-    let put = |precondition| Put {
-        body: Body::File { path: &path, size_bytes: artifact.size_bytes, sha256 },
-        content_type: release.content_type,
-        metadata: &metadata,
-        attributes: Some(release.attributes),
-        precondition,
-    };
-    let journals = journals(release);
-    let put = |precondition| {
-        let key = &artifact.object_key;
-        client.put_resumable(key, &put(precondition), &journals).map_err(|error| {
-            match error.kind() {
-                Kind::Invalid => error
-                    .context(format!("{} differs from the manifest", artifact.file))
-                    .hint("run `cargo xtask dist` again, or fetch the artifacts anew"),
-                _ => error,
-            }
-        })
-    };
+    let put = |precondition| put(client, release, artifact, precondition);
     if let PutOutcome::Stored(stored) = put(Precondition::Absent)? {
         return Ok(Some((Outcome::Stored, stored)));
     }
@@ -94,12 +84,76 @@ fn send(
         Seen::Unreadable => return Err(unreadable(&key).into()),
     }
     match put(Precondition::Matches(&found.etag))? {
-        PutOutcome::Stored(stored) => Ok(Some((Outcome::Replaced, stored))),
+        PutOutcome::Stored(stored) => {
+            check_not_outrun(client, release, artifact, &key)?;
+            Ok(Some((Outcome::Replaced, stored)))
+        }
         // Another upload of the same bytes may have been as fast.
         PutOutcome::PreconditionFailed => match client.head(&artifact.object_key)? {
             Some(now) if is_same(client, artifact, &now)? => Ok(None),
             _ => Err(changed_meanwhile(&artifact.object_key).into()),
         },
+    }
+}
+
+/// PUTs an artifact.
+fn put(
+    client: &Client,
+    release: &Release<'_>,
+    artifact: &Artifact,
+    precondition: Precondition<'_>,
+) -> anyhow::Result<PutOutcome> {
+    let path = release.dir.join(&artifact.file);
+    let sha256 = files::parse_digest(&artifact.sha256)?;
+    let metadata = [
+        ("version", release.manifest.version.as_str()),
+        ("commit", release.manifest.commit.as_str()),
+    ];
+    let put = Put {
+        body: Body::File { path: &path, size_bytes: artifact.size_bytes, sha256 },
+        content_type: release.content_type,
+        metadata: &metadata,
+        attributes: Some(release.attributes),
+        precondition,
+    };
+    let outcome = client.put_resumable(&artifact.object_key, &put, &journals(release));
+    Ok(outcome.map_err(|error| {
+        if WrongFile::is_in(&error) {
+            return error
+                .context(format!("{} differs from the manifest", artifact.file))
+                .hint("run `cargo xtask dist` again, or fetch the artifacts anew");
+        }
+        cannot_replace(error, &artifact.object_key)
+    })?)
+}
+
+/// A leftover was replaced. Whoever it belonged to may have published it in that very moment, and
+/// then its release lacks bytes that only they have: that must not pass in silence.
+fn check_not_outrun(
+    client: &Client,
+    release: &Release<'_>,
+    artifact: &Artifact,
+    key: &str,
+) -> anyhow::Result<()> {
+    let Seen::There(published) = look(client, key)? else { return Ok(()) };
+    let part = release.manifest.part_of(release.service);
+    check_same_release(&published.manifest, &part, key).map_err(|error| {
+        let what = format!("{} was replaced while another upload published it", artifact.object_key);
+        error.context(what).hint(
+            "run `cargo xtask upload --verify` where that release was built: it puts its bytes back",
+        )
+    })?;
+    Ok(())
+}
+
+/// PUTs a published artifact whose object is not what its manifest object says, or is gone.
+fn restore(client: &Client, release: &Release<'_>, artifact: &Artifact) -> anyhow::Result<Stored> {
+    let found = client.head(&artifact.object_key)?;
+    let found = found.as_ref();
+    let precondition = found.map_or(Precondition::Absent, |it| Precondition::Matches(&it.etag));
+    match put(client, release, artifact, precondition)? {
+        PutOutcome::Stored(stored) => Ok(stored),
+        PutOutcome::PreconditionFailed => Err(changed_meanwhile(&artifact.object_key).into()),
     }
 }
 
@@ -131,22 +185,21 @@ fn is_same(client: &Client, artifact: &Artifact, found: &Head) -> anyhow::Result
 }
 
 /// Every artifact is still what it was sent as, so far as the bucket lets us look.
-pub(super) fn confirm(client: &Client, artifacts: &[Artifact]) -> anyhow::Result<()> {
-    for Artifact { object_key, size_bytes, sha256, .. } in artifacts {
+pub(super) fn confirm(client: &Client, artifacts: &[Artifact]) -> ferror::Result<()> {
+    parallel::map(artifacts, LOOKS_AT_ONCE, |artifact| {
+        let Artifact { object_key, size_bytes, sha256, .. } = artifact;
         let found = match client.head(object_key) {
             // A refused look decides nothing: a narrow policy forbids it.
-            Err(error) if error.kind() == Kind::Denied => continue,
+            Err(error) if error.kind() == Kind::Denied => return Ok(()),
             found => found?,
         };
         let same = found.is_some_and(|found| {
             let theirs = found.metadata.get("sha256");
             found.size_bytes == *size_bytes && theirs.is_none_or(|theirs| theirs == sha256)
         });
-        if !same {
-            return Err(changed_meanwhile(object_key).into());
-        }
-    }
-    Ok(())
+        if same { Ok(()) } else { Err(changed_meanwhile(object_key)) }
+    })
+    .map(drop)
 }
 
 /// Reads the object of a receipt back and compares its digest.

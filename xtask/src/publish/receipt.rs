@@ -35,6 +35,8 @@ pub enum Outcome {
     AlreadyThere,
     /// An upload that never finished had left other bytes.
     Replaced,
+    /// It was published, and gone or changed by other means: its bytes are there again.
+    Restored,
     /// A manifest object of the same release was there and now lists more.
     Extended,
 }
@@ -89,6 +91,7 @@ impl Outcome {
             Self::Stored => "stored",
             Self::AlreadyThere => "already_there",
             Self::Replaced => "replaced",
+            Self::Restored => "restored",
             Self::Extended => "extended",
         }
     }
@@ -104,6 +107,7 @@ impl fmt::Display for Receipt {
         let remark = match self.outcome {
             Outcome::Stored | Outcome::AlreadyThere => "",
             Outcome::Replaced => "  (replaced what an unfinished upload had left)",
+            Outcome::Restored => "  (restored: it was not what its release says)",
             Outcome::Extended => "  (extended by this upload)",
         };
         write!(f, "  {}  {}{remark}", self.object_key, ui::size(self.size_bytes))?;
@@ -141,6 +145,11 @@ mod tests {
                 Outcome::Replaced,
                 "replaced",
                 "Upload status code: 200  a/a.json  7 B  (replaced what an unfinished upload had left)",
+            ),
+            (
+                Outcome::Restored,
+                "restored",
+                "Upload status code: 200  a/a.json  7 B  (restored: it was not what its release says)",
             ),
             (
                 Outcome::Extended,

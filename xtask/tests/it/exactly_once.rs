@@ -2,6 +2,7 @@
 //! is published once, and only what is missing is sent again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +26,7 @@ fn written(bucket: &Bucket) -> BTreeMap<String, SystemTime> {
 }
 
 /// What is published holds: a manifest object is there only with all that it names.
-fn check_published(bucket: &Bucket, case: &str) {
+pub(crate) fn check_published(bucket: &Bucket, case: &str) {
     for key in bucket.manifest_objects() {
         let text = std::fs::read(bucket.object(&key)).unwrap();
         let manifest: Value = serde_json::from_slice(&text).unwrap();
@@ -108,6 +109,18 @@ fn two_uploads_at_once_publish_once() {
     }
 }
 
+pub(crate) fn release<'a>(manifest: &'a Manifest, dir: &'a Path) -> Release<'a> {
+    const PLAIN: &Attributes = &Attributes {
+        cache_control: None,
+        storage_class: None,
+        encryption: None,
+        tags: BTreeMap::new(),
+        metadata: BTreeMap::new(),
+    };
+    let content_type = "application/x-compressed-tar";
+    Release { manifest, service: "alpha", dir, content_type, attributes: PLAIN, verify: false }
+}
+
 #[test]
 fn an_artifact_that_another_upload_replaced_is_not_published() {
     let repo = Repo::new(&["alpha"]);
@@ -115,14 +128,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     let snapshot = repo.path().join("pkg/snapshot");
     let text = std::fs::read(snapshot.join("manifest.json")).unwrap();
     let manifest = Manifest::parse(&text, "manifest.json").unwrap();
-    let release = Release {
-        manifest: &manifest,
-        service: "alpha",
-        dir: &snapshot,
-        content_type: "application/x-compressed-tar",
-        attributes: &Attributes::default(),
-        verify: false,
-    };
+    let release = release(&manifest, &snapshot);
     let bucket = Bucket::new();
     let client = bucket.client();
     let ui = Ui::new(&Env::for_test(&[]), false);
@@ -170,9 +176,25 @@ fn receipts_say_what_was_done_and_verify_reads_it_back() {
     assert!(document["timings"]["requests"].as_u64().is_some_and(|n| n >= 7), "{document}");
 
     let key = document["objects"][0]["object_key"].as_str().unwrap();
-    let mut bytes = std::fs::read(bucket.object(key)).unwrap();
-    bytes[20] ^= 1;
-    std::fs::write(bucket.object(key), bytes).unwrap();
-    repo.xtask("upload").exits(0);
-    repo.xtask("upload --verify").exits(1).says(&format!("{key} was read back and differs"));
+    let file = bucket.object(key);
+    let published = std::fs::read(&file).unwrap();
+    let mut changed = published.clone();
+    changed[20] ^= 1;
+    let restored = || {
+        let run = repo.xtask("upload --verify --json").exits(0);
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert!(std::fs::read(&file).unwrap() == published, "other bytes");
+        document["objects"][0].clone()
+    };
+    for damage in [Some(changed), None] {
+        match damage {
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        // Where nothing is verified, the manifest object is believed.
+        repo.xtask("upload").exits(0);
+        let object = restored();
+        assert_eq!((&object["outcome"], &object["verified"]), (&"restored".into(), &true.into()));
+    }
+    assert_eq!(restored()["outcome"], "already_there");
 }

@@ -19,6 +19,7 @@ mod layout;
 mod local;
 mod new;
 mod other_repository;
+mod outrun;
 mod platforms;
 mod promote;
 mod refusing;

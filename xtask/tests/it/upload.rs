@@ -220,7 +220,8 @@ fn credentials_come_whole_or_not_at_all() {
     let bucket = Bucket::new();
     let (mut repo, _) = dist(&bucket, &["alpha"]);
     repo.set("S3_SECRET", "");
-    repo.xtask("upload").exits(3).says("S3_SECRET");
+    let explained = repo.xtask("upload --explain").exits(3);
+    explained.says("S3_KEY: configured, but not rightly").says("S3_SECRET");
     repo.xtask("upload --skip-without-credentials").exits(3).says("S3_SECRET");
     repo.set("S3_KEY", "");
     repo.xtask("upload").exits(3).says("S3_KEY").says("AWS_SECRET_ACCESS_KEY");

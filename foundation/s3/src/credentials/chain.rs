@@ -9,8 +9,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use ferror::ResultExt as _;
-
 use super::policy::SessionScope;
 use super::{Credentials, container, instance, profile, web_identity};
 use crate::Keyring;
@@ -65,8 +63,8 @@ pub struct Chain<'a> {
 /// How a search ended.
 #[derive(Debug)]
 pub struct Found {
-    /// `None` when no source has any.
-    pub keyring: Option<Keyring>,
+    /// `None` when no source has any; an error is that of the source that is configured wrongly.
+    pub keyring: ferror::Result<Option<Keyring>>,
     /// The sources that were looked at, in their order.
     pub steps: Vec<Step>,
 }
@@ -87,6 +85,8 @@ pub enum Verdict {
     Used,
     /// It has no credentials, because of this.
     Lacked(String),
+    /// It is configured by half or wrongly, which ends the search.
+    Wrong,
 }
 
 impl fmt::Display for Step {
@@ -94,6 +94,7 @@ impl fmt::Display for Step {
         match &self.verdict {
             Verdict::Used => write!(f, "{}: used", self.source),
             Verdict::Lacked(why) => write!(f, "{}: {why}", self.source),
+            Verdict::Wrong => write!(f, "{}: configured, but not rightly", self.source),
         }
     }
 }
@@ -120,8 +121,8 @@ impl Chain<'_> {
 
 /// Looks for credentials: `S3_KEY` and `S3_SECRET`; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`
 /// and `AWS_SESSION_TOKEN`; profile files; web identity; the agent of a container; the role of an
-/// EC2 instance. An error is that of the source that is configured wrongly.
-pub fn find_credentials(chain: &Chain<'_>) -> ferror::Result<Found> {
+/// EC2 instance.
+pub fn find_credentials(chain: &Chain<'_>) -> Found {
     type Find = fn(&Chain<'_>) -> ferror::Result<Finding>;
     let sources: [(&'static str, Find); 6] = [
         ("S3_KEY", |chain| variables(chain, "S3_KEY", "S3_SECRET", None)),
@@ -136,15 +137,17 @@ pub fn find_credentials(chain: &Chain<'_>) -> ferror::Result<Found> {
     ];
     let mut steps = Vec::new();
     for (source, find) in sources {
-        match find(chain).with_context(|| format!("credentials ({source})"))? {
-            Finding::Keyring(keyring) => {
-                steps.push(Step { source, verdict: Verdict::Used });
-                return Ok(Found { keyring: Some(keyring), steps });
-            }
-            Finding::Lacks(why) => steps.push(Step { source, verdict: Verdict::Lacked(why) }),
+        let (verdict, keyring) = match find(chain) {
+            Ok(Finding::Keyring(keyring)) => (Verdict::Used, Ok(Some(keyring))),
+            Ok(Finding::Lacks(why)) => (Verdict::Lacked(why), Ok(None)),
+            Err(error) => (Verdict::Wrong, Err(error.context(format!("credentials ({source})")))),
+        };
+        steps.push(Step { source, verdict });
+        if !matches!(keyring, Ok(None)) {
+            return Found { keyring, steps };
         }
     }
-    Ok(Found { keyring: None, steps })
+    Found { keyring: Ok(None), steps }
 }
 
 fn variables(

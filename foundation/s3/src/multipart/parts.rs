@@ -8,11 +8,11 @@ use ferror::{Error, ResultExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{Source, Upload};
-use crate::exact_file::ExactFile;
+use crate::exact_file::{ExactFile, check_digest};
 use crate::journal::SentPart;
 use crate::meter::Spent;
 use crate::pool::Buffer;
-use crate::put::{check_digest, condition};
+use crate::put::condition;
 use crate::{Put, PutOutcome, answer, digest, xml};
 
 impl Upload<'_> {

@@ -228,5 +228,5 @@ fn an_empty_outside_is_no_error() {
         region: String::new(),
         scope: None,
     });
-    assert_eq!(used(&found.unwrap()), None);
+    assert!(found.keyring.unwrap().is_none());
 }

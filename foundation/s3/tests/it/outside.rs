@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use s3::{
-    CREDENTIAL_VARIABLES, Chain, Credentials, Found, SessionScope, Verdict, find_credentials,
+    CREDENTIAL_VARIABLES, Chain, Credentials, Keyring, SessionScope, Step, Verdict,
+    find_credentials,
 };
 use tempfile::TempDir;
 
@@ -15,6 +16,13 @@ pub(crate) struct Outside {
     pub(crate) home: TempDir,
     variables: Vec<(String, String)>,
     pub(crate) scope: Option<SessionScope>,
+}
+
+/// A search that met nothing wrong.
+#[derive(Debug)]
+pub(crate) struct Search {
+    pub(crate) keyring: Option<Keyring>,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl Outside {
@@ -45,7 +53,7 @@ impl Outside {
         self
     }
 
-    pub(crate) fn find(&self) -> ferror::Result<Found> {
+    pub(crate) fn find(&self) -> ferror::Result<Search> {
         let variable = |name: &str| {
             assert!(
                 CREDENTIAL_VARIABLES.contains(&name),
@@ -65,11 +73,18 @@ impl Outside {
             region: "eu-west-1".to_owned(),
             scope: self.scope.clone(),
         });
-        match &found {
+        assert_unmarked(&format!("{:?}", found.steps));
+        match &found.keyring {
             Ok(found) => assert_unmarked(&format!("{found:?}")),
-            Err(error) => assert_unmarked_error(error),
+            Err(error) => {
+                assert_unmarked_error(error);
+                let last = found.steps.last().expect("one source was looked at");
+                assert_eq!(last.verdict, Verdict::Wrong, "{error}");
+                let source = format!("credentials ({})", last.source);
+                assert!(error.to_string().contains(&source), "{error}");
+            }
         }
-        found
+        Ok(Search { keyring: found.keyring?, steps: found.steps })
     }
 
     /// Finds credentials and fetches them.
@@ -86,12 +101,12 @@ impl Outside {
 }
 
 /// The steps as `SOURCE: verdict`.
-pub(crate) fn steps(found: &Found) -> Vec<String> {
+pub(crate) fn steps(found: &Search) -> Vec<String> {
     found.steps.iter().map(ToString::to_string).collect()
 }
 
 /// The source that was used.
-pub(crate) fn used(found: &Found) -> Option<&'static str> {
+pub(crate) fn used(found: &Search) -> Option<&'static str> {
     let last = found.steps.last().expect("one source was looked at");
     (last.verdict == Verdict::Used).then_some(last.source)
 }

@@ -20,6 +20,7 @@ fn an_upload_that_another_publisher_ended_finds_the_object() {
         ("partNumber=3&", 7, None),
         (COMPLETE, 7, None),
         (COMPLETE, 7, Some(Cut::InvalidPart)),
+        (COMPLETE, 7, Some(Cut::UnmetIn200)),
         ("partNumber=2&", 8, None),
     ];
     for (at, byte_of_other, cut) in rows {

@@ -180,6 +180,12 @@ fn an_expired_token_that_nobody_can_renew_is_a_refusal() {
 
 #[test]
 fn an_expired_token_is_fetched_anew_and_the_new_one_kept() {
+    for is_head in [false, true] {
+        check_renewal(is_head);
+    }
+}
+
+fn check_renewal(is_head: bool) {
     let document = |id: &str| {
         let text = format!(
             r#"{{"AccessKeyId":"{id}","SecretAccessKey":"hidden","Token":"hidden-{id}","Expiration":"2199-01-01T00:00:00Z"}}"#
@@ -191,13 +197,20 @@ fn an_expired_token_is_fetched_anew_and_the_new_one_kept() {
     outside.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &agent.endpoint);
     let keyring = outside.find().unwrap().keyring.unwrap();
 
+    // The answer to a HEAD has no body that could say why.
+    let bare = answer("400 Bad Request", &[], "");
     let expired = answer("400 Bad Request", &[], &refusal("ExpiredToken"));
-    let server = Server::start([expired, stored()].map(Script::Answer).to_vec());
+    let answers = if is_head { [bare, stored()] } else { [expired, stored()] };
+    let server = Server::start(answers.map(Script::Answer).to_vec());
     let location = location(Signature::V4, &server.endpoint);
     let options = ClientOptions { patience: ONCE, ..ClientOptions::default() };
     let client = Client::with_options(location, keyring, options).unwrap();
     for _ in 0..2 {
-        client.put("k", &put(b"x")).unwrap();
+        if is_head {
+            assert!(client.head("k").unwrap().is_some());
+        } else {
+            client.put("k", &put(b"x")).unwrap();
+        }
     }
     let tokens: Vec<_> =
         (0..3).map(|_| server.seen().header("x-amz-security-token").unwrap().to_owned()).collect();

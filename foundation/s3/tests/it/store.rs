@@ -31,6 +31,8 @@ pub(crate) enum Cut {
     ErrorIn200,
     /// Do nothing and answer `InvalidPart`, as a server that is just ending the upload.
     InvalidPart,
+    /// Do nothing and answer 200, with the error of an unmet condition in the body.
+    UnmetIn200,
 }
 
 /// What can go wrong with any request.
@@ -123,6 +125,7 @@ fn serve(
     let text = match cut {
         Some(Cut::Inside) => return Ok(()),
         Some(Cut::SlowDown) => answer("503 Slow Down", &[], &refusal("SlowDown")),
+        Some(Cut::UnmetIn200) => answer("200 OK", &[], &refusal("PreconditionFailed")),
         Some(Cut::InvalidPart) => answer("400 Bad Request", &[], &refusal("InvalidPart")),
         // The answer to a HEAD has no body that could hold one.
         Some(Cut::ErrorIn200) if !seen.line.starts_with("HEAD") => {
