@@ -10,8 +10,9 @@ use ferror::{Error, Kind};
 use s3::{Attributes, Body, Fault, Precondition, Put, PutOutcome};
 
 use crate::cli::ShelfOptions;
-use crate::manifest::Manifest;
+use crate::manifest::{Artifact, Manifest};
 use crate::object_key;
+use crate::platform::{PLAIN_KEY_PLATFORM, Platform};
 use crate::shelf::Shelf;
 
 mod form;
@@ -96,17 +97,38 @@ impl Entry {
 
     /// Whether the release's manifest object still says what it said. It may have got platforms.
     fn check(&self, manifest: &Manifest) -> ferror::Result<()> {
-        let is_there = |promoted: &Promoted| {
-            manifest.artifacts.iter().any(|artifact| {
-                (&artifact.platform, &artifact.sha256) == (&promoted.platform, &promoted.sha256)
-            })
-        };
+        let is_there =
+            |promoted: &Promoted| manifest.artifacts.iter().any(|artifact| promoted.is(artifact));
         if self.commit == manifest.commit && self.artifacts.iter().all(is_there) {
             return Ok(());
         }
         let version = &self.version;
         let message = format!("release {version} is not the one that was promoted any more");
         Err(Error::invalid(message).hint("someone wrote to this bucket by other means"))
+    }
+
+    /// Leaves of its release what was promoted. An artifact that came later is an error where it is
+    /// the one for `platform`: nobody let the channel name it.
+    fn keep_promoted(&self, manifest: &mut Manifest, platform: Platform) -> ferror::Result<()> {
+        let was_promoted = |artifact: &Artifact| self.artifacts.iter().any(|p| p.is(artifact));
+        let is_later =
+            |artifact: &Artifact| artifact.platform == platform.as_str() && !was_promoted(artifact);
+        if manifest.artifacts.iter().any(is_later) {
+            let version = &self.version;
+            let message = format!("{platform} came to release {version} after it was promoted");
+            return Err(Error::config(message).hint(
+                "promote again, the same release: the channel then names all it has by now",
+            ));
+        }
+        manifest.artifacts.retain(was_promoted);
+        Ok(())
+    }
+}
+
+impl Promoted {
+    /// Whether this is that archive.
+    fn is(&self, artifact: &Artifact) -> bool {
+        (&self.platform, &self.sha256) == (&artifact.platform, &artifact.sha256)
     }
 }
 
@@ -134,10 +156,11 @@ pub fn release(shelf: &Shelf, service: &str, entry: &Entry) -> anyhow::Result<Ma
     Ok(manifest)
 }
 
-/// The release that `--channel` or `--version` names, else the one that was uploaded last.
+/// The release that `--channel` or `--version` names, else the one that was uploaded last. Of a
+/// channel's, only the artifacts that were promoted.
 ///
 /// # Errors
-/// [`Kind::Config`] where there is none.
+/// [`Kind::Config`] where there is none, or its artifact for `--platform` was not promoted.
 pub fn choose(shelf: &Shelf, service: &str, options: &ShelfOptions) -> anyhow::Result<Manifest> {
     let Some(name) = &options.channel else {
         return shelf.choose(service, options.version.as_deref());
@@ -146,7 +169,12 @@ pub fn choose(shelf: &Shelf, service: &str, options: &ShelfOptions) -> anyhow::R
         Error::config(format!("{service} has no channel {name}"))
             .hint(format!("see what there is: `cargo xtask list {service}`"))
     })?;
-    let chosen = release(shelf, service, &seen.channel.current);
+    let entry = &seen.channel.current;
+    let platform = options.platform.unwrap_or(PLAIN_KEY_PLATFORM);
+    let chosen = release(shelf, service, entry).and_then(|mut manifest| {
+        entry.keep_promoted(&mut manifest, platform)?;
+        Ok(manifest)
+    });
     chosen.with_context(|| format!("channel {name}"))
 }
 

@@ -128,6 +128,27 @@ fn a_channel_is_a_name_for_list_presign_and_fetch() {
 }
 
 #[test]
+fn what_came_to_a_release_later_is_not_promoted_with_it() {
+    let (bucket, repo) = shelf(&["aaaaaa"]);
+    repo.xtask("promote alpha aaaaaa --to stable").exits(0);
+    let both = ["linux_amd64", "linux_arm64"];
+    Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
+    for verb in ["presign", "fetch"] {
+        let line = format!("{verb} alpha --channel stable");
+        let run = repo.xtask(&format!("{line} --platform linux_arm64")).exits(3);
+        run.says("channel stable").says("after it was promoted").says("promote again");
+        repo.xtask(&format!("{line} --platform darwin_arm64"))
+            .exits(3)
+            .says("has no darwin_arm64: it has linux_amd64\n");
+        repo.xtask(&line).exits(0);
+    }
+    repo.xtask("presign alpha --version aaaaaa --platform linux_arm64").exits(0);
+    repo.xtask("promote alpha aaaaaa --to stable").exits(0);
+    repo.xtask("fetch alpha --channel stable --platform linux_arm64").exits(0);
+    assert_eq!(versions(&bucket), ["aaaaaa"]);
+}
+
+#[test]
 fn a_release_that_is_not_whole_is_not_promoted() {
     let (bucket, repo) = shelf(&["aaaaaa", "bbbbbb"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0);
