@@ -1,7 +1,7 @@
 //! `promote`: a channel names another release, or again the one before.
 
 use anyhow::Context as _;
-use ferror::Error;
+use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::env::Env;
 use crate::manifest::Manifest;
 use crate::object_key;
 use crate::shelf::Shelf;
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 /// Runs `promote`.
 pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
@@ -27,7 +27,10 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         None => back(&shelf, (service, name), before, &stamp)?,
     };
     match &next {
-        Some(next) => channel::write(&shelf, next, seen.as_ref())?,
+        Some(next) => {
+            channel::write(&shelf, next, seen.as_ref())?;
+            look_again(&shelf, next)?;
+        }
         None => ui.say("unchanged", "the channel names that release already"),
     }
     say(next.as_ref().or(before), next.is_some(), seen.as_ref(), ui);
@@ -94,6 +97,26 @@ fn check_artifacts(shelf: &Shelf, manifest: &Manifest) -> anyhow::Result<()> {
         looked.with_context(|| format!("release {} cannot be promoted", manifest.version))?;
     }
     Ok(())
+}
+
+/// Whoever removes releases looks at the channels first, and may have done so before this one was
+/// written. So the release is looked at once more when it is named.
+fn look_again(shelf: &Shelf, named: &Channel) -> anyhow::Result<()> {
+    let Channel { service, name, current, .. } = named;
+    let whole = channel::release(shelf, service, current)
+        .and_then(|manifest| check_artifacts(shelf, &manifest));
+    whole.map_err(|error| {
+        let version = &current.version;
+        let what = match ui::ours(&error).map(Error::kind) {
+            Some(Kind::Config | Kind::Invalid) => "was removed or replaced meanwhile",
+            _ => "could not be looked at once more",
+        };
+        let again = format!("cargo xtask promote {service} --to {name} --rollback");
+        Error::new(Kind::Conflict, format!("channel {name} names {version} now, which {what}"))
+            .hint(format!("upload {version} again, promote another, or go back: `{again}`"))
+            .caused_by(error)
+            .into()
+    })
 }
 
 fn who(options: &ShelfOptions, env: &Env) -> ferror::Result<String> {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::bucket::Bucket;
-use crate::refusing;
+use crate::refusing::{self, Front, Verdict};
 use crate::releases::{PADDING, Release};
 use crate::support::Repo;
 
@@ -182,6 +182,30 @@ fn a_release_that_is_not_whole_is_not_promoted() {
         .xtask("promote alpha bbbbbb --to beta")
         .exits(3)
         .says("neither CIRCLE_USERNAME nor USER");
+}
+
+#[test]
+fn a_release_that_is_removed_while_it_is_promoted_is_told() {
+    for gone in ["alpha/alpha_bbbbbb.json", "alpha/alpha_bbbbbb.tar.gz"] {
+        let (bucket, mut repo) = shelf(&["aaaaaa", "bbbbbb"]);
+        repo.xtask("promote alpha aaaaaa --to stable").exits(0);
+        let object = bucket.object(gone);
+        // As janitor does that read the channels just before.
+        let front = Front::start(&bucket.endpoint(), move |line| {
+            if line.starts_with("PUT ") && line.contains("/channels/") {
+                std::fs::remove_file(&object).unwrap();
+            }
+            Verdict::Pass
+        });
+        repo.set("AWS_ENDPOINT_URL_S3", &front.endpoint);
+        let run = repo.xtask("promote alpha bbbbbb --to stable").exits(1);
+        run.says("channel stable names bbbbbb now, which was removed")
+            .says(gone)
+            .says("--rollback`");
+        assert_eq!(versions(&bucket), ["bbbbbb", "aaaaaa"]);
+        repo.set("AWS_ENDPOINT_URL_S3", &bucket.endpoint());
+        repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is aaaaaa");
+    }
 }
 
 #[test]
