@@ -34,7 +34,8 @@ enum What {
 ///
 /// # Errors
 /// [`ferror::Kind::Invalid`], with nothing written, where an entry is no file or folder, is not below
-/// `into` or would go through a link that is there, or has the name of another or of the archive.
+/// `into` or would go through a link that is there, or has the name of another or of the archive, or one of
+/// these names with `.partial`.
 pub fn unpack(archive: &Path, into: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut file = File::open(archive).with_context(|| format!("reading {}", archive.display()))?;
     let mut names = BTreeMap::new();
@@ -130,6 +131,13 @@ fn check_places(
         let path = into.join(name);
         if [archive.to_owned(), files::partial_name(archive)].contains(&path) {
             let message = format!("the entry {} has the archive's name", name.display());
+            return Err(Error::invalid(message).into());
+        }
+        let partial = files::partial_name(name);
+        if *what == What::File && names.contains_key(&partial) {
+            let (partial, name) = (partial.display(), name.display());
+            let message =
+                format!("the entry {partial} has the name that {name} has until it is whole");
             return Err(Error::invalid(message).into());
         }
         let found = match fs::symlink_metadata(&path) {

@@ -119,7 +119,7 @@ fn an_archive_that_means_harm_leaves_nothing_but_itself() {
     use EntryType::{Directory, Fifo, Link, Regular, Symlink};
     type Entries<'a> = &'a [(&'a str, EntryType, &'a str)];
     let good = ("a/good", Regular, "");
-    let rows: [(Entries<'_>, &str); 14] = [
+    let rows: [(Entries<'_>, &str); 16] = [
         (&[good, ("../evil", Regular, "")], "\"../evil\" leaves the folder"),
         (&[good, ("a/../../evil", Regular, "")], "leaves the folder"),
         (&[good, ("/tmp/evil-of-fetch", Regular, "")], "leaves the folder"),
@@ -130,6 +130,11 @@ fn an_archive_that_means_harm_leaves_nothing_but_itself() {
         (&[good, ("a/pipe", Fifo, "")], "is a Fifo"),
         (&[good, ("a/\u{1b}[31m", Regular, "")], "has a control character in its name"),
         (&[good, good], "two entries are named a/good"),
+        (
+            &[("a/good.partial", Regular, ""), good],
+            "has the name that a/good has until it is whole",
+        ),
+        (&[good, ("a/good.partial", Directory, "")], "a/good.partial has the name that a/good"),
         (&[good, ("a/good/x", Regular, "")], "is a file and a folder"),
         (&[good, ("alpha_linux_amd64.tar.gz", Regular, "")], "has the archive's name"),
         (&[good, ("trap/evil", Regular, "")], "is a link, through which files would leave"),
