@@ -15,12 +15,14 @@ use crate::view::{Channel, Release, Service, View, compare};
 
 /// At most so many objects are listed: ten requests to the bucket.
 const MAX_OBJECTS: usize = 10_000;
-/// So many releases of a service are read where all services are shown, besides those that channels name.
+/// So many releases of a service are read where all services are shown, besides those that channels
+/// name: more than are shown, to say how many lie between two channels.
 const RELEASES_BESIDE_OTHERS: usize = 20;
 /// And where it is shown alone.
 const RELEASES_ALONE: usize = 100;
-/// At most so many manifest objects are read for one view.
-const MAX_RELEASES: usize = 400;
+/// So many are read for one view, which many services share alike: none goes without because of the
+/// letter it begins with.
+const RELEASES_OF_ALL: usize = 400;
 /// So many channels of a service are read.
 const MAX_CHANNELS: usize = 20;
 /// So many objects are remembered of each kind.
@@ -51,20 +53,13 @@ impl Scope {
         }
     }
 
-    /// How many of a service's newest releases are shown, whatever they are.
-    fn newest(&self) -> usize {
+    /// How many of a service's newest releases are read, whatever they are, where there are so many
+    /// services.
+    fn newest(&self, services: usize) -> usize {
         match self {
-            Self::All => RELEASES_BESIDE_OTHERS,
+            Self::All => (RELEASES_OF_ALL / services.max(1)).clamp(1, RELEASES_BESIDE_OTHERS),
             Self::Service(_) => RELEASES_ALONE,
             Self::Release(..) => 0,
-        }
-    }
-
-    /// Whether the release is to be shown that is the `nth` newest of its service.
-    fn shows(&self, nth: usize, version: &str, is_named: bool) -> bool {
-        match self {
-            Self::Release(_, only) => version == only,
-            Self::All | Self::Service(_) => nth < self.newest() || is_named,
         }
     }
 }
@@ -87,10 +82,12 @@ impl Reader {
             listed.extend(listing.objects);
             truncated |= listing.truncated;
         }
-        let mut room = MAX_RELEASES;
         let mut services = Vec::new();
-        for (name, objects) in Shelf::sort(prefix, listed).services {
-            let service = self.service(scope, (name, &objects), &mut room, now)?;
+        let sorted = Shelf::sort(prefix, listed).services;
+        // Some have no release, and no part of the reading either.
+        let newest = scope.newest(sorted.values().filter(|it| !it.manifests.is_empty()).count());
+        for (name, objects) in sorted {
+            let service = self.service(scope, (name, &objects), newest, now)?;
             // Archives and channels alone are no release yet, or none any more.
             services
                 .extend((!service.releases.is_empty() || service.not_shown > 0).then_some(service));
@@ -112,7 +109,7 @@ impl Reader {
         &self,
         scope: &Scope,
         (name, objects): (String, &catalog::Service),
-        room: &mut usize,
+        newest: usize,
         now: Epoch,
     ) -> ferror::Result<Service> {
         let Bucket { client, prefix } = &self.bucket;
@@ -129,10 +126,13 @@ impl Reader {
             Service { name, channels, releases: Vec::new(), not_shown: objects.manifests.len() };
         let link = |object_key: &str| client.presign_get(object_key, now, LINKS_WORK);
         for (nth, found) in objects.manifests.iter().enumerate() {
-            if *room == 0 || !scope.shows(nth, &found.name, named.contains(&found.name)) {
+            let is_shown = match scope {
+                Scope::Release(_, only) => found.name == *only,
+                Scope::All | Scope::Service(_) => nth < newest || named.contains(&found.name),
+            };
+            if !is_shown {
                 continue;
             }
-            *room -= 1;
             let release = (service.name.as_str(), found.name.as_str());
             let read = || catalog::read_manifest(client, release, &found.object_key);
             service.not_shown -= 1;
@@ -146,7 +146,7 @@ impl Reader {
             // How far apart two releases are takes those between.
             service.not_shown = 0;
         } else {
-            let complete = if service.not_shown > 0 { scope.newest() } else { usize::MAX };
+            let complete = if service.not_shown > 0 { newest } else { usize::MAX };
             compare(&mut service.channels, &service.releases, complete);
         }
         Ok(service)

@@ -98,6 +98,29 @@ fn a_service_and_a_release_have_pages_and_json_of_their_own() {
 }
 
 #[test]
+fn of_many_services_each_has_rows() {
+    let bucket = Bucket::start();
+    // What is read for them all together is less than this.
+    let (services, releases) = (22, 20);
+    for (service, release) in (0..services).flat_map(|s| (0..releases).map(move |r| (s, r))) {
+        let (service, version) = (format!("s{service:02}"), format!("abc{release:03}"));
+        let bytes = manifest("", &service, &version, 1).to_string();
+        bucket.put(&format!("{service}/{service}_{version}.json"), bytes.as_bytes());
+    }
+    let service = start(&bucket.env("builds"), &[]);
+    let json: Value = serde_json::from_str(&service.get("/api/releases").body).unwrap();
+    let counts = json["services"].as_array().unwrap().iter().map(|service| {
+        (service["releases"].as_array().map(Vec::len), service["not_shown"].as_u64())
+    });
+    let counts: Vec<_> = counts.collect();
+    assert_eq!(counts, [(Some(18), Some(2)); 22]);
+    let page = service.get("/").body;
+    assert_eq!(page.matches("all 20 releases").count(), services, "{page}");
+    let last = page.split_once(">s21</a></h2>").expect("the last service").1;
+    assert!(last.contains("href=\"/s21/abc0"), "no row of it: {last}");
+}
+
+#[test]
 fn what_is_not_there_is_a_404_that_says_what() {
     let bucket = Bucket::start();
     put_release(&bucket, "", "oddjob", "abc123", b"the archive");
