@@ -113,7 +113,7 @@ fn the_service_gets_no_account_that_is_there_already() {
 fn what_is_refused_switches_nothing() {
     let releases = Releases::new();
     let [first, changed] = ["healthy", "healthy"].map(|it| releases.publish(it));
-    let host = Host::new();
+    let mut host = Host::new();
     host.deploy(&releases, &first).succeeds();
     let process = host.pid();
 
@@ -135,6 +135,8 @@ fn what_is_refused_switches_nothing() {
     let note = host.path("opt/releases").join(&first).join(".archive.sha256");
     std::fs::write(&note, "0".repeat(64)).unwrap();
     host.deploy(&releases, &first).fails(&["was made from an archive with sha256 000000"]);
+    host.unset("service_health_url");
+    host.deploy(&releases, &first).fails(&["missing required arguments: service_health_url"]);
 
     assert_eq!(host.releases(), std::slice::from_ref(&first));
     assert!(!host.path("opt/incoming").exists());

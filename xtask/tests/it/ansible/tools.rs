@@ -85,7 +85,6 @@ impl Tools {
             .env("ANSIBLE_HOME", own("home/ansible"))
             .env("ANSIBLE_LOCAL_TEMP", own("home/local"))
             .env("ANSIBLE_REMOTE_TEMP", own("home/remote"))
-            .env("ANSIBLE_PIPELINING", "1")
             .envs([("ANSIBLE_NOCOLOR", "1"), ("NO_COLOR", "1"), ("ANSIBLE_NOCOWS", "1")]);
     }
 
