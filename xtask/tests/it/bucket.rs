@@ -1,9 +1,14 @@
 //! A real S3 server with one bucket, in the test's own process.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use local_s3::{LocalS3, Options};
+use ftime::Epoch;
+use local_s3::{LocalS3, Options, REGION};
+use s3::{Credentials, Request};
 use tempfile::TempDir;
 
 use crate::support::Repo;
@@ -58,6 +63,37 @@ impl Bucket {
     /// The secret access key of its credentials.
     pub(crate) fn secret(&self) -> String {
         self.server.credentials().secret_access_key.clone()
+    }
+
+    /// Its access key id.
+    pub(crate) fn access_key_id(&self) -> String {
+        self.server.credentials().access_key_id.clone()
+    }
+
+    /// The whole answer to a GET of an object: what the client does not tell of it, too.
+    pub(crate) fn get(&self, key: &str, query: &[(&str, &str)]) -> String {
+        let host = self.endpoint().trim_start_matches("http://").to_owned();
+        let mut request = Request {
+            method: "GET",
+            path: format!("/{BUCKET}/{}", s3::encode::object_key(key)),
+            query: query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            headers: vec![("host".to_owned(), host.clone())],
+        };
+        let pair = Credentials::new(self.access_key_id(), self.secret(), None).unwrap();
+        s3::sigv4::sign(&mut request, &pair, REGION, &s3::sha256(b""), Epoch::now());
+        let headers = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let head = format!(
+            "GET {}?{} HTTP/1.1\r\nconnection: close\r\n{}\r\n",
+            request.path,
+            s3::encode::query(&request.query),
+            headers.collect::<String>()
+        );
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Where its server listens.

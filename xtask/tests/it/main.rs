@@ -4,6 +4,7 @@
 //! runs it.
 
 mod ansible;
+mod attributes;
 mod bucket;
 mod canary;
 mod circleci;
@@ -25,6 +26,7 @@ mod promote;
 mod refusing;
 mod releases;
 mod shelf;
+mod snapshot;
 mod source;
 mod support;
 mod templates;

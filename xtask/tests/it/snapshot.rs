@@ -1,0 +1,51 @@
+//! A snapshot as another job's `dist` would have made it: what only `upload` is asked about needs no
+//! build.
+
+use serde_json::json;
+
+use crate::support::Repo;
+
+/// The version of every one.
+pub(crate) const VERSION: &str = "aaaaaa";
+
+/// A folder that is no repository, with one artifact of these bytes per service.
+pub(crate) fn snapshot(services: &[(&str, &[u8])]) -> Repo {
+    let repo = Repo::empty();
+    let folder = repo.path().join("pkg/snapshot");
+    std::fs::create_dir_all(&folder).unwrap();
+    let artifacts: Vec<_> = services
+        .iter()
+        .map(|(service, bytes)| {
+            let (sha256, file) =
+                (xtask::files::sha256(bytes), format!("{service}_linux_amd64.tar.gz"));
+            std::fs::write(folder.join(&file), bytes).unwrap();
+            json!({
+                "service": service, "platform": "linux_amd64", "triple": "x86_64-unknown-linux-gnu",
+                "file": file, "size_bytes": bytes.len(), "sha256": sha256, "binary_sha256": sha256,
+                "unstamped_sha256": sha256, "object_key": archive(service), "rustc": "none",
+            })
+        })
+        .collect();
+    let manifest = json!({
+        "schema": 1, "version": VERSION, "commit": "a".repeat(40), "dirty": false,
+        "committed_at": 1_700_000_000, "branch": null, "platforms": ["linux_amd64"],
+        "artifacts": artifacts,
+    });
+    repo.write("pkg/snapshot/manifest.json", &manifest.to_string());
+    repo
+}
+
+/// Writes the configuration table, without a member beside it: `upload` needs none.
+pub(crate) fn configure(repo: &Repo, table: &str) {
+    repo.write("Cargo.toml", &format!("[workspace]\n\n[workspace.metadata.xtask]\n{table}\n"));
+}
+
+/// The object key of a service's archive.
+pub(crate) fn archive(service: &str) -> String {
+    format!("{service}/{service}_{VERSION}.tar.gz")
+}
+
+/// The object key of a service's manifest object.
+pub(crate) fn manifest_object(service: &str) -> String {
+    format!("{service}/{service}_{VERSION}.json")
+}
