@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,16 +14,21 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Pass,
+    /// Passed on after this time.
+    PassAfter(Duration),
     /// An answer with this status and S3's code.
     Refuse(u16, &'static str),
     /// No answer, until the client is gone.
     Hold,
 }
 
-/// A request as it came: method and target, and what became of it.
+/// A request as it came, and what became of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    /// Method and target.
     pub(crate) line: String,
+    /// How many were under way when its body had come, with itself.
+    pub(crate) at_once: usize,
     pub(crate) verdict: Verdict,
 }
 
@@ -45,9 +51,11 @@ impl Front {
         let shared = Arc::clone(&seen);
         thread::spawn(move || {
             let judge = Arc::new(Mutex::new(judge));
+            let under_way = Arc::new(AtomicUsize::new(0));
             for client in listener.incoming().flatten() {
                 let (server, seen, judge) = (server.clone(), Arc::clone(&seen), Arc::clone(&judge));
-                thread::spawn(move || answer(client, &server, &seen, &judge));
+                let under_way = Arc::clone(&under_way);
+                thread::spawn(move || answer(client, &server, &seen, &under_way, &judge));
             }
         });
         Self { endpoint, seen: shared }
@@ -74,6 +82,7 @@ fn answer(
     mut client: TcpStream,
     server: &str,
     seen: &Mutex<Vec<Seen>>,
+    under_way: &AtomicUsize,
     judge: &Mutex<impl FnMut(&str) -> Verdict>,
 ) -> Option<()> {
     client.set_read_timeout(Some(LIMIT)).ok()?;
@@ -91,9 +100,15 @@ fn answer(
     client.read_exact(&mut body).ok()?;
     let line = head.lines().next()?.to_owned();
     let verdict = judge.lock().unwrap()(&line);
-    seen.lock().unwrap().push(Seen { line, verdict });
+    let at_once = under_way.fetch_add(1, SeqCst) + 1;
+    seen.lock().unwrap().push(Seen { line, at_once, verdict });
+    if let Verdict::PassAfter(time) = verdict {
+        thread::sleep(time);
+    }
+    // Before the answer begins: after it, the client may send the next.
+    under_way.fetch_sub(1, SeqCst);
     match verdict {
-        Verdict::Pass => {}
+        Verdict::Pass | Verdict::PassAfter(_) => {}
         Verdict::Refuse(status, code) => {
             let xml = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
             let length = xml.len();
