@@ -27,6 +27,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Seen {
     /// Method and target.
     pub(crate) line: String,
+    /// That line and the headers.
+    pub(crate) head: String,
     /// How many were under way when its body had come, with itself.
     pub(crate) at_once: usize,
     pub(crate) verdict: Verdict,
@@ -101,7 +103,7 @@ fn answer(
     let line = head.lines().next()?.to_owned();
     let verdict = judge.lock().unwrap()(&line);
     let at_once = under_way.fetch_add(1, SeqCst) + 1;
-    seen.lock().unwrap().push(Seen { line, at_once, verdict });
+    seen.lock().unwrap().push(Seen { line, head: head.clone(), at_once, verdict });
     if let Verdict::PassAfter(time) = verdict {
         thread::sleep(time);
     }
@@ -134,7 +136,7 @@ fn answer(
 }
 
 /// All up to and with the empty line.
-fn head(client: &mut TcpStream) -> Option<String> {
+pub(crate) fn head(client: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
