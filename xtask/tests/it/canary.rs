@@ -8,12 +8,14 @@ use std::path::Path;
 use crate::bucket::Bucket;
 use crate::support::{Repo, Run};
 
+mod sources;
+
 /// In every marked value, and nowhere else.
 const MARK: &str = "CANARYcanary0123";
 
 /// A folder of programs that write down how they are started and then do what they are for.
-fn spies(folder: &Path, diary: &Path) -> String {
-    for name in ["git", "cargo", "rustc"] {
+fn spies(folder: &Path, diary: &Path, names: &[&str]) -> String {
+    for name in names {
         let path = folder.join(name);
         let real = which(name);
         let text = format!(
@@ -37,21 +39,21 @@ fn which(name: &str) -> String {
     found.unwrap_or_else(|| panic!("no {name} on PATH")).display().to_string()
 }
 
-fn check_unmarked(text: &str, what: &str) {
-    if let Some(at) = text.find(MARK) {
+fn check_unmarked(text: &str, mark: &str, what: &str) {
+    if let Some(at) = text.find(mark) {
         let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
         panic!("{what} shows a secret: {}", &text[start..at]);
     }
 }
 
-fn check_folder(folder: &Path) {
+fn check_folder(folder: &Path, mark: &str) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            check_folder(&path);
+            check_folder(&path, mark);
         } else if path.is_file() {
             let text = fs::read(&path).unwrap();
-            check_unmarked(&String::from_utf8_lossy(&text), &path.display().to_string());
+            check_unmarked(&String::from_utf8_lossy(&text), mark, &path.display().to_string());
         }
     }
 }
@@ -76,7 +78,7 @@ fn no_mark_is_found_wherever_a_run_ends() {
     let diary = folder.path().join("diary");
     let programs = folder.path().join("bin");
     fs::create_dir(&programs).unwrap();
-    let path = spies(&programs, &diary);
+    let path = spies(&programs, &diary, &["git", "cargo", "rustc"]);
     let mut repo = bucket.serve(Repo::new(&["alpha"]));
     // Once with credentials that are right: those are secrets too.
     repo.xtask("dist").exits(0);
@@ -91,8 +93,8 @@ fn no_mark_is_found_wherever_a_run_ends() {
     repo.set("RUSTC_WRAPPER", "");
 
     let check = |run: Run| {
-        check_unmarked(&run.stdout, "stdout");
-        check_unmarked(&run.stderr, "stderr");
+        check_unmarked(&run.stdout, MARK, "stdout");
+        check_unmarked(&run.stderr, MARK, "stderr");
         run
     };
     let run = |line: &str, code: i32| check(repo.xtask(line).exits(code));
@@ -120,6 +122,6 @@ fn no_mark_is_found_wherever_a_run_ends() {
     for program in ["bin/git ", "bin/cargo ", "rustc"] {
         assert!(started.contains(program), "{program} was not started through its spy");
     }
-    check_unmarked(&started, "what a child was given");
-    check_folder(repo.path());
+    check_unmarked(&started, MARK, "what a child was given");
+    check_folder(repo.path(), MARK);
 }
