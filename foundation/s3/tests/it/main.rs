@@ -10,6 +10,7 @@ mod early;
 mod generated;
 mod issuers;
 mod outside;
+mod patience;
 mod programs;
 mod published_v2;
 mod published_v4;
