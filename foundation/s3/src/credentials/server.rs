@@ -176,16 +176,27 @@ pub(super) fn patiently<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> fe
     attempt()
 }
 
-/// A server's words without our secrets, whole or cut: words too long for a message go too.
+/// A server's or a program's words without our secrets, whole or cut. What may be one that we do not
+/// know goes too: words too long for a message, and those like a secret access key, which has 40
+/// characters of base64.
 pub(super) fn redacted(text: &str, secrets: &[&str]) -> String {
     const LONGEST_WORD: usize = 64;
+    const SECRET_KEY: usize = 40;
+    let may_be_secret = |word: &str| {
+        let has = |kind: fn(&char) -> bool| word.chars().any(|c| kind(&c));
+        let mixed = has(char::is_ascii_uppercase)
+            && has(char::is_ascii_lowercase)
+            && has(char::is_ascii_digit);
+        word.len() > LONGEST_WORD || word.len() >= SECRET_KEY && mixed
+    };
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "..");
     }
     let mut shown = String::with_capacity(text.len());
-    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"-_.+=".contains(c)) {
-        shown.push_str(if part.len() > LONGEST_WORD { ".. " } else { part });
+    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"-_.+=/".contains(c))
+    {
+        shown.push_str(if may_be_secret(part) { ".. " } else { part });
     }
     shown
 }
@@ -256,6 +267,11 @@ mod tests {
             ("token abc.def is old", "token .. is old"),
             (&format!("token {long} is old"), "token .. is old"),
             (&format!("<{long}"), "<.. "),
+            ("key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY!", "key .. "),
+            (
+                "no /home/ann/.config/credentials-of-the-team",
+                "no /home/ann/.config/credentials-of-the-team",
+            ),
         ] {
             assert_eq!(redacted(text, &["abc.def", ""]), expected);
         }
