@@ -137,7 +137,7 @@ fn make_partial(dir: &Path) -> anyhow::Result<NewFolder> {
 /// Cargo could not tell the service from a package of the same name that it depends on.
 fn refuse_ambiguous(name: &str, dir: &Path) -> anyhow::Result<()> {
     let lock = fs::read_to_string(dir.join("Cargo.lock")).context("reading Cargo.lock")?;
-    if lockfile::parse(&lock).iter().filter(|package| package.name == name).count() < 2 {
+    if !lockfile::is_ambiguous(&lock, name) {
         return Ok(());
     }
     let error = format!("the name {name:?} is that of a package that services depend on");

@@ -87,6 +87,11 @@ impl Package {
     }
 }
 
+/// Whether several packages have that name, of which cargo could not tell one by it.
+pub fn is_ambiguous(text: &str, name: &str) -> bool {
+    parse(text).iter().filter(|package| package.name == name).count() > 1
+}
+
 /// The packages that those named `roots` depend on, however indirectly, without the roots: as
 /// places in `packages`, in their order.
 pub fn dependencies_of(packages: &[Package], roots: &[String]) -> Vec<usize> {

@@ -16,6 +16,9 @@ use crate::templates::File;
 use crate::ui::{self, Ui};
 use crate::{cargo_toml, files, lockfile, names, nested, vendor, vendored, workspace};
 
+const AMBIGUOUS: &str =
+    "cargo could not tell the two apart; take another name: nothing was written";
+
 /// Everything that is to be written.
 struct Plan {
     /// The service's folder, below the workspace.
@@ -90,9 +93,17 @@ fn refuse_what_is_taken(name: &str, folder: &str, root: &Path, env: &Env) -> any
     let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
     if lockfile::parse(&lock).iter().any(|package| package.name == name) {
         let error = format!("the workspace depends on a package {name} already, by Cargo.lock");
-        return Err(Error::config(error)
-            .hint("cargo could not tell the two apart; take another name: nothing was written")
-            .into());
+        return Err(Error::config(error).hint(AMBIGUOUS).into());
+    }
+    Ok(())
+}
+
+/// The same, once Cargo.lock names what the new service itself depends on.
+fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
+    if lockfile::is_ambiguous(&lock, name) {
+        let error = format!("the new service would depend on a package {name} itself");
+        return Err(Error::config(error).hint(AMBIGUOUS).into());
     }
     Ok(())
 }
@@ -138,7 +149,7 @@ fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Res
 /// Adds the package to Cargo.lock, and vendors what it needs besides where sources are vendored.
 fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let first = resolve(root, env)?;
-    let Err(said) = first else { return Ok(()) };
+    let Err(said) = first else { return refuse_ambiguous(name, root) };
     let failed = |said: &str| {
         Error::config(format!("cargo cannot take in {name}: {said}"))
             .hint("nothing was left behind; what is not downloaded yet needs the network")
@@ -148,6 +159,7 @@ fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Resul
     let second = resolve(root, env)?;
     drop(config);
     second.map_err(|said| failed(&said))?;
+    refuse_ambiguous(name, root)?;
     vendor::make(root, env, ui)
 }
 

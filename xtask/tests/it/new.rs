@@ -28,6 +28,9 @@ fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
         ("new channels", 2, "the name \"channels\" stands for"),
         ("new alpha", 3, "services/alpha is there already"),
         ("new ureq", 3, "the workspace depends on a package ureq already"),
+        // Nothing depends on it but what the service would: that shows once it is taken in.
+        ("new tokio", 3, "the new service would depend on a package tokio itself"),
+        ("new axum", 3, "the new service would depend on a package axum itself"),
     ] {
         let run = repo.xtask(line).exits(code).says(expected);
         assert_eq!(run.stdout, "", "{line}");
