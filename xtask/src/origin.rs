@@ -4,6 +4,7 @@
 //! Cargo says which package depends on `bowline-xtask`; how the dependency is written there is read
 //! from that package's Cargo.toml, so that a relative path stays one and a branch stays a branch.
 
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
@@ -40,7 +41,7 @@ pub enum Origin {
 impl Origin {
     /// What the workspace around `dir` has; `None` where nothing in it depends on xtask.
     pub fn of_workspace(dir: &Path, env: &Env) -> anyhow::Result<Option<Self>> {
-        let printed = metadata(&["--no-deps"], dir, env)?;
+        let printed = metadata(["--no-deps"], dir, env)?;
         let printed = json::parse(&printed).context("reading cargo metadata")?;
         let root = Path::new(printed["workspace_root"].as_str().unwrap_or_default());
         for package in printed["packages"].as_array().into_iter().flatten() {
@@ -154,11 +155,29 @@ impl Origin {
 }
 
 /// Where the Cargo.toml of bowline-xtask stands that the workspace in `root` builds: a member, a path
-/// dependency, or a checkout that cargo made of a git dependency.
+/// dependency, or a checkout that cargo made of a git dependency. Where sources are vendored, the copy
+/// has nothing of the repository around it, so that is the checkout too, which may need the network.
 pub fn manifest_path(root: &Path, env: &Env) -> anyhow::Result<Option<PathBuf>> {
-    let printed = metadata(&vendored::arguments(&["--locked"], root), root, env)?;
+    let printed = metadata(vendored::arguments(&["--locked"], root), root, env)?;
+    let found = manifest_path_in(&printed)?;
+    if !found.as_ref().is_some_and(|path| path.starts_with(root.join(vendored::FOLDER))) {
+        return Ok(found);
+    }
+    // Cargo looks for its configuration, where the block is, from where it runs and upwards.
+    let manifest = root.join("Cargo.toml");
+    let arguments = ["--locked", "--manifest-path"].map(OsStr::new);
+    let arguments = arguments.into_iter().chain([manifest.as_os_str()]);
+    let printed = metadata(arguments, Path::new("/"), env).map_err(|error| {
+        Error::config("vendor/ has bowline-xtask alone, without the repository around it")
+            .hint("run it with a network, where cargo can check that out; or run a server of your own and name its --endpoint")
+            .caused_by(error)
+    })?;
+    manifest_path_in(&printed)
+}
+
+fn manifest_path_in(printed: &[u8]) -> anyhow::Result<Option<PathBuf>> {
     let read = || -> json::Result<Option<PathBuf>> {
-        let document = json::parse(&printed)?;
+        let document = json::parse(printed)?;
         for mut package in Object::new(&document)?.get::<Vec<Object>>("packages")? {
             if package.get::<&str>("name")? == PACKAGE {
                 return package.get("manifest_path").map(Some);
@@ -169,7 +188,11 @@ pub fn manifest_path(root: &Path, env: &Env) -> anyhow::Result<Option<PathBuf>> 
     read().context("reading cargo metadata")
 }
 
-fn metadata(arguments: &[&str], dir: &Path, env: &Env) -> anyhow::Result<Vec<u8>> {
+fn metadata<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    dir: &Path,
+    env: &Env,
+) -> anyhow::Result<Vec<u8>> {
     let mut cargo = nested::cargo(env);
     cargo.args(["metadata", "--format-version", "1"]).args(arguments).current_dir(dir);
     let output = cargo.output().context("running cargo metadata")?;
