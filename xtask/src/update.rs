@@ -35,21 +35,21 @@ pub fn run(options: &UpdateOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     update(&root.dir, chosen.iter().map(|&at| &old[at]), env)?;
     let new = lockfile::parse(&fs::read_to_string(&lock.path)?);
     let moves = lockfile::moves(&old, &new);
-    for line in &moves {
-        ui.result(line);
-    }
     if moves.is_empty() {
         ui.say(
             "current",
             "nothing moved: the versions that Cargo.toml files allow are those there",
         );
     }
-    if options.dry_run {
-        return Ok(());
-    }
-    lock.leave();
-    if !moves.is_empty() && vendored::is_vendored(&root.dir) {
+    // Where the sources cannot follow, the lock file stays with them, and nothing has moved.
+    if !options.dry_run && !moves.is_empty() && vendored::is_vendored(&root.dir) {
         vendor::make(&root.dir, env, ui)?;
+    }
+    for line in &moves {
+        ui.result(line);
+    }
+    if !options.dry_run {
+        lock.leave();
     }
     Ok(())
 }

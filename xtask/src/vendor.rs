@@ -2,7 +2,8 @@
 //!
 //! Cargo copies them; this adds what cargo leaves to the reader: the block in `.cargo/config.toml`,
 //! the proof that a build needs nothing else, and the check that git will commit all of it. The
-//! block is written last, so that until all is there builds go on as before.
+//! block is written last, so that until all is there builds go on as before; a run that fails leaves
+//! everything as it was.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,8 +20,16 @@ use crate::ui::Ui;
 use crate::vendored::{self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, block};
 use crate::{files, nested, workspace};
 
+mod before;
+mod copy;
+
+use before::Before;
+use copy::{copy, follow_manifests, refuse_gaps};
+
 /// How many lines of a list are shown.
 const MOST_LINES: usize = 20;
+/// `cargo xtask` cannot be started where Cargo.lock and the folder, or a Cargo.toml, disagree.
+const VENDOR_AGAIN: &str = "run `target/debug/xtask vendor`: the built program, since cargo refuses `cargo xtask` until they agree";
 /// Cargo's checksums cover line ends.
 const ATTRIBUTES_TEXT: &str = "\
 # Written by cargo xtask vendor: what cargo has checksums of is committed as it is.
@@ -39,6 +48,7 @@ pub fn run(mode: VendorMode, env: &Env, ui: Ui) -> anyhow::Result<()> {
 }
 
 /// Copies the sources, writes the block, and proves both. `update` does it again after a move.
+/// Where that fails, everything is as before.
 pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let config = read_config(root)?;
     refuse_what_is_not_ours(root, &config)?;
@@ -47,7 +57,10 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
         let error = Error::config(format!("no {}", lock.display()));
         return Err(error.hint("run `cargo generate-lockfile`").into());
     }
+    let before = Before::of(root)?;
+    follow_manifests(root, &lock, env, ui)?;
     if vendored::wanted(&lock)?.is_empty() {
+        before.done()?;
         ui.result("Cargo.lock names no source outside the repository: nothing to vendor");
         return if block::is_in(&config) { remove(root, ui) } else { Ok(()) };
     }
@@ -63,8 +76,9 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     ui.say("vendoring", format_args!("{} packages into {FOLDER}/", packages.len()));
     // Marks the folder as ours, whatever becomes of this run.
     files::write_whole(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes(), 0o644)?;
-    remove_what_differs(root, &packages)?;
+    put_aside(&before, root, &packages, Put::Differing)?;
     let sources = copy(root, library_lock.as_deref(), env)?;
+    put_aside(&before, root, &packages, Put::Surplus)?;
     keep_beside(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
     refuse_gaps(root, library_lock.as_ref().unwrap_or(&kept))?;
     if let Some(lock) = &library_lock {
@@ -77,6 +91,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
         ui.say("wrote", "the source replacement in .cargo/config.toml");
     }
     prove(root, &packages, env)?;
+    before.done()?;
     say_covered(kept.is_file(), ui);
     ui.result(format_args!("{FOLDER}/ holds the sources of {} packages", packages.len()));
     Ok(())
@@ -156,11 +171,20 @@ fn is_our_folder(root: &Path) -> bool {
     fs::read_to_string(root.join(ATTRIBUTES)).is_ok_and(|text| text == ATTRIBUTES_TEXT)
 }
 
-/// Cargo believes the package's checksum in a folder that is there, and would keep its files.
-fn remove_what_differs(root: &Path, packages: &[Package]) -> anyhow::Result<()> {
+/// Which folders are put aside.
+#[derive(PartialEq)]
+enum Put {
+    /// Cargo believes the package's checksum in a folder that is there, and would keep its files.
+    Differing,
+    /// What no lock file names.
+    Surplus,
+}
+
+fn put_aside(before: &Before, root: &Path, packages: &[Package], what: Put) -> anyhow::Result<()> {
     for Problem { folder, .. } in vendored::problems(root, packages)? {
-        if !folder.is_empty() {
-            remove_folder(&root.join(FOLDER).join(folder))?;
+        let is_wanted = packages.iter().any(|package| package.folder() == folder);
+        if !folder.is_empty() && is_wanted == (what == Put::Differing) {
+            before.put_aside(&folder)?;
         }
     }
     Ok(())
@@ -173,40 +197,6 @@ fn remove_folder(folder: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Runs `cargo vendor`; what it prints is the source replacement.
-fn copy(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyhow::Result<String> {
-    let mut cargo = nested::cargo(env);
-    // What does not belong is away already, and what is kept for the library has to stay.
-    cargo.args(["vendor", "--locked", "--versioned-dirs", "--no-delete"]).current_dir(root);
-    if let Some(manifest) = library_lock.map(|lock| lock.with_file_name("Cargo.toml")) {
-        // The library's packages use unstable fields, which only a nightly cargo reads.
-        cargo.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
-        cargo.arg("--sync").arg(manifest);
-    }
-    let output = cargo.arg(FOLDER).output().context("running cargo vendor")?;
-    if output.status.success() {
-        return Ok(String::from_utf8(output.stdout)?);
-    }
-    let said = nested::said(&output);
-    Err(Error::config(format!("cargo vendor failed: {said}"))
-        .hint("it needs the network, and a Cargo.lock that fits every Cargo.toml (`cargo update --workspace`)")
-        .into())
-}
-
-/// What is kept for the library cannot be copied again where its sources are not installed.
-fn refuse_gaps(root: &Path, library_lock: &Path) -> anyhow::Result<()> {
-    let gaps = vendored::missing(root, library_lock)?;
-    if gaps.is_empty() {
-        return Ok(());
-    }
-    let lacks = gaps.join(", ");
-    Err(Error::config(format!(
-        "{FOLDER}/ lacks {lacks}, which the distribution's library depends on, whose sources are not on this machine"
-    ))
-    .hint(format!("run `cargo xtask setup --library distribution`, or `git checkout {FOLDER}`"))
-    .into())
 }
 
 /// Writes a file of our own in the folder, or removes it where there is nothing to say.
@@ -226,7 +216,7 @@ fn prove(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
     problems.dedup();
     if !problems.is_empty() {
         let error = listed("vendored sources differ from Cargo.lock", &problems);
-        return Err(error.hint("run `cargo xtask vendor`").into());
+        return Err(error.hint(VENDOR_AGAIN).into());
     }
     let ignored = vendored::ignored(root, env)?;
     if !ignored.is_empty() {
@@ -243,7 +233,7 @@ fn prove(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
     }
     let said = nested::said(&output);
     let what = "cargo metadata --frozen does not succeed with the vendored sources";
-    Err(Error::new(Kind::Config, format!("{what}: {said}")).hint("run `cargo xtask vendor`").into())
+    Err(Error::new(Kind::Config, format!("{what}: {said}")).hint(VENDOR_AGAIN).into())
 }
 
 fn listed(what: &str, lines: &[String]) -> Error {

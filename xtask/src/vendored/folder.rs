@@ -62,7 +62,7 @@ fn is_git(package: &Package) -> bool {
 }
 
 /// The names in a folder, sorted, without hidden ones; none where there is no folder.
-pub(super) fn visible(dir: &Path) -> anyhow::Result<Vec<String>> {
+pub fn visible(dir: &Path) -> anyhow::Result<Vec<String>> {
     let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for entry in entries {

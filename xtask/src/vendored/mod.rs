@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use ferror::Error;
 
-pub use self::folder::{Problem, git_sources, problems};
+pub use self::folder::{Problem, git_sources, problems, visible};
 pub use self::ignored::ignored;
 use crate::keeper::Keeper;
 use crate::lockfile::{self, Package};

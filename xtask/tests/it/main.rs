@@ -28,6 +28,7 @@ mod platforms;
 mod promote;
 mod refusing;
 mod releases;
+mod revendor;
 mod shelf;
 mod snapshot;
 mod source;

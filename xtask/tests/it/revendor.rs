@@ -1,0 +1,114 @@
+//! What people do in a repository with vendored sources: take a new dependency, move one, and fail at
+//! it. The dependencies are git repositories of this machine, so that no network is needed.
+
+use std::path::Path;
+
+use crate::support::{Repo, Run, run};
+
+/// A crate in a git repository of its own, and the name of its commit.
+fn published(name: &str) -> (Repo, String) {
+    let repo = Repo::empty();
+    let toml = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
+    repo.write("Cargo.toml", &toml);
+    repo.write("src/lib.rs", "");
+    repo.git(&["init", "--quiet"]);
+    let commit = repo.commit("first");
+    (repo, commit)
+}
+
+fn dependency(repo: &Repo, name: &str) -> String {
+    format!("[dependencies.{name}]\ngit = \"file://{}\"\n\n", repo.path().display())
+}
+
+/// A repository with one service that uses `shared`, vendored and committed, whose alias is as ours.
+fn vendored(service: &str, shared: &Repo) -> Repo {
+    let repo = Repo::new(&[service]);
+    repo.add_service(service, &dependency(shared, "shared"));
+    let alias = format!("[alias]\nxtask = \"run --quiet --locked --package {service} --\"\n");
+    repo.write(".cargo/config.toml", &alias);
+    crate::vendor::cargo(&repo, "generate-lockfile");
+    repo.xtask("vendor").exits(0);
+    repo.commit("vendored");
+    repo
+}
+
+/// What the alias does before any program of ours runs.
+fn alias(repo: &Repo) -> Run {
+    run(&mut repo.prepare(env!("CARGO"), &["xtask"]), "cargo xtask")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
+    let (shared, _) = published("shared");
+    let (more, _) = published("more");
+    let repo = vendored("growing", &shared);
+    alias(&repo).exits(0);
+    let tables = dependency(&shared, "shared") + &dependency(&more, "more");
+    repo.add_service("growing", &tables);
+    // Cargo itself ends here: neither `vendor` nor `vendor --check` can be reached by the alias.
+    alias(&repo).exits(101).says("--locked");
+    repo.xtask("vendor --check").exits(3).says("run `target/debug/xtask vendor`");
+    repo.xtask("vendor").exits(0).says("more none -> 0.1.0").prints("vendor/ holds");
+    assert!(repo.path().join("vendor/more-0.1.0/src/lib.rs").is_file());
+    alias(&repo).exits(0);
+    repo.xtask("vendor --check").exits(0);
+
+    // The other way round: the lock file fits, and names what the folder lacks.
+    repo.commit("more");
+    std::fs::remove_dir_all(repo.path().join("vendor/more-0.1.0")).expect("it is vendored");
+    alias(&repo).exits(101);
+    repo.xtask("vendor --check").exits(3).says("more 0.1.0: not in vendor/");
+    repo.xtask("vendor").exits(0);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    alias(&repo).exits(0);
+}
+
+#[test]
+fn an_update_that_cannot_be_vendored_leaves_everything_as_it_was() {
+    let (shared, old) = published("shared");
+    let repo = vendored("staying", &shared);
+    // Git would not commit what the next commit brings.
+    repo.write(".gitignore", "/target\n/pkg\nnovel.rs\n");
+    repo.commit("a line that is not anchored");
+    shared.write("src/novel.rs", "");
+    let new = shared.commit("second");
+
+    let run = repo.xtask("update shared").exits(3).says("novel.rs: ignored by .gitignore:3");
+    assert_eq!(run.stdout, "", "nothing has moved");
+    assert_eq!(repo.git(&["status", "--porcelain", "--ignored", "vendor"]), "");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.xtask("vendor --check").exits(0);
+    alias(&repo).exits(0);
+
+    // A copy that fails takes nothing away either: there is no such commit.
+    let lock =
+        read(&repo.path().join("Cargo.lock")).replace(&old, &new.replace(&new[..8], "01234567"));
+    repo.write("Cargo.lock", &lock);
+    repo.xtask("vendor").exits(3).says("nothing was changed");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "M Cargo.lock");
+    assert_eq!(read(&repo.path().join("Cargo.lock")), lock);
+    repo.git(&["checkout", "--quiet", "Cargo.lock"]);
+
+    repo.write(".gitignore", "/target\n/pkg\n");
+    repo.xtask("update shared").exits(0).prints("shared 0.1.0 (").prints("vendor/ holds");
+    assert!(repo.path().join("vendor/shared-0.1.0/src/novel.rs").is_file());
+    assert!(!repo.path().join("vendor/.before").exists());
+    alias(&repo).exits(0);
+}
+
+#[test]
+fn a_first_run_that_fails_leaves_no_folder_and_no_block() {
+    let (shared, _) = published("shared");
+    let repo = Repo::new(&["first"]);
+    repo.add_service("first", &dependency(&shared, "shared"));
+    crate::vendor::cargo(&repo, "generate-lockfile");
+    repo.write(".gitignore", "/target\n/pkg\nlib.rs\n");
+    repo.commit("a line that is not anchored");
+    repo.xtask("vendor").exits(3).says("lib.rs: ignored by .gitignore:3").says("anchor the line");
+    assert!(!repo.path().join("vendor").exists());
+    assert!(!repo.path().join(".cargo/config.toml").exists());
+}
