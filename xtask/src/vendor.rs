@@ -21,6 +21,7 @@ use crate::vendored::{self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Probl
 use crate::{files, nested, workspace};
 
 mod before;
+mod circleci;
 mod copy;
 
 use before::Before;
@@ -93,6 +94,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     prove(root, &packages, env)?;
     before.done()?;
     say_covered(kept.is_file(), ui);
+    circleci::warn(root, true, ui);
     ui.result(format_args!("{FOLDER}/ holds the sources of {} packages", packages.len()));
     Ok(())
 }
@@ -109,6 +111,7 @@ fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     packages = each_once(packages);
     prove(root, &packages, env)?;
     say_covered(covers_library, ui);
+    circleci::warn(root, true, ui);
     ui.result(format_args!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()));
     Ok(())
 }
@@ -128,6 +131,7 @@ fn remove(root: &Path, ui: Ui) -> anyhow::Result<()> {
         files::write_whole(&vendored::config_file(root), without.as_bytes(), 0o644)?;
     }
     remove_folder(&root.join(FOLDER))?;
+    circleci::warn(root, false, ui);
     ui.result(format_args!("removed {FOLDER}/ and its block in .cargo/config.toml"));
     Ok(())
 }

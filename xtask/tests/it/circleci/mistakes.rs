@@ -1,8 +1,10 @@
 //! The checks of the CI file, checked: one that cannot fail is none. Each row breaks the file and
 //! says what must be found.
 
+use xtask::vendored::block;
+
 use super::{PATH, problems, text};
-use crate::support::root;
+use crate::support::{Repo, root};
 
 /// What to replace, by what, and what is found then.
 type Mistake = (&'static str, &'static str, &'static str);
@@ -117,6 +119,18 @@ fn mistakes_are_found() {
     }
     let long = text.replacen("jobs:\n", &format!("jobs:\n{}", "  # more\n".repeat(150)), 1);
     assert_found(&long, "150 more lines", "lines: keep it under 150");
+}
+
+#[test]
+fn vendored_sources_are_handed_on() {
+    let expected = "job dist does not hand on `vendor`";
+    let repo = Repo::empty();
+    let config = |sources: &str| {
+        repo.write(".cargo/config.toml", &block::with("", sources).expect("no block is there yet"));
+        problems(&text(), repo.path())
+    };
+    assert!(!problems(&text(), repo.path()).iter().any(|problem| problem.contains(expected)));
+    assert!(config("[source.x]\n").iter().any(|problem| problem.contains(expected)));
 }
 
 fn assert_found(broken: &str, change: &str, expected: &str) {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use xtask::pins::RUSTC;
+use xtask::vendored::{FOLDER, is_vendored};
 
 use super::structure::{entries, named, requires, steps};
 
@@ -142,6 +143,10 @@ fn hand_over_problems(config: &Value, root: &Path) -> Vec<String> {
     let handed_on = handed_on(config);
     if !handed_on.iter().any(|path| path == "pkg") {
         problems.push("job dist does not hand on `pkg`, which upload reads".to_owned());
+    }
+    let hands_on_sources = handed_on.iter().any(|path| path == FOLDER);
+    if is_vendored(root) && !hands_on_sources {
+        problems.push(format!("job dist does not hand on `{FOLDER}`, which cargo reads in upload"));
     }
     let is_made = |path: &str| path == "pkg" || path == "target/debug";
     let strange = handed_on.iter().filter(|path| !is_made(path) && !root.join(path).exists());
