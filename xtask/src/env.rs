@@ -1,8 +1,10 @@
 //! Everything that comes in from outside besides the arguments: environment variables, the current
 //! folder, and what the standard streams are. Read once, at the door; below it, [`Env`] is data.
 //!
-//! The table [`VARIABLES`] is the whole list of what this program reads. Help prints it, and a name
-//! that is not in it cannot be asked for.
+//! The table [`VARIABLES`] is the whole list of what this program itself reads, for whoever reads the
+//! code: asking for another name ends a debug build, and a test looks for names in the sources. Not in
+//! it are the proxy variables (`HTTPS_PROXY` and the like), which ureq reads, and whatever git, cargo
+//! and other programs that we start read themselves.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

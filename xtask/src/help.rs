@@ -183,7 +183,12 @@ Usage: cargo xtask vendor [--check | --remove]
 Copies every source that Cargo.lock names into vendor/, makes cargo read them there by a block in
 .cargo/config.toml, and proves that a build needs no network. Commit both. From then on every verb
 builds with --frozen instead of --locked. Where the distribution's sources of the standard library
-are installed, what those depend on is copied too.
+are installed, what those depend on is copied too. Where it fails, everything is as before.
+
+After editing a Cargo.toml run the program that is built already, target/debug/xtask vendor: it
+brings Cargo.lock up to date first. Cargo refuses `cargo xtask` while Cargo.lock, a Cargo.toml and
+vendor/ disagree, so --check is reached that way too. Warns where .circleci/config.yml hands files
+on to another job without vendor/.
 
   --check   change nothing; exit with 3 where vendor/ and Cargo.lock disagree, where a file was
             changed by hand, or where git ignores one
@@ -192,6 +197,7 @@ are installed, what those depend on is copied too.
 Examples:
   cargo xtask vendor
   cargo xtask vendor --check
+  target/debug/xtask vendor                     after editing a Cargo.toml
 ";
 
 /// `cargo xtask update --help`.

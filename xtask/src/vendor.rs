@@ -176,7 +176,7 @@ fn is_our_folder(root: &Path) -> bool {
 }
 
 /// Which folders are put aside.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Put {
     /// Cargo believes the package's checksum in a folder that is there, and would keep its files.
     Differing,
