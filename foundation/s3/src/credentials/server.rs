@@ -269,8 +269,8 @@ mod tests {
             (&format!("<{long}"), "<.. "),
             ("key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY!", "key .. "),
             (
-                "no /home/ann/.config/credentials-of-the-team",
-                "no /home/ann/.config/credentials-of-the-team",
+                "no /var/lib/team/.config/credentials-of-team",
+                "no /var/lib/team/.config/credentials-of-team",
             ),
         ] {
             assert_eq!(redacted(text, &["abc.def", ""]), expected);
