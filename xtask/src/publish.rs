@@ -125,8 +125,12 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
         if let Some(mut receipt) = write(client, key, part, seen.published(), release)? {
             if receipt.stored.is_some() {
                 artifact::confirm(client, &part.artifacts).map_err(|error| {
-                    let hint = "run `cargo xtask upload --verify`: it puts the bytes back";
-                    error.context(format!("{key} is published, but")).hint(hint)
+                    let was_changed = error.kind() == Kind::Conflict;
+                    let error = error.context(format!("{key} is published, but"));
+                    if !was_changed {
+                        return error;
+                    }
+                    error.hint("run `cargo xtask upload --verify`: it puts the bytes back")
                 })?;
             }
             if release.verify {
@@ -200,7 +204,7 @@ fn write(
         attributes: Some(release.attributes),
         precondition,
     };
-    let put = client.put(key, &put).map_err(|error| cannot_replace(error, key))?;
+    let put = client.put(key, &put).map_err(|error| cannot_replace(error, key, precondition))?;
     let PutOutcome::Stored(stored) = put else { return Ok(None) };
     let sha256 = files::sha256(&bytes);
     let receipt = Receipt::new(&client.location().bucket, key, bytes.len() as u64, &sha256);
@@ -259,9 +263,10 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
     Ok(())
 }
 
-/// The error of a PUT with a condition, in words where the server knows no such conditions.
-fn cannot_replace(error: Error, key: &str) -> Error {
-    if Fault::of(&error).is_none_or(|fault| fault.status != 501) {
+/// The error of a PUT, in words where it should replace an object and the server knows no `If-Match`.
+fn cannot_replace(error: Error, key: &str, precondition: Precondition<'_>) -> Error {
+    let is_unknown = Fault::of(&error).is_some_and(|fault| fault.status == 501);
+    if !is_unknown || !matches!(precondition, Precondition::Matches(_)) {
         return error;
     }
     let message = format!(

@@ -20,6 +20,7 @@ use ferror::Error;
 
 pub use chain::{CREDENTIAL_VARIABLES, Chain, Found, Step, Verdict, find_credentials};
 pub use policy::SessionScope;
+pub use process::PROCESS_VARIABLES;
 
 /// Longer than any token that an identity provider or an agent issues.
 const MAX_TOKEN_BYTES: u64 = 64 * 1024;

@@ -139,7 +139,8 @@ impl Keyring {
             return Err(Error::new(Kind::Bug, "fixed credentials were to be fetched"));
         };
         let context = || format!("credentials ({})", self.0.source);
-        let issued = fetch().with_context(context)?;
+        // Without its source: what an issuer refuses is no refusal by the bucket.
+        let issued = fetch().map_err(|error| again(&error)).with_context(context)?;
         let now = Epoch::now();
         if issued.expires.is_some_and(|end| end <= now) {
             return Err(Error::invalid("the source issues credentials that have expired")

@@ -71,7 +71,8 @@ mod xml;
 pub use attributes::{Attributes, Encryption, check_bucket_owner};
 pub use client::Client;
 pub use credentials::{
-    CREDENTIAL_VARIABLES, Chain, Credentials, Found, SessionScope, Step, Verdict, find_credentials,
+    CREDENTIAL_VARIABLES, Chain, Credentials, Found, PROCESS_VARIABLES, SessionScope, Step,
+    Verdict, find_credentials,
 };
 pub use digest::{hex, sha256};
 pub use exact_file::WrongFile;

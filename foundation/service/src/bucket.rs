@@ -47,18 +47,6 @@ pub const BUCKET_SETTINGS: &[Setting] = &[
 pub const CREDENTIALS_NOTE: &str = "Credentials come from S3_KEY and S3_SECRET, else from where AWS's own tools look for them: AWS_*\n\
      variables, profiles, a web identity, the container's or the instance's role.";
 
-/// What a `credential_process` has to know of this process's environment: no secret is among it.
-const OF_A_PROCESS: [&str; 8] = [
-    "HOME",
-    "PATH",
-    "AWS_PROFILE",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_CA_BUNDLE",
-];
-
 /// A bucket that can be talked to, and the part of it that is meant.
 #[derive(Clone)]
 pub struct Bucket {
@@ -108,7 +96,11 @@ fn find_keyring(
     let found = s3::find_credentials(&Chain {
         variable: &|name| settings.env(name),
         home: settings.env("HOME").map(Into::into),
-        child_environment: OF_A_PROCESS.into_iter().filter_map(named).collect(),
+        child_environment: ["HOME", "PATH"]
+            .into_iter()
+            .chain(s3::PROCESS_VARIABLES)
+            .filter_map(named)
+            .collect(),
         roots_pem,
         region: region.unwrap_or(DEFAULT_REGION).to_owned(),
         scope: None,

@@ -123,7 +123,7 @@ fn put(
                 .context(format!("{} differs from the manifest", artifact.file))
                 .hint("run `cargo xtask dist` again, or fetch the artifacts anew");
         }
-        cannot_replace(error, &artifact.object_key)
+        cannot_replace(error, &artifact.object_key, precondition)
     })?)
 }
 

@@ -2,7 +2,6 @@
 //! is published once, and only what is missing is sent again.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
@@ -109,18 +108,6 @@ fn two_uploads_at_once_publish_once() {
     }
 }
 
-pub(crate) fn release<'a>(manifest: &'a Manifest, dir: &'a Path) -> Release<'a> {
-    const PLAIN: &Attributes = &Attributes {
-        cache_control: None,
-        storage_class: None,
-        encryption: None,
-        tags: BTreeMap::new(),
-        metadata: BTreeMap::new(),
-    };
-    let content_type = "application/x-compressed-tar";
-    Release { manifest, service: "alpha", dir, content_type, attributes: PLAIN, verify: false }
-}
-
 #[test]
 fn an_artifact_that_another_upload_replaced_is_not_published() {
     let repo = Repo::new(&["alpha"]);
@@ -128,7 +115,14 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     let snapshot = repo.path().join("pkg/snapshot");
     let text = std::fs::read(snapshot.join("manifest.json")).unwrap();
     let manifest = Manifest::parse(&text, "manifest.json").unwrap();
-    let release = release(&manifest, &snapshot);
+    let release = Release {
+        manifest: &manifest,
+        service: "alpha",
+        dir: &snapshot,
+        content_type: "application/x-compressed-tar",
+        attributes: &Attributes::default(),
+        verify: false,
+    };
     let bucket = Bucket::new();
     let client = bucket.client();
     let ui = Ui::new(&Env::for_test(&[]), false);

@@ -30,8 +30,9 @@ const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 /// Names that begin so are kept from the process.
 const KEPT_BACK: [&str; 3] = ["S3_", "AWS_", "CIRCLE_OIDC_"];
 
-/// No secrets, and what AWS's own tools have to know to read the same files as we.
-const PASSED_ON: [&str; 6] = [
+/// What a `credential_process` is told of the environment although its name begins like that of a
+/// secret: what AWS's own tools have to know to read the same files as we.
+pub const PROCESS_VARIABLES: [&str; 6] = [
     "AWS_PROFILE",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
@@ -53,7 +54,7 @@ impl Process {
         let mut words = split(command)?.into_iter();
         let program = words.next().ok_or_else(|| Error::config("credential_process is empty"))?;
         let passed_on = |name: &OsStr| {
-            PASSED_ON.iter().any(|known| name == *known)
+            PROCESS_VARIABLES.iter().any(|known| name == *known)
                 || !KEPT_BACK.iter().any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
         };
         let environment = environment.iter().filter(|(name, _)| passed_on(name)).cloned();
