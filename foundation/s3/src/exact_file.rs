@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use ferror::Error;
@@ -55,19 +55,15 @@ impl ExactFile {
 }
 
 impl ExactFile {
-    /// Appends the next `size` bytes to `buffer`.
-    pub(crate) fn fill(&mut self, buffer: &mut Vec<u8>, size: usize) -> ferror::Result<()> {
+    /// Reads the next bytes of it, as many as `buffer` has.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> ferror::Result<()> {
         let path = self.path.display();
-        let read = self
-            .file
-            .by_ref()
-            .take(size as u64)
-            .read_to_end(buffer)
-            .map_err(|error| Error::config(format!("cannot read {path}")).caused_by(error))?;
-        if read < size {
-            return Err(wrong(format!("{path} became shorter while it was read")));
-        }
-        Ok(())
+        self.file.read_exact(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                wrong(format!("{path} became shorter while it was read"))
+            }
+            _ => Error::config(format!("cannot read {path}")).caused_by(error),
+        })
     }
 }
 

@@ -87,11 +87,11 @@ impl Client {
                 let mut buffer = self.0.pool.take(size);
                 let mut file = ExactFile::open(path, size_bytes)?;
                 self.meter()
-                    .time(Spent::Reading, || file.fill(&mut buffer.bytes, size))
+                    .time(Spent::Reading, || file.fill(&mut buffer))
                     .with_context(|| format!("PUT {object_key}"))?;
-                let found = self.meter().time(Spent::Hashing, || digest::sha256(&buffer.bytes));
+                let found = self.meter().time(Spent::Hashing, || digest::sha256(&buffer));
                 check_digest(path, &found, &sha256)?;
-                self.put_bytes(object_key, put, &buffer.bytes, sha256)
+                self.put_bytes(object_key, put, &buffer, sha256)
             }
             Body::File { path, size_bytes, sha256 } => {
                 let source = Source { path, size_bytes, sha256, journals };

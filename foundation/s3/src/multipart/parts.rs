@@ -41,7 +41,7 @@ impl Upload<'_> {
                     break;
                 }
                 let meter = self.client.meter();
-                meter.time(Spent::Reading, || file.fill(&mut buffer.bytes, size))?;
+                meter.time(Spent::Reading, || file.fill(&mut buffer))?;
                 let (failed, first_error) = (&failed, &first_error);
                 let buffer = std::sync::Arc::new(buffer);
                 let sent = std::sync::Arc::clone(&buffer);
@@ -52,7 +52,7 @@ impl Upload<'_> {
                         first_error.lock().expect("nobody panics with it").get_or_insert(error);
                     }
                 });
-                meter.time(Spent::Hashing, || whole.update(&buffer.bytes));
+                meter.time(Spent::Hashing, || whole.update(&**buffer));
             }
             Ok(())
         });
@@ -69,14 +69,13 @@ impl Upload<'_> {
     /// sent twice is stored once.
     fn send_part(&self, number: u64, buffer: &Buffer<'_>) -> ferror::Result<String> {
         let meter = self.client.meter();
-        let payload = meter.time(Spent::Hashing, || {
-            self.client.payload(&buffer.bytes, digest::sha256(&buffer.bytes))
-        });
+        let payload =
+            meter.time(Spent::Hashing, || self.client.payload(buffer, digest::sha256(buffer)));
         let sha256 = digest::hex(&payload.sha256);
         if let Some(part) = self.there.get(&number)
             && part.sha256 == sha256
         {
-            let bytes = buffer.bytes.len() as u64;
+            let bytes = buffer.len() as u64;
             meter.resumed(bytes);
             self.resumed_bytes.fetch_add(bytes, Ordering::Relaxed);
             return Ok(part.etag.clone());
