@@ -5,6 +5,7 @@
 //! what is said to the bucket about one service stands in `publish`.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -48,7 +49,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let jobs = options.upload.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
     let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
     let keys = keys.chain(services.iter().filter_map(|service| manifest.object_key(service)));
-    let Some((client, local)) = connect(options, root.as_ref(), keys.collect(), jobs, env, ui)?
+    let keys: Vec<_> = keys.collect();
+    let Some((client, local)) = connect(options, root.as_ref(), keys.clone(), jobs, env, ui)?
     else {
         return Ok(());
     };
@@ -65,15 +67,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         verify: options.upload.verify,
     });
     let releases: Vec<_> = releases.collect();
-    // Every artifact of every service first: where one is wrong, nothing is published.
-    let begun = parallel::map(&releases, jobs, |release| publish::begin(&client, release))?;
-    let pairs = begun.iter().flat_map(|begun| begun.artifacts().iter().map(move |it| (begun, it)));
-    let pairs: Vec<_> = pairs.collect();
-    let mut receipts = parallel::map(&pairs, jobs, |(begun, artifact)| {
-        publish::send(&client, begun, artifact, &progress)
-    })?;
-    receipts
-        .extend(parallel::map(&begun, jobs, |begun| publish::commit(&client, begun, &progress))?);
+    let receipts = Mutex::default();
+    let published = send_all(&client, &releases, jobs, &progress, &receipts);
     drop(progress);
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
@@ -83,7 +78,32 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     if let Some(timings) = &timings {
         ui.say("timings", timings);
     }
-    ui.document(&document(&client.location().bucket, &receipts, timings.as_ref()));
+    // Where it failed too: what is in the bucket by now, a program should not have to ask for.
+    let mut receipts = receipts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    receipts.sort_by_key(|receipt| keys.iter().position(|key| *key == receipt.object_key));
+    let bucket = &client.location().bucket;
+    ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
+    published
+}
+
+/// Every artifact of every service, then every manifest object. What was done stands in `receipts`,
+/// in no order.
+fn send_all(
+    client: &Client,
+    releases: &[publish::Release<'_>],
+    jobs: usize,
+    progress: &Progress,
+    receipts: &Mutex<Vec<Receipt>>,
+) -> anyhow::Result<()> {
+    let done = |receipt| receipts.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+    let begun = parallel::map(releases, jobs, |release| publish::begin(client, release))?;
+    let pairs = begun.iter().flat_map(|begun| begun.artifacts().iter().map(move |it| (begun, it)));
+    let pairs: Vec<_> = pairs.collect();
+    // Where one artifact is wrong, nothing is published.
+    parallel::map(&pairs, jobs, |(begun, artifact)| {
+        publish::send(client, begun, artifact, progress).map(done)
+    })?;
+    parallel::map(&begun, jobs, |begun| publish::commit(client, begun, progress).map(done))?;
     Ok(())
 }
 
@@ -244,9 +264,14 @@ fn dry_run(
     Ok(())
 }
 
-fn document(bucket: &str, receipts: &[Receipt], timings: Option<&Timings>) -> String {
+fn document(
+    bucket: &str,
+    complete: bool,
+    receipts: &[Receipt],
+    timings: Option<&Timings>,
+) -> String {
     let objects: Vec<_> = receipts.iter().map(Receipt::to_json).collect();
-    let mut document = json!({ "bucket": bucket, "objects": objects });
+    let mut document = json!({ "bucket": bucket, "complete": complete, "objects": objects });
     if let Some(timings) = timings {
         document["timings"] = timings.to_json();
     }

@@ -16,6 +16,7 @@ type Refused = (&'static str, &'static str);
 const GET_OF_MANIFEST_OBJECT: Refused = ("GET", ".json");
 const EVERY_HEAD: Refused = ("HEAD", "*");
 const EVERY_GET: Refused = ("GET", "*");
+const PUT_OF_MANIFEST_OBJECT: Refused = ("PUT", ".json");
 
 /// Uploads through a server that refuses these; what was refused.
 fn upload(bucket: &Bucket, refused: &'static [Refused], bytes: &[u8], line: &str) -> (Run, usize) {
@@ -78,4 +79,19 @@ fn what_is_published_and_may_not_be_read_is_neither_replaced_nor_taken_for_ours(
         assert_eq!(std::fs::read(bucket.object(&archive("alpha"))).unwrap(), BYTES);
         assert_eq!(std::fs::read(bucket.object(&manifest_object("alpha"))).unwrap(), before);
     }
+}
+
+#[test]
+fn a_run_that_fails_prints_the_receipts_of_what_it_has_sent() {
+    let bucket = Bucket::new();
+    let (run, _) = upload(&bucket, &[PUT_OF_MANIFEST_OBJECT], BYTES, "upload --json");
+    let run = run.exits(1).says("AccessDenied");
+    assert_eq!(outcomes(&run), [(archive("alpha"), "stored".to_owned())]);
+    assert_eq!(is_complete(&run), Some(false));
+    let (run, _) = upload(&bucket, &[], BYTES, "upload --json");
+    assert_eq!(is_complete(&run.exits(0)), Some(true));
+}
+
+fn is_complete(run: &Run) -> Option<bool> {
+    serde_json::from_str::<Value>(&run.stdout).unwrap()["complete"].as_bool()
 }
