@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use ferror::Error;
+use ferror::{Error, ResultExt as _};
 
-use crate::Patience;
+use crate::{Patience, transport};
 
 /// What a client may be told besides where the bucket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,16 +32,19 @@ pub struct ClientOptions {
 /// environment variable, blank is unset.
 ///
 /// # Errors
-/// [`ferror::Kind::Config`] where a named file cannot be read.
+/// [`ferror::Kind::Config`] where a named file cannot be read, or is no bundle of certificates in PEM.
 pub fn roots_pem(
     variable: impl Fn(&'static str) -> Option<PathBuf>,
 ) -> ferror::Result<Option<Vec<u8>>> {
     for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
         let named = variable(name);
         if let Some(path) = named.filter(|path| !path.to_string_lossy().trim().is_empty()) {
-            return std::fs::read(&path).map(Some).map_err(|error| {
+            let pem = std::fs::read(&path).map_err(|error| {
                 Error::config(format!("reading {name} ({})", path.display())).caused_by(error)
-            });
+            })?;
+            // Here, where it is known who named it.
+            transport::root_certs(&pem).with_context(|| format!("{name} ({})", path.display()))?;
+            return Ok(Some(pem));
         }
     }
     Ok(None)
@@ -68,17 +71,31 @@ mod tests {
     fn the_first_file_that_is_named_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("first"), folder.path().join("second"));
-        std::fs::write(&first, "1").unwrap();
-        std::fs::write(&second, "2").unwrap();
+        let bundle = |number| {
+            format!("# {number}\n-----BEGIN CERTIFICATE-----\nMTIz\n-----END CERTIFICATE-----\n")
+        };
+        let texts = [bundle(1), bundle(2)].map(String::into_bytes);
+        std::fs::write(&first, &texts[0]).unwrap();
+        std::fs::write(&second, &texts[1]).unwrap();
         let read = |bundle: Option<&std::path::Path>, file: Option<&std::path::Path>| {
             let variable = |name| if name == "AWS_CA_BUNDLE" { bundle } else { file };
             roots_pem(|name| variable(name).map(Into::into))
         };
-        assert_eq!(read(Some(&first), Some(&second)).unwrap(), Some(b"1".to_vec()));
-        assert_eq!(read(None, Some(&second)).unwrap(), Some(b"2".to_vec()));
-        assert_eq!(read(Some(" ".as_ref()), Some(&second)).unwrap(), Some(b"2".to_vec()));
+        assert_eq!(read(Some(&first), Some(&second)).unwrap(), Some(texts[0].clone()));
+        assert_eq!(read(None, Some(&second)).unwrap(), Some(texts[1].clone()));
+        assert_eq!(read(Some(" ".as_ref()), Some(&second)).unwrap(), Some(texts[1].clone()));
         assert_eq!(read(None, None).unwrap(), None);
         let error = read(Some(&folder.path().join("none")), Some(&second)).unwrap_err();
         assert!(error.to_string().starts_with("reading AWS_CA_BUNDLE ("), "{error}");
+        for wrong in [
+            "",
+            "no certificate",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+            "-----BEGIN PRIVATE KEY-----\nMTIz\n-----END PRIVATE KEY-----\n",
+        ] {
+            std::fs::write(&first, wrong).unwrap();
+            let error = read(Some(&first), Some(&second)).unwrap_err();
+            assert!(error.to_string().starts_with("AWS_CA_BUNDLE ("), "{wrong}: {error}");
+        }
     }
 }

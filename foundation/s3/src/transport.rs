@@ -203,8 +203,12 @@ impl Read for Counted<'_> {
     }
 }
 
-fn root_certs(pem: &[u8]) -> ferror::Result<RootCerts> {
-    let broken = |why| Error::config(format!("the bundle of root certificates {why}"));
+/// The certificates of a bundle in PEM.
+pub(crate) fn root_certs(pem: &[u8]) -> ferror::Result<RootCerts> {
+    let broken = |why| {
+        Error::config(format!("the bundle of root certificates {why}"))
+            .hint("expected a PEM file of blocks that begin with -----BEGIN CERTIFICATE-----")
+    };
     let mut certificates = Vec::new();
     for item in parse_pem(pem) {
         match item.map_err(|error| broken("is not PEM").caused_by(error))? {

@@ -36,6 +36,7 @@ mod sts;
 mod support;
 mod templates;
 mod terminal;
+mod tls;
 mod update;
 mod upload;
 mod usage;

@@ -1,6 +1,6 @@
 //! A server in front of a bucket's that passes requests on, refuses some, or lets some wait for ever.
 
-use std::io::{Read, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -46,9 +46,20 @@ impl Front {
         endpoint: &str,
         judge: impl FnMut(&str) -> Verdict + Send + 'static,
     ) -> Self {
+        Self::start_as("http", endpoint, Ok, judge)
+    }
+
+    /// Starts it in front of `endpoint`, for clients that speak `scheme`; `open` makes that of a
+    /// connection.
+    pub(crate) fn start_as<S: Read + Write>(
+        scheme: &str,
+        endpoint: &str,
+        open: impl Fn(TcpStream) -> io::Result<S> + Clone + Send + 'static,
+        judge: impl FnMut(&str) -> Verdict + Send + 'static,
+    ) -> Self {
         let server = endpoint.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let endpoint = format!("{scheme}://{}", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let shared = Arc::clone(&seen);
         thread::spawn(move || {
@@ -56,8 +67,11 @@ impl Front {
             let under_way = Arc::new(AtomicUsize::new(0));
             for client in listener.incoming().flatten() {
                 let (server, seen, judge) = (server.clone(), Arc::clone(&seen), Arc::clone(&judge));
-                let under_way = Arc::clone(&under_way);
-                thread::spawn(move || answer(client, &server, &seen, &under_way, &judge));
+                let (under_way, open) = (Arc::clone(&under_way), open.clone());
+                thread::spawn(move || {
+                    client.set_read_timeout(Some(LIMIT)).ok()?;
+                    answer(open(client).ok()?, &server, &seen, &under_way, &judge)
+                });
             }
         });
         Self { endpoint, seen: shared }
@@ -81,13 +95,12 @@ pub(crate) fn channels(endpoint: &str, status: u16, code: &'static str) -> Strin
 
 /// One request, one answer, and the end of the connection.
 fn answer(
-    mut client: TcpStream,
+    mut client: impl Read + Write,
     server: &str,
     seen: &Mutex<Vec<Seen>>,
     under_way: &AtomicUsize,
     judge: &Mutex<impl FnMut(&str) -> Verdict>,
 ) -> Option<()> {
-    client.set_read_timeout(Some(LIMIT)).ok()?;
     let head = head(&mut client)?;
     let header = |line: &str, wanted: &str| {
         let (name, value) = line.split_once(':')?;
@@ -132,11 +145,11 @@ fn answer(
     let head = lines.collect::<String>().replacen("\r\n", "\r\nConnection: close\r\n", 1);
     upstream.write_all(head.as_bytes()).ok()?;
     upstream.write_all(&body).ok()?;
-    std::io::copy(&mut upstream, &mut client).ok().map(drop)
+    io::copy(&mut upstream, &mut client).ok().map(drop)
 }
 
 /// All up to and with the empty line.
-pub(crate) fn head(client: &mut TcpStream) -> Option<String> {
+pub(crate) fn head(client: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
