@@ -52,9 +52,7 @@ impl ExactFile {
         }
         Ok(Self { file, path: path.to_owned() })
     }
-}
 
-impl ExactFile {
     /// Reads the next bytes of it, as many as `buffer` has.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> ferror::Result<()> {
         let path = self.path.display();
