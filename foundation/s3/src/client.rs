@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::exchange::{Ask, Bearing, Reply, Wire, check_token};
 use crate::payload::Payload;
 use crate::pool::Pool;
+use crate::retry::Waiting;
 use crate::transport::{Timeouts, Transport};
 use crate::{
     ClientOptions, Copied, Head, Keyring, Listing, Location, Object, Request, Signature, Usage,
@@ -81,7 +82,7 @@ impl Client {
             expected_bucket_owner: options.expected_bucket_owner,
             allow_http: options.allow_http,
             patience: options.patience,
-            waiting_left: Mutex::new(options.patience.budget),
+            waiting: Mutex::new(Waiting::new(&options.patience, Instant::now())),
             bearing: Mutex::new(bearing),
         };
         let pool = Pool::new(options.memory_bytes, options.bodies_at_once);

@@ -9,7 +9,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
@@ -17,7 +17,7 @@ use ftime::Epoch;
 use crate::address::Address;
 use crate::meter::Spent;
 use crate::payload::Payload;
-use crate::retry::{self, Class, Patience, Repair};
+use crate::retry::{self, Class, Patience, Repair, Waiting};
 use crate::transport::{Answer, Transport};
 use crate::{Credentials, Fault, Keyring, Location, Request, Signature, answer, sigv2, sigv4, xml};
 
@@ -30,7 +30,7 @@ pub(crate) struct Wire {
     pub(crate) allow_http: bool,
     pub(crate) patience: Patience,
     /// What is left of the budget of waiting.
-    pub(crate) waiting_left: Mutex<Duration>,
+    pub(crate) waiting: Mutex<Waiting>,
     pub(crate) bearing: Mutex<Bearing>,
 }
 
@@ -233,10 +233,8 @@ impl Wire {
         // The standard library's only dice; good enough to spread clients.
         let dice = RandomState::new().build_hasher().finish();
         let wait = self.patience.wait(class, failures, dice, asked);
-        {
-            let mut left = lock(&self.waiting_left);
-            let Some(rest) = left.checked_sub(wait) else { return false };
-            *left = rest;
+        if !lock(&self.waiting).take(&self.patience, wait, Instant::now()) {
+            return false;
         }
         self.transport.meter().time(Spent::Waiting, || thread::sleep(wait));
         true

@@ -1,7 +1,7 @@
 //! Which failures are worth another try, and how long to wait before it. Pure: the dice and the
 //! clock's reading come in.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ferror::Kind;
 use ftime::Epoch;
@@ -25,6 +25,9 @@ pub struct Patience {
     pub longest_wait: Duration,
     /// All waits of a client and its clones together.
     pub budget: Duration,
+    /// After this time the budget is whole again, for a client that lives as long as its service.
+    /// `None`: never; one run, one budget.
+    pub renewed_every: Option<Duration>,
 }
 
 impl Default for Patience {
@@ -35,6 +38,7 @@ impl Default for Patience {
             throttle_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(20),
             budget: Duration::from_mins(1),
+            renewed_every: None,
         }
     }
 }
@@ -60,6 +64,31 @@ impl Patience {
         let drawn = ((u128::from(nanos) + 1) * u128::from(dice)) >> 64;
         let drawn = Duration::from_nanos(u64::try_from(drawn).unwrap_or(nanos));
         drawn.max(asked.unwrap_or_default().min(self.longest_wait))
+    }
+}
+
+/// What is left of a client's budget of waiting.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    left: Duration,
+    since: Instant,
+}
+
+impl Waiting {
+    /// The whole budget.
+    pub(crate) fn new(patience: &Patience, now: Instant) -> Self {
+        Self { left: patience.budget, since: now }
+    }
+
+    /// Takes `wait` from it; false when less is left.
+    pub(crate) fn take(&mut self, patience: &Patience, wait: Duration, now: Instant) -> bool {
+        let old = now.saturating_duration_since(self.since);
+        if patience.renewed_every.is_some_and(|every| old >= every) {
+            *self = Self::new(patience, now);
+        }
+        let Some(rest) = self.left.checked_sub(wait) else { return false };
+        self.left = rest;
+        true
     }
 }
 
@@ -141,12 +170,12 @@ pub(crate) fn repair(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use ferror::Kind;
     use ftime::Epoch;
 
-    use super::{Class, Patience, Repair, class, repair};
+    use super::{Class, Patience, Repair, Waiting, class, repair};
     use crate::Fault;
 
     #[test]
@@ -216,6 +245,21 @@ mod tests {
             };
             let found = repair(&fault, "us-east-1", now, server_time);
             assert_eq!(found, expected, "{status} {code:?} {region:?}");
+        }
+    }
+
+    #[test]
+    fn a_budget_ends_and_where_that_is_wanted_comes_back() {
+        let second = Duration::from_secs(1);
+        for (renewed_every, expected) in [
+            (None, [true, true, false, false, false]),
+            (Some(10 * second), [true, true, false, true, true]),
+        ] {
+            let patience = Patience { budget: 2 * second, renewed_every, ..Patience::default() };
+            let start = Instant::now();
+            let mut waiting = Waiting::new(&patience, start);
+            let mut take = |at: u32| waiting.take(&patience, second, start + at * second);
+            assert_eq!([0, 1, 9, 10, 19].map(&mut take), expected, "{renewed_every:?}");
         }
     }
 }

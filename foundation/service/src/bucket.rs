@@ -1,8 +1,14 @@
 //! The bucket that a service works on: rows for its table of settings, checked into a client.
 
-use s3::{Chain, Client, ClientOptions, DEFAULT_REGION, Keyring, Location};
+use std::time::Duration;
+
+use s3::{Chain, Client, ClientOptions, DEFAULT_REGION, Keyring, Location, Patience};
 
 use crate::{Setting, Settings};
+
+/// A service outlives a budget of waiting that is meant for one run: on average, one request of it
+/// may be waiting at any time.
+const BUDGET_RENEWED_EVERY: Duration = Duration::from_mins(1);
 
 /// The rows that every service with a bucket has in its table.
 pub const BUCKET_SETTINGS: &[Setting] = &[
@@ -75,7 +81,9 @@ impl Bucket {
             path_style: None,
             signature: signature?,
         };
-        let options = ClientOptions { roots_pem: roots_pem?, ..ClientOptions::default() };
+        let patience =
+            Patience { renewed_every: Some(BUDGET_RENEWED_EVERY), ..Patience::default() };
+        let options = ClientOptions { roots_pem: roots_pem?, patience, ..ClientOptions::default() };
         match Client::with_options(location, keyring?, options) {
             Ok(client) => Some(Self { client, prefix: prefix? }),
             Err(error) => {

@@ -27,6 +27,7 @@ const PATIENCE: Patience = Patience {
     throttle_wait: Duration::from_millis(500),
     longest_wait: Duration::from_secs(2),
     budget: Duration::from_secs(5),
+    renewed_every: None,
 };
 
 /// The addresses of the agents on ECS and EKS.

@@ -18,6 +18,7 @@ const QUICK: Patience = Patience {
     throttle_wait: Duration::from_millis(4),
     longest_wait: Duration::from_millis(20),
     budget: Duration::from_secs(5),
+    renewed_every: None,
 };
 
 fn client(store: &Store) -> Client {

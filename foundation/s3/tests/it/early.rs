@@ -20,6 +20,7 @@ const ONCE: Patience = Patience {
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(1),
     budget: Duration::from_secs(1),
+    renewed_every: None,
 };
 
 #[test]

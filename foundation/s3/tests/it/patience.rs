@@ -17,6 +17,7 @@ const QUICK: Patience = Patience {
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_secs(20),
     budget: Duration::from_mins(1),
+    renewed_every: None,
 };
 
 fn put<'a>() -> Put<'a> {

@@ -24,6 +24,7 @@ pub(crate) const TWICE: Patience = Patience {
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(1),
     budget: Duration::from_secs(5),
+    renewed_every: None,
 };
 
 /// What an endless answer sends at most, should the client not hang up.
