@@ -44,7 +44,7 @@ fn main() {
 }
 "#;
 
-/// SQLite takes a minute a platform with optimisation, and seconds without.
+/// `SQLite` takes a minute a platform with optimisation, and seconds without.
 const QUICK_C: &str = "\n[profile.release.package.libsqlite3-sys]\nopt-level = 0\n";
 
 /// The repository of three lines, with two more services.
