@@ -87,8 +87,7 @@ use crate::ui::Ui;
 pub fn main() -> ExitCode {
     let result = Env::from_process()
         .map_err(anyhow::Error::from)
-        .and_then(|env| run(std::env::args_os().skip(1), &env))
-        .and_then(|()| Ok(ui::all_written()?));
+        .and_then(|env| run(std::env::args_os().skip(1), &env));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

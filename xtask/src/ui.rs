@@ -1,9 +1,8 @@
 //! How the program speaks: results on stdout, talk on stderr, colour only where a person looks.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use ferror::{Error, Kind};
@@ -81,30 +80,15 @@ pub fn report(error: &anyhow::Error) {
 
 /// Writes a text to stdout as it is: a help text, a plan.
 pub fn print(text: &str) {
-    let mut stdout = io::stdout().lock();
-    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // A closed pipe is the reader's choice, not a failure of the work.
-        if error.kind() != io::ErrorKind::BrokenPipe {
-            let _ = LOST.set(error);
-        }
-    }
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// The first error of stdout. The work goes on without it, and ends with it.
-static LOST: OnceLock<io::Error> = OnceLock::new();
-
-/// Whether every result was written: receipts, a URL or a manifest that nobody gets are no success.
-pub fn all_written() -> ferror::Result<()> {
-    let Some(error) = LOST.get() else { return Ok(()) };
-    Err(Error::config(format!("the work is done, but its results cannot be written: {error}"))
-        .hint("see what stdout leads to, and run it again"))
-}
-
+/// A closed pipe is the reader's choice, not a failure of the work.
 fn line(to_stderr: bool, line: &str) {
     if to_stderr {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
     } else {
-        print(&format!("{line}\n"));
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 }
 

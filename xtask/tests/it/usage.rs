@@ -1,9 +1,7 @@
 //! Mistakes of the person at the command line: each names the thing and what to do, and has its
 //! exit code.
 
-use crate::bucket::Bucket;
-use crate::snapshot::snapshot;
-use crate::support::{Repo, run};
+use crate::support::Repo;
 
 #[test]
 fn mistakes_have_their_exit_codes() {
@@ -207,23 +205,4 @@ fn a_hooks_repository_is_not_taken_for_this_one() {
     }
     repo.set("GIT_WORK_TREE", &other.path().display().to_string());
     repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn results_that_cannot_be_written_are_no_success_unless_nobody_reads() {
-    let bucket = Bucket::new();
-    let repo = bucket.serve(snapshot(&[("alpha", b"bytes")]));
-    let into = |stdout: std::process::Stdio, line: &str| {
-        let words: Vec<_> = line.split(' ').collect();
-        let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &words);
-        run(command.stdout(stdout), line)
-    };
-    for line in ["--version", "help upload", "upload", "upload --json", "list", "list --json"] {
-        let full = std::fs::File::create("/dev/full").unwrap();
-        into(full.into(), line).exits(3).says("its results cannot be written: No space left");
-        let (_, nobody_reads) = std::io::pipe().unwrap();
-        assert_eq!(into(nobody_reads.into(), line).exits(0).stderr.find("error"), None);
-    }
-    assert_eq!(bucket.keys().len(), 2, "the work was done all the same");
 }
