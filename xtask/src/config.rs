@@ -124,7 +124,7 @@ impl Config {
                 "a cargo profile's name such as release",
             ));
         }
-        if self.prefix.starts_with('/') || self.prefix.chars().any(char::is_control) {
+        if !is_folder(&self.prefix) {
             return Err(expected("prefix", &self.prefix, "a folder in the bucket such as team/"));
         }
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
@@ -165,6 +165,13 @@ impl ServiceConfig {
             skip: table.skip,
         }))
     }
+}
+
+/// Whether a prefix that is empty or ends in `/` has names between them all. A client that reads it
+/// as a path would look elsewhere for `a/../b/`.
+fn is_folder(prefix: &str) -> bool {
+    let mut names = prefix.strip_suffix('/').into_iter().flat_map(|names| names.split('/'));
+    names.all(|name| !["", ".", ".."].contains(&name)) && !prefix.chars().any(char::is_control)
 }
 
 /// A prefix as a folder: empty, or ending in `/`.

@@ -91,6 +91,16 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// As [`Manifest::parse`], of the manifest object at `key`, which no `dist` makes anew.
+    pub fn parse_object(bytes: &[u8], bucket: &str, key: &str) -> Result<Self> {
+        Self::parse(bytes, &format!("object {bucket}/{key}")).map_err(|error| {
+            error.hint(
+                "use the bowline version that wrote it; an object that is damaged has to be deleted, \
+                 and `cargo xtask upload` of the same commit writes it anew",
+            )
+        })
+    }
+
     /// The manifest as it is written: pretty JSON and a newline.
     pub fn to_json(&self) -> String {
         let mut json =

@@ -219,8 +219,7 @@ fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
         Err(error) if is_access_denied(&error) => return Ok(Seen::Unreadable),
         Err(error) => return Err(error.into()),
     };
-    let origin = format!("object {}/{key}", client.location().bucket);
-    let manifest = Manifest::parse(&object.bytes, &origin)?;
+    let manifest = Manifest::parse_object(&object.bytes, &client.location().bucket, key)?;
     let (bytes, etag) = (object.bytes, object.head.etag);
     Ok(Seen::There(Box::new(Published { manifest, bytes, etag })))
 }

@@ -136,12 +136,14 @@ impl Shelf {
             Error::config(format!("no release {version} of {service}: no {key} in {bucket}"))
                 .hint(format!("see what there is: `cargo xtask list {service}`"))
         })?;
-        let origin = format!("object {bucket}/{key}");
-        let manifest = Manifest::parse(&object.bytes, &origin)?;
+        let manifest = Manifest::parse_object(&object.bytes, bucket, &key)?;
         let says = manifest.services().into_iter().collect::<Vec<_>>().join(", ");
         let own_key = manifest.object_key(service);
         if says != service || manifest.version != version || own_key.as_deref() != Some(&*key) {
-            let message = format!("{origin} is of {says} {} and lies elsewhere", manifest.version);
+            let message = format!(
+                "object {bucket}/{key} is of {says} {} and lies elsewhere",
+                manifest.version
+            );
             return Err(Error::new(Kind::Invalid, message).into());
         }
         Ok(manifest)

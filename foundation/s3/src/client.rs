@@ -52,8 +52,8 @@ impl Client {
     /// A client for the bucket at `location`. Makes no request; a bucket, region or endpoint that
     /// is not valid is a [`Kind::Config`], and so is plain http to anything but loopback.
     ///
-    /// A proxy is taken from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, as everywhere; requests to
-    /// loopback never use one.
+    /// The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is set, save for the
+    /// hosts in `NO_PROXY`; requests to loopback never use one.
     pub fn new(location: Location, keyring: impl Into<Keyring>) -> ferror::Result<Self> {
         Self::with_options(location, keyring, ClientOptions::default())
     }
@@ -129,7 +129,8 @@ impl Client {
 
     /// The bytes of an object from `range.start` to before `range.end` (to its end, where that
     /// comes first), if its `ETag` is still `etag`: a large object read in pieces stays one object.
-    /// `None` when there is none; another `ETag` is a [`Kind::Conflict`].
+    /// `None` when there is none; another `ETag` is a [`Kind::Conflict`]. The head's length is that of
+    /// these bytes.
     pub fn get_range(
         &self,
         object_key: &str,

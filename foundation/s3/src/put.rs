@@ -27,7 +27,7 @@ impl Client {
     /// Stores an object, whole or not at all: in one request, or for a large file in parts.
     ///
     /// A [`Body::File`] is read once and hashed on the way; one that turns out to differ from its
-    /// declared length or digest is a [`Kind::Invalid`], and nothing is stored. Every object gets
+    /// declared length or digest is a [`Kind::Invalid`](ferror::Kind::Invalid), and nothing is stored. Every object gets
     /// its digest as `x-amz-meta-sha256`.
     pub fn put(&self, object_key: &str, put: &Put<'_>) -> ferror::Result<PutOutcome> {
         self.put_from(object_key, put, None)

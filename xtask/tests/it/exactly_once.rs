@@ -14,6 +14,7 @@ use xtask::publish::{self, Release};
 use xtask::ui::Ui;
 
 use crate::bucket::Bucket;
+use crate::snapshot::{manifest_object, snapshot};
 use crate::support::{Repo, run};
 
 const SERVICES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -191,4 +192,20 @@ fn receipts_say_what_was_done_and_verify_reads_it_back() {
         assert_eq!((&object["outcome"], &object["verified"]), (&"restored".into(), &true.into()));
     }
     assert_eq!(restored()["outcome"], "already_there");
+}
+
+#[test]
+fn a_damaged_manifest_object_says_how_to_get_rid_of_it() {
+    let bucket = Bucket::new();
+    let repo = bucket.serve(snapshot(&[("alpha", b"bytes")]));
+    repo.xtask("upload").exits(0);
+    let key = manifest_object("alpha");
+    std::fs::write(bucket.object(&key), "{\"x\":").unwrap();
+    for line in ["upload", "upload --verify", "presign alpha --version aaaaaa"] {
+        let run = repo.xtask(line).exits(3);
+        run.says(&format!("object builds/{key} is not a manifest")).says("has to be deleted");
+    }
+    std::fs::remove_file(bucket.object(&key)).unwrap();
+    repo.xtask("upload").exits(0).prints("already there");
+    check_published(&bucket, "written anew");
 }

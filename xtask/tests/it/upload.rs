@@ -227,6 +227,8 @@ fn credentials_come_whole_or_not_at_all() {
     repo.xtask("upload").exits(3).says("S3_KEY").says("AWS_SECRET_ACCESS_KEY");
     repo.xtask("upload --skip-without-credentials").exits(0).prints("nothing is uploaded");
     repo.xtask("upload --dry-run").exits(0).prints("would PUT  builds/alpha/alpha_");
+    let json = repo.xtask("upload --skip-without-credentials --json").exits(0).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["complete"], false, "{json}");
     repo.set("S3_BUCKET", "");
     repo.xtask("upload --skip-without-credentials").exits(0).prints("nothing is uploaded");
     repo.xtask("ship --skip-without-credentials").exits(0).prints("nothing is uploaded");
