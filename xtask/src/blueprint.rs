@@ -92,7 +92,7 @@ fn line(dependency: &Dependency, from: &Path, site: Site<'_>) -> String {
     let shared = &site.root["workspace"]["dependencies"][name];
     let (is_same, otherwise) = match place {
         Place::Foundation => {
-            let inner = format!("foundation/{name}");
+            let inner = format!("foundation/{}", name.trim_start_matches("bowline-"));
             (site.origin.is(shared, site.dir, &inner), site.origin.dependency(&inner, from))
         }
         Place::Own => (true, String::new()),
@@ -126,9 +126,11 @@ mod tests {
     #[test]
     fn a_service_inherits_what_the_workspace_has() {
         let bare = cargo_toml("[workspace]\n");
-        for line in
-            ["name = \"odd-job\"", "edition = \"2024\"", "service = { git = \"https://h/b\" }"]
-        {
+        for line in [
+            "name = \"odd-job\"",
+            "edition = \"2024\"",
+            "bowline-service = { git = \"https://h/b\" }",
+        ] {
             assert!(bare.lines().any(|have| have == line), "no {line:?} in\n{bare}");
         }
         assert!(!bare.contains("lints") && !bare.contains("license"), "{bare}");
@@ -136,14 +138,14 @@ mod tests {
 
         let rich = cargo_toml(
             "[workspace.package]\nedition = \"2024\"\nlicense = \"MIT\"\n[workspace.lints]\n\
-             [workspace.dependencies]\nservice = { git = \"https://h/b\" }\nferror = \"1\"\n",
+             [workspace.dependencies]\nbowline-service = { git = \"https://h/b\" }\nbowline-ferror = \"1\"\n",
         );
         for line in [
             "edition.workspace = true",
             "license.workspace = true",
             "workspace = true",
-            "service.workspace = true",
-            "ferror = { git = \"https://h/b\" }",
+            "bowline-service.workspace = true",
+            "bowline-ferror = { git = \"https://h/b\" }",
         ] {
             assert!(rich.lines().any(|have| have == line), "no {line:?} in\n{rich}");
         }

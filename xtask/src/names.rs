@@ -31,21 +31,8 @@ const OF_RUST: [&str; 12] = [
 
 /// What a folder of the bucket or a page of `releases` is called, and the packages that a service is
 /// told apart from.
-const OF_OURS: [&str; 13] = [
-    "api",
-    "bowline-xtask",
-    "catalog",
-    "channels",
-    "ferror",
-    "ftime",
-    "healthz",
-    "local-s3",
-    "s3",
-    "service",
-    "stamp",
-    "version",
-    "xtask",
-];
+const OF_OURS: [&str; 7] =
+    ["api", "bowline-xtask", "channels", "healthz", "local-s3", "version", "xtask"];
 
 /// The longest name of a GitHub account.
 const MAX_ACCOUNT: usize = 39;
@@ -120,8 +107,7 @@ mod tests {
             ("target", "of Rust or cargo"),
             ("channels", "a part of the automation"),
             ("xtask", "a part of the automation"),
-            ("stamp", "a part of the automation"),
-            ("s3", "a part of the automation"),
+            ("bowline-xtask", "a part of the automation"),
             ("healthz", "a part of the automation"),
             ("root", "the system's own user"),
         ] {

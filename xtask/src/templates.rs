@@ -115,8 +115,8 @@ pub const OF_WORKER: &[Dependency] = &[FERROR, SERVICE, TRACING];
 pub const OF_FIRST: &[Dependency] =
     &[AXUM, FERROR, Dependency { name: "greeting", place: Place::Own }, SERVICE];
 
-const FERROR: Dependency = Dependency { name: "ferror", place: Place::Foundation };
-const SERVICE: Dependency = Dependency { name: "service", place: Place::Foundation };
+const FERROR: Dependency = Dependency { name: "bowline-ferror", place: Place::Foundation };
+const SERVICE: Dependency = Dependency { name: "bowline-service", place: Place::Foundation };
 const AXUM: Dependency = Dependency {
     name: "axum",
     place: Place::Registry(

@@ -16,7 +16,7 @@ use crate::vendored;
 
 /// Where the tests stand, below the workspace.
 pub(super) const MAIN: &str = "foundation/s3/tests/interop/main.rs";
-const TESTS: [&str; 6] = ["test", "--locked", "--package", "s3", "--test", "interop"];
+const TESTS: [&str; 6] = ["test", "--locked", "--package", "bowline-s3", "--test", "interop"];
 /// All tests against one server take some ten seconds.
 const LIMIT: Duration = Duration::from_mins(10);
 

@@ -24,7 +24,7 @@ fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
         ("new Alpha", 2, "the name \"Alpha\" is not one of a service"),
         ("new ../up", 2, "the name \"../up\" is not one of a service"),
         ("new async", 2, "the name \"async\" is a word of the language"),
-        ("new stamp", 2, "the name \"stamp\" stands for a part of the automation"),
+        ("new xtask", 2, "the name \"xtask\" stands for a part of the automation"),
         ("new channels", 2, "the name \"channels\" stands for"),
         ("new alpha", 3, "services/alpha is there already"),
         ("new ureq", 3, "the workspace depends on a package ureq already"),
@@ -67,7 +67,7 @@ fn a_service_is_written_and_the_workspace_takes_it_in() {
     run.says("cargo run -p beta -- --listen");
     let dependency = |name: &str| {
         let path = root().join("foundation").join(name);
-        format!("{name} = {{ path = \"{}\" }}\n", path.display())
+        format!("bowline-{name} = {{ path = \"{}\" }}\n", path.display())
     };
     let cargo_toml = read(&repo, "services/beta/Cargo.toml");
     assert!(cargo_toml.contains(&dependency("service")), "{cargo_toml}");

@@ -63,7 +63,10 @@ fn repository() -> Repo {
         );
     };
     let ours = ["ferror", "service", "stamp"].map(|name| {
-        format!("{name} = {{ path = \"{}\" }}\n", root().join("foundation").join(name).display())
+        format!(
+            "bowline-{name} = {{ path = \"{}\" }}\n",
+            root().join("foundation").join(name).display()
+        )
     });
     let axum = templates::OF_WEB.iter().find_map(|dependency| match dependency.place {
         Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
@@ -126,7 +129,10 @@ fn every_verb_works_in_another_repository_from_below_too() {
 
     xtask(&repo, below, "vendor").exits(0).prints("vendor/ holds the sources of");
     assert!(vendored(repo.path()).any(|name| name.starts_with("libsqlite3-sys-")));
-    assert!(!vendored(repo.path()).any(|name| name.starts_with("service-")), "a path stays one");
+    assert!(
+        !vendored(repo.path()).any(|name| name.starts_with("bowline-service-")),
+        "a path stays one"
+    );
     repo.commit("vendored");
     xtask(&repo, below, "vendor --check").exits(0);
     xtask(&repo, below, "dist other-sqlite other-new --platforms linux_amd64").exits(0);
