@@ -9,79 +9,29 @@
 //! }
 //! ```
 //!
-//! Modules stand in reading order: words first, then what is pure, then what touches the outside,
-//! then the verbs, and the door last.
+//! Dependencies point down: `cli` reads the command line and calls one of the `verbs`; a verb joins
+//! `build`, `bucket` and `repository`, which do not know each other; those stand on `model` and `system`.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use ferror::{Error, Kind};
 
-pub mod json;
-pub mod names;
-pub mod nearest;
-pub mod placeholders;
-pub mod platform;
-
-pub mod cargo_toml;
-pub mod config;
-pub mod lockfile;
-pub mod manifest;
-pub mod object_key;
-pub mod plan;
-pub mod templates;
-
-pub mod archive;
-pub mod ask;
-pub mod blueprint;
-pub mod channel;
-pub mod compile;
-pub mod destination;
-pub mod download;
-pub mod env;
-pub mod files;
-pub mod git;
-pub mod gzip;
-pub mod keeper;
-pub mod local;
-pub mod nested;
-pub mod origin;
-pub mod parallel;
-pub mod pins;
-pub mod progress;
-pub mod publish;
-pub mod resources;
-pub mod shelf;
-pub mod stamp;
-pub mod timings;
-pub mod toolchain;
-pub mod ui;
-pub mod unpack;
-pub mod vendored;
-pub mod workspace;
-
-pub mod ci;
-pub mod dist;
-pub mod fetch;
-pub mod init;
-pub mod interop;
-pub mod list;
-pub mod new;
-pub mod presign;
-pub mod promote;
-pub mod setup;
-pub mod ship;
-pub mod show_stamp;
-pub mod update;
-pub mod upload;
-pub mod vendor;
-
+pub mod bucket;
+pub mod build;
 pub mod cli;
-pub mod help;
+pub mod model;
+pub mod repository;
+pub mod system;
+pub mod verbs;
 
 use crate::cli::Command;
-use crate::env::Env;
-use crate::ui::Ui;
+use crate::system::env::Env;
+use crate::system::ui::{self, Ui};
+use crate::verbs::{
+    ci, dist, fetch, init, interop, list, new, presign, promote, setup, ship, stamp, update,
+    upload, vendor,
+};
 
 /// The whole program: this process's arguments and environment in, its exit code out.
 pub fn main() -> ExitCode {
@@ -125,7 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         }
         Command::Update(options) => update::run(&options, env, Ui::new(env, false))?,
         Command::Vendor(mode) => vendor::run(mode, env, Ui::new(env, false))?,
-        Command::Stamp { files, json } => ui::print(&show_stamp::run(&files, json)?),
+        Command::Stamp { files, json } => ui::print(&stamp::run(&files, json)?),
     }
     Ok(())
 }

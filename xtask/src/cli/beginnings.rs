@@ -7,7 +7,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 
 use super::values::{path, string};
 use super::{Command, Parsed, usage};
-use crate::help;
+use crate::cli::help;
 
 /// What a new service is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

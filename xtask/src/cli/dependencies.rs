@@ -4,7 +4,7 @@ use ferror::{Error, Result};
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use super::{Command, Parsed, usage};
-use crate::help;
+use crate::cli::help;
 
 /// What `vendor` does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use ferror::{Error, Result};
 
 use super::values::{expires, path, signature, string};
 use super::{Options, Parsed, usage};
-use crate::platform::Platform;
-use crate::{help, object_key};
+use crate::cli::help;
+use crate::model::object_key;
+use crate::model::platform::Platform;
 
 /// What `list`, `presign`, `fetch` or `promote` was told. Each verb takes its own part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

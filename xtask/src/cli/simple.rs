@@ -5,8 +5,8 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use ferror::{Error, Result};
 
 use super::{Command, Parsed, unknown_verb, usage};
-use crate::help;
-use crate::interop::Server;
+use crate::cli::help;
+use crate::verbs::interop::Server;
 
 /// `help`, alone or with a verb.
 pub(super) fn help(mut parser: Parser) -> Result<Parsed<Command>> {

@@ -3,7 +3,7 @@
 use ferror::Kind;
 
 use super::{Command, InitOptions, NewOptions, ServiceKind, UploadOptions, XtaskSource, parse};
-use crate::help;
+use crate::cli::help;
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
     parse(line.split_whitespace().map(Into::into))

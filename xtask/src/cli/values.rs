@@ -8,9 +8,9 @@ use ferror::{Error, Result};
 use lexopt::Parser;
 
 use super::{MAX_JOBS, usage};
-use crate::help;
-use crate::platform::{self, Platform};
-use crate::toolchain::Library;
+use crate::build::toolchain::Library;
+use crate::cli::help;
+use crate::model::platform::{self, Platform};
 
 /// What follows an option. Another option does not: without its value, one would take the next for
 /// it, and a `--dry-run` would build.

@@ -168,7 +168,7 @@ fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
     let real = toolchain.join("bin/rustc").display().to_string();
     let script = format!(
         "#!/bin/sh\n[ \"$*\" = -vV ] || exec {real} \"$@\"\n{real} -vV | sed 's/{}/1.95.9/'\n",
-        xtask::pins::RUSTC
+        xtask::build::pins::RUSTC
     );
     std::fs::write(fake.join("bin/rustc"), script).unwrap();
     let mode = std::fs::Permissions::from_mode(0o755);

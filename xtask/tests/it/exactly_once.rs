@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use s3::{Attributes, Body, Precondition, Put};
 use serde_json::Value;
-use xtask::env::Env;
-use xtask::manifest::Manifest;
-use xtask::progress::Progress;
-use xtask::publish::{self, Release};
-use xtask::ui::Ui;
+use xtask::bucket::progress::Progress;
+use xtask::bucket::publish::{self, Release};
+use xtask::model::manifest::Manifest;
+use xtask::system::env::Env;
+use xtask::system::ui::Ui;
 
 use crate::bucket::Bucket;
 use crate::snapshot::{manifest_object, snapshot};
@@ -33,7 +33,7 @@ pub(crate) fn check_published(bucket: &Bucket, case: &str) {
         for artifact in manifest["artifacts"].as_array().unwrap() {
             let object = bucket.object(artifact["object_key"].as_str().unwrap());
             let bytes = std::fs::read(&object).unwrap_or_default();
-            let sha256 = xtask::files::sha256(&bytes);
+            let sha256 = xtask::system::files::sha256(&bytes);
             assert_eq!(artifact["sha256"], sha256, "{case}: {}", object.display());
         }
     }

@@ -55,7 +55,7 @@ fn an_archive_arrives_whole_and_unpacked() {
     let run = here.xtask(line).exits(0);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
     let archive = std::fs::read(document["archive"].as_str().unwrap()).unwrap();
-    assert_eq!(document["sha256"], xtask::files::sha256(&archive));
+    assert_eq!(document["sha256"], xtask::system::files::sha256(&archive));
     assert_eq!(document["files"].as_array().unwrap().len(), 2);
     let there = tree(&here.path().join("new/folder"));
     assert_eq!(there["alpha_darwin_arm64/alpha"], "alpha aaaaaa darwin_arm64");

@@ -43,7 +43,8 @@ fn a_whole_repository_is_written_with_a_first_commit() {
     let last = "Template applied in ./billing\n\n  cd billing\n  cargo xtask ship --local\n";
     assert_eq!(run.stdout, last);
     let files = git(&repo, "billing", "ls-files");
-    let deploy = xtask::templates::DEPLOY.iter().map(|(path, _)| format!("deploy/{path}"));
+    let deploy =
+        xtask::repository::templates::DEPLOY.iter().map(|(path, _)| format!("deploy/{path}"));
     let expected: BTreeSet<_> = [
         ".cargo/config.toml",
         ".circleci/config.yml",

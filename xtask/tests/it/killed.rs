@@ -21,7 +21,7 @@ const KEY: &str = "big/big_aaaaaa.tar.gz";
 fn snapshot(parts: usize) -> (Repo, Vec<u8>) {
     let repo = Repo::empty();
     let bytes = (0..parts).map(|part| vec![part as u8; PART]).collect::<Vec<_>>().concat();
-    let sha256 = xtask::files::sha256(&bytes);
+    let sha256 = xtask::system::files::sha256(&bytes);
     let artifact = json!({
         "service": "big", "platform": "linux_amd64", "triple": "x86_64-unknown-linux-gnu",
         "file": "big_linux_amd64.tar.gz", "size_bytes": bytes.len(), "sha256": sha256,

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use xtask::env::VARIABLES;
+use xtask::system::env::VARIABLES;
 
 use crate::source::{code, code_without_tests, files, is_test, links, paths, read, rust_files};
 

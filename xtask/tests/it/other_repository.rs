@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use xtask::templates::{self, Place};
+use xtask::repository::templates::{self, Place};
 
 use crate::local::{alone, assert_published, assert_silent_and_gone, other_repository};
 use crate::support::{Repo, Run, root, run, target_dir};

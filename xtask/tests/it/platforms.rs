@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use xtask::stamp::{self, Format, Version};
+use xtask::build::stamp::{self, Format, Version};
 
 use crate::support::{Repo, run, target_dir};
 

@@ -55,7 +55,7 @@ fn a_channel_names_a_release_and_goes_back() {
     assert_eq!(who, [(&ann, &b), (&bob, &a), (&ann, &none)]);
     assert_eq!(all[0]["commit"], format!("cccccc{PADDING}"));
     let archive = std::fs::read(bucket.object("alpha/alpha_cccccc.tar.gz")).unwrap();
-    assert_eq!(all[0]["artifacts"][0]["sha256"], xtask::files::sha256(&archive));
+    assert_eq!(all[0]["artifacts"][0]["sha256"], xtask::system::files::sha256(&archive));
     ftime_parses(all[0]["at"].as_str().unwrap());
     // Services read it with another reader.
     let bytes = std::fs::read(bucket.object(STABLE)).unwrap();

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use xtask::archive::{self, Entry};
-use xtask::files;
-use xtask::platform::Platform;
+use xtask::build::archive::{self, Entry};
+use xtask::model::platform::Platform;
+use xtask::system::files;
 
 use crate::bucket::Bucket;
 use crate::support::Repo;

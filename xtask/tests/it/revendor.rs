@@ -73,7 +73,10 @@ fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
     // Without the program: the block out, and the alias is there again.
     std::fs::remove_dir_all(repo.path().join("vendor/more-0.1.0")).expect("it is vendored");
     let config = read(&repo.path().join(".cargo/config.toml"));
-    repo.write(".cargo/config.toml", &xtask::vendored::block::without(&config).expect("a block"));
+    repo.write(
+        ".cargo/config.toml",
+        &xtask::repository::vendored::block::without(&config).expect("a block"),
+    );
     alias(&repo).exits(0);
     repo.xtask("vendor").exits(0);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");

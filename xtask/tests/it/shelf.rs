@@ -89,7 +89,7 @@ fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
         let [url, sha256] = lines[..] else { panic!("{}", run.stdout) };
         assert!(url.contains(&format!("/alpha/alpha_{version}")), "{line}: {url}");
         assert_eq!(url.contains("darwin_arm64"), platform == "darwin_arm64", "{url}");
-        assert_eq!(xtask::files::sha256(&get(url)), sha256, "{line}");
+        assert_eq!(xtask::system::files::sha256(&get(url)), sha256, "{line}");
         let run = nowhere.xtask(&format!("{line} --json")).exits(0);
         let document = document(&run);
         assert_eq!(
@@ -97,7 +97,7 @@ fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
             (&version.into(), &platform.into())
         );
         assert_eq!(document["sha256"], sha256);
-        assert_eq!(xtask::files::sha256(&get(document["url"].as_str().unwrap())), sha256);
+        assert_eq!(xtask::system::files::sha256(&get(document["url"].as_str().unwrap())), sha256);
     }
     assert_eq!(newest["artifacts"].as_array().unwrap().len(), 2);
 }
@@ -124,7 +124,7 @@ fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
     let path = bucket.object("alpha/alpha_aaaaaa.tar.gz");
     let good = std::fs::read(&path).unwrap();
     let manifest = std::fs::read_to_string(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
-    let other = manifest.replace(&xtask::files::sha256(&good), &"0".repeat(64));
+    let other = manifest.replace(&xtask::system::files::sha256(&good), &"0".repeat(64));
     std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), other).unwrap();
     nowhere.xtask("presign alpha").exits(3).says("it carries another sha256");
     std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), manifest).unwrap();

@@ -17,7 +17,7 @@ pub(crate) fn snapshot(services: &[(&str, &[u8])]) -> Repo {
         .iter()
         .map(|(service, bytes)| {
             let (sha256, file) =
-                (xtask::files::sha256(bytes), format!("{service}_linux_amd64.tar.gz"));
+                (xtask::system::files::sha256(bytes), format!("{service}_linux_amd64.tar.gz"));
             std::fs::write(folder.join(&file), bytes).unwrap();
             json!({
                 "service": service, "platform": "linux_amd64", "triple": "x86_64-unknown-linux-gnu",

@@ -87,8 +87,8 @@ impl Repo {
 
     /// Where this repository's sources are vendored, this one has them too: it needs no network.
     pub(crate) fn share_vendored(&self) {
-        if xtask::vendored::is_vendored(root()) {
-            let vendor = root().join(xtask::vendored::FOLDER).display().to_string();
+        if xtask::repository::vendored::is_vendored(root()) {
+            let vendor = root().join(xtask::repository::vendored::FOLDER).display().to_string();
             let source = format!("[source.shared]\ndirectory = \"{vendor}\"\n");
             let config = format!("[source.crates-io]\nreplace-with = \"shared\"\n{source}");
             self.write(".cargo/config.toml", &config);

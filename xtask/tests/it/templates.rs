@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use xtask::cargo_toml;
-use xtask::templates::{self, Place};
+use xtask::model::cargo_toml;
+use xtask::repository::templates::{self, Place};
 
 use crate::source::{files, read};
 use crate::support::{root, run};

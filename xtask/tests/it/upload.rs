@@ -91,7 +91,7 @@ fn what_an_unfinished_upload_left_is_replaced_and_what_is_published_is_not() {
     std::fs::write(&archive, "other bytes").unwrap();
     rewrite(&repo, |manifest| {
         manifest["artifacts"][0]["size_bytes"] = 11.into();
-        manifest["artifacts"][0]["sha256"] = xtask::files::sha256(b"other bytes").into();
+        manifest["artifacts"][0]["sha256"] = xtask::system::files::sha256(b"other bytes").into();
     });
     let commit = repo.git(&["rev-parse", "HEAD"]);
     repo.xtask("upload").exits(1).says("is published already").says(&commit);

@@ -125,7 +125,7 @@ fn repo_with_a_manifest(fields: &str) -> Repo {
 #[test]
 fn help_and_version_go_to_stdout() {
     let nowhere = Repo::empty();
-    let text = xtask::help::VERBS;
+    let text = xtask::cli::help::VERBS;
     for verb in text.split(", ") {
         let run = nowhere.xtask(&format!("{verb} --help")).exits(0);
         let run = run.prints(&format!("Usage: cargo xtask {verb}")).prints("Example");

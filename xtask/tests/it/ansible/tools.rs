@@ -56,7 +56,7 @@ impl Tools {
     pub(super) fn install() -> Self {
         let folder = target_dir().join("ansible");
         fs::create_dir_all(&folder).unwrap();
-        let digest = &xtask::files::sha256(REQUIREMENTS.as_bytes())[..12];
+        let digest = &xtask::system::files::sha256(REQUIREMENTS.as_bytes())[..12];
         let home = folder.join(digest);
         let lock = File::create(folder.join("install.lock")).unwrap();
         lock.lock().unwrap();

@@ -1,7 +1,7 @@
 //! The checks of the CI file, checked: one that cannot fail is none. Each row breaks the file and
 //! says what must be found.
 
-use xtask::vendored::block;
+use xtask::repository::vendored::block;
 
 use super::{PATH, problems, text};
 use crate::support::{Repo, root};

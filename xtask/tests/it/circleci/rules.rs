@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use xtask::pins::RUSTC;
-use xtask::vendored::{FOLDER, is_vendored};
+use xtask::build::pins::RUSTC;
+use xtask::repository::vendored::{FOLDER, is_vendored};
 
 use super::structure::{entries, named, requires, steps};
 

@@ -1,0 +1,168 @@
+//! Where an upload goes and as whom: from options, environment and table to a client.
+
+use ferror::Error;
+use s3::{Chain, ClientOptions, Encryption, Keyring, Location, SessionScope};
+
+use crate::cli::Options;
+use crate::model::config::Config;
+use crate::system::env::Env;
+use crate::system::ui::Ui;
+
+/// The bucket of `--local` where none is named.
+const LOCAL_BUCKET: &str = "local";
+
+/// What credentials are to be used for; those of a web identity may do nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The objects that are written, and read.
+    pub object_keys: Vec<String>,
+    /// What the keys of objects begin with that are only read.
+    pub read_prefixes: Vec<String>,
+}
+
+/// The certificate authorities to trust, where a file of them is named.
+pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
+    Ok(s3::roots_pem(|name| env.get_os(name).map(Into::into))?)
+}
+
+/// Looks for credentials wherever AWS's own tools do; with `--explain`, says what each source had.
+///
+/// Those of a web identity may do no more than `reach`; `None` leaves them what the role may do,
+/// which is right only where nothing is asked of them.
+pub fn credentials(
+    options: &Options,
+    config: Option<&Config>,
+    reach: Option<Reach>,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Option<Keyring>> {
+    let scope = bucket(options, config, env).zip(reach);
+    let scope = scope.map(|(bucket, reach)| SessionScope {
+        bucket,
+        object_keys: reach.object_keys,
+        read_prefixes: reach.read_prefixes,
+        tagging: config.is_some_and(|config| !config.attributes.tags.is_empty()),
+        kms: config.is_some_and(|config| {
+            matches!(config.attributes.encryption, Some(Encryption::Kms { .. }))
+        }),
+        ..SessionScope::default()
+    });
+    let found = s3::find_credentials(&Chain {
+        variable: &|name| env.get(name),
+        home: env.get_os("HOME").map(Into::into),
+        child_environment: env.variables(),
+        roots_pem: roots_pem(env)?,
+        region: region(options, config, env),
+        scope,
+    });
+    if options.upload.explain {
+        for step in &found.steps {
+            ui.say("credentials", step);
+        }
+    }
+    Ok(found.keyring?)
+}
+
+/// What a client is told besides where the bucket is.
+pub fn client_options(
+    config: Option<&Config>,
+    jobs: usize,
+    env: &Env,
+) -> anyhow::Result<ClientOptions> {
+    Ok(ClientOptions {
+        roots_pem: roots_pem(env)?,
+        expected_bucket_owner: config.and_then(|config| config.bucket_owner.clone()),
+        allow_http: config.is_some_and(|config| config.allow_http),
+        bodies_at_once: jobs,
+        ..ClientOptions::default()
+    })
+}
+
+/// The error where there are none.
+pub fn no_credentials() -> Error {
+    Error::config("no credentials: neither S3_KEY and S3_SECRET nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set, and no profile, web identity or role of this machine has any")
+        .hint("set one pair, see with `--explain` what each source lacks, or try it without any: `--local`")
+}
+
+fn region(options: &Options, config: Option<&Config>, env: &Env) -> String {
+    let table = || config.and_then(|config| config.region.clone());
+    let region = options.upload.region.clone();
+    let region = region.or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])).or_else(table);
+    region.unwrap_or_else(|| s3::DEFAULT_REGION.to_owned())
+}
+
+fn bucket(options: &Options, config: Option<&Config>, env: &Env) -> Option<String> {
+    let configured = || config.and_then(|config| config.bucket.clone());
+    options.upload.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
+}
+
+/// Option, environment, table, default: in this order, for each part by itself.
+pub fn location(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
+    let local = || options.upload.local.then(|| LOCAL_BUCKET.to_owned());
+    let bucket = bucket(options, config, env).or_else(local).ok_or_else(|| {
+        Error::config("no bucket named")
+            .hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]; or try `--local`")
+    })?;
+    location_of(bucket, options, config, env)
+}
+
+/// As [`location`], refusing what a client would refuse: for a dry run, which makes none.
+pub fn checked(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
+    let location = location(options, config, env)?;
+    check(&location, options, config)?;
+    Ok(location)
+}
+
+/// Where an upload would go, as far as that is known, in words; what is known is checked.
+pub fn describe(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<String> {
+    let named = bucket(options, config, env);
+    // Endpoint and region are checked without a bucket too: any valid name serves for that.
+    let bucket = named.clone().unwrap_or_else(|| LOCAL_BUCKET.to_owned());
+    let location = location_of(bucket, options, config, env)?;
+    check(&location, options, config)?;
+    if options.upload.local {
+        return Ok(format!("to bucket {} of an S3 server of its own", location.bucket));
+    }
+    let bucket = named.map_or_else(
+        || "a bucket that is not named yet".to_owned(),
+        |bucket| format!("bucket {bucket}"),
+    );
+    let server = location.endpoint.as_deref().unwrap_or("AWS");
+    Ok(format!("to {bucket} at {server}, region {}", location.region))
+}
+
+fn check(location: &Location, options: &Options, config: Option<&Config>) -> ferror::Result<()> {
+    if !options.upload.local {
+        return location.check(config.is_some_and(|config| config.allow_http));
+    }
+    // The local server's port is known when it runs, and its address is always valid.
+    let endpoint = Some("http://127.0.0.1".to_owned());
+    let region = s3::DEFAULT_REGION.to_owned();
+    let path_style = Some(true);
+    Location { endpoint, region, path_style, ..location.clone() }.check(false)
+}
+
+fn location_of(
+    bucket: String,
+    options: &Options,
+    config: Option<&Config>,
+    env: &Env,
+) -> ferror::Result<Location> {
+    let upload = &options.upload;
+    let table =
+        |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
+    let endpoint =
+        upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+    let signature = match (upload.signature, table(|config| &config.signature)) {
+        (Some(signature), _) => signature,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => s3::Signature::V4,
+    };
+    Ok(Location {
+        bucket,
+        region: region(options, config, env),
+        endpoint: endpoint.or_else(|| table(|config| &config.endpoint)),
+        path_style: config.and_then(|config| config.path_style),
+        signature,
+    })
+}

@@ -1,0 +1,91 @@
+//! Objects read piece by piece: whatever their size, one piece is in memory.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use s3::{Client, Head};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::manifest::Artifact;
+use crate::system::files;
+
+/// How much of an artifact is downloaded at a time.
+const PIECE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Reads all of the object that `found` is the head of, in order, `piece_bytes` at a time. `false` when it is gone; one that
+/// was replaced meanwhile is a [`Kind::Conflict`].
+pub fn each_piece(
+    client: &Client,
+    object_key: &str,
+    found: &Head,
+    piece_bytes: u64,
+    mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
+    let mut start = 0;
+    while start < found.size_bytes {
+        let end = found.size_bytes.min(start + piece_bytes);
+        let Some(piece) = client.get_range(object_key, start..end, &found.etag)? else {
+            return Ok(false);
+        };
+        if piece.bytes.len() as u64 != end - start {
+            let message = format!("GET {object_key}: the server sent another range than asked for");
+            return Err(Error::invalid(message).into());
+        }
+        take(&piece.bytes)?;
+        start = end;
+    }
+    Ok(true)
+}
+
+/// Downloads an artifact whose object is `found` into the file `path`, which gets its name once size
+/// and digest are right. What was there is replaced; what failed leaves nothing.
+///
+/// # Errors
+/// [`Kind::Invalid`] where the object's bytes are not those that the manifest says.
+pub fn to_file(
+    client: &Client,
+    artifact: &Artifact,
+    found: &Head,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let partial = files::partial_name(path);
+    // Removed rather than overwritten: what has that name may be a link.
+    files::remove_if_there(&partial)?;
+    let filled = fill(client, artifact, found, &partial).and_then(|()| {
+        fs::rename(&partial, path).with_context(|| format!("writing {}", path.display()))
+    });
+    if filled.is_err() {
+        // The first failure is the one to be told.
+        let _ = files::remove_if_there(&partial);
+    }
+    filled
+}
+
+fn fill(client: &Client, artifact: &Artifact, found: &Head, partial: &Path) -> anyhow::Result<()> {
+    let Artifact { object_key, size_bytes, sha256, .. } = artifact;
+    let writing = || format!("writing {}", partial.display());
+    let mut file = File::create_new(partial).with_context(writing)?;
+    let (mut hasher, mut size) = (Sha256::new(), 0);
+    let whole = each_piece(client, object_key, found, PIECE_BYTES, |piece| {
+        hasher.update(piece);
+        size += piece.len() as u64;
+        file.write_all(piece).with_context(writing)
+    })?;
+    if !whole {
+        let message = format!("{object_key} was removed while it was downloaded");
+        return Err(Error::new(Kind::Conflict, message).into());
+    }
+    let is = files::hex(&hasher.finalize());
+    if (size, &is) != (*size_bytes, sha256) {
+        let message = format!(
+            "{object_key} has {size} bytes with sha256 {is}; its release's manifest object says \
+             {size_bytes} bytes with sha256 {sha256}"
+        );
+        let hint = "someone wrote to this bucket by other means: run `cargo xtask upload --verify` where the release was built, which puts its bytes back";
+        return Err(Error::invalid(message).hint(hint).into());
+    }
+    file.sync_all().with_context(writing)
+}

@@ -1,0 +1,10 @@
+//! From archive to release: where the bucket is, publishing, finding and downloading releases.
+
+pub mod channel;
+pub mod destination;
+pub mod download;
+pub mod progress;
+pub mod publish;
+pub mod releases;
+pub mod timings;
+pub mod unpack;

@@ -1,0 +1,295 @@
+//! One service's release, put into a bucket exactly once.
+//!
+//! The manifest object is the commit point: it is read first and written last. What it names is
+//! published and keeps its bytes; what no manifest object names may be replaced. So this may be
+//! run again at any point, by several jobs at once, and after a run that died.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use s3::{Attributes, Body, Client, Fault, Precondition, Put, PutOutcome};
+
+use crate::bucket::progress::Progress;
+use crate::model::manifest::{Artifact, Manifest};
+use crate::system::files;
+
+mod artifact;
+mod receipt;
+
+pub use receipt::{Outcome, Receipt};
+
+/// How often a manifest object that others extend at the same time is read anew.
+const ROUNDS: usize = 8;
+/// A manifest object larger than this is none of ours: four platforms take three KiB.
+const MANIFEST_MAX_BYTES: u64 = 1 << 20;
+
+/// What is published: one service's part of a manifest, and where its files are.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// The service.
+    pub service: &'a str,
+    /// The folder of the files.
+    pub dir: &'a Path,
+    /// The content type of archives.
+    pub content_type: &'a str,
+    /// How the server shall keep the objects.
+    pub attributes: &'a Attributes,
+    /// Whether every object is read back.
+    pub verify: bool,
+}
+
+/// What is known of a manifest object.
+#[derive(Clone)]
+enum Seen {
+    Absent,
+    /// A narrow policy forbids reading it; where listing is forbidden too, S3 answers so for an
+    /// absent object as well. Then writing decides.
+    Unreadable,
+    There(Box<Published>),
+}
+
+impl Seen {
+    fn published(&self) -> Option<&Published> {
+        match self {
+            Self::There(published) => Some(published),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+}
+
+/// The manifest object that is in the bucket.
+#[derive(Clone)]
+struct Published {
+    manifest: Manifest,
+    bytes: Vec<u8>,
+    etag: String,
+}
+
+/// A release, and what the bucket had of it at the beginning.
+pub struct Begun<'a> {
+    release: &'a Release<'a>,
+    part: Manifest,
+    /// The manifest object's key.
+    key: String,
+    seen: Seen,
+}
+
+impl Begun<'_> {
+    /// What is to be in the bucket.
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.part.artifacts
+    }
+}
+
+/// Looks at what is published of `release`, which may conflict with it.
+pub fn begin<'a>(client: &Client, release: &'a Release<'a>) -> anyhow::Result<Begun<'a>> {
+    let part = release.manifest.part_of(release.service);
+    let key =
+        release.manifest.object_key(release.service).context("a service without artifacts")?;
+    let seen = look(client, &key)?;
+    if let Seen::There(published) = &seen {
+        check_same_release(&published.manifest, &part, &key)?;
+    }
+    Ok(Begun { release, part, key, seen })
+}
+
+/// Sends one artifact of a release, unless it is there. Nothing is published by that.
+pub fn send(
+    client: &Client,
+    begun: &Begun<'_>,
+    artifact: &Artifact,
+    progress: &Progress,
+) -> anyhow::Result<Receipt> {
+    let named = begun.seen.published().is_some_and(|p| p.manifest.artifacts.contains(artifact));
+    let receipt = artifact::publish(client, begun.release, artifact, named)?;
+    if receipt.outcome == Outcome::AlreadyThere {
+        progress.spare(artifact.size_bytes);
+    }
+    progress.result(&receipt);
+    Ok(receipt)
+}
+
+/// Publishes what was sent: from its manifest object on, a release is there. Its receipt.
+///
+/// Until then, another upload of the same version with other bytes may take an artifact for the
+/// leftover of one that never finished, and replace it. So they are looked at once more before the
+/// manifest object is written, and after it.
+pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow::Result<Receipt> {
+    let Begun { release, part, key, .. } = begun;
+    let mut seen = Cow::Borrowed(&begun.seen);
+    for _ in 0..ROUNDS {
+        if let Some(mut receipt) = write(client, key, part, seen.published(), release)? {
+            if receipt.stored.is_some() {
+                artifact::confirm(client, &part.artifacts).map_err(|error| {
+                    let was_changed = error.kind() == Kind::Conflict;
+                    let error = error.context(format!("{key} is published, but"));
+                    if !was_changed {
+                        return error;
+                    }
+                    error.hint("run `cargo xtask upload --verify`: it puts the bytes back")
+                })?;
+            }
+            if release.verify {
+                verify(client, key, part)?;
+                receipt.verified = true;
+            }
+            // Said first: it is published, whatever becomes of clearing up.
+            progress.result(&receipt);
+            artifact::clear_up(client, release, &part.artifacts);
+            return Ok(receipt);
+        }
+        // Another upload wrote it meanwhile: what that one says is looked at before it is extended.
+        // An absent object may not be read where listing is forbidden, one that is there may.
+        let now = look(client, key)?;
+        match &now {
+            Seen::There(published) => check_same_release(&published.manifest, part, key)?,
+            Seen::Unreadable => return Err(unreadable(key).into()),
+            Seen::Absent => {}
+        }
+        seen = Cow::Owned(now);
+    }
+    Err(Error::new(
+        Kind::Conflict,
+        format!("{key} changed {ROUNDS} times while it was being extended"),
+    )
+    .hint("run upload again when the other uploads of this version have ended")
+    .into())
+}
+
+/// The manifest object as it is now names all of `part`; another upload may have extended it.
+fn verify(client: &Client, key: &str, part: &Manifest) -> anyhow::Result<()> {
+    if let Seen::There(published) = look(client, key)?
+        && part.artifacts.iter().all(|ours| published.manifest.artifacts.contains(ours))
+    {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Conflict, format!("{key} was read back and does not name this release"))
+        .hint("someone else may be writing to this bucket")
+        .into())
+}
+
+/// Writes the manifest object. `None` when another upload wrote it since it was read.
+fn write(
+    client: &Client,
+    key: &str,
+    part: &Manifest,
+    published: Option<&Published>,
+    release: &Release<'_>,
+) -> anyhow::Result<Option<Receipt>> {
+    // It only grows: what it says of an artifact stays as it is.
+    let mut whole = published.map_or(part, |published| &published.manifest).clone();
+    whole.extend_from(part);
+    let bytes = whole.to_json().into_bytes();
+    let (precondition, outcome) = match published {
+        Some(published) if published.bytes == bytes => {
+            let sha256 = files::sha256(&bytes);
+            let bucket = &client.location().bucket;
+            let there = Receipt::new(bucket, key, bytes.len() as u64, &sha256);
+            return Ok(Some(there));
+        }
+        Some(published) => (Precondition::Matches(&published.etag), Outcome::Extended),
+        None => (Precondition::Absent, Outcome::Stored),
+    };
+    artifact::confirm(client, &part.artifacts)?;
+    let branch = release.manifest.branch.name().map(metadata_value);
+    let metadata: Vec<_> = branch.as_deref().map(|branch| ("branch", branch)).into_iter().collect();
+    let put = Put {
+        body: Body::Bytes(&bytes),
+        content_type: "application/json",
+        metadata: &metadata,
+        attributes: Some(release.attributes),
+        precondition,
+    };
+    let put = client.put(key, &put).map_err(|error| cannot_replace(error, key, precondition))?;
+    let PutOutcome::Stored(stored) = put else { return Ok(None) };
+    let sha256 = files::sha256(&bytes);
+    let receipt = Receipt::new(&client.location().bucket, key, bytes.len() as u64, &sha256);
+    Ok(Some(receipt.stored(outcome, stored)))
+}
+
+/// Looks for the manifest object.
+fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
+    let object = match client.get(key, MANIFEST_MAX_BYTES) {
+        Ok(Some(object)) => object,
+        Ok(None) => return Ok(Seen::Absent),
+        Err(error) if is_access_denied(&error) => return Ok(Seen::Unreadable),
+        Err(error) => return Err(error.into()),
+    };
+    let manifest = Manifest::parse_object(&object.bytes, &client.location().bucket, key)?;
+    let (bytes, etag) = (object.bytes, object.head.etag);
+    Ok(Seen::There(Box::new(Published { manifest, bytes, etag })))
+}
+
+fn is_access_denied(error: &Error) -> bool {
+    // A refusal without a body decides nothing.
+    Fault::of(error).is_some_and(|fault| {
+        (fault.status, fault.code.as_str()) == (403, "") || fault.code == "AccessDenied"
+    })
+}
+
+/// What is published never changes: the same commit, and equal digests for what both name.
+fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferror::Result<()> {
+    let conflict = |what: String| {
+        Err(Error::new(Kind::Conflict, format!("{key} is published already, {what}"))
+            .hint("what is published never changes: commit again, or take a longer --version"))
+    };
+    if !published.is_same_release(part) {
+        return conflict(format!("of commit {}; this is commit {}", published.commit, part.commit));
+    }
+    for ours in &part.artifacts {
+        let same_place = |theirs: &&Artifact| {
+            theirs.object_key == ours.object_key
+                || (&theirs.service, &theirs.platform) == (&ours.service, &ours.platform)
+        };
+        if let Some(theirs) = published.artifacts.iter().find(same_place)
+            && (theirs.sha256 != ours.sha256 || theirs.object_key != ours.object_key)
+        {
+            return conflict(format!(
+                "of commit {} with sha256 {} for {}; this is commit {} with sha256 {} for {}",
+                published.commit,
+                theirs.sha256,
+                theirs.object_key,
+                part.commit,
+                ours.sha256,
+                ours.object_key
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The error of a PUT, in words where it should replace an object and the server knows no `If-Match`.
+fn cannot_replace(error: Error, key: &str, precondition: Precondition<'_>) -> Error {
+    let is_unknown = Fault::of(&error).is_some_and(|fault| fault.status == 501);
+    if !is_unknown || !matches!(precondition, Precondition::Matches(_)) {
+        return error;
+    }
+    let message = format!(
+        "{key} is there already, and this server cannot replace an object only if it is unchanged (501)"
+    );
+    Error::new(Kind::Refused, message)
+        .hint("upload all platforms of a version in one run there; remove what an unfinished upload left by other means")
+        .caused_by(error)
+}
+
+fn unreadable(key: &str) -> Error {
+    Error::new(Kind::Denied, format!("{key} may not be read, so what is published is not known"))
+        .hint("allow these credentials to get the objects that they put")
+}
+
+/// Header values are visible ASCII; a branch may be named in any script.
+fn metadata_value(text: &str) -> String {
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_graphic() && b != b'%' {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}

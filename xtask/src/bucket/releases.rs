@@ -1,0 +1,220 @@
+//! What lies in a bucket: which releases there are, and what each consists of.
+//!
+//! A release is there once its manifest object is. A manifest object is input: it is read as
+//! strictly as the file that `upload` takes, and believed only where it lies under its own key.
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use ftime::Epoch;
+use s3::{Attributes, Client, Head};
+
+use crate::bucket::destination::{self, Reach};
+use crate::cli::ShelfOptions;
+use crate::model::config::{self, Config};
+use crate::model::manifest::{Artifact, Manifest};
+use crate::model::object_key;
+use crate::model::platform::{PLAIN_KEY_PLATFORM, Platform};
+use crate::repository::workspace;
+use crate::system::env::Env;
+use crate::system::ui::Ui;
+
+/// A manifest object larger than this is none of ours: four platforms take three KiB.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+/// More objects than this are not looked through: ten services with a release an hour for years.
+const MAX_OBJECTS: usize = 1_000_000;
+
+/// A bucket, and the folder of it that is ours.
+#[derive(Debug)]
+pub struct Shelf {
+    /// What the bucket is spoken to with.
+    pub client: Client,
+    /// What every key begins with: empty, or ending in `/`.
+    pub prefix: String,
+    /// How the server shall keep what is written.
+    pub attributes: Attributes,
+}
+
+/// What a listing shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The releases, by service and newest upload first; of those of one instant, by version.
+    pub releases: Vec<Found>,
+    /// Services and the names of their channels.
+    pub channels: Vec<(String, String)>,
+}
+
+/// A release, as the listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The service.
+    pub service: String,
+    /// The version.
+    pub version: String,
+    /// When its manifest object was stored.
+    pub uploaded_at: Epoch,
+}
+
+impl Shelf {
+    /// A client for the bucket that options, environment and table name. `writes` are the keys,
+    /// below the prefix, that are to be written; everything else is only read.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] where no bucket is named or there are no credentials.
+    pub fn open(
+        options: &ShelfOptions,
+        writes: &[String],
+        env: &Env,
+        ui: Ui,
+    ) -> anyhow::Result<Self> {
+        let root = workspace::root(env)?;
+        let config = root.as_ref().map(|root| &root.config);
+        let prefix = options.prefix.clone().map(config::folder_prefix);
+        let prefix = prefix.or_else(|| config.map(|config| config.prefix.clone()));
+        let prefix = prefix.unwrap_or_default();
+        let place = &options.place;
+        let location = destination::location(place, config, env).map_err(|error| {
+            error.hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]")
+        })?;
+        let reach = Reach {
+            object_keys: writes.iter().map(|key| format!("{prefix}{key}")).collect(),
+            read_prefixes: vec![read_prefix(&prefix, options.service.as_deref(), config)],
+        };
+        let keyring = destination::credentials(place, config, Some(reach), env, ui)?;
+        let keyring = keyring.ok_or_else(|| {
+            destination::no_credentials()
+                .hint("set one pair, or see with `--explain` what each source lacks")
+        })?;
+        let client_options = destination::client_options(config, 1, env)?;
+        let client = Client::with_options(location, keyring, client_options)?;
+        let attributes =
+            config.map_or_else(Attributes::default, |config| config.attributes.clone());
+        Ok(Self { client, prefix, attributes })
+    }
+
+    /// The releases and channels of `service`, or of all.
+    pub fn list(&self, service: Option<&str>) -> anyhow::Result<Listed> {
+        let folder = service.map_or_else(String::new, |service| format!("{service}/"));
+        let listing = self.client.list(&format!("{}{folder}", self.prefix), MAX_OBJECTS)?;
+        if listing.truncated {
+            let bucket = &self.client.location().bucket;
+            let message = format!("bucket {bucket} holds more than {MAX_OBJECTS} objects there");
+            return Err(Error::invalid(message).hint("name one SERVICE").into());
+        }
+        let mut listed = Listed::default();
+        for object in &listing.objects {
+            let key = &object.object_key;
+            if let Some((service, channel)) = object_key::parse_channel(&self.prefix, key) {
+                listed.channels.push((service.to_owned(), channel.to_owned()));
+            } else if let Some((service, version)) =
+                object_key::parse_manifest_object(&self.prefix, key)
+            {
+                listed.releases.push(Found {
+                    service: service.to_owned(),
+                    version: version.to_owned(),
+                    uploaded_at: object.last_modified,
+                });
+            }
+        }
+        listed.releases.sort_by(|a, b| {
+            let by_service = a.service.cmp(&b.service);
+            let newest_first = b.uploaded_at.cmp(&a.uploaded_at);
+            by_service.then(newest_first).then_with(|| a.version.cmp(&b.version))
+        });
+        Ok(listed)
+    }
+
+    /// What a release consists of.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] where there is no such release, [`Kind::Invalid`] where its manifest object
+    /// cannot be believed.
+    pub fn manifest(&self, service: &str, version: &str) -> anyhow::Result<Manifest> {
+        let key = object_key::manifest_object(&self.prefix, service, version);
+        let bucket = &self.client.location().bucket;
+        let object = self.client.get(&key, MAX_MANIFEST_BYTES).context("reading the release")?;
+        let object = object.ok_or_else(|| {
+            Error::config(format!("no release {version} of {service}: no {key} in {bucket}"))
+                .hint(format!("see what there is: `cargo xtask list {service}`"))
+        })?;
+        let manifest = Manifest::parse_object(&object.bytes, bucket, &key)?;
+        let says = manifest.services().into_iter().collect::<Vec<_>>().join(", ");
+        let own_key = manifest.object_key(service);
+        if says != service || manifest.version != version || own_key.as_deref() != Some(&*key) {
+            let message = format!(
+                "object {bucket}/{key} is of {says} {} and lies elsewhere",
+                manifest.version
+            );
+            return Err(Error::new(Kind::Invalid, message).into());
+        }
+        Ok(manifest)
+    }
+
+    /// The release of `service` that `version` names, else the one that was uploaded last.
+    ///
+    /// # Errors
+    /// As of [`Shelf::manifest`].
+    pub fn choose(&self, service: &str, version: Option<&str>) -> anyhow::Result<Manifest> {
+        if let Some(version) = version {
+            return self.manifest(service, version);
+        }
+        let listed = self.list(Some(service))?;
+        let newest = listed.releases.first().ok_or_else(|| self.no_release(service))?;
+        self.manifest(service, &newest.version)
+    }
+
+    /// The object of an artifact, as it is now.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] where it is not there, or does not itself say that it is that artifact: a
+    /// manifest object may name any object.
+    pub fn look_at(&self, artifact: &Artifact) -> anyhow::Result<Head> {
+        let key = format!("{}/{}", self.client.location().bucket, artifact.object_key);
+        let wrong = |how: String| {
+            Error::invalid(format!("{key} is not what its release's manifest object says: {how}"))
+                .hint("run `cargo xtask upload --verify` where the release was built: it puts its bytes back")
+        };
+        let head = self.client.head(&artifact.object_key)?;
+        let head = head.ok_or_else(|| wrong("it is not there".to_owned()))?;
+        if head.size_bytes != artifact.size_bytes {
+            let sizes = format!("it has {} bytes, not {}", head.size_bytes, artifact.size_bytes);
+            return Err(wrong(sizes).into());
+        }
+        match head.metadata.get("sha256") {
+            Some(sha256) if *sha256 == artifact.sha256 => Ok(head),
+            Some(_) => Err(wrong("it carries another sha256".to_owned()).into()),
+            None => Err(wrong("it carries no sha256".to_owned()).into()),
+        }
+    }
+
+    /// The error where a service has no release.
+    pub fn no_release(&self, service: &str) -> Error {
+        let folder = format!("{}/{}{service}/", self.client.location().bucket, self.prefix);
+        Error::config(format!("no release of `{service}`: there is none in {folder}"))
+            .hint("see what there is: `cargo xtask list`")
+    }
+}
+
+/// The artifact of a release for `platform`.
+///
+/// # Errors
+/// [`Kind::Config`] with the platforms that the release has.
+pub fn artifact(manifest: &Manifest, platform: Option<Platform>) -> ferror::Result<&Artifact> {
+    let platform = platform.unwrap_or(PLAIN_KEY_PLATFORM);
+    let found = manifest.artifacts.iter().find(|one| one.platform == platform.as_str());
+    found.ok_or_else(|| {
+        let known: Vec<_> = manifest.artifacts.iter().map(|one| one.platform.as_str()).collect();
+        let (version, known) = (&manifest.version, known.join(", "));
+        Error::config(format!("release {version} has no {platform}: it has {known}"))
+            .hint("name one of them by --platform")
+    })
+}
+
+/// What is read: a service's folder. A template may have put archives elsewhere below the prefix.
+fn read_prefix(prefix: &str, service: Option<&str>, config: Option<&Config>) -> String {
+    match service {
+        Some(service) if config.is_some_and(|config| config.object_key.is_none()) => {
+            format!("{prefix}{service}/")
+        }
+        _ => prefix.to_owned(),
+    }
+}

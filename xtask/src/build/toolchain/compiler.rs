@@ -1,0 +1,238 @@
+//! Which compiler builds: the active one when it is the pin, else the pinned one where rustup has
+//! it, else the active one with a warning.
+//!
+//! Programs are named by their full path, never through rustup's proxies: a proxy would look at the
+//! environment and the folder again, and might decide otherwise than what was checked here.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ferror::{Error, Kind, Result};
+
+use super::bounded;
+use crate::build::pins;
+use crate::system::child_env;
+use crate::system::env::Env;
+use crate::system::ui::Ui;
+
+/// A compiler answers at once; a proxy that waits for the network does not.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Where packages put a compiler; nothing of rustup's stands there.
+pub(super) const DISTRIBUTION_SYSROOT: &str = "/usr";
+
+/// A compiler with the cargo and the libraries that belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Compiler {
+    /// The folder that holds `bin` and `lib/rustlib`.
+    pub(crate) sysroot: PathBuf,
+    /// `rustc 1.95.0 (59807616e 2026-04-14)`, as manifests name it.
+    pub(crate) version: String,
+    /// `1.95.0`.
+    pub(crate) release: String,
+    /// The triple of this machine.
+    pub(crate) host: String,
+    /// rustup's name of it, where rustup has it.
+    pub(crate) toolchain: Option<String>,
+}
+
+impl Compiler {
+    pub(crate) fn rustc(&self) -> PathBuf {
+        self.sysroot.join("bin/rustc")
+    }
+
+    pub(crate) fn cargo(&self) -> PathBuf {
+        self.sysroot.join("bin/cargo")
+    }
+
+    /// Whether the compiled standard library for `triple` is there.
+    pub(super) fn has_library(&self, triple: &str) -> bool {
+        let folder = self.sysroot.join("lib/rustlib").join(triple).join("lib");
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            entries
+                .flatten()
+                .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+        })
+    }
+}
+
+/// The compiler for the libraries that rustup serves.
+pub(super) fn choose(workspace_root: &Path, env: &Env, ui: Ui) -> Result<Compiler> {
+    let active = active(workspace_root, env)?;
+    if active.sysroot == Path::new(DISTRIBUTION_SYSROOT) {
+        return pinned(&active.host, env).ok_or_else(|| {
+            Error::config(format!("{} is the distribution's, not rustup's", active.version))
+        });
+    }
+    if active.release == pins::RUSTC {
+        return Ok(active);
+    }
+    if !is_chosen_by_hand(workspace_root, env)
+        && let Some(pinned) = pinned(&active.host, env)
+    {
+        ui.say("using", format!("{}, the pin, instead of {}", pinned.version, active.version));
+        return Ok(pinned);
+    }
+    ui.warn(format!(
+        "{} builds, the pin is {}: the bytes differ from those of other machines \
+         (`rustup toolchain install {}`)",
+        active.version,
+        pins::RUSTC,
+        pins::RUSTC
+    ));
+    Ok(active)
+}
+
+/// What the compiler in `sysroot` says of itself.
+pub(super) fn inspect(sysroot: &Path, toolchain: Option<String>, env: &Env) -> Result<Compiler> {
+    let mut command = Command::new(sysroot.join("bin/rustc"));
+    command.arg("-vV");
+    child_env::clean(&mut command, env);
+    let said = successful(&mut command)?;
+    let (version, release, host) = read_version(&said).ok_or_else(|| {
+        Error::config(format!("`{}` says `{}`", bounded::show(&command), said.trim()))
+            .hint("expected what `rustc -vV` prints")
+    })?;
+    Ok(Compiler { sysroot: sysroot.to_owned(), version, release, host, toolchain })
+}
+
+/// The compiler that a plain `cargo build` in the workspace would use.
+fn active(workspace_root: &Path, env: &Env) -> Result<Compiler> {
+    // `cargo run` names the real cargo, not the proxy, and its rustc stands beside it.
+    let beside_cargo = env
+        .get_os("CARGO")
+        .map(Path::new)
+        .and_then(Path::parent)
+        .filter(|bin| bin.ends_with("bin") && bin.join("rustc").is_file())
+        .and_then(Path::parent)
+        .filter(|sysroot| sysroot.join("lib/rustlib").is_dir());
+    let sysroot = if let Some(sysroot) = beside_cargo {
+        sysroot.to_owned()
+    } else {
+        let mut command = Command::new("rustc");
+        command.args(["--print", "sysroot"]).current_dir(workspace_root);
+        child_env::clean(&mut command, env);
+        PathBuf::from(successful(&mut command)?.trim_end())
+    };
+    let toolchain = toolchain_name(&sysroot, env);
+    inspect(&sysroot, toolchain, env)
+}
+
+/// The pinned compiler as rustup keeps it, if it is whole and what its name says.
+fn pinned(host: &str, env: &Env) -> Option<Compiler> {
+    let name = format!("{}-{host}", pins::RUSTC);
+    let sysroot = rustup_home(env)?.join("toolchains").join(&name);
+    if !sysroot.join("bin/cargo").is_file() {
+        return None;
+    }
+    inspect(&sysroot, Some(name), env).ok().filter(|compiler| compiler.release == pins::RUSTC)
+}
+
+/// Whether a person or the repository chose the toolchain, rather than rustup's default.
+///
+/// rustup's proxy sets `RUSTUP_TOOLCHAIN` for its children whoever chose, and says in
+/// `RUSTUP_TOOLCHAIN_SOURCE` who did; an old rustup does not say, then it counts as chosen.
+fn is_chosen_by_hand(workspace_root: &Path, env: &Env) -> bool {
+    match (env.get("RUSTUP_TOOLCHAIN"), env.get("RUSTUP_TOOLCHAIN_SOURCE")) {
+        (Some(_), Some(source)) => source != "default",
+        (Some(_), None) => true,
+        (None, _) => workspace_root.ancestors().any(|folder| {
+            ["rust-toolchain.toml", "rust-toolchain"].iter().any(|name| folder.join(name).is_file())
+        }),
+    }
+}
+
+/// The name of the toolchain, if rustup keeps it: the last part of its folder.
+fn toolchain_name(sysroot: &Path, env: &Env) -> Option<String> {
+    let toolchains = rustup_home(env)?.join("toolchains");
+    let name = sysroot.strip_prefix(&toolchains).ok()?;
+    (name.components().count() == 1).then(|| name.to_string_lossy().into_owned())
+}
+
+fn rustup_home(env: &Env) -> Option<PathBuf> {
+    match env.get_os("RUSTUP_HOME") {
+        Some(home) => Some(PathBuf::from(home)),
+        None => env.get_os("HOME").map(|home| Path::new(home).join(".rustup")),
+    }
+}
+
+fn successful(command: &mut Command) -> Result<String> {
+    let output = bounded::run(command, LIMIT)
+        .map_err(|error| error.hint("install Rust: rustup, or your system's packages"))?;
+    if !output.status.success() {
+        let message = format!("`{}`: {}", bounded::show(command), output.reason());
+        return Err(Error::new(Kind::Config, message));
+    }
+    Ok(output.stdout)
+}
+
+/// First line, release and host of what `rustc -vV` prints.
+fn read_version(said: &str) -> Option<(String, String, String)> {
+    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name));
+    let first = said.lines().next().filter(|line| line.starts_with("rustc "))?;
+    // Distributions add how they built it: `rustc 1.96.0 (...) (built from a source tarball)`.
+    let version = first.split(" (built from").next().unwrap_or(first);
+    Some((version.to_owned(), field("release: ")?.to_owned(), field("host: ")?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{is_chosen_by_hand, read_version, toolchain_name};
+    use crate::system::env::Env;
+
+    #[test]
+    fn a_version_is_read_and_the_builders_remark_left_out() {
+        let rows = [
+            (
+                "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n\
+                 release: 1.95.0\nLLVM version: 22.1.2\n",
+                Some(("rustc 1.95.0 (59807616e 2026-04-14)", "1.95.0")),
+            ),
+            (
+                "rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)\nbinary: rustc\n\
+                 host: x86_64-unknown-linux-gnu\nrelease: 1.96.0\n",
+                Some(("rustc 1.96.0 (ac68faa20 2026-05-25)", "1.96.0")),
+            ),
+            ("error: no toolchain\n", None),
+            ("rustc 1.95.0\n", None),
+            ("", None),
+        ];
+        for (said, expected) in rows {
+            let read = read_version(said);
+            let read =
+                read.as_ref().map(|(version, release, _)| (version.as_str(), release.as_str()));
+            assert_eq!(read, expected, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn only_rustups_default_is_nobodys_choice() {
+        let rows: [(&[(&str, &str)], bool); 5] = [
+            (&[], false),
+            (&[("RUSTUP_TOOLCHAIN", "stable"), ("RUSTUP_TOOLCHAIN_SOURCE", "default")], false),
+            (&[("RUSTUP_TOOLCHAIN", "1.96"), ("RUSTUP_TOOLCHAIN_SOURCE", "env")], true),
+            (&[("RUSTUP_TOOLCHAIN", "1.96"), ("RUSTUP_TOOLCHAIN_SOURCE", "toolchain-file")], true),
+            (&[("RUSTUP_TOOLCHAIN", "1.96")], true),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        for (variables, expected) in rows {
+            let env = Env::for_test(variables);
+            assert_eq!(is_chosen_by_hand(folder.path(), &env), expected, "{variables:?}");
+        }
+        std::fs::write(folder.path().join("rust-toolchain.toml"), "").unwrap();
+        assert!(is_chosen_by_hand(&folder.path().join("services"), &Env::for_test(&[])));
+    }
+
+    #[test]
+    fn a_toolchain_has_a_name_only_in_rustups_folder() {
+        let env = Env::for_test(&[("RUSTUP_HOME", "/r")]);
+        let name = |path: &str| toolchain_name(Path::new(path), &env);
+        assert_eq!(name("/r/toolchains/stable-x").as_deref(), Some("stable-x"));
+        assert_eq!(name("/usr"), None);
+        assert_eq!(name("/r/toolchains"), None);
+        assert_eq!(name("/r/toolchains/a/b"), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! The two configuration tables, as written and as checked.
+//!
+//! `[workspace.metadata.xtask]` in the workspace's Cargo.toml and `[package.metadata.xtask]` in a
+//! service's. Cargo carries both through `cargo metadata` untouched, so no TOML is read here. A
+//! field that is not known is an error: a misspelt one would silently do nothing.
+
+use ferror::{Error, Result};
+use s3::Attributes;
+use serde_json::Value;
+
+use crate::model::object_key::Template;
+use crate::model::platform::{self, Platform};
+use tables::{ServiceTable, WorkspaceTable, read_table};
+
+mod attributes;
+mod tables;
+
+/// What old Linux hosts still run: the glibc of 2012, the oldest that rustc itself supports.
+const GLIBC: &str = "2.17";
+/// The first macOS on Apple's own processors.
+const MACOS: &str = "11.0";
+/// The oldest releases that the pinned rustc supports, by its book of targets ("Platform Support");
+/// `rustc --print deployment-target` says the macOS. On arm64 rustc takes 11.0 for anything older.
+const OLDEST: [(&str, (u16, u16)); 2] = [("glibc", (2, 17)), ("macos", (10, 12))];
+/// goxc's line in the repositories that are replaced.
+const PLATFORMS: &str = "linux,!arm darwin";
+/// What the old scripts sent.
+pub const CONTENT_TYPE: &str = "application/x-compressed-tar";
+
+/// The workspace's configuration, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What to build for, where a service or `--platforms` says nothing else.
+    pub platforms: Vec<Platform>,
+    /// Where `upload` publishes; also from the environment and `--bucket`.
+    pub bucket: Option<String>,
+    /// What every object key begins with: empty, or ending in `/`.
+    pub prefix: String,
+    /// The bucket's region.
+    pub region: Option<String>,
+    /// The server, where it is not AWS's.
+    pub endpoint: Option<String>,
+    /// Whether the bucket stands in the path; `None` lets the endpoint decide.
+    pub path_style: Option<bool>,
+    /// `v4` or `v2`.
+    pub signature: Option<String>,
+    /// The cargo profile that `dist` builds.
+    pub profile: String,
+    /// The oldest glibc that Linux binaries run on.
+    pub glibc: String,
+    /// The oldest macOS that Darwin binaries run on.
+    pub macos: String,
+    /// Globs below the workspace's root, packed with every service.
+    pub include: Vec<String>,
+    /// The content type of uploaded archives.
+    pub content_type: String,
+    /// Where archives go, where they do not have the fixed form.
+    pub object_key: Option<Template>,
+    /// What uploads say of their objects besides.
+    pub attributes: Attributes,
+    /// The AWS account that the bucket has to belong to.
+    pub bucket_owner: Option<String>,
+    /// Whether the server may be spoken to over plain http beyond this machine.
+    pub allow_http: bool,
+}
+
+/// A service's own configuration, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// Globs below the service's folder, packed besides INSTALL*, README* and LICENSE*.
+    pub include: Vec<String>,
+    /// The platforms this service is built for, where they differ from the workspace's.
+    pub platforms: Option<Vec<Platform>>,
+    /// Cargo features to build with.
+    pub features: Vec<String>,
+    /// Whether the default features are off.
+    pub no_default_features: bool,
+    /// The binary to ship, where the package has several.
+    pub bin: Option<String>,
+    /// Whether `dist` leaves the service out unless it is named.
+    pub skip: bool,
+}
+
+impl Config {
+    /// Checks the workspace's `metadata` (all of it: other tools have tables there too).
+    pub fn read(metadata: &Value) -> Result<Self> {
+        const TABLE: &str = "[workspace.metadata.xtask]";
+        let table = read_table(metadata, TABLE, WorkspaceTable::read)?.unwrap_or_default();
+        let attributes = attributes::read(&table).map_err(|error| error.context(TABLE))?;
+        let object_key = table.object_key.as_deref().map(Template::parse).transpose();
+        let config = Self {
+            platforms: platform::parse_line(table.platforms.as_deref().unwrap_or(PLATFORMS))
+                .map_err(|error| error.context(TABLE))?,
+            bucket: table.bucket,
+            prefix: folder_prefix(table.prefix.unwrap_or_default()),
+            region: table.region,
+            endpoint: table.endpoint,
+            path_style: table.path_style,
+            signature: table.signature,
+            profile: table.profile.unwrap_or_else(|| "release".into()),
+            glibc: table.glibc.unwrap_or_else(|| GLIBC.into()),
+            macos: table.macos.unwrap_or_else(|| MACOS.into()),
+            include: table.include.unwrap_or_default(),
+            content_type: table.content_type.unwrap_or_else(|| CONTENT_TYPE.into()),
+            object_key: object_key.map_err(|error| error.context(TABLE))?,
+            attributes,
+            bucket_owner: table.bucket_owner,
+            allow_http: table.allow_http.unwrap_or_default(),
+        };
+        config.check().map_err(|error| error.context(TABLE))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_release("glibc", &self.glibc, GLIBC)?;
+        check_release("macos", &self.macos, MACOS)?;
+        check_globs(&self.include)?;
+        let profile_is_a_name = self.profile.starts_with(|c: char| c.is_ascii_alphabetic())
+            && self.profile.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !profile_is_a_name {
+            return Err(expected(
+                "profile",
+                &self.profile,
+                "a cargo profile's name such as release",
+            ));
+        }
+        if !is_folder(&self.prefix) {
+            return Err(expected("prefix", &self.prefix, "a folder in the bucket such as team/"));
+        }
+        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        if self.content_type.trim().is_empty() || !self.content_type.chars().all(printable) {
+            return Err(expected("content-type", &self.content_type, "a media type"));
+        }
+        if let Some(owner) = &self.bucket_owner {
+            s3::check_bucket_owner(owner).map_err(|_| {
+                expected("bucket-owner", owner, "the 12 digits of an AWS account id")
+            })?;
+        }
+        match self.signature.as_deref() {
+            None | Some("v4" | "v2") => Ok(()),
+            Some(other) => Err(expected("signature", other, "v4 or v2")),
+        }
+    }
+}
+
+impl ServiceConfig {
+    /// Checks the `metadata` of the package `name`; `None` when it has no table of ours.
+    pub fn read(name: &str, metadata: &Value) -> Result<Option<Self>> {
+        let table_name = format!("[package.metadata.xtask] of {name}");
+        let Some(table) = read_table(metadata, &table_name, ServiceTable::read)? else {
+            return Ok(None);
+        };
+        check_globs(&table.include).map_err(|error| error.context(&table_name))?;
+        let platforms = table
+            .platforms
+            .map(|line| platform::parse_line(&line))
+            .transpose()
+            .map_err(|error| error.context(&table_name))?;
+        Ok(Some(Self {
+            include: table.include,
+            platforms,
+            features: table.features,
+            no_default_features: table.default_features == Some(false),
+            bin: table.bin,
+            skip: table.skip,
+        }))
+    }
+}
+
+/// Whether a prefix that is empty or ends in `/` has names between them all. A client that reads it
+/// as a path would look elsewhere for `a/../b/`.
+fn is_folder(prefix: &str) -> bool {
+    let mut names = prefix.strip_suffix('/').into_iter().flat_map(|names| names.split('/'));
+    names.all(|name| !["", ".", ".."].contains(&name)) && !prefix.chars().any(char::is_control)
+}
+
+/// A prefix as a folder: empty, or ending in `/`.
+pub fn folder_prefix(mut prefix: String) -> String {
+    if !prefix.is_empty() && !prefix.ends_with('/') {
+        prefix.push('/');
+    }
+    prefix
+}
+
+fn check_release(field: &str, value: &str, example: &str) -> Result<()> {
+    let number = |part: &str| {
+        let digits = part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.parse::<u16>().ok()).flatten()
+    };
+    let parts = value.split_once('.');
+    let Some(release) = parts.and_then(|(major, minor)| number(major).zip(number(minor))) else {
+        return Err(expected(field, value, &format!("two numbers such as {example}")));
+    };
+    match OLDEST.iter().find(|(name, oldest)| *name == field && release < *oldest) {
+        None => Ok(()),
+        Some((_, (major, minor))) => {
+            let what = format!("{major}.{minor} or newer, which is what rustc supports");
+            Err(expected(field, value, &what))
+        }
+    }
+}
+
+fn check_globs(globs: &[String]) -> Result<()> {
+    for text in globs {
+        let leaves = text.starts_with('/') || text.split('/').any(|part| part == "..");
+        if leaves || text.is_empty() {
+            return Err(expected(
+                "include",
+                text,
+                "a pattern that stays in its folder, such as conf/*.toml",
+            ));
+        }
+        glob::Pattern::new(text).map_err(|error| {
+            expected("include", text, "a pattern such as conf/*.toml").caused_by(error)
+        })?;
+    }
+    Ok(())
+}
+
+fn expected(field: &str, value: &str, what: &str) -> Error {
+    Error::config(format!("{field} = {value:?}: expected {what}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The tables as written: their fields and types, nothing of what the values mean.
+
+use std::collections::BTreeMap;
+
+use ferror::{Error, Result};
+use serde_json::Value;
+
+use crate::model::json::{self, Object};
+
+/// `[workspace.metadata.xtask]`, as written.
+#[derive(Debug, Default, Clone)]
+pub(super) struct WorkspaceTable {
+    pub(super) platforms: Option<String>,
+    pub(super) bucket: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) path_style: Option<bool>,
+    pub(super) signature: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) glibc: Option<String>,
+    pub(super) macos: Option<String>,
+    pub(super) include: Option<Vec<String>>,
+    pub(super) content_type: Option<String>,
+    pub(super) object_key: Option<String>,
+    pub(super) cache_control: Option<String>,
+    pub(super) storage_class: Option<String>,
+    pub(super) encryption: Option<String>,
+    pub(super) kms_key_id: Option<String>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) bucket_owner: Option<String>,
+    pub(super) allow_http: Option<bool>,
+}
+
+/// `[package.metadata.xtask]`, as written.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct ServiceTable {
+    pub(super) include: Vec<String>,
+    pub(super) platforms: Option<String>,
+    pub(super) features: Vec<String>,
+    pub(super) default_features: Option<bool>,
+    pub(super) bin: Option<String>,
+    pub(super) skip: bool,
+}
+
+impl WorkspaceTable {
+    pub(super) fn read(mut table: Object<'_>) -> json::Result<Self> {
+        let read = Self {
+            platforms: table.find("platforms")?,
+            bucket: table.find("bucket")?,
+            prefix: table.find("prefix")?,
+            region: table.find("region")?,
+            endpoint: table.find("endpoint")?,
+            path_style: table.find("path-style")?,
+            signature: table.find("signature")?,
+            profile: table.find("profile")?,
+            glibc: table.find("glibc")?,
+            macos: table.find("macos")?,
+            include: table.find("include")?,
+            content_type: table.find("content-type")?,
+            object_key: table.find("object-key")?,
+            cache_control: table.find("cache-control")?,
+            storage_class: table.find("storage-class")?,
+            encryption: table.find("encryption")?,
+            kms_key_id: table.find("kms-key-id")?,
+            tags: table.find("tags")?.unwrap_or_default(),
+            metadata: table.find("metadata")?.unwrap_or_default(),
+            bucket_owner: table.find("bucket-owner")?,
+            allow_http: table.find("allow-http")?,
+        };
+        table.end()?;
+        Ok(read)
+    }
+}
+
+impl ServiceTable {
+    pub(super) fn read(mut table: Object<'_>) -> json::Result<Self> {
+        let read = Self {
+            include: table.find("include")?.unwrap_or_default(),
+            platforms: table.find("platforms")?,
+            features: table.find("features")?.unwrap_or_default(),
+            default_features: table.find("default-features")?,
+            bin: table.find("bin")?,
+            skip: table.find("skip")?.unwrap_or_default(),
+        };
+        table.end()?;
+        Ok(read)
+    }
+}
+
+pub(super) fn read_table<T>(
+    metadata: &Value,
+    name: &str,
+    read: fn(Object<'_>) -> json::Result<T>,
+) -> Result<Option<T>> {
+    let Some(value) = metadata.get("xtask") else { return Ok(None) };
+    Object::new(value).and_then(read).map(Some).map_err(|error| {
+        Error::config(format!("{name}: {error}")).hint("see the README's configuration table")
+    })
+}

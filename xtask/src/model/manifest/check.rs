@@ -1,0 +1,139 @@
+//! What a manifest from another machine may say: everything that is later used as a path, an object
+//! key or a number is checked here, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ferror::{Error, Result};
+
+use super::{Artifact, Manifest, SCHEMA};
+use crate::model::object_key;
+use crate::model::platform::Platform;
+
+/// Checks a manifest as a whole, and each artifact.
+pub(super) fn manifest(manifest: &Manifest) -> Result<()> {
+    if manifest.schema != SCHEMA {
+        return Err(Error::invalid(format!(
+            "schema {}: this bowline knows {SCHEMA}",
+            manifest.schema
+        )));
+    }
+    check_commit(&manifest.commit)?;
+    check_version(&manifest.version, &manifest.commit, manifest.dirty)?;
+    for platform in &manifest.platforms {
+        platform.parse::<Platform>()?;
+    }
+    let (mut files, mut keys, mut places) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for artifact in &manifest.artifacts {
+        check_artifact(artifact)
+            .map_err(|error| error.context(format!("artifact {}", artifact.file)))?;
+        if !files.insert(&artifact.file) {
+            return Err(Error::invalid(format!("file {} is listed twice", artifact.file)));
+        }
+        if !keys.insert(&artifact.object_key) {
+            return Err(Error::invalid(format!(
+                "object key {} is listed twice",
+                artifact.object_key
+            )));
+        }
+        if !places.insert((&artifact.service, &artifact.platform)) {
+            let Artifact { service, platform, .. } = artifact;
+            return Err(Error::invalid(format!("{service} for {platform} is listed twice")));
+        }
+    }
+    let manifest_objects = check_places(manifest)?;
+    match manifest_objects.iter().find(|key| keys.contains(key)) {
+        Some(key) => Err(Error::invalid(format!("object key {key} belongs to a manifest object"))),
+        None => Ok(()),
+    }
+}
+
+/// Where the manifest objects go has one answer: below the prefix that is named, with everything
+/// else, or in the one folder of a service's artifacts.
+fn check_places(manifest: &Manifest) -> Result<BTreeSet<String>> {
+    let mut folders = BTreeMap::new();
+    for artifact in &manifest.artifacts {
+        let Artifact { service, object_key, .. } = artifact;
+        if let Some(prefix) = &manifest.prefix {
+            if !object_key.starts_with(prefix.as_str()) {
+                return Err(Error::invalid(format!(
+                    "object key {object_key:?} is not below the prefix {prefix:?}"
+                )));
+            }
+        } else if *folders.entry(service).or_insert(artifact.folder()) != artifact.folder() {
+            return Err(Error::invalid(format!(
+                "the object keys of {service} lie in two folders: a release has one"
+            )));
+        }
+    }
+    if let Some(prefix) = &manifest.prefix
+        && (prefix.starts_with('/') || !(prefix.is_empty() || prefix.ends_with('/')))
+    {
+        return Err(Error::invalid(format!("prefix {prefix:?}: expected a folder such as team/")));
+    }
+    let services = manifest.services();
+    let keys = services.iter().filter_map(|service| manifest.object_key(service));
+    keys.map(|key| check_object_key(&key).map(|()| key)).collect()
+}
+
+fn check_artifact(artifact: &Artifact) -> Result<()> {
+    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if artifact.service.is_empty() || !artifact.service.bytes().all(is_name_byte) {
+        return Err(Error::invalid(format!("{:?} is no service's name", artifact.service)));
+    }
+    let platform: Platform = artifact.platform.parse()?;
+    if platform.triple() != artifact.triple {
+        return Err(Error::invalid(format!(
+            "{platform} is {}, not {:?}",
+            platform.triple(),
+            artifact.triple
+        )));
+    }
+    let plain =
+        !artifact.file.contains(['/', '\\']) && !artifact.file.chars().any(char::is_control);
+    if !plain || ["", ".", ".."].contains(&artifact.file.as_str()) {
+        return Err(Error::invalid(format!(
+            "file {:?}: expected the plain name of a file",
+            artifact.file
+        )));
+    }
+    for digest in [&artifact.sha256, &artifact.binary_sha256, &artifact.unstamped_sha256] {
+        if digest.len() != 64 || !is_lower_hex(digest) {
+            return Err(Error::invalid(format!("{digest:?} is no SHA-256 in lower hex")));
+        }
+    }
+    check_object_key(&artifact.object_key)
+}
+
+fn check_object_key(key: &str) -> Result<()> {
+    match object_key::problem(key) {
+        None => Ok(()),
+        Some(reason) => Err(Error::invalid(format!("object key {key:?}: {reason}"))),
+    }
+}
+
+fn check_commit(commit: &str) -> Result<()> {
+    match commit.len() {
+        40 | 64 if is_lower_hex(commit) => Ok(()),
+        _ => Err(Error::invalid(format!("commit {commit:?}: expected 40 or 64 lower hex digits"))),
+    }
+}
+
+fn check_version(version: &str, commit: &str, dirty: bool) -> Result<()> {
+    let (digits, content) = match version.split_once("-dirty.") {
+        Some((digits, content)) => (digits, Some(content)),
+        None => (version, None),
+    };
+    let well_formed = (6..=40).contains(&digits.len())
+        && commit.starts_with(digits)
+        && content.is_some() == dirty
+        && content.is_none_or(|content| content.len() == 8 && is_lower_hex(content));
+    if well_formed {
+        return Ok(());
+    }
+    let form = if dirty { "<digits>-dirty.<8 hex digits>" } else { "6 to 40 digits" };
+    Err(Error::invalid(format!("version {version:?}: expected {form} of commit {commit}")))
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}

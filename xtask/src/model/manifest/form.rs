@@ -1,0 +1,86 @@
+//! The written form of a manifest: its fields, in the order in which they are written.
+//!
+//! Equal manifests have equal bytes, because the manifest object in the bucket is compared and
+//! digested as it stands: the order is part of the form.
+
+use serde_core::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use super::{Artifact, Branch, Manifest};
+use crate::model::json::{self, Object};
+
+/// Reads the form; what the fields say is not checked here.
+pub(super) fn read(bytes: &[u8]) -> json::Result<Manifest> {
+    let document = json::parse(bytes)?;
+    let mut fields = Object::new(&document)?;
+    let manifest = Manifest {
+        schema: fields.get("schema")?,
+        version: fields.get("version")?,
+        commit: fields.get("commit")?,
+        dirty: fields.get("dirty")?,
+        committed_at: fields.get("committed_at")?,
+        branch: fields.find("branch")?.map_or(Branch::LeftOut, Branch::Named),
+        prefix: fields.find("prefix")?,
+        platforms: fields.get("platforms")?,
+        artifacts: artifacts(fields.get("artifacts")?)?,
+    };
+    fields.end()?;
+    Ok(manifest)
+}
+
+fn artifacts(objects: Vec<Object<'_>>) -> json::Result<Vec<Artifact>> {
+    objects.into_iter().map(artifact).collect()
+}
+
+fn artifact(mut fields: Object<'_>) -> json::Result<Artifact> {
+    let artifact = Artifact {
+        service: fields.get("service")?,
+        platform: fields.get("platform")?,
+        triple: fields.get("triple")?,
+        file: fields.get("file")?,
+        size_bytes: fields.get("size_bytes")?,
+        sha256: fields.get("sha256")?,
+        binary_sha256: fields.get("binary_sha256")?,
+        unstamped_sha256: fields.get("unstamped_sha256")?,
+        object_key: fields.get("object_key")?,
+        rustc: fields.get("rustc")?,
+    };
+    fields.end()?;
+    Ok(artifact)
+}
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Manifest", 9)?;
+        fields.serialize_field("schema", &self.schema)?;
+        fields.serialize_field("version", &self.version)?;
+        fields.serialize_field("commit", &self.commit)?;
+        fields.serialize_field("dirty", &self.dirty)?;
+        fields.serialize_field("committed_at", &self.committed_at)?;
+        if let Branch::Named(name) = &self.branch {
+            fields.serialize_field("branch", name)?;
+        }
+        if let Some(prefix) = &self.prefix {
+            fields.serialize_field("prefix", prefix)?;
+        }
+        fields.serialize_field("platforms", &self.platforms)?;
+        fields.serialize_field("artifacts", &self.artifacts)?;
+        fields.end()
+    }
+}
+
+impl Serialize for Artifact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Artifact", 10)?;
+        fields.serialize_field("service", &self.service)?;
+        fields.serialize_field("platform", &self.platform)?;
+        fields.serialize_field("triple", &self.triple)?;
+        fields.serialize_field("file", &self.file)?;
+        fields.serialize_field("size_bytes", &self.size_bytes)?;
+        fields.serialize_field("sha256", &self.sha256)?;
+        fields.serialize_field("binary_sha256", &self.binary_sha256)?;
+        fields.serialize_field("unstamped_sha256", &self.unstamped_sha256)?;
+        fields.serialize_field("object_key", &self.object_key)?;
+        fields.serialize_field("rustc", &self.rustc)?;
+        fields.end()
+    }
+}

@@ -1,0 +1,14 @@
+//! What things are: platforms, names, configuration, the plan, the lock file. Nothing here touches
+//! files, processes, the clock or the network.
+
+pub mod cargo_toml;
+pub mod config;
+pub mod json;
+pub mod lock_file;
+pub mod manifest;
+pub mod names;
+pub mod object_key;
+pub mod placeholders;
+pub mod plan;
+pub mod platform;
+pub mod suggest;

@@ -1,0 +1,240 @@
+//! Tests of `object_key`.
+
+use std::collections::BTreeSet;
+
+use ferror::Kind;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use super::{
+    Names, Template, artifact, channel, check_distinct, manifest_object, parse_channel,
+    parse_manifest_object, problem,
+};
+use crate::model::platform::Platform;
+
+const COMMIT: &str = "abc1234567abc1234567abc1234567abc1234567";
+
+fn names(service: &str, platform: Platform) -> Names<'_> {
+    Names { service, version: "abc123", commit: COMMIT, platform, file: "FILE" }
+}
+
+fn fill(text: &str, prefix: &str, service: &str) -> ferror::Result<[String; 2]> {
+    let template = Template::parse(text)?;
+    let [linux, _, _, darwin] = Platform::ALL;
+    let of = |platform| artifact(Some(&template), prefix, &names(service, platform));
+    Ok([of(linux)?, of(darwin)?])
+}
+
+#[test]
+fn without_a_template_keys_have_the_fixed_form() {
+    let [linux, linux_arm, _, darwin] = Platform::ALL;
+    for (prefix, platform, expected) in [
+        ("", linux, "a/a_abc123.tar.gz"),
+        ("team/", linux, "team/a/a_abc123.tar.gz"),
+        ("", linux_arm, "a/a_abc123_linux_arm64.tar.gz"),
+        ("x/y/", darwin, "x/y/a/a_abc123_darwin_arm64.tar.gz"),
+    ] {
+        assert_eq!(artifact(None, prefix, &names("a", platform)).unwrap(), expected);
+    }
+    assert_eq!(manifest_object("team/", "a", "abc123"), "team/a/a_abc123.json");
+}
+
+#[test]
+fn a_template_is_filled_in_below_the_prefix() {
+    let long = format!("builds/a/{COMMIT}/darwin/arm64.tgz");
+    for (text, prefix, expected) in [
+        ("{service}/{version}/{file}", "", "a/abc123/FILE"),
+        ("{service}/{version}/{platform}.tgz", "team/", "team/a/abc123/darwin_arm64.tgz"),
+        ("builds/{service}/{commit}/{os}/{arch}.tgz", "", &long),
+        ("{os}{arch}/{service}-v{version}", "", "darwinarm64/a-vabc123"),
+        ("{service}/{service}_{version}_{platform}.tar.gz", "", "a/a_abc123_darwin_arm64.tar.gz"),
+        ("größe x/{platform}/{version}/{service}", "", "größe x/darwin_arm64/abc123/a"),
+    ] {
+        let [linux, darwin] = fill(text, prefix, "a").unwrap_or_else(|e| panic!("{text}: {e:#}"));
+        assert_eq!(darwin, expected, "{text}");
+        assert!(linux != darwin || text.contains("{file}"), "{text}: {linux}");
+    }
+}
+
+#[test]
+fn a_template_that_could_lose_something_is_refused_when_it_is_read() {
+    let whole = "{service}/{version}/{file}";
+    let rows = [
+        ("{service}/{versoin}/{file}", "unknown placeholder `{versoin}`"),
+        ("{service}/{}/{file}", "unknown placeholder `{}`"),
+        ("{service}/{ version }/{file}", "unknown placeholder"),
+        ("{service}/{Version}/{file}", "unknown placeholder `{Version}`"),
+        ("{service}/{version/{file}", "`{` without a `}`"),
+        ("{service}/{version}/{file", "`{` without a `}`"),
+        ("{service}/version}/{file}", "`}` without a `{`"),
+        ("{{service}}/{version}/{file}", "`{` without a `}`"),
+        ("", "`` is no name between two `/`"),
+        ("releases.tar.gz", "it needs {service}"),
+        ("{version}/{file}", "it needs {service}"),
+        ("{service}/{file}", "it needs {version} or {commit}"),
+        ("{service}/{version}.tgz", "it needs {platform}, {file}, or {os} and {arch}"),
+        ("{service}/{version}/{os}", "it needs {platform}, {file}, or {os} and {arch}"),
+        ("{service}/{version}/{arch}", "it needs {platform}, {file}, or {os} and {arch}"),
+        ("/{service}/{version}/{file}", "begins with `/`"),
+        ("{service}//{version}/{file}", "`` is no name"),
+        ("{service}/./{version}/{file}", "`.` is no name"),
+        ("{service}/../{version}/{file}", "`..` is no name"),
+        ("{service}/{version}/{file}/", "`` is no name"),
+        ("{service}/{version}\n/{file}", "control character"),
+        ("{service}/channels/{version}/{file}", "channels are not written"),
+        ("channels/{service}/{version}/{file}", "channels are not written"),
+        ("svc{service}/{version}/{platform}", "{service} has to be set off"),
+        ("{service}/{version}0/{platform}", "{version} or {commit} has to be set off"),
+        ("{service}/{commit}{version}/{platform}", "{version} or {commit} has to be set off"),
+        ("all/all_{service}_{version}_{platform}", "reads as one of another service"),
+    ];
+    for (text, expected) in rows {
+        let error = Template::parse(text).expect_err(text);
+        let shown = error.to_string();
+        assert!(shown.contains(expected), "{text}: {shown}");
+        assert!(shown.starts_with("object-key = \""), "{shown}");
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert_eq!(error.kind(), Kind::Config);
+        if expected.contains("placeholder") {
+            let known = "{service} {version} {commit} {platform} {os} {arch} {file}";
+            assert!(shown.contains(known), "{shown}: it does not list {known}");
+        }
+    }
+    assert!(Template::parse(whole).is_ok());
+    let long = format!("{}{whole}", "a/".repeat(600));
+    assert!(Template::parse(&long).unwrap_err().to_string().contains("1024 bytes"));
+}
+
+#[test]
+fn what_only_shows_in_a_key_is_refused_there() {
+    for (prefix, service, expected) in [
+        ("", "channels", "channels are not written"),
+        ("channels/", "a", "channels are not written"),
+        (&*"p/".repeat(505), "a", "longer than 1024 bytes"),
+    ] {
+        let error = fill("{service}/{version}/{platform}", prefix, service).expect_err(service);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    // 1,024 bytes are taken.
+    let prefix = "p".repeat(1024 - "a/abc123/linux_amd64".len());
+    let template = Template::parse("{service}/{version}/{platform}").unwrap();
+    let key = template.fill(&prefix, &names("a", Platform::ALL[0])).unwrap();
+    assert_eq!((key.len(), problem(&key)), (1024, None));
+}
+
+#[test]
+fn keys_of_one_plan_are_distinct() {
+    let manifest_objects = BTreeSet::from(["a/a_abc123.json".to_owned()]);
+    assert!(check_distinct(["a/1", "a/2"], &manifest_objects).is_ok());
+    for (keys, expected) in [
+        (["a/1", "a/1"], "a/1 is that of two artifacts"),
+        (["a/1", "a/a_abc123.json"], "a/a_abc123.json belongs to a manifest object"),
+    ] {
+        let error = check_distinct(keys, &manifest_objects).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+/// What templates are made of, and what breaks them.
+const PIECES: [&str; 18] = [
+    "{service}",
+    "{version}",
+    "{commit}",
+    "{platform}",
+    "{os}",
+    "{arch}",
+    "{file}",
+    "{",
+    "}",
+    "{x}",
+    "/",
+    ".",
+    "..",
+    "_",
+    "-",
+    "channels",
+    "é",
+    "\u{1b}",
+];
+
+fn template() -> impl Strategy<Value = String> {
+    let pieces = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..14);
+    let good =
+        pieces.clone().prop_map(|p| format!("{{service}}/{{version}}/{{file}}{}", p.concat()));
+    prop_oneof![1 => any::<String>(), 3 => pieces.prop_map(|p| p.concat()), 3 => good]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 4000, failure_persistence: None, rng_seed: RngSeed::Fixed(3), ..ProptestConfig::default()
+    })]
+
+    /// Whatever is taken gives keys that differ and that an upload accepts.
+    #[test]
+    fn any_text_is_a_template_or_an_error(text in template(), service in "[a-z][a-z0-9_-]{0,8}") {
+        let template = match Template::parse(&text) {
+            Ok(template) => template,
+            Err(error) => {
+                prop_assert!(!error.to_string().contains(char::is_control), "{error:?}");
+                return Ok(());
+            }
+        };
+        let mut keys = BTreeSet::new();
+        for platform in Platform::ALL {
+            let file = format!("{service}_{platform}.tar.gz");
+            let names = Names { file: &file, ..names(&service, platform) };
+            let Ok(key) = template.fill("team/", &names) else { return Ok(()) };
+            prop_assert_eq!(problem(&key), None);
+            let escapes = key.split('/').any(|segment| ["", ".", ".."].contains(&segment));
+            prop_assert!(key.starts_with("team/") && !escapes, "{key}");
+            prop_assert!(keys.insert(key));
+        }
+    }
+}
+
+#[test]
+fn keys_of_manifest_objects_are_read_back_and_no_others() {
+    for (prefix, service, version) in
+        [("", "a", "abc123"), ("team/", "odd_job-2", "abc123-dirty.89abcdef")]
+    {
+        let key = manifest_object(prefix, service, version);
+        assert_eq!(parse_manifest_object(prefix, &key), Some((service, version)), "{key}");
+        assert_eq!(parse_manifest_object("other/", &key), None, "{key}");
+    }
+    for key in [
+        "",
+        "a/b_abc123.json",
+        "a/a_abc12.json",
+        "a/a_ABC123.json",
+        "a/a_abc123.tar.gz",
+        "a/a_abc123_linux_arm64.json",
+        "a/channels/a_abc123.json",
+        "channels/channels_abc123.json",
+        "../.._abc123.json",
+        "/_abc123.json",
+    ] {
+        assert_eq!(parse_manifest_object("", key), None, "{key}");
+    }
+}
+
+#[test]
+fn keys_of_channels_are_read_back_and_no_others() {
+    let longest = "a".repeat(63);
+    for name in ["stable", "x-1", longest.as_str()] {
+        let key = format!("team/{}", channel("odd_job", name));
+        assert_eq!(parse_channel("team/", &key), Some(("odd_job", name)));
+        assert_eq!(problem(&key), Some("channels are not written by an upload"));
+    }
+    let long = format!("a/channels/{}.json", "a".repeat(64));
+    for key in [
+        "a/channels/.json",
+        "a/channels/Stable.json",
+        "a/channels/st_able.json",
+        "a/channels/b/stable.json",
+        "channels/channels/stable.json",
+        "a/stable.json",
+        long.as_str(),
+    ] {
+        assert_eq!(parse_channel("", key), None, "{key}");
+    }
+}

@@ -1,0 +1,256 @@
+//! The plan: all work of a `dist`, as a value, before any of it is done.
+//!
+//! Pure: workspace, configuration, commit and options go in, a [`Plan`] comes out. Its `Display` is
+//! what `--dry-run` prints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ferror::{Error, Result};
+
+use crate::build::resources::Resource;
+use crate::model::config::Config;
+use crate::model::object_key::{self, Names};
+use crate::model::platform::Platform;
+use crate::repository::git::Commit;
+use crate::repository::workspace::{Service, Workspace};
+
+mod show;
+
+/// The digits of a commit that name a version, as the old scripts had it.
+const VERSION_DIGITS: usize = 6;
+
+/// All work of one `dist`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What the binaries report and the object keys carry.
+    pub version: String,
+    /// The source.
+    pub commit: Commit,
+    /// The time of archive entries, seconds since 1970 UTC.
+    pub entry_time: u64,
+    /// `DEST/snapshot`.
+    pub snapshot_dir: PathBuf,
+    /// The cargo profile.
+    pub profile: String,
+    /// The glibc floor.
+    pub glibc: String,
+    /// The macOS floor.
+    pub macos: String,
+    /// What every object key begins with, where a template gives them: then it does not show in
+    /// them, and `upload` has to be told where the manifest objects go.
+    pub prefix: Option<String>,
+    /// What is built, platform by platform.
+    pub steps: Vec<Step>,
+}
+
+/// The services of one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The platform.
+    pub platform: Platform,
+    /// Its services, by name.
+    pub builds: Vec<Build>,
+}
+
+/// One service on one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The service, which is also cargo's package.
+    pub service: String,
+    /// Its binary as cargo names it.
+    pub bin: String,
+    /// Cargo features.
+    pub features: Vec<String>,
+    /// Whether the default features are off.
+    pub no_default_features: bool,
+    /// Where the bare binary goes, below the snapshot folder.
+    pub binary: String,
+    /// The archive, in the snapshot folder.
+    pub file: String,
+    /// The archive's one top folder.
+    pub top: String,
+    /// Where `upload` puts the archive.
+    pub object_key: String,
+    /// What is packed beside the binary, sorted.
+    pub resources: Vec<Resource>,
+}
+
+/// What the command line and the environment say about a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Platforms instead of the configured ones.
+    pub platforms: Option<Vec<Platform>>,
+    /// `--version`: 6 to 40 digits of HEAD.
+    pub version: Option<String>,
+    /// The folder for artifacts, absolute.
+    pub dest: PathBuf,
+    /// `SOURCE_DATE_EPOCH`, as it stands there.
+    pub source_date_epoch: Option<String>,
+}
+
+/// Plans `services` of `workspace` at `commit`. `resources` are each service's, by name.
+pub fn plan(
+    workspace: &Workspace,
+    services: &[&Service],
+    resources: &BTreeMap<String, Vec<Resource>>,
+    commit: Commit,
+    request: &Request,
+) -> Result<Plan> {
+    let config = &workspace.config;
+    check_version_shows(config, request.version.as_deref())?;
+    let version = version(&commit, request.version.as_deref())?;
+    let mut by_platform: BTreeMap<Platform, Vec<Build>> = BTreeMap::new();
+    for service in services {
+        let platforms: Vec<Platform> = match (&service.config.platforms, &request.platforms) {
+            // Asking for platforms picks among a service's own; it never adds one.
+            (Some(own), Some(asked)) => own.iter().filter(|p| asked.contains(p)).copied().collect(),
+            (Some(own), None) => own.clone(),
+            (None, asked) => asked.as_ref().unwrap_or(&config.platforms).clone(),
+        };
+        for platform in platforms {
+            let object_key = object_key(config, service, platform, &version, &commit)?;
+            let build = build(service, platform, object_key, resources);
+            by_platform.entry(platform).or_default().push(build);
+        }
+    }
+    let steps: Vec<Step> =
+        by_platform.into_iter().map(|(platform, builds)| Step { platform, builds }).collect();
+    if steps.is_empty() {
+        return Err(Error::config(
+            "nothing to build: no service named is built for the platforms named",
+        )
+        .hint("see `platforms` in [package.metadata.xtask] of the services"));
+    }
+    check_object_keys(&steps, &config.prefix, &version)?;
+    Ok(Plan {
+        entry_time: entry_time(&commit, request.source_date_epoch.as_deref())?,
+        version,
+        commit,
+        snapshot_dir: request.dest.join("snapshot"),
+        profile: config.profile.clone(),
+        glibc: config.glibc.clone(),
+        macos: config.macos.clone(),
+        prefix: config.object_key.is_some().then(|| config.prefix.clone()),
+        steps,
+    })
+}
+
+impl Plan {
+    /// The platforms of the plan, in order.
+    pub fn platforms(&self) -> impl Iterator<Item = Platform> {
+        self.steps.iter().map(|step| step.platform)
+    }
+}
+
+/// A commit may have several versions, each stamped into its own artifacts.
+fn check_version_shows(config: &Config, asked: Option<&str>) -> Result<()> {
+    match (&config.object_key, asked) {
+        (Some(template), Some(asked)) if !template.has_version() => Err(Error::config(format!(
+            "--version {asked}: object-key has no {{version}}, so two versions of one commit would overwrite each other"
+        ))
+        .hint("put {version} into object-key in [workspace.metadata.xtask]")),
+        _ => Ok(()),
+    }
+}
+
+fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {
+    let Some(asked) = asked else {
+        return Ok(first_digits(commit, VERSION_DIGITS));
+    };
+    let is_hex = asked.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_hex || !(VERSION_DIGITS..=40).contains(&asked.len()) {
+        return Err(Error::usage(format!(
+            "--version {asked}: expected 6 to 40 hex digits of HEAD"
+        )));
+    }
+    if !commit.id.starts_with(&asked.to_ascii_lowercase()) {
+        return Err(Error::config(format!("--version {asked}: HEAD is {}", commit.id))
+            .hint("check out the commit to build; a version is always its commit's name"));
+    }
+    Ok(first_digits(commit, asked.len()))
+}
+
+/// The first digits of a commit, marked when the work tree holds anything else.
+fn first_digits(commit: &Commit, digits: usize) -> String {
+    let short = &commit.id[..digits.min(commit.id.len())];
+    match &commit.dirty {
+        None => short.to_owned(),
+        Some(content) => format!("{short}-dirty.{content}"),
+    }
+}
+
+fn entry_time(commit: &Commit, source_date_epoch: Option<&str>) -> Result<u64> {
+    match source_date_epoch {
+        None => Ok(u64::try_from(commit.committed_at).unwrap_or(0)),
+        Some(text) => text.trim().parse().map_err(|error| {
+            Error::config(format!("SOURCE_DATE_EPOCH={text}: expected seconds since 1970 UTC"))
+                .caused_by(error)
+        }),
+    }
+}
+
+fn build(
+    service: &Service,
+    platform: Platform,
+    object_key: String,
+    resources: &BTreeMap<String, Vec<Resource>>,
+) -> Build {
+    let name = &service.name;
+    Build {
+        service: name.clone(),
+        bin: service.bin.clone(),
+        features: service.config.features.clone(),
+        no_default_features: service.config.no_default_features,
+        binary: format!("{platform}/{name}"),
+        file: file(name, platform),
+        top: format!("{name}_{platform}"),
+        object_key,
+        resources: resources.get(name).cloned().unwrap_or_default(),
+    }
+}
+
+fn file(service: &str, platform: Platform) -> String {
+    format!("{service}_{platform}.tar.gz")
+}
+
+fn object_key(
+    config: &Config,
+    service: &Service,
+    platform: Platform,
+    version: &str,
+    commit: &Commit,
+) -> Result<String> {
+    let file = file(&service.name, platform);
+    let commit = first_digits(commit, commit.id.len());
+    let names = Names { service: &service.name, version, commit: &commit, platform, file: &file };
+    object_key::artifact(config.object_key.as_ref(), &config.prefix, &names)
+}
+
+/// Nothing of a plan overwrites anything else of it.
+fn check_object_keys(steps: &[Step], prefix: &str, version: &str) -> Result<()> {
+    let builds = || steps.iter().flat_map(|step| &step.builds);
+    let manifest_objects: BTreeSet<_> = builds()
+        .map(|build| object_key::manifest_object(prefix, &build.service, version))
+        .collect();
+    object_key::check_distinct(builds().map(|build| build.object_key.as_str()), &manifest_objects)
+}
+
+/// The folder for artifacts: the option, else the environment, else `pkg` in the workspace.
+///
+/// An option is relative to the folder it was typed in; the others to the workspace's root.
+pub fn dest(
+    option: Option<&Path>,
+    current_dir: &Path,
+    variable: Option<&str>,
+    root: &Path,
+) -> PathBuf {
+    match (option, variable) {
+        (Some(option), _) => current_dir.join(option),
+        (None, Some(variable)) => root.join(variable),
+        (None, None) => root.join("pkg"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! How a plan is shown: to people by `--dry-run`, to programs with `--json`.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::{Build, Plan, Step};
+use crate::build::resources::Resource;
+
+impl Plan {
+    /// The plan as JSON, for programs.
+    pub fn to_json(&self) -> String {
+        let plan = json!({
+            "version": self.version,
+            "commit": {
+                "id": self.commit.id,
+                "committed_at": self.commit.committed_at,
+                "branch": self.commit.branch,
+                "dirty": self.commit.dirty,
+            },
+            "entry_time": self.entry_time,
+            "snapshot_dir": self.snapshot_dir.to_string_lossy(),
+            "profile": self.profile,
+            "glibc": self.glibc,
+            "macos": self.macos,
+            "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
+        });
+        format!("{plan:#}")
+    }
+}
+
+fn step_json(step: &Step) -> Value {
+    json!({
+        "platform": step.platform.as_str(),
+        "builds": step.builds.iter().map(build_json).collect::<Vec<_>>(),
+    })
+}
+
+fn build_json(build: &Build) -> Value {
+    let resource = |resource: &Resource| json!({ "name": resource.name, "source": resource.source.to_string_lossy() });
+    json!({
+        "service": build.service,
+        "bin": build.bin,
+        "features": build.features,
+        "no_default_features": build.no_default_features,
+        "binary": build.binary,
+        "file": build.file,
+        "top": build.top,
+        "object_key": build.object_key,
+        "resources": build.resources.iter().map(resource).collect::<Vec<_>>(),
+    })
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.commit.dirty.is_some() { "dirty" } else { "clean" };
+        let branch = self.commit.branch.as_deref().unwrap_or("no branch");
+        writeln!(f, "version  {}", self.version)?;
+        writeln!(f, "commit   {} ({state}, {branch})", self.commit.id)?;
+        writeln!(f, "into     {}", self.snapshot_dir.display())?;
+        writeln!(
+            f,
+            "build    profile {}, glibc {}, macOS {}",
+            self.profile, self.glibc, self.macos
+        )?;
+        for step in &self.steps {
+            writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;
+            for build in &step.builds {
+                writeln!(f, "  {}{}", build.service, features(build))?;
+                writeln!(f, "    binary   {}", build.binary)?;
+                writeln!(f, "    archive  {}", build.file)?;
+                for resource in &build.resources {
+                    writeln!(f, "      with   {}", resource.name)?;
+                }
+                writeln!(f, "    object   {}", build.object_key)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn features(build: &Build) -> String {
+    let mut text = String::new();
+    if build.no_default_features {
+        text.push_str(", no default features");
+    }
+    if !build.features.is_empty() {
+        text.push_str(", features ");
+        text.push_str(&build.features.join(" "));
+    }
+    text
+}

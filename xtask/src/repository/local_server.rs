@@ -1,0 +1,226 @@
+//! The embedded S3 server of `--local`: built when asked for, started on a free loopback port, and
+//! gone when the upload ends.
+//!
+//! xtask does not depend on it: it would cost every cold `cargo xtask` an async runtime. It lies in
+//! `tools/local-s3` beside bowline-xtask's own folder, wherever cargo put that.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use s3::Credentials;
+
+use crate::model::json::{self, Object};
+use crate::repository::workspace::Root;
+use crate::repository::{vendored, xtask_source};
+use crate::system::env::Env;
+use crate::system::ui::Ui;
+use crate::system::{child_env, files};
+
+/// The server's package and binary.
+const PACKAGE: &str = "local-s3";
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub struct LocalServer {
+    child: Child,
+    /// The server stops when this closes, so that it never outlives us, however we end.
+    stdin: Option<ChildStdin>,
+    greeting: Greeting,
+    objects: PathBuf,
+    /// Dropped last, when the server is gone.
+    _alone: File,
+}
+
+/// The line that the server prints when it listens. Its credentials are made up at every start.
+struct Greeting {
+    endpoint: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+impl std::fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Greeting").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Greeting {
+    fn read(line: &str) -> json::Result<Self> {
+        let document = json::parse(line.as_bytes())?;
+        let mut greeting = Object::new(&document)?;
+        Ok(Self {
+            endpoint: greeting.get("endpoint")?,
+            region: greeting.get("region")?,
+            access_key_id: greeting.get("access_key_id")?,
+            secret_access_key: greeting.get("secret_access_key")?,
+        })
+    }
+}
+
+impl LocalServer {
+    /// Builds and starts the server with one, empty, bucket.
+    pub fn start(root: Option<&Root>, bucket: &str, env: &Env, ui: Ui) -> anyhow::Result<Self> {
+        let root = root.ok_or_else(|| {
+            Error::config("--local builds its server with cargo: there is no workspace here")
+                .hint("run it inside the repository, or name a bucket and an endpoint")
+        })?;
+        let objects = root.target_dir.join("local-s3");
+        let program = build(root, env, ui)?;
+        let alone = lock(&root.target_dir, ui)?;
+        if objects.exists() {
+            refuse_what_is_served(&objects)?;
+            std::fs::remove_dir_all(&objects)
+                .with_context(|| format!("emptying {}", objects.display()))?;
+        }
+        let mut command = Command::new(&program);
+        command.arg("--root").arg(&objects).args(["--bucket", bucket]);
+        child_env::clean(&mut command, env);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let stdin = child.stdin.take();
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout)
+                .read_line(&mut line)
+                .context("waiting for the local S3 server")?;
+        }
+        let greeting = Greeting::read(&line).map_err(|_| {
+            Error::new(Kind::Unavailable, "the local S3 server did not say where it listens")
+        })?;
+        let server = Self { child, stdin, greeting, objects, _alone: alone };
+        ui.say("serving", format_args!("S3 on {} for this upload", server.endpoint()));
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn endpoint(&self) -> &str {
+        &self.greeting.endpoint
+    }
+
+    /// The region it signs for.
+    pub fn region(&self) -> &str {
+        &self.greeting.region
+    }
+
+    /// Its credentials.
+    pub fn credentials(&self) -> ferror::Result<Credentials> {
+        let Greeting { access_key_id, secret_access_key, .. } = &self.greeting;
+        Credentials::new(access_key_id.clone(), secret_access_key.clone(), None)
+    }
+
+    /// Where a bucket's objects are files.
+    pub fn objects_dir(&self, bucket: &str) -> PathBuf {
+        self.objects.join(bucket)
+    }
+}
+
+impl Drop for LocalServer {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // It ends by itself within a moment; there is nothing to do about an error here.
+        let _ = self.child.wait();
+    }
+}
+
+/// One server at a time: each begins by emptying the folder that another would still be filling.
+fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<File> {
+    let waiting =
+        || ui.say("waiting", format_args!("for another --local below {}", target_dir.display()));
+    files::lock(&target_dir.join("local-s3.lock"), waiting)
+}
+
+/// Someone may be looking at what an earlier run left, by a server that holds its lock while it runs.
+fn refuse_what_is_served(objects: &Path) -> ferror::Result<()> {
+    let Ok(lock) = File::open(objects.join(".local-s3/lock")) else { return Ok(()) };
+    if lock.try_lock().is_ok() {
+        return Ok(());
+    }
+    let message = format!("{} is being served, and --local would empty it", objects.display());
+    Err(Error::config(message).hint(
+        "end that server, or upload to it: name its --bucket and --endpoint instead of --local",
+    ))
+}
+
+fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
+    let manifest = manifest_path(root, env)?;
+    ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
+    let mut command = child_env::cargo(env);
+    // Another workspace's packages are in its own lock file, and in its own vendored sources.
+    let dir = if manifest.starts_with(&root.dir) { Some(&*root.dir) } else { manifest.parent() };
+    let dir = dir.unwrap_or(&root.dir);
+    let build = ["build", "--locked", "--message-format=json-render-diagnostics"];
+    command
+        .current_dir(dir)
+        .args(vendored::arguments(&build, dir))
+        .arg("--manifest-path")
+        .arg(&manifest)
+        .arg("--target-dir")
+        .arg(&root.target_dir);
+    if !env.stderr_is_terminal {
+        command.arg("--quiet");
+    }
+    let output = command.stderr(Stdio::inherit()).output().context("running cargo build")?;
+    if !output.status.success() {
+        return Err(Error::new(
+            Kind::Failed,
+            format!("{PACKAGE} does not build: {}", output.status),
+        )
+        .into());
+    }
+    let executable = String::from_utf8_lossy(&output.stdout).lines().find_map(executable);
+    executable.with_context(|| format!("cargo named no executable of {PACKAGE}"))
+}
+
+/// The executable that a line of cargo's JSON names, if it names one.
+fn executable(line: &str) -> Option<PathBuf> {
+    let message = json::parse(line.as_bytes()).ok()?;
+    let is_ours = message["target"]["name"] == PACKAGE;
+    message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
+}
+
+/// `tools/local-s3/Cargo.toml` beside the folder of bowline-xtask, which may be a member of this
+/// workspace, a path dependency of it, or a checkout that cargo made of a git dependency.
+fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
+    let in_folder =
+        |xtask: &Path| xtask.parent().map(|dir| dir.join("tools").join(PACKAGE).join("Cargo.toml"));
+    let here = root.dir.join("tools").join(PACKAGE).join("Cargo.toml");
+    if here.is_file() {
+        return Ok(here);
+    }
+    let xtask = xtask_source::manifest_path(&root.dir, env)?;
+    xtask
+        .and_then(|manifest| in_folder(manifest.parent()?))
+        .filter(|path| path.is_file())
+        .ok_or_else(|| {
+            Error::config(format!("no tools/{PACKAGE} beside bowline-xtask: this copy of it came without"))
+                .hint("depend on bowline-xtask by git or by path, or run a server of your own and name its --endpoint")
+                .into()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::refuse_what_is_served;
+
+    #[test]
+    fn a_folder_that_is_served_is_not_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        refuse_what_is_served(folder.path()).expect("no one has served it");
+        fs::create_dir(folder.path().join(".local-s3")).unwrap();
+        let lock = File::create(folder.path().join(".local-s3/lock")).unwrap();
+        refuse_what_is_served(folder.path()).expect("no one serves it now");
+        lock.lock().unwrap();
+        let error = refuse_what_is_served(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("is being served"), "{error}");
+    }
+}

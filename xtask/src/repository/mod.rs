@@ -1,0 +1,10 @@
+//! What stands in a repository: git, the workspace, vendored sources, where xtask comes from, and the
+//! templates that are written into it.
+
+pub mod git;
+pub mod local_server;
+pub mod service_template;
+pub mod templates;
+pub mod vendored;
+pub mod workspace;
+pub mod xtask_source;

@@ -1,0 +1,168 @@
+//! What `new` and `init` write, embedded, so that xtask as a git or vendored dependency has it: all
+//! of it lies below `xtask/templates`. Names there differ where git or cargo would act on the file
+//! itself: a folder with a Cargo.toml is no part of the package around it.
+
+use ferror::Result;
+
+use crate::model::placeholders::{self, Value};
+
+/// A template: where the file goes, with placeholders, and its text.
+pub type Template = (&'static str, &'static str);
+/// A file as it is to be written: where to, and what it holds.
+pub type File = (String, Vec<u8>);
+
+/// The embedded text of a file below `xtask/templates`.
+macro_rules! text {
+    ($path:literal) => {
+        include_str!(concat!("../../templates/", $path))
+    };
+}
+
+/// The embedded files below `xtask/templates/deploy`, by their paths there.
+macro_rules! deploy {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_bytes!(concat!("../../templates/deploy/", $path)))),*]
+    };
+}
+
+/// A web service, below its folder.
+pub const WEB: &[Template] = &[
+    ("Cargo.toml", text!("service/Cargo.toml.in")),
+    ("README.md", text!("service/web/README.md")),
+    ("src/main.rs", text!("service/web/main.rs")),
+    ("tests/it.rs", text!("service/web/it.rs")),
+];
+
+/// A worker, below its folder.
+pub const WORKER: &[Template] = &[
+    ("Cargo.toml", text!("service/Cargo.toml.in")),
+    ("README.md", text!("service/worker/README.md")),
+    ("src/main.rs", text!("service/worker/main.rs")),
+    ("tests/it.rs", text!("service/worker/it.rs")),
+];
+
+/// The first service of a repository, below its folder.
+pub const FIRST: &[Template] = &[
+    ("Cargo.toml", text!("service/Cargo.toml.in")),
+    ("README.md", text!("service/web/README.md")),
+    ("src/main.rs", text!("repository/service/main.rs")),
+    ("tests/it.rs", text!("service/web/it.rs")),
+];
+
+/// A repository, below its folder, without its service and `deploy`.
+pub const REPOSITORY: &[Template] = &[
+    (".cargo/config.toml", text!("repository/cargo-config.toml")),
+    (".circleci/config.yml", text!("repository/circleci-config.yml")),
+    (".gitignore", text!("repository/gitignore")),
+    ("Cargo.toml", text!("repository/Cargo.toml.in")),
+    ("LICENSE", text!("repository/LICENSE")),
+    ("README.md", text!("repository/README.md")),
+    ("foundation/greeting/Cargo.toml", text!("repository/foundation/Cargo.toml.in")),
+    ("foundation/greeting/src/lib.rs", text!("repository/foundation/lib.rs")),
+    ("xtask/Cargo.toml", text!("repository/xtask/Cargo.toml.in")),
+    ("xtask/src/main.rs", text!("repository/xtask/main.rs")),
+];
+
+/// What `init` copies into `deploy`, as it is: playbooks have placeholders of their own.
+pub const DEPLOY: &[(&str, &[u8])] = deploy![
+    "ansible/.ansible-lint",
+    "ansible/README.md",
+    "ansible/deploy.yml",
+    "ansible/inventory.yml",
+    "ansible/roles/service/defaults/main.yml",
+    "ansible/roles/service/meta/argument_specs.yml",
+    "ansible/roles/service/meta/main.yml",
+    "ansible/roles/service/tasks/activate.yml",
+    "ansible/roles/service/tasks/configure.yml",
+    "ansible/roles/service/tasks/go_back.yml",
+    "ansible/roles/service/tasks/host.yml",
+    "ansible/roles/service/tasks/install.yml",
+    "ansible/roles/service/tasks/main.yml",
+    "ansible/roles/service/tasks/present.yml",
+    "ansible/roles/service/tasks/prune.yml",
+    "ansible/roles/service/tasks/serve.yml",
+    "ansible/roles/service/tasks/wanted.yml",
+    "ansible/roles/service/templates/environment.j2",
+    "ansible/roles/service/templates/unit.j2",
+    "ansible/roles/service/vars/main.yml",
+];
+
+/// What a template's Cargo.toml names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependency {
+    /// The crate.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// Where a dependency comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// `foundation/` of the repository of xtask.
+    Foundation,
+    /// `foundation/` of the new repository.
+    Own,
+    /// crates.io: its version and features, in TOML, as the workspace of xtask has them.
+    Registry(&'static str),
+}
+
+/// What the web service depends on.
+pub const OF_WEB: &[Dependency] = &[AXUM, FERROR, SERVICE];
+/// What the worker depends on.
+pub const OF_WORKER: &[Dependency] = &[FERROR, SERVICE, TRACING];
+/// What the first service of a repository depends on.
+pub const OF_FIRST: &[Dependency] =
+    &[AXUM, FERROR, Dependency { name: "greeting", place: Place::Own }, SERVICE];
+
+const FERROR: Dependency = Dependency { name: "bowline-ferror", place: Place::Foundation };
+const SERVICE: Dependency = Dependency { name: "bowline-service", place: Place::Foundation };
+const AXUM: Dependency = Dependency {
+    name: "axum",
+    place: Place::Registry(
+        "{ version = \"0.8.9\", default-features = false, features = [\"http1\", \"json\", \"tokio\"] }",
+    ),
+};
+const TRACING: Dependency = Dependency { name: "tracing", place: Place::Registry("\"0.1.44\"") };
+
+/// Renders templates, to be written below `folder` (empty, or ending in `/`).
+pub fn render(templates: &[Template], folder: &str, values: &[Value<'_>]) -> Result<Vec<File>> {
+    let rendered = templates.iter().map(|(path, text)| {
+        let path = placeholders::render(path, values)?;
+        Ok((format!("{folder}{path}"), placeholders::render(text, values)?.into_bytes()))
+    });
+    rendered.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEPLOY, FIRST, REPOSITORY, WEB, WORKER, render};
+
+    #[test]
+    fn every_placeholder_has_a_value() {
+        let values = ["NAME", "DESCRIPTION", "PACKAGE", "LINTS", "DEPENDENCIES", "ANSWER"];
+        let of_repository = [
+            "NAME",
+            "ACCOUNT",
+            "BUCKET",
+            "RUSTC",
+            "RUST_VERSION",
+            "XTASK",
+            "FERROR",
+            "SERVICE",
+            "STAMP",
+            "OTHERS",
+        ];
+        for (templates, names) in
+            [(WEB, &values[..]), (WORKER, &values), (FIRST, &values), (REPOSITORY, &of_repository)]
+        {
+            let values: Vec<_> = names.iter().map(|name| (*name, "value")).collect();
+            for (path, bytes) in render(templates, "below/", &values).unwrap() {
+                let text = String::from_utf8(bytes).unwrap();
+                let left = crate::model::placeholders::names(&text).next();
+                assert!(path.starts_with("below/") && left.is_none(), "{path}: {left:?}");
+            }
+        }
+        assert!(DEPLOY.iter().all(|(path, _)| !path.is_empty() && !path.starts_with('/')));
+    }
+}

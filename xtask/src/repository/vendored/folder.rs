@@ -1,0 +1,123 @@
+//! Whether the folder holds what the lock files name: every file, by the checksums that cargo
+//! keeps beside them, and nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{FOLDER, GIT_SOURCES};
+use crate::model::json;
+use crate::model::lock_file::Package;
+use crate::system::files;
+
+/// What differs between the folder and the packages: one line each, with the folder of a package
+/// below `vendor` where the package itself has to be copied again.
+pub fn problems(root: &Path, packages: &[Package]) -> anyhow::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let by_folder: BTreeMap<_, _> = packages.iter().map(|p| (p.folder(), p)).collect();
+    for (folder, package) in &by_folder {
+        let lines = differences(root, folder, package)?;
+        problems.extend(lines.into_iter().map(|line| Problem { line, folder: folder.clone() }));
+    }
+    for folder in visible(&root.join(FOLDER))? {
+        if !by_folder.contains_key(&folder) {
+            let line = format!("{FOLDER}/{folder}: not in Cargo.lock");
+            problems.push(Problem { line, folder });
+        }
+    }
+    if fs::read_to_string(root.join(GIT_SOURCES)).unwrap_or_default() != git_sources(packages) {
+        let line = format!("{GIT_SOURCES}: other commits than in Cargo.lock");
+        let of_git = packages.iter().filter(|package| is_git(package));
+        problems.extend(of_git.map(|p| Problem { line: line.clone(), folder: p.folder() }));
+        problems.extend(
+            (!packages.iter().any(is_git)).then(|| Problem { line, folder: String::new() }),
+        );
+    }
+    Ok(problems)
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What differs, for people.
+    pub line: String,
+    /// The folder below `vendor`; empty where none is concerned.
+    pub folder: String,
+}
+
+/// Which commit each git package is, as [`GIT_SOURCES`] says it; empty where there are none.
+pub fn git_sources(packages: &[Package]) -> String {
+    let mut text = String::new();
+    for package in packages.iter().filter(|package| is_git(package)) {
+        let source = package.source.as_deref().unwrap_or_default();
+        writeln!(text, "{} {source}", package.folder()).expect("writing to a String does not fail");
+    }
+    text
+}
+
+fn is_git(package: &Package) -> bool {
+    package.source.as_deref().is_some_and(|source| source.starts_with("git+"))
+}
+
+/// The names in a folder, sorted, without hidden ones; none where there is no folder.
+pub fn visible(dir: &Path) -> anyhow::Result<Vec<String>> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend((!name.starts_with('.')).then_some(name));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn differences(root: &Path, folder: &str, package: &Package) -> anyhow::Result<Vec<String>> {
+    let dir = root.join(FOLDER).join(folder);
+    if !dir.is_dir() {
+        return Ok(vec![format!("{} {}: not in {FOLDER}/", package.name, package.version)]);
+    }
+    let checksums = fs::read(dir.join(CHECKSUMS)).ok().and_then(|bytes| json::parse(&bytes).ok());
+    let Some(listed) = checksums.as_ref().and_then(|sums| sums["files"].as_object()) else {
+        return Ok(vec![format!("{FOLDER}/{folder}: no {CHECKSUMS} that can be read")]);
+    };
+    let of_package = checksums.as_ref().and_then(|sums| sums["package"].as_str());
+    if package.checksum.is_some() && of_package != package.checksum.as_deref() {
+        return Ok(vec![format!("{FOLDER}/{folder}: another checksum than in Cargo.lock")]);
+    }
+    let mut lines = Vec::new();
+    for (name, digest) in listed {
+        let state = match fs::read(dir.join(name)) {
+            Err(_) => "missing",
+            Ok(bytes) if digest != &Value::from(files::sha256(&bytes)) => "changed",
+            Ok(_) => continue,
+        };
+        lines.push(format!("{FOLDER}/{folder}/{name}: {state}"));
+    }
+    // An added build.rs would be compiled and run.
+    for path in files_below(&dir)? {
+        let name = path.strip_prefix(&dir).unwrap_or(&path).to_string_lossy().into_owned();
+        if name != CHECKSUMS && !listed.contains_key(&name) {
+            lines.push(format!("{FOLDER}/{folder}/{name}: not of the package"));
+        }
+    }
+    Ok(lines)
+}
+
+/// Where cargo keeps the digest of every file of a vendored package, and of the package.
+const CHECKSUMS: &str = ".cargo-checksum.json";
+
+fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (mut files, mut open) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let list = if entry.file_type()?.is_dir() { &mut open } else { &mut files };
+            list.push(entry.path());
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}

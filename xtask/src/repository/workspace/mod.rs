@@ -1,0 +1,248 @@
+//! The workspace as cargo sees it: its root, its target folder, its services and their tables.
+//!
+//! `cargo metadata --no-deps` is the one source. It needs no lock file, no network and no
+//! toolchain component, and takes some thirty milliseconds.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::model::config::{Config, ServiceConfig};
+use crate::model::json::{self, Object};
+use crate::model::suggest;
+use crate::system::child_env;
+use crate::system::env::Env;
+
+mod table;
+
+pub use table::{Table, table};
+
+/// A workspace, with its configuration checked.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The folder of the workspace's Cargo.toml.
+    pub root: PathBuf,
+    /// Plain cargo's target folder; ours lie below it.
+    pub target_dir: PathBuf,
+    /// `[workspace.metadata.xtask]`.
+    pub config: Config,
+    /// Every package below `services/` that has a binary, by name.
+    pub services: Vec<Service>,
+}
+
+/// A workspace without its members.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The folder of the workspace's Cargo.toml.
+    pub dir: PathBuf,
+    /// Plain cargo's target folder.
+    pub target_dir: PathBuf,
+    /// `[workspace.metadata.xtask]`.
+    pub config: Config,
+}
+
+/// A package that is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The package's name, which names its archives and object keys.
+    pub name: String,
+    /// The binary in it that is shipped.
+    pub bin: String,
+    /// The folder of its Cargo.toml.
+    pub dir: PathBuf,
+    /// `[package.metadata.xtask]`, or the defaults.
+    pub config: ServiceConfig,
+}
+
+/// A package of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// The folder of its Cargo.toml.
+    pub dir: PathBuf,
+}
+
+/// What `cargo metadata` prints, as far as it is used here.
+struct CargoMetadata {
+    packages: Vec<Package>,
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+    tables: Value,
+}
+
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    bins: Vec<String>,
+    metadata: Value,
+}
+
+impl Workspace {
+    /// Reads the workspace around `env.current_dir`.
+    ///
+    /// Fails with [`Kind::Config`] where there is none, or where a table is wrong.
+    pub fn read(env: &Env) -> anyhow::Result<Self> {
+        let metadata = read_metadata(env)?;
+        let config = Config::read(&metadata.tables)?;
+        let mut services = Vec::new();
+        for package in &metadata.packages {
+            services.extend(service(package, &metadata.workspace_root)?);
+        }
+        services.sort_by(|a: &Service, b| a.name.cmp(&b.name));
+        Ok(Self {
+            root: metadata.workspace_root,
+            target_dir: metadata.target_directory,
+            config,
+            services,
+        })
+    }
+
+    /// The services named, in the workspace's order, or all that are not to be skipped.
+    pub fn select(&self, names: &[String]) -> ferror::Result<Vec<&Service>> {
+        if let Some(unknown) =
+            names.iter().find(|name| !self.services.iter().any(|s| s.name == **name))
+        {
+            let known: Vec<_> = self.services.iter().map(|service| service.name.as_str()).collect();
+            let what = match known.as_slice() {
+                [] => "no package below services/ has a binary".to_owned(),
+                known => {
+                    let near = suggest::did_you_mean(unknown, known.iter().copied());
+                    format!("{near}the services are {}", known.join(", "))
+                }
+            };
+            return Err(Error::config(format!("unknown service `{unknown}`: {what}")));
+        }
+        let wanted = |service: &&Service| match names {
+            [] => !service.config.skip,
+            names => names.contains(&service.name),
+        };
+        let selected: Vec<_> = self.services.iter().filter(wanted).collect();
+        if selected.is_empty() {
+            return Err(Error::config(format!(
+                "no service in {}",
+                self.root.join("services").display()
+            ))
+            .hint(
+                "a service is a package below services/ with a binary, and without `skip = true`",
+            ));
+        }
+        Ok(selected)
+    }
+}
+
+/// The workspace around `env.current_dir`, members aside; `None` where there is no Cargo.toml, as
+/// in a CI job that only got artifacts.
+pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
+    if !env.current_dir.ancestors().any(|dir| dir.join("Cargo.toml").is_file()) {
+        return Ok(None);
+    }
+    let metadata = read_metadata(env)?;
+    let config = Config::read(&metadata.tables)?;
+    Ok(Some(Root { dir: metadata.workspace_root, target_dir: metadata.target_directory, config }))
+}
+
+/// Every package of the workspace around `env.current_dir`.
+pub fn members(env: &Env) -> anyhow::Result<Vec<Member>> {
+    let packages = read_metadata(env)?.packages.into_iter();
+    let dir = |manifest: &Path| manifest.parent().unwrap_or(manifest).to_owned();
+    Ok(packages.map(|p| Member { dir: dir(&p.manifest_path), name: p.name }).collect())
+}
+
+fn read_metadata(env: &Env) -> anyhow::Result<CargoMetadata> {
+    let printed = cargo_metadata(env)?;
+    let read = || -> json::Result<_> {
+        CargoMetadata::read(Object::new(&json::parse(printed.as_bytes())?)?)
+    };
+    read().context("reading what cargo metadata printed")
+}
+
+impl CargoMetadata {
+    fn read(mut metadata: Object<'_>) -> json::Result<Self> {
+        let packages: Vec<Object> = metadata.get("packages")?;
+        Ok(Self {
+            packages: packages.into_iter().map(Package::read).collect::<json::Result<_>>()?,
+            workspace_root: metadata.get("workspace_root")?,
+            target_directory: metadata.get("target_directory")?,
+            tables: metadata.get::<&Value>("metadata")?.clone(),
+        })
+    }
+}
+
+impl Package {
+    fn read(mut package: Object<'_>) -> json::Result<Self> {
+        let mut bins = Vec::new();
+        for mut target in package.get::<Vec<Object>>("targets")? {
+            if target.get::<Vec<&str>>("kind")?.contains(&"bin") {
+                bins.push(target.get("name")?);
+            }
+        }
+        Ok(Self {
+            name: package.get("name")?,
+            manifest_path: package.get("manifest_path")?,
+            bins,
+            metadata: package.get::<&Value>("metadata")?.clone(),
+        })
+    }
+}
+
+fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
+    let cargo = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let shell = Shell::new()?;
+    shell.change_dir(&env.current_dir);
+    let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1");
+    let output =
+        child_env::cleaned(metadata, env).quiet().ignore_status().output().map_err(|error| {
+            Error::config(format!("cannot run {} metadata", cargo.display()))
+                .hint("run it as `cargo xtask`, or put cargo on PATH")
+                .caused_by(error)
+        })?;
+    if !output.status.success() {
+        let said = child_env::said(&output);
+        let error = Error::config(format!("cargo reads no workspace here: {said}"));
+        return Err(error
+            .hint("run it inside the repository, with Cargo.toml files that cargo accepts")
+            .into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
+    let name = package.name.as_str();
+    let config = ServiceConfig::read(name, &package.metadata)?;
+    let dir = package.manifest_path.parent().unwrap_or(root);
+    if !dir.starts_with(root.join("services")) {
+        return match config {
+            None => Ok(None),
+            Some(_) => Err(Error::config(format!(
+                "[package.metadata.xtask] of {name}: {} is not below services/, so it is no service",
+                dir.display()
+            ))
+            .hint("move the package below services/, or remove the table")),
+        };
+    }
+    let config = config.unwrap_or_default();
+    let bins: Vec<_> = package.bins.iter().map(String::as_str).collect();
+    let bin = match (&config.bin, bins.as_slice()) {
+        (None, []) => return Ok(None),
+        (None, [only]) => (*only).to_owned(),
+        (Some(bin), bins) if bins.contains(&bin.as_str()) => bin.clone(),
+        (wrong, bins) => return Err(which_binary(name, wrong.as_deref(), bins)),
+    };
+    Ok(Some(Service { name: name.to_owned(), bin, dir: dir.to_owned(), config }))
+}
+
+fn which_binary(name: &str, wrong: Option<&str>, bins: &[&str]) -> Error {
+    let listed = if bins.is_empty() { "none".to_owned() } else { bins.join(", ") };
+    let message = match wrong {
+        Some(bin) => format!(
+            "[package.metadata.xtask] of {name}: bin = {bin:?} is none of its binaries: {listed}"
+        ),
+        None => format!("service {name} has several binaries: {listed}"),
+    };
+    Error::new(Kind::Config, message)
+        .hint("name the one to ship: `bin = \"...\"` in [package.metadata.xtask] of the service's Cargo.toml")
+}

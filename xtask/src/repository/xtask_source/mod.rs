@@ -1,0 +1,253 @@
+//! Where a repository has xtask from: its own folder, a path, or a git repository. What a new service
+//! needs besides (`service`, `stamp`) comes from the same place, or cargo would build two of each.
+//!
+//! Cargo says which package depends on `bowline-xtask`; how the dependency is written there is read
+//! from that package's Cargo.toml, so that a relative path stays one and a branch stays a branch.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context as _;
+use ferror::Error;
+use serde_json::Value;
+
+use crate::model::cargo_toml::{self, quoted};
+use crate::model::json::{self, Object};
+use crate::repository::vendored;
+use crate::system::child_env;
+use crate::system::env::Env;
+
+/// The package of the automation.
+pub const PACKAGE: &str = "bowline-xtask";
+
+/// The repository that xtask lies in, as another one names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Its folder on this machine.
+    Path {
+        /// Absolute.
+        dir: PathBuf,
+        /// Whether a dependency says the whole path, and not the way from one folder to the other.
+        absolute: bool,
+    },
+    /// A URL that cargo takes.
+    Git {
+        /// The URL.
+        url: String,
+        /// `branch`, `tag` or `rev`, and which; `None` is the default branch.
+        reference: Option<(String, String)>,
+    },
+}
+
+impl Origin {
+    /// What the workspace around `dir` has; `None` where nothing in it depends on xtask.
+    pub fn of_workspace(dir: &Path, env: &Env) -> anyhow::Result<Option<Self>> {
+        let printed = metadata(["--no-deps"], dir, env)?;
+        let printed = json::parse(&printed).context("reading cargo metadata")?;
+        let root = Path::new(printed["workspace_root"].as_str().unwrap_or_default());
+        for package in printed["packages"].as_array().into_iter().flatten() {
+            let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
+            if package["name"] == PACKAGE {
+                let dir = manifest.ancestors().nth(2).unwrap_or(root).to_owned();
+                return Ok(Some(Self::Path { dir, absolute: false }));
+            }
+            let mut dependencies = package["dependencies"].as_array().into_iter().flatten();
+            if let Some(dependency) = dependencies.find(|one| one["name"] == PACKAGE) {
+                let name = dependency["rename"].as_str().unwrap_or(PACKAGE);
+                return as_written(manifest, name, root).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The folder that a person named: that of the package, or of the repository around it.
+    ///
+    /// Fails with [`ferror::Kind::Config`] where neither is there.
+    pub fn at_path(named: &Path, current_dir: &Path) -> anyhow::Result<Self> {
+        let missing = |what: &str| {
+            Error::config(format!("--xtask-path {}: {what}", named.display())).hint(format!(
+                "name the folder `xtask` of a checkout, whose Cargo.toml has the package {PACKAGE}"
+            ))
+        };
+        let Ok(dir) = current_dir.join(named).canonicalize() else {
+            return Err(missing("there is no such folder").into());
+        };
+        let is_package = |dir: &Path| {
+            let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+            cargo_toml::parse(&text, "").is_ok_and(|toml| toml["package"]["name"] == PACKAGE)
+        };
+        let dir = match dir.parent() {
+            Some(parent) if is_package(&dir) => parent.to_owned(),
+            _ if is_package(&dir.join("xtask")) => dir,
+            _ => return Err(missing(&format!("no package {PACKAGE} lies there")).into()),
+        };
+        if !dir.join("foundation/service/Cargo.toml").is_file() {
+            return Err(missing("no foundation/service lies beside it").into());
+        }
+        Ok(Self::Path { dir, absolute: named.is_absolute() })
+    }
+
+    /// A URL that a person named.
+    ///
+    /// Fails with [`ferror::Kind::Usage`] on what cargo takes for no URL, and on one that may hold a
+    /// secret. A refused URL is not shown, since it may hold one wherever it is malformed.
+    pub fn at_url(url: &str) -> ferror::Result<Self> {
+        const FORMS: &str =
+            "such as https://host/team/bowline, ssh://git@host/team/bowline or file:///path";
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\".contains(c);
+        if scheme.is_empty() || rest.is_empty() || !url.chars().all(is_plain) {
+            let message = "the URL of xtask's git repository is none as cargo takes it";
+            return Err(Error::usage(message).hint(FORMS));
+        }
+        // A user is what ssh needs; anywhere else, what stands before the last `@` is a token or a
+        // password, or could be.
+        let is_secret = rest.rsplit_once('@').is_some_and(|(user, _)| {
+            scheme != "ssh" || user.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        });
+        if is_secret {
+            let message = "the URL of xtask's git repository has a user or a password in it, which would be committed";
+            return Err(Error::usage(message).hint("leave it to git's credential helper"));
+        }
+        Ok(Self::Git { url: url.to_owned(), reference: None })
+    }
+
+    /// The same repository at the commit that a lock file names, where it comes by git.
+    #[must_use]
+    pub fn at_commit(self, commit: Option<&str>) -> Self {
+        match (self, commit) {
+            (Self::Git { url, .. }, Some(commit)) => {
+                Self::Git { url, reference: Some(("rev".to_owned(), commit.to_owned())) }
+            }
+            (origin, _) => origin,
+        }
+    }
+
+    /// How a Cargo.toml in `from` names a crate of that repository as a dependency, which lies in
+    /// its folder `inner`: `{ path = "../../bowline/foundation/stamp" }`.
+    pub fn dependency(&self, inner: &str, from: &Path) -> String {
+        match self {
+            Self::Path { dir, absolute: true } => {
+                format!("{{ path = {} }}", quoted(&dir.join(inner).display().to_string()))
+            }
+            Self::Path { dir, .. } => {
+                let path = relative(from, &dir.join(inner));
+                format!("{{ path = {} }}", quoted(&path.display().to_string()))
+            }
+            Self::Git { url, reference: None } => format!("{{ git = {} }}", quoted(url)),
+            Self::Git { url, reference: Some((kind, which)) } => {
+                format!("{{ git = {}, {kind} = {} }}", quoted(url), quoted(which))
+            }
+        }
+    }
+
+    /// Whether a dependency as written in the Cargo.toml of folder `base` is the crate in the folder
+    /// `inner` of this repository.
+    pub fn is(&self, written: &Value, base: &Path, inner: &str) -> bool {
+        match (self, written["path"].as_str(), written["git"].as_str()) {
+            (Self::Path { dir, .. }, Some(path), _) => {
+                let (a, b) = (base.join(path).canonicalize(), dir.join(inner).canonicalize());
+                a.is_ok_and(|a| b.is_ok_and(|b| a == b))
+            }
+            (Self::Git { url, .. }, None, Some(git)) => url == git,
+            _ => false,
+        }
+    }
+}
+
+/// Where the Cargo.toml of bowline-xtask stands that the workspace in `root` builds: a member, a path
+/// dependency, or a checkout that cargo made of a git dependency. Where sources are vendored, the copy
+/// has nothing of the repository around it, so that is the checkout too, which may need the network.
+pub fn manifest_path(root: &Path, env: &Env) -> anyhow::Result<Option<PathBuf>> {
+    let printed = metadata(vendored::arguments(&["--locked"], root), root, env)?;
+    let found = manifest_path_in(&printed)?;
+    if !found.as_ref().is_some_and(|path| path.starts_with(root.join(vendored::FOLDER))) {
+        return Ok(found);
+    }
+    // Cargo looks for its configuration, where the block is, from where it runs and upwards.
+    let manifest = root.join("Cargo.toml");
+    let arguments = ["--locked", "--manifest-path"].map(OsStr::new);
+    let arguments = arguments.into_iter().chain([manifest.as_os_str()]);
+    let printed = metadata(arguments, Path::new("/"), env).map_err(|error| {
+        Error::config("vendor/ has bowline-xtask alone, without the repository around it")
+            .hint("run it with a network, where cargo can check that out; or run a server of your own and name its --endpoint")
+            .caused_by(error)
+    })?;
+    manifest_path_in(&printed)
+}
+
+fn manifest_path_in(printed: &[u8]) -> anyhow::Result<Option<PathBuf>> {
+    let read = || -> json::Result<Option<PathBuf>> {
+        let document = json::parse(printed)?;
+        for mut package in Object::new(&document)?.get::<Vec<Object>>("packages")? {
+            if package.get::<&str>("name")? == PACKAGE {
+                return package.get("manifest_path").map(Some);
+            }
+        }
+        Ok(None)
+    };
+    read().context("reading cargo metadata")
+}
+
+fn metadata<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    dir: &Path,
+    env: &Env,
+) -> anyhow::Result<Vec<u8>> {
+    let mut cargo = child_env::cargo(env);
+    cargo.args(["metadata", "--format-version", "1"]).args(arguments).current_dir(dir);
+    let output = cargo.output().context("running cargo metadata")?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = child_env::said(&output);
+    Err(Error::config(format!("cargo reads no workspace here: {said}")).into())
+}
+
+/// The dependency `name` as `manifest` writes it, or the workspace's Cargo.toml in `root` for it.
+fn as_written(manifest: &Path, name: &str, root: &Path) -> anyhow::Result<Origin> {
+    let read = |path: &Path| -> anyhow::Result<Value> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(cargo_toml::parse(&text, &path.display().to_string())?)
+    };
+    let not_understood = || {
+        Error::config(format!(
+            "{}: how {PACKAGE} is named there is not understood",
+            manifest.display()
+        ))
+        .hint(format!(
+            "write `{PACKAGE} = {{ path = \"...\" }}` or `{{ git = \"...\" }}` in [dependencies]"
+        ))
+    };
+    let mut base = manifest.parent().unwrap_or(root);
+    let mut written = read(manifest)?["dependencies"][name].take();
+    if written["workspace"] == true {
+        base = root;
+        written = read(&root.join("Cargo.toml"))?["workspace"]["dependencies"][name].take();
+    }
+    if let Some(url) = written["git"].as_str() {
+        let reference = ["branch", "tag", "rev"]
+            .into_iter()
+            .find_map(|kind| Some((kind.to_owned(), written[kind].as_str()?.to_owned())));
+        // It is written into other files too.
+        Origin::at_url(url).with_context(|| format!("{}: {PACKAGE}", manifest.display()))?;
+        return Ok(Origin::Git { url: url.to_owned(), reference });
+    }
+    let path = Path::new(written["path"].as_str().ok_or_else(not_understood)?);
+    let dir =
+        base.join(path).canonicalize().with_context(|| format!("looking at {}", path.display()))?;
+    let dir = dir.parent().ok_or_else(not_understood)?.to_owned();
+    Ok(Origin::Path { dir, absolute: path.is_absolute() })
+}
+
+/// The way from one absolute folder to another.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from[shared..].iter().map(|_| Component::ParentDir);
+    up.chain(to[shared..].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! How the program speaks: results on stdout, talk on stderr, colour only where a person looks.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use ferror::{Error, Kind};
+
+use crate::system::env::Env;
+
+/// Where a verb says what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Ui {
+    colour: bool,
+    json: bool,
+    document: bool,
+}
+
+impl Ui {
+    /// For `env`; with `json`, stdout is for one document, and result lines go to stderr.
+    pub fn new(env: &Env, json: bool) -> Self {
+        Self { colour: env.colour(), json, document: json }
+    }
+
+    /// The same, for a verb that is part of another: that one prints the document.
+    #[must_use]
+    pub fn without_document(self) -> Self {
+        Self { document: false, ..self }
+    }
+
+    /// Talk: what is being done.
+    pub fn say(self, verb: &str, what: impl Display) {
+        self.stderr(32, verb, &what);
+    }
+
+    /// Talk: what went otherwise than a person may expect.
+    pub fn warn(self, what: impl Display) {
+        self.stderr(33, "warning", &what);
+    }
+
+    /// A result: one line, an artifact.
+    pub fn result(self, text: impl Display) {
+        line(self.json, &text.to_string());
+    }
+
+    /// The document of `--json`; says nothing without it.
+    pub fn document(self, json: &str) {
+        if self.document {
+            line(false, json.trim_end_matches('\n'));
+        }
+    }
+
+    fn stderr(self, colour: u8, word: &str, what: &dyn Display) {
+        let text = if self.colour {
+            format!("\u{1b}[1;{colour}m{word:>12}\u{1b}[0m {what}")
+        } else {
+            format!("{word:>12} {what}")
+        };
+        line(true, &text);
+    }
+}
+
+/// Our own error in a chain: the one that knows its kind and what to do.
+pub fn ours(error: &anyhow::Error) -> Option<&Error> {
+    error.chain().find_map(|error| error.downcast_ref::<Error>())
+}
+
+/// What a failed run says last, on stderr, whatever became of the rest of the output.
+pub fn report(error: &anyhow::Error) {
+    line(true, &format!("error: {error:#}"));
+    if let Some(error) = ours(error)
+        && let Some(hint) = error.hint_text()
+    {
+        // A usage error's hint is the usage, which begins with that word.
+        let label = if error.kind() == Kind::Usage { "" } else { "hint: " };
+        line(true, &format!("{label}{hint}"));
+    }
+}
+
+/// Writes a text to stdout as it is: a help text, a plan.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// A closed pipe is the reader's choice, not a failure of the work.
+fn line(to_stderr: bool, line: &str) {
+    if to_stderr {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    } else {
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+/// A path as people read it: from the folder they stand in, where it lies below that.
+pub fn path<'a>(path: &'a Path, env: &Env) -> std::path::Display<'a> {
+    path.strip_prefix(&env.current_dir).unwrap_or(path).display()
+}
+
+/// A size as people read it: `4.1 MiB`.
+pub fn size(size_bytes: u64) -> String {
+    // In tenths of a unit, as integers: exact, and rounded to nearest.
+    let mut unit_bytes: u64 = 1024;
+    for unit in ["KiB", "MiB", "GiB"] {
+        if size_bytes < 1024 {
+            return format!("{size_bytes} B");
+        }
+        let tenths = (size_bytes.saturating_mul(10) + unit_bytes / 2) / unit_bytes;
+        if tenths < 10240 {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+        unit_bytes *= 1024;
+    }
+    format!("{} TiB", size_bytes / unit_bytes)
+}
+
+/// A duration as people read it: `0.32 s`, `2 min 5 s`.
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..60 => format!("{:.2} s", duration.as_secs_f64()),
+        whole => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{seconds, size};
+
+    #[test]
+    fn sizes_and_durations_read_well() {
+        let rows = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (4_300_000, "4.1 MiB"),
+            (5 << 30, "5.0 GiB"),
+        ];
+        for (size_bytes, expected) in rows {
+            assert_eq!(size(size_bytes), expected);
+        }
+        assert_eq!(seconds(Duration::from_millis(320)), "0.32 s");
+        assert_eq!(seconds(Duration::from_secs(125)), "2 min 5 s");
+    }
+}

@@ -1,0 +1,96 @@
+//! `ci`: what continuous integration runs, so that it is the same command at home.
+//!
+//! Formatting, clippy and tests, in the order of their speed. Everything else that is checked
+//! (layering, layout, the CI file, documentation) is a test. With `--all` come the slow tests, after
+//! the others have passed, and then `interop`.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+
+use crate::repository::{vendored, workspace};
+use crate::system::child_env;
+use crate::system::env::Env;
+use crate::system::ui::{self, Ui};
+use crate::verbs::interop::{self, Missing};
+
+/// One check: its name and cargo's arguments.
+type Check = (&'static str, &'static [&'static str]);
+
+const FORMAT: Check = ("formatting", &["fmt", "--all", "--check"]);
+const CLIPPY: Check =
+    ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+/// One run shows every test that fails, in whichever crate.
+const TESTS: Check = ("tests", &["test", "--locked", "--workspace", "--no-fail-fast"]);
+/// Tests marked `#[ignore]` are slow, install toolchains or need servers: here they do run, save for
+/// those that `interop` starts a server for.
+const SLOW_TESTS: Check = (
+    "slow tests",
+    &[
+        "test",
+        "--locked",
+        "--workspace",
+        "--no-fail-fast",
+        "--",
+        "--ignored",
+        "--skip",
+        "real_server::",
+    ],
+);
+
+/// The rustup components beyond a minimal toolchain, and the cargo command that shows each.
+const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
+
+/// Runs every check; the first that fails ends the run with [`Kind::Failed`].
+pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?
+        .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
+    for (component, command) in COMPONENTS {
+        install_component(component, command, env, ui)?;
+    }
+    let slow = all.then_some(SLOW_TESTS);
+    for (name, arguments) in [FORMAT, CLIPPY, TESTS].into_iter().chain(slow) {
+        let arguments = vendored::arguments(arguments, &root.dir);
+        let line = format!("cargo {}", arguments.join(" "));
+        ui.say("checking", format_args!("{name}: {line}"));
+        let start = Instant::now();
+        let status = child_env::cargo(env)
+            .args(&arguments)
+            .current_dir(&root.dir)
+            .status()
+            .with_context(|| format!("running `{line}`"))?;
+        if !status.success() {
+            return Err(
+                Error::new(Kind::Failed, format!("{name}: `{line}` failed ({status})")).into()
+            );
+        }
+        ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
+    }
+    if all {
+        interop::run(&[], Missing::Warns, env, ui)?;
+    }
+    Ok(())
+}
+
+/// A minimal toolchain comes without rustfmt and clippy: rustup adds them, and we say so.
+fn install_component(component: &str, command: &str, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let probe = child_env::cargo(env).args([command, "--version"]).output();
+    if probe.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    ui.say("installing", format_args!("{component}: rustup component add {component}"));
+    let mut rustup = Command::new("rustup");
+    child_env::clean(&mut rustup, env);
+    match rustup.args(["component", "add", component]).status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => {
+            Err(Error::config(format!("{component} is not installed, and rustup could not add it"))
+                .hint(format!(
+                    "run `rustup component add {component}`, or install your system's package of it"
+                ))
+                .into())
+        }
+    }
+}

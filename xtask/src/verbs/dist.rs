@@ -1,0 +1,292 @@
+//! `dist`: from a commit to archives and a manifest.
+//!
+//! The order of the work stands here and nowhere else: lock, remove the old manifest, build and
+//! pack platform by platform, write the manifest last.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use ferror::{Error, Kind};
+
+use crate::build::archive::{self, Entry};
+use crate::build::compile;
+use crate::build::toolchain::{self, Buildable};
+use crate::build::{resources, stamp};
+use crate::cli::Options;
+use crate::model::manifest::{self, Artifact, Branch, Manifest};
+use crate::model::plan::{self, Build, Plan, Request, Step};
+use crate::model::platform::Platform;
+use crate::repository::git::{self, Commit};
+use crate::repository::workspace::Workspace;
+use crate::system::env::Env;
+use crate::system::files;
+use crate::system::ui::{self, Ui};
+
+/// Runs `dist`. `None` after a dry run.
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
+    let workspace = Workspace::read(env)?;
+    let plan = plan(&workspace, options, env)?;
+    if options.dry_run {
+        if options.json {
+            ui.document(&plan.to_json());
+        } else {
+            ui.result(plan.to_string().trim_end());
+        }
+        return Ok(None);
+    }
+    let _lock = lock(&plan.snapshot_dir, ui)?;
+    let earlier = take_manifest(&plan)?;
+
+    let wanted = toolchain::Wanted {
+        platforms: &plan.platforms().collect::<Vec<_>>(),
+        library: options.dist.library,
+        install: true,
+        glibc: &plan.glibc,
+        macos: &plan.macos,
+        workspace_root: &workspace.root,
+        target_dir: &workspace.target_dir,
+        env,
+    };
+    let buildables = toolchain::prepare(&wanted, ui);
+    let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
+    for (step, (platform, buildable)) in plan.steps.iter().zip(buildables) {
+        let buildable = buildable.and_then(|buildable| {
+            if options.dist.strict {
+                buildable.check_pin()?;
+            }
+            Ok(buildable)
+        });
+        match buildable.and_then(|buildable| run_step(&plan, step, &buildable, env, ui)) {
+            Ok(made) => artifacts.extend(made),
+            Err(error) => failures.push((platform, error)),
+        }
+    }
+    if !failures.is_empty() {
+        return Err(cannot_build(&plan, &failures, earlier.is_some()).into());
+    }
+    check_unchanged(&workspace, &plan, env)?;
+    let manifest = write_manifest(&plan, artifacts, earlier)?;
+    ui.document(&manifest.to_json());
+    Ok(Some(manifest))
+}
+
+/// The plan of a `dist`: nothing is built, written or asked of a network for it.
+pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Plan> {
+    let services = workspace.select(&options.services)?;
+    let mut found = BTreeMap::new();
+    for service in &services {
+        found.insert(service.name.clone(), resources::find(workspace, service)?);
+    }
+    let request = Request {
+        platforms: options.dist.platforms.clone(),
+        version: options.dist.version.clone(),
+        dest: dest(workspace, options, env),
+        source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
+    };
+    let commit = read_commit(workspace, &request.dest.join("snapshot"), env)?;
+    Ok(plan::plan(workspace, &services, &found, commit, &request)?)
+}
+
+fn dest(workspace: &Workspace, options: &Options, env: &Env) -> std::path::PathBuf {
+    let variable = env.get("CIRCLE_ARTIFACTS");
+    plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
+}
+
+/// The source, without what we write ourselves. Only that: all else that is not committed may be
+/// compiled, wherever artifacts go.
+fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow::Result<Commit> {
+    git::read(&workspace.root, &[snapshot_dir, &workspace.target_dir], env)
+}
+
+/// One `dist` at a time in a folder.
+fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<File> {
+    let waiting =
+        || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
+    files::lock(&snapshot_dir.join(".lock"), waiting)
+}
+
+/// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of
+/// this run's work is done. A manifest that cannot be read is only removed.
+fn take_manifest(plan: &Plan) -> anyhow::Result<Option<Manifest>> {
+    let path = plan.snapshot_dir.join(manifest::FILE);
+    let earlier =
+        std::fs::read(&path).ok().and_then(|bytes| Manifest::parse(&bytes, manifest::FILE).ok());
+    files::remove_if_there(&path)?;
+    files::remove_if_there(&plan.snapshot_dir.join(SUMS))?;
+    Ok(earlier)
+}
+
+fn run_step(
+    plan: &Plan,
+    step: &Step,
+    buildable: &Buildable,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Vec<Artifact>> {
+    let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
+    ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
+    let start = Instant::now();
+    let built = compile::build(buildable, step, &plan.profile, env, ui)?;
+    ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
+
+    let mut artifacts = Vec::new();
+    for (build, binary) in step.builds.iter().zip(&built.binaries) {
+        let artifact = pack(plan, step, build, &binary.path, &buildable.rustc, ui)
+            .with_context(|| format!("service {}", build.service))?;
+        ui.result(format_args!(
+            "{}  {}  sha256 {}",
+            ui::path(&plan.snapshot_dir.join(&artifact.file), env),
+            ui::size(artifact.size_bytes),
+            artifact.sha256
+        ));
+        artifacts.push(artifact);
+    }
+    Ok(artifacts)
+}
+
+/// Stamps one linked binary and packs it.
+fn pack(
+    plan: &Plan,
+    step: &Step,
+    build: &Build,
+    linked: &Path,
+    rustc: &str,
+    ui: Ui,
+) -> anyhow::Result<Artifact> {
+    let mut image =
+        std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
+    let name = linked.display().to_string();
+    stamp::normalise(&mut image).with_context(|| name.clone())?;
+    let unstamped_sha256 = files::sha256(&image);
+    let record = ::stamp::Record {
+        version: plan.version.clone(),
+        commit: plan.commit.id.clone(),
+        dirty: plan.commit.dirty.is_some(),
+        committed_at: plan.commit.committed_at,
+        platform: step.platform.to_string(),
+    };
+    let outcome = stamp::write(&mut image, &record, &name)?;
+    if outcome == stamp::Outcome::NoSection {
+        ui.warn(format_args!(
+            "{} for {} carries no stamp: it will not know its version (use the crate `stamp` in its main)",
+            build.service, step.platform
+        ));
+    }
+    check(&image, &record, outcome).with_context(|| name.clone())?;
+
+    let binary_sha256 = files::sha256(&image);
+    files::write_whole(&plan.snapshot_dir.join(&build.binary), &image, 0o755)?;
+    let mut entries = vec![Entry { name: build.service.clone(), executable: true, bytes: image }];
+    for resource in &build.resources {
+        let read = || std::fs::read(&resource.source);
+        let bytes = read().with_context(|| format!("reading {}", resource.source.display()))?;
+        entries.push(Entry { name: resource.name.clone(), executable: false, bytes });
+    }
+    let path = plan.snapshot_dir.join(&build.file);
+    let (size_bytes, sha256) = archive::pack(&path, &build.top, &entries, plan.entry_time)?;
+    Ok(Artifact {
+        service: build.service.clone(),
+        platform: step.platform.to_string(),
+        triple: step.platform.triple().to_owned(),
+        file: build.file.clone(),
+        size_bytes,
+        sha256,
+        binary_sha256,
+        unstamped_sha256,
+        object_key: build.object_key.clone(),
+        rustc: rustc.to_owned(),
+    })
+}
+
+/// Reads the finished binary as a stranger would: through the file format, signature and all.
+fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> anyhow::Result<()> {
+    stamp::verify(image)?;
+    let expected = (outcome == stamp::Outcome::Stamped).then_some(record);
+    anyhow::ensure!(
+        stamp::read(image)?.as_ref() == expected,
+        "it does not carry the stamp it was given"
+    );
+    Ok(())
+}
+
+/// Every platform's reason; the run's kind is the gravest one: a compile error before the rest.
+/// `had_manifest`: an earlier one has been removed.
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
+    let kinds =
+        || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
+    let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());
+    let mut message =
+        format!("{} of {} platforms could not be built", failures.len(), plan.steps.len());
+    for (platform, error) in failures {
+        let _ = write!(message, "\n  {platform}: {error:#}");
+        if let Some(hint) = ui::ours(error).and_then(Error::hint_text) {
+            let _ = write!(message, "\n    hint: {hint}");
+        }
+    }
+    let others = if failures.len() < plan.steps.len() {
+        ", or name by --platforms the others alone, whose archives are made"
+    } else {
+        ""
+    };
+    let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
+    Error::new(kind.unwrap_or(Kind::Bug), message).hint(format!(
+        "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
+    ))
+}
+
+/// The stamp must be true: source that changed under the compiler's hands has another version.
+fn check_unchanged(workspace: &Workspace, plan: &Plan, env: &Env) -> anyhow::Result<()> {
+    let now = read_commit(workspace, &plan.snapshot_dir, env)?;
+    if (&now.id, &now.dirty) == (&plan.commit.id, &plan.commit.dirty) {
+        return Ok(());
+    }
+    Err(Error::config("the source changed while it was built: the stamp would not be true")
+        .hint("run dist again")
+        .into())
+}
+
+/// The digests as `sha256sum -c` reads them.
+const SUMS: &str = "SHA256SUMS";
+
+fn write_manifest(
+    plan: &Plan,
+    mut artifacts: Vec<Artifact>,
+    earlier: Option<Manifest>,
+) -> anyhow::Result<Manifest> {
+    artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
+    let mut manifest = Manifest {
+        schema: manifest::SCHEMA,
+        version: plan.version.clone(),
+        commit: plan.commit.id.clone(),
+        dirty: plan.commit.dirty.is_some(),
+        committed_at: plan.commit.committed_at,
+        branch: Branch::Named(plan.commit.branch.clone()),
+        prefix: plan.prefix.clone(),
+        platforms: plan.platforms().map(|platform| platform.to_string()).collect(),
+        artifacts,
+    };
+    if let Some(mut earlier) = earlier.filter(|earlier| earlier.is_same_release(&manifest)) {
+        let is_there = |artifact: &Artifact| {
+            let metadata = std::fs::symlink_metadata(plan.snapshot_dir.join(&artifact.file));
+            metadata
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() == artifact.size_bytes)
+        };
+        earlier.artifacts.retain(is_there);
+        manifest.extend_from(&earlier);
+    }
+    let mut sums = String::new();
+    for artifact in &manifest.artifacts {
+        let _ = writeln!(sums, "{}  {}", artifact.sha256, artifact.file);
+    }
+    files::write_whole(&plan.snapshot_dir.join(SUMS), sums.as_bytes(), 0o644)?;
+    files::write_whole(
+        &plan.snapshot_dir.join(manifest::FILE),
+        manifest.to_json().as_bytes(),
+        0o644,
+    )?;
+    Ok(manifest)
+}

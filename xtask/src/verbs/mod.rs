@@ -1,0 +1,17 @@
+//! One file per verb, named like it: the order of its work.
+
+pub mod ci;
+pub mod dist;
+pub mod fetch;
+pub mod init;
+pub mod interop;
+pub mod list;
+pub mod new;
+pub mod presign;
+pub mod promote;
+pub mod setup;
+pub mod ship;
+pub mod stamp;
+pub mod update;
+pub mod upload;
+pub mod vendor;

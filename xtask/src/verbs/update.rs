@@ -1,0 +1,154 @@
+//! `update`: moves dependencies to newer versions, and says what moved from where to where.
+//!
+//! Cargo decides about versions; this finds out which packages are meant, compares the lock file
+//! with itself before, and vendors again where sources are vendored. Patterns are checked before
+//! anything is changed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use ferror::Error;
+
+use crate::cli::UpdateOptions;
+use crate::model::lock_file::{self, Package};
+use crate::model::suggest;
+use crate::repository::vendored;
+use crate::repository::workspace::{self, Member};
+use crate::system::child_env;
+use crate::system::env::Env;
+use crate::system::file_guard::Keeper;
+use crate::system::ui::Ui;
+use crate::verbs::vendor;
+
+/// Runs `update`.
+pub fn run(options: &UpdateOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?
+        .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
+    let members = workspace::members(env)?;
+    let lock = Keeper::read(&root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
+    let old = lock_file::parse(lock.text.as_deref().unwrap_or_default());
+    let mut chosen = BTreeSet::new();
+    for pattern in &options.patterns {
+        chosen.extend(matching(pattern, &old, &members, &root.dir)?);
+    }
+    ui.say("updating", format_args!("{} of the packages in Cargo.lock", chosen.len()));
+    update(&root.dir, chosen.iter().map(|&at| &old[at]), env)?;
+    let new = lock_file::parse(&fs::read_to_string(&lock.path)?);
+    let moves = lock_file::moves(&old, &new);
+    if moves.is_empty() {
+        ui.say(
+            "current",
+            "nothing moved: the versions that Cargo.toml files allow are those there",
+        );
+    }
+    // Where the sources cannot follow, the lock file stays with them, and nothing has moved.
+    if !options.dry_run && !moves.is_empty() && vendored::is_vendored(&root.dir) {
+        vendor::make(&root.dir, env, ui)?;
+    }
+    for line in &moves {
+        ui.result(line);
+    }
+    if !options.dry_run {
+        lock.leave();
+    }
+    Ok(())
+}
+
+/// The packages that a pattern means, as places in `packages`.
+///
+/// Fails with [`ferror::Kind::Config`] when it means none.
+fn matching(
+    pattern: &str,
+    packages: &[Package],
+    members: &[Member],
+    root: &Path,
+) -> anyhow::Result<Vec<usize>> {
+    let is_outside = |at: &usize| packages[*at].source.is_some();
+    if let Some(folder) = pattern.strip_suffix("...") {
+        let dir = root.join(folder.trim_start_matches("./"));
+        let below = members.iter().filter(|member| member.dir.starts_with(&dir));
+        let names: Vec<_> = below.map(|member| member.name.clone()).collect();
+        if names.is_empty() {
+            return Err(no_package_below(pattern, folder, members, root).into());
+        }
+        let found: Vec<_> =
+            lock_file::dependencies_of(packages, &names).into_iter().filter(is_outside).collect();
+        if found.is_empty() {
+            let error =
+                format!("{pattern}: the packages there depend on none outside the repository");
+            return Err(Error::config(error).into());
+        }
+        return Ok(found);
+    }
+    let glob = glob::Pattern::new(pattern)
+        .map_err(|error| Error::config(format!("pattern `{pattern}`: {error}")))?;
+    let found: Vec<_> = (0..packages.len())
+        .filter(|at| is_outside(at) && glob.matches(&packages[*at].name))
+        .collect();
+    if found.is_empty() {
+        Err(no_match(pattern, packages, members, root).into())
+    } else {
+        Ok(found)
+    }
+}
+
+fn no_match(pattern: &str, packages: &[Package], members: &[Member], root: &Path) -> Error {
+    let error = |near: &str| {
+        Error::config(format!("{pattern}: {near}no package of Cargo.lock from outside matches"))
+    };
+    if let Some(member) = members.iter().find(|member| member.name == pattern) {
+        let folder = member.dir.strip_prefix(root).unwrap_or(&member.dir).display();
+        return error("a package of this repository; ")
+            .hint(format!("to move what it depends on: `{folder}/...`"));
+    }
+    let outside: BTreeSet<_> =
+        packages.iter().filter(|p| p.source.is_some()).map(|p| p.name.as_str()).collect();
+    // With the stars and marks taken out, what is left of a pattern is a name, or part of one.
+    let word: String = pattern.chars().filter(|c| !"*?[]".contains(*c)).collect();
+    let near = suggest::did_you_mean(&word, outside.iter().copied());
+    let part = outside.iter().find(|name| word.len() >= 3 && name.contains(&word));
+    let near = match part {
+        Some(name) if near.is_empty() => format!("did you mean `{name}`? "),
+        _ => near,
+    };
+    error(&near)
+        .hint("a name, a name with `*`, or a folder with `/...`: `serde*`, `foundation/...`")
+}
+
+fn no_package_below(pattern: &str, folder: &str, members: &[Member], root: &Path) -> Error {
+    let folders: BTreeSet<_> = members
+        .iter()
+        .filter_map(|member| member.dir.strip_prefix(root).ok()?.to_str())
+        .flat_map(|path| [Some(path), path.split_once('/').map(|(top, _)| top)])
+        .flatten()
+        .filter(|path| !path.is_empty())
+        .collect();
+    let near = suggest::did_you_mean(folder, folders.iter().copied());
+    Error::config(format!("{pattern}: {near}no package of the workspace lies there"))
+        .hint(format!("the folders are {}", folders.into_iter().collect::<Vec<_>>().join(", ")))
+}
+
+/// Runs `cargo update` for these packages.
+fn update<'a>(
+    root: &Path,
+    packages: impl Iterator<Item = &'a Package>,
+    env: &Env,
+) -> anyhow::Result<()> {
+    // Vendored sources have no other versions: while cargo looks for some, the block is away.
+    let _config = vendored::aside(root)?;
+    let mut cargo = child_env::cargo(env);
+    cargo.args(["update", "--quiet"]).current_dir(root);
+    for package in packages {
+        cargo.arg("--package").arg(format!("{}@{}", package.name, package.version));
+    }
+    let output = cargo.output().context("running cargo update")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = child_env::said(&output);
+    Err(Error::config(format!("cargo update failed: {said}"))
+        .hint("it needs the network; nothing was changed")
+        .into())
+}

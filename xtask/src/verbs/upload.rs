@@ -1,0 +1,282 @@
+//! `upload`: from a manifest to a release in a bucket.
+//!
+//! The manifest is the only input, so that this can run in another job than `dist`: no repository,
+//! no workspace member and no clock of a build is looked at. The order of the work stands here;
+//! what is said to the bucket about one service stands in `publish`.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use ferror::Error;
+use s3::{Attributes, Client, ClientOptions, Location};
+use serde_json::json;
+
+use crate::bucket::destination;
+use crate::bucket::destination::Reach;
+use crate::bucket::progress::Progress;
+use crate::bucket::publish::{self, Receipt};
+use crate::bucket::timings::Timings;
+use crate::cli::Options;
+use crate::model::config::CONTENT_TYPE;
+use crate::model::manifest::{self, Artifact, Manifest};
+use crate::model::{plan, suggest};
+use crate::repository::local_server::LocalServer;
+use crate::repository::workspace::{self, Table};
+use crate::system::env::Env;
+use crate::system::parallel;
+use crate::system::ui::{self, Ui};
+
+/// The most requests that are under way at once where `--jobs` says nothing: enough to hide the
+/// way to a distant server, too few to be in its way.
+const MOST_JOBS: usize = 8;
+
+/// Runs `upload`.
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::table(env)?;
+    let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
+    let manifest = read_manifest(&snapshot_dir)?;
+    let services = select(&manifest, &options.services)?;
+    refuse_dirty(&manifest.version, manifest.dirty, options)?;
+    check_sizes(&manifest, &services, &snapshot_dir)?;
+
+    let config = root.as_ref().map(|root| &root.config);
+    if options.dry_run {
+        return dry_run(&manifest, &services, &destination::checked(options, config, env)?, ui);
+    }
+    let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
+    let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
+    let bodies: usize = artifacts.iter().map(|artifact| s3::bodies_of(artifact.size_bytes)).sum();
+    let jobs = options.upload.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
+    let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
+    let keys = keys.chain(services.iter().filter_map(|service| manifest.object_key(service)));
+    let keys: Vec<_> = keys.collect();
+    let Some((client, local)) = connect(options, root.as_ref(), keys.clone(), jobs, env, ui)?
+    else {
+        return Ok(());
+    };
+    let started = Instant::now();
+    let total_bytes = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+    let progress = Progress::start(&client, total_bytes, env.stderr_is_terminal, ui);
+    let attributes = config.map_or_else(Attributes::default, |config| config.attributes.clone());
+    let releases = services.iter().map(|service| publish::Release {
+        manifest: &manifest,
+        service,
+        dir: &snapshot_dir,
+        content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
+        attributes: &attributes,
+        verify: options.upload.verify,
+    });
+    let releases: Vec<_> = releases.collect();
+    let receipts = Mutex::default();
+    let published = send_all(&client, &releases, jobs, &progress, &receipts);
+    drop(progress);
+    if let Some(local) = local {
+        let objects = local.objects_dir(&client.location().bucket);
+        ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
+    }
+    let timings = options.upload.timings.then(|| Timings::new(&client, started.elapsed()));
+    if let Some(timings) = &timings {
+        ui.say("timings", timings);
+    }
+    // Where it failed too: what is in the bucket by now, a program should not have to ask for.
+    let mut receipts = receipts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    receipts.sort_by_key(|receipt| keys.iter().position(|key| *key == receipt.object_key));
+    let bucket = &client.location().bucket;
+    ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
+    published
+}
+
+/// Every artifact of every service, then every manifest object. What was done stands in `receipts`,
+/// in no order.
+fn send_all(
+    client: &Client,
+    releases: &[publish::Release<'_>],
+    jobs: usize,
+    progress: &Progress,
+    receipts: &Mutex<Vec<Receipt>>,
+) -> anyhow::Result<()> {
+    let done = |receipt| receipts.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+    let begun = parallel::map(releases, jobs, |release| publish::begin(client, release))?;
+    let pairs = begun.iter().flat_map(|begun| begun.artifacts().iter().map(move |it| (begun, it)));
+    let pairs: Vec<_> = pairs.collect();
+    // Where one artifact is wrong, nothing is published.
+    parallel::map(&pairs, jobs, |(begun, artifact)| {
+        publish::send(client, begun, artifact, progress).map(done)
+    })?;
+    parallel::map(&begun, jobs, |begun| publish::commit(client, begun, progress).map(done))?;
+    Ok(())
+}
+
+/// What can be refused before there is a manifest: no bucket, or none that can be; no credentials.
+pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::table(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    if options.dry_run {
+        return Ok(destination::describe(options, config, env).map(drop)?);
+    }
+    if options.upload.local {
+        return Ok(destination::checked(options, config, env).map(drop)?);
+    }
+    let keyring = destination::credentials(options, config, None, env, ui)?;
+    if keyring.is_none() && options.upload.skip_without_credentials {
+        return Ok(());
+    }
+    let location = destination::location(options, config, env)?;
+    let keyring = keyring.ok_or_else(destination::no_credentials)?;
+    Client::with_options(location, keyring, destination::client_options(config, 1, env)?)?;
+    Ok(())
+}
+
+/// Says where an upload would go.
+pub fn say_destination(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::table(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    ui.say("would upload", destination::describe(options, config, env)?);
+    Ok(())
+}
+
+fn snapshot_dir(root: Option<&Table>, options: &Options, env: &Env) -> PathBuf {
+    let base = root.map_or(env.current_dir.as_path(), |root| &root.dir);
+    let variable = env.get("CIRCLE_ARTIFACTS");
+    plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), base)
+        .join("snapshot")
+}
+
+fn read_manifest(snapshot_dir: &Path) -> anyhow::Result<Manifest> {
+    let path = snapshot_dir.join(manifest::FILE);
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Error::config(format!("no manifest to upload: {}", path.display()))
+            .hint("run `cargo xtask dist` first, or name its folder with --dest")
+            .caused_by(error)
+    })?;
+    Ok(Manifest::parse(&bytes, &path.display().to_string())?)
+}
+
+fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'a str>> {
+    let services = manifest.services();
+    if let Some(unknown) = names.iter().find(|name| !services.contains(name.as_str())) {
+        let near = suggest::did_you_mean(unknown, services.iter().copied());
+        let known = services.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(Error::config(format!(
+            "service `{unknown}` is not in the manifest: {near}it lists {known}"
+        ))
+        .hint("build it first: `cargo xtask dist`"));
+    }
+    let wanted = |service: &&str| names.is_empty() || names.iter().any(|name| name == service);
+    Ok(services.into_iter().filter(wanted).collect())
+}
+
+/// What is built from more than a commit is published only when that is asked for.
+pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Result<()> {
+    if !dirty || options.upload.local || options.upload.allow_dirty {
+        return Ok(());
+    }
+    Err(Error::config(format!("version {version} is built from uncommitted changes"))
+        .hint("commit and run dist again, or publish it all the same with --allow-dirty"))
+}
+
+/// Every file is there, regular and of the manifest's size, before the first request is made.
+fn check_sizes(manifest: &Manifest, services: &[&str], snapshot_dir: &Path) -> anyhow::Result<()> {
+    for artifact in manifest.artifacts.iter().filter(|a| services.contains(&a.service.as_str())) {
+        let path = snapshot_dir.join(&artifact.file);
+        // Of a link, only the link itself is looked at: another job's manifest must not make us
+        // publish a file from elsewhere.
+        let metadata = std::fs::symlink_metadata(&path);
+        let metadata =
+            metadata.map_err(|error| differs(&path, "it is not there").caused_by(error))?;
+        if !metadata.is_file() {
+            return Err(differs(&path, "it is no regular file").into());
+        }
+        if metadata.len() != artifact.size_bytes {
+            let sizes = format!("it has {} bytes, not {}", metadata.len(), artifact.size_bytes);
+            return Err(differs(&path, &sizes).into());
+        }
+    }
+    Ok(())
+}
+
+fn differs(path: &Path, how: &str) -> Error {
+    Error::invalid(format!("{} differs from the manifest: {how}", path.display()))
+        .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
+}
+
+/// A client for the bucket; `None` when there are no credentials and that is fine.
+fn connect(
+    options: &Options,
+    root: Option<&Table>,
+    object_keys: Vec<String>,
+    jobs: usize,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Option<(Client, Option<LocalServer>)>> {
+    let config = root.map(|root| &root.config);
+    if options.upload.local {
+        let location = destination::location(options, config, env)?;
+        let root = workspace::root(env)?;
+        let server = LocalServer::start(root.as_ref(), &location.bucket, env, ui)?;
+        let location = Location {
+            endpoint: Some(server.endpoint().to_owned()),
+            region: server.region().to_owned(),
+            path_style: Some(true),
+            ..location
+        };
+        let client_options = ClientOptions { bodies_at_once: jobs, ..ClientOptions::default() };
+        let client = Client::with_options(location, server.credentials()?, client_options)?;
+        return Ok(Some((client, Some(server))));
+    }
+    let reach = Reach { object_keys, ..Reach::default() };
+    let keyring = destination::credentials(options, config, Some(reach), env, ui)?;
+    // First, because where credentials are missing the bucket's name often is too: both come from
+    // one context, which a fork's pull request does not get.
+    if keyring.is_none() && options.upload.skip_without_credentials {
+        ui.result("no credentials in the environment: nothing is uploaded");
+        ui.document(&format!("{:#}", json!({ "bucket": null, "complete": false, "objects": [] })));
+        return Ok(None);
+    }
+    let location = destination::location(options, config, env)?;
+    let keyring = keyring.ok_or_else(destination::no_credentials)?;
+    let client =
+        Client::with_options(location, keyring, destination::client_options(config, jobs, env)?)?;
+    Ok(Some((client, None)))
+}
+
+fn dry_run(
+    manifest: &Manifest,
+    services: &[&str],
+    location: &Location,
+    ui: Ui,
+) -> anyhow::Result<()> {
+    let mut objects = Vec::new();
+    for service in services {
+        for artifact in &manifest.part_of(service).artifacts {
+            ui.result(format_args!(
+                "would PUT  {}/{}  {}",
+                location.bucket,
+                artifact.object_key,
+                ui::size(artifact.size_bytes)
+            ));
+            objects.push(artifact.object_key.clone());
+        }
+        let key = manifest.object_key(service).context("a service without artifacts")?;
+        ui.result(format_args!("would PUT  {}/{key}", location.bucket));
+        objects.push(key);
+    }
+    ui.document(&format!("{:#}", json!({ "bucket": location.bucket, "object_keys": objects })));
+    Ok(())
+}
+
+fn document(
+    bucket: &str,
+    complete: bool,
+    receipts: &[Receipt],
+    timings: Option<&Timings>,
+) -> String {
+    let objects: Vec<_> = receipts.iter().map(Receipt::to_json).collect();
+    let mut document = json!({ "bucket": bucket, "complete": complete, "objects": objects });
+    if let Some(timings) = timings {
+        document["timings"] = timings.to_json();
+    }
+    format!("{document:#}")
+}
