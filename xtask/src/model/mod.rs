@@ -2,6 +2,7 @@
 //! files, processes, the clock or the network.
 
 pub mod cargo_toml;
+pub mod commit;
 pub mod config;
 pub mod json;
 pub mod lock_file;
@@ -12,3 +13,4 @@ pub mod placeholders;
 pub mod plan;
 pub mod platform;
 pub mod suggest;
+pub mod workspace;

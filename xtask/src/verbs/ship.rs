@@ -4,7 +4,7 @@
 //! manifest from disk here too, as it does in another job.
 
 use crate::cli::Options;
-use crate::repository::workspace::Workspace;
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::verbs::{dist, upload};
@@ -15,7 +15,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
     upload::preflight(options, env, ui)?;
     if !options.dry_run {
-        let plan = dist::plan(&Workspace::read(env)?, options, env)?;
+        let plan = dist::plan(&workspace::read(env)?, options, env)?;
         upload::refuse_dirty(&plan.version, plan.commit.dirty.is_some(), options)?;
     }
     // One document on stdout: upload's receipts, which carry the digests too.
