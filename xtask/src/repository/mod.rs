@@ -6,5 +6,6 @@ pub mod local_server;
 pub mod service_template;
 pub mod templates;
 pub mod vendored;
+pub mod work_tree;
 pub mod workspace;
 pub mod xtask_source;

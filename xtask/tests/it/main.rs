@@ -12,6 +12,7 @@ mod crates;
 mod dist;
 mod exactly_once;
 mod fetch;
+mod git;
 mod identity;
 mod init;
 mod interop;
