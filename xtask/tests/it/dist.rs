@@ -204,3 +204,75 @@ fn a_second_dist_waits_for_the_first() {
     std::io::copy(&mut said, &mut std::io::sink()).unwrap();
     assert!(child.wait().unwrap().success(), "it goes on when the first has ended");
 }
+
+#[test]
+fn outside_a_workspace_or_a_repository_the_error_says_so() {
+    let nowhere = Repo::empty();
+    nowhere.xtask("dist").exits(3).says("cargo reads no workspace here");
+    nowhere.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"services/*\"]\n");
+    nowhere.add_service("alpha", "");
+    nowhere.xtask("dist --dry-run").exits(3).says("not a git repository").says("git init");
+    nowhere.git(&["init", "--quiet"]);
+    nowhere.xtask("dist --dry-run").exits(3).says("commit something first");
+}
+
+#[test]
+fn a_wrong_table_is_named() {
+    let rows = [
+        ("[package.metadata.xtask]\nplatform = \"linux\"", "unknown field `platform`"),
+        (
+            "[package.metadata.xtask]\nbin = \"other\"",
+            "bin = \"other\" is none of its binaries: alpha",
+        ),
+        (
+            "[package.metadata.xtask]\ninclude = [\"conf/*\"]",
+            "[package.metadata.xtask] of alpha: include = \"conf/*\" names no file",
+        ),
+        (
+            "[[bin]]\nname = \"a\"\npath = \"src/main.rs\"\n[[bin]]\nname = \"b\"\npath = \"src/main.rs\"",
+            "several binaries: a, b",
+        ),
+    ];
+    for (table, text) in rows {
+        let repo = Repo::new(&["alpha"]);
+        repo.add_service("alpha", table);
+        repo.lock();
+        repo.xtask("dist --dry-run").exits(3).says("alpha").says(text);
+    }
+}
+
+#[test]
+fn a_wrong_table_of_the_workspace_is_named() {
+    for (field, text) in [
+        ("include = [\"nothing/*\"]", "include = \"nothing/*\" names no file"),
+        ("glibc = \"2.5\"", "glibc = \"2.5\": expected 2.17 or newer"),
+        ("macos = \"10.9\"", "macos = \"10.9\": expected 10.12 or newer"),
+    ] {
+        let repo = Repo::new(&["alpha"]);
+        repo.add_to_table(field);
+        let run = repo.xtask("dist --dry-run").exits(3);
+        run.says(&format!("[workspace.metadata.xtask]: {text}"));
+    }
+}
+
+#[test]
+fn ci_that_names_another_commit_is_refused() {
+    let mut repo = Repo::new(&["alpha"]);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    repo.set("CIRCLE_SHA1", &head);
+    repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
+    repo.commit("second");
+    repo.xtask("dist --dry-run").exits(3).says(&format!("CIRCLE_SHA1 is {head}, but HEAD is"));
+}
+
+#[test]
+fn a_hooks_repository_is_not_taken_for_this_one() {
+    let mut repo = Repo::new(&["alpha"]);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    let other = Repo::new(&["beta"]);
+    for (name, file) in [("GIT_DIR", ".git"), ("GIT_INDEX_FILE", ".git/index")] {
+        repo.set(name, &other.path().join(file).display().to_string());
+    }
+    repo.set("GIT_WORK_TREE", &other.path().display().to_string());
+    repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
+}

@@ -13,8 +13,8 @@ use xtask::model::manifest::Manifest;
 use xtask::system::env::Env;
 use xtask::system::ui::Ui;
 
-use crate::bucket::Bucket;
-use crate::snapshot::{manifest_object, snapshot};
+use crate::support::bucket::Bucket;
+use crate::support::snapshot::{manifest_object, snapshot};
 use crate::support::{Repo, run};
 
 const SERVICES: [&str; 3] = ["alpha", "beta", "gamma"];

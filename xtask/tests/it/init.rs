@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::circleci;
-use crate::local::{alone, assert_published, assert_silent_and_gone};
-use crate::new::serves;
+use crate::support::local::{alone, assert_published, assert_silent_and_gone};
+use crate::support::service::serves;
+use crate::support::terminal::type_into;
 use crate::support::{Repo, Run, root, run, target_dir};
-use crate::terminal::type_into;
 
 /// A folder to make repositories in.
 fn empty() -> Repo {

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use serde_json::{Value, json};
 
-use crate::bucket::Bucket;
-use crate::refusing::{Front, Seen, Verdict, wait_until};
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Seen, Verdict, wait_until};
 use crate::support::{Repo, run};
 
 const PART: usize = 8 * 1024 * 1024;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use xtask::repository::templates::{self, Place};
 
-use crate::local::{alone, assert_published, assert_silent_and_gone, other_repository};
+use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};
 use crate::support::{Repo, Run, root, run, target_dir};
 
 /// Answers with its version, by `service` and `stamp`.

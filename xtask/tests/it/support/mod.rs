@@ -1,5 +1,15 @@
 //! A scratch repository with real services, and the program run in it.
 
+pub(crate) mod bucket;
+pub(crate) mod front;
+pub(crate) mod local;
+pub(crate) mod release;
+pub(crate) mod service;
+pub(crate) mod snapshot;
+pub(crate) mod sts;
+pub(crate) mod terminal;
+pub(crate) mod tree;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
@@ -75,7 +85,7 @@ impl Repo {
         let stamp = root().join("foundation/stamp");
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nstamp = {{ path = \"{}\" }}\n\n{table}\n",
+             [dependencies]\nbowline-stamp = {{ path = \"{}\" }}\n\n{table}\n",
             stamp.display()
         );
         self.write(&format!("services/{name}/Cargo.toml"), &manifest);
@@ -181,6 +191,12 @@ impl Repo {
 }
 
 impl Run {
+    /// Reads the document that `--json` printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+
     /// Asserts the exit code, showing all that was said when it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {

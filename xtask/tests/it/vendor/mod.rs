@@ -1,5 +1,7 @@
 //! `vendor` with a real cargo, a crate of crates.io and a path dependency.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

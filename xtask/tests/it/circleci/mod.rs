@@ -13,7 +13,7 @@ use std::path::Path;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::Value;
 
-use crate::bucket::{BUCKET, Bucket};
+use crate::support::bucket::{BUCKET, Bucket};
 use crate::support::{Repo, root, run, target_dir};
 
 const PATH: &str = ".circleci/config.yml";
