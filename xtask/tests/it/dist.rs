@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Repo, run};
+use crate::support::{Repo, check_sums, host, run};
 
 #[test]
 fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
@@ -14,36 +14,33 @@ fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
     repo.add_service("alpha", "[package.metadata.xtask]\ninclude = [\"alpha.*.conf\"]");
     let head = repo.commit("resources");
 
-    let made = repo.xtask_in("services/alpha", "dist").exits(0);
+    let host = host();
+    let line = format!("dist --platforms {host}");
+    let made = repo.xtask_in("services/alpha", &line).exits(0);
     assert_eq!(made.stdout.lines().count(), 2, "one line per artifact: {}", made.stdout);
 
     let snapshot = repo.path().join("pkg/snapshot");
-    let binary = snapshot.join("linux_amd64/alpha");
+    let binary = snapshot.join(host.as_str()).join("alpha");
     let line = run(&mut Command::new(&binary), "alpha").exits(0).stdout;
     assert!(line.starts_with(&format!("alpha {}", &head[..6])) && line.contains(&head), "{line}");
     assert_eq!(binary.metadata().unwrap().permissions().mode() & 0o777, 0o755);
 
-    let sums = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&snapshot).output();
-    assert!(sums.unwrap().status.success(), "sha256sum -c SHA256SUMS");
-
+    check_sums(&snapshot);
+    let archive = format!("alpha_{host}.tar.gz");
     let mut tar = Command::new("tar");
-    tar.args(["-tvzf", "alpha_linux_amd64.tar.gz"]).current_dir(&snapshot);
+    tar.args(["-tvzf", &archive]).current_dir(&snapshot);
     let listing = run(&mut tar, "tar").exits(0).stdout;
     let names: Vec<_> = listing.lines().filter_map(|line| line.split_whitespace().last()).collect();
-    let top = |name: &str| format!("alpha_linux_amd64/{name}");
+    let top = |name: &str| format!("alpha_{host}/{name}");
     assert_eq!(names, [top("alpha"), top("README.md"), top("alpha.production.conf")], "{listing}");
 
     let manifest = repo.manifest();
     assert_eq!(manifest["commit"], head.as_str());
     assert_eq!(manifest["branch"], "main");
-    assert_eq!(
-        manifest["artifacts"][0]["object_key"],
-        format!("alpha/alpha_{}.tar.gz", &head[..6])
-    );
-    repo.xtask("stamp pkg/snapshot/alpha_linux_amd64.tar.gz")
-        .exits(0)
-        .prints(&head)
-        .prints("linux_amd64");
+    let key = manifest["artifacts"][0]["object_key"].as_str().unwrap();
+    assert!(key.starts_with(&format!("alpha/alpha_{}", &head[..6])), "{key}");
+    let stamp = repo.xtask(&format!("stamp pkg/snapshot/{archive}")).exits(0);
+    stamp.prints(&head).prints(host.as_str());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::support::local::other_repository;
 use crate::support::service::{serves, works};
-use crate::support::{Repo, root, run, target_dir};
+use crate::support::{Repo, host, root, run, target_dir};
 
 fn read(repo: &Repo, path: &str) -> String {
     std::fs::read_to_string(repo.path().join(path))
@@ -154,9 +154,10 @@ fn new_services_of_this_repository_build_pass_run_and_are_in_the_next_dist() {
     serves(Command::new(debug.join("fresh-web")), "hello\n");
     works(Command::new(debug.join("fresh-worker")));
     clone.commit("two services");
-    clone.xtask("dist fresh-web fresh-worker --platforms linux_amd64").exits(0);
+    let host = host();
+    clone.xtask(&format!("dist fresh-web fresh-worker --platforms {host}")).exits(0);
     for service in ["fresh-web", "fresh-worker"] {
-        let binary = clone.path().join("pkg/snapshot/linux_amd64").join(service);
+        let binary = clone.path().join("pkg/snapshot").join(host.as_str()).join(service);
         let version = run(Command::new(binary).arg("--version"), service).exits(0);
         version.prints(service).prints(&clone.git(&["rev-parse", "HEAD"]));
     }

@@ -29,7 +29,7 @@ fn another_repository_ships_with_three_lines() {
     std::os::unix::fs::symlink(&kept, repo.path().join("target")).expect("a link to it");
     let objects = repo.path().join("target/local-s3/local");
     for folder in ["", "services/alpha/src"] {
-        let line = "run --quiet --locked --package xtask -- ship --local";
+        let line = "xtask ship --local";
         let mut cargo = repo.prepare(env!("CARGO"), &line.split(' ').collect::<Vec<_>>());
         let cargo = cargo.current_dir(repo.path().join(folder)).env_remove("CARGO_TARGET_DIR");
         let ship = run(cargo, line).exits(0);

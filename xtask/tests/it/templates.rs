@@ -53,7 +53,10 @@ fn no_template_is_lost_when_xtask_is_packaged_or_vendored() {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_lost =
             names.contains(&name) || [".orig", ".rej"].iter().any(|end| name.ends_with(end));
-        assert!(!is_lost, "{path}: give it another name, and that one in xtask/src/repository/templates.rs");
+        assert!(
+            !is_lost,
+            "{path}: give it another name, and that one in xtask/src/repository/templates.rs"
+        );
         let file = root().join(path).symlink_metadata().expect(path);
         assert!(file.is_file(), "{path} is a link");
     }

@@ -31,7 +31,8 @@ const PROFILES: [(&str, &str); 4] = [
 #[test]
 fn a_program_says_dev_and_after_stamping_its_version() {
     let folder = TempDir::new().unwrap();
-    let mut manifest = format!("{}bowline-stamp = {{ path = '{}' }}\n", head(), stamp_crate().display());
+    let mut manifest =
+        format!("{}bowline-stamp = {{ path = '{}' }}\n", head(), stamp_crate().display());
     manifest.extend(PROFILES.map(|(name, settings)| format!("[profile.{name}]\n{settings}\n")));
     write_package(folder.path(), &manifest, MAIN);
     for (profile, _) in PROFILES {

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use xtask::repository::templates;
+
 use super::{Repo, Run, root, run};
 
 /// A repository as a team would begin one by hand: a service, and an xtask of three lines.
 pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
+    // With the profiles of `init`: what was compiled for one repository serves the others.
+    let config = templates::REPOSITORY.iter().find(|(path, _)| *path == ".cargo/config.toml");
+    repo.write(".cargo/config.toml", config.expect("a template").1);
     repo.share_vendored();
     let members = "members = [\"services/*\", \"xtask\"]";
     let table = "[workspace.metadata.xtask]\nplatforms = \"linux,amd64\"";
