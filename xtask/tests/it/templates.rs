@@ -9,7 +9,7 @@ use serde_json::Value;
 use xtask::model::cargo_toml;
 use xtask::repository::templates::{self, Place};
 
-use crate::source::{files, read};
+use crate::support::tree::{files, read};
 use crate::support::{root, run};
 
 const FOLDER: &str = "xtask/templates/";

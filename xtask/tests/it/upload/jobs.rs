@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::bucket::Bucket;
-use crate::refusing::{Front, Verdict};
-use crate::snapshot::snapshot;
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
+use crate::support::snapshot::snapshot;
 
 /// How long the server keeps each PUT waiting: others that are let come meanwhile.
 const WAIT: Duration = Duration::from_millis(300);

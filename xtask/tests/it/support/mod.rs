@@ -1,11 +1,22 @@
 //! A scratch repository with real services, and the program run in it.
 
+pub(crate) mod bucket;
+pub(crate) mod front;
+pub(crate) mod local;
+pub(crate) mod release;
+pub(crate) mod service;
+pub(crate) mod snapshot;
+pub(crate) mod sts;
+pub(crate) mod terminal;
+pub(crate) mod tree;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use xtask::model::platform::Platform;
 
 /// The root of the repository under test.
 pub(crate) fn root() -> &'static Path {
@@ -60,7 +71,20 @@ impl Repo {
 
     /// Sets a variable for every later run.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives it a target folder of its own, with the tools of all others. A repository with vendored
+    /// sources needs one: cargo takes a crate that lies elsewhere now for a changed one, and would
+    /// compile it anew for this repository, and for the next one again.
+    pub(crate) fn own_target(&mut self) -> PathBuf {
+        let target = self.path().join("target");
+        std::fs::create_dir_all(target.join("dist")).unwrap();
+        let tools = target_dir().join("dist/tools").canonicalize().unwrap();
+        std::os::unix::fs::symlink(tools, target.join("dist/tools")).unwrap();
+        self.set("CARGO_TARGET_DIR", target.to_str().unwrap());
+        target
     }
 
     /// Writes a file.
@@ -91,7 +115,9 @@ impl Repo {
             let vendor = root().join(xtask::repository::vendored::FOLDER).display().to_string();
             let source = format!("[source.shared]\ndirectory = \"{vendor}\"\n");
             let config = format!("[source.crates-io]\nreplace-with = \"shared\"\n{source}");
-            self.write(".cargo/config.toml", &config);
+            let path = ".cargo/config.toml";
+            let ours = std::fs::read_to_string(self.path().join(path)).unwrap_or_default();
+            self.write(path, &(ours + &config));
         }
     }
 
@@ -155,6 +181,8 @@ impl Repo {
             // Cargo tells packages in it apart by name and place below the root, and looks at times
             // alone: a service with other code needs another name.
             .env("CARGO_TARGET_DIR", target_dir())
+            // Few tests look at what an optimiser makes; those set it back.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
             .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
             .envs([("GIT_COMMITTER_NAME", "T"), ("GIT_COMMITTER_EMAIL", "t@example.com")])
@@ -181,6 +209,12 @@ impl Repo {
 }
 
 impl Run {
+    /// Reads the document that `--json` printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+
     /// Asserts the exit code, showing all that was said when it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
@@ -211,6 +245,32 @@ pub(crate) fn run(command: &mut Command, line: &str) -> Run {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         line: line.to_owned(),
+    }
+}
+
+/// The platform of this machine, whose programs can be started here.
+pub(crate) fn host() -> Platform {
+    let here = Platform::ALL.into_iter().find(|platform| {
+        let (os, arch) = match platform.words() {
+            ("darwin", "amd64") => ("macos", "x86_64"),
+            ("darwin", _) => ("macos", "aarch64"),
+            (os, "amd64") => (os, "x86_64"),
+            (os, _) => (os, "aarch64"),
+        };
+        (os, arch) == (std::env::consts::OS, std::env::consts::ARCH)
+    });
+    here.expect("xtask builds for the machine it runs on")
+}
+
+/// Asserts that every file beside a manifest is what its SHA256SUMS says.
+#[track_caller]
+pub(crate) fn check_sums(snapshot: &Path) {
+    let sums = std::fs::read_to_string(snapshot.join("SHA256SUMS")).expect("SHA256SUMS");
+    assert!(!sums.is_empty(), "SHA256SUMS names no file");
+    for line in sums.lines() {
+        let (digest, file) = line.split_once("  ").expect("a line as sha256sum has it");
+        let bytes = std::fs::read(snapshot.join(file)).expect(file);
+        assert_eq!(xtask::system::files::sha256(&bytes), digest, "{file}");
     }
 }
 

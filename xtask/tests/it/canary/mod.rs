@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::bucket::Bucket;
+use crate::support::bucket::Bucket;
 use crate::support::{Repo, Run};
 
 mod sources;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::refusing::head;
+use crate::support::front::head;
 
 /// A role that a web identity may take.
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/ci";

@@ -7,8 +7,8 @@ use xtask::build::archive::{self, Entry};
 use xtask::model::platform::Platform;
 use xtask::system::files;
 
-use crate::bucket::Bucket;
 use crate::support::Repo;
+use crate::support::bucket::Bucket;
 
 /// The folder of `{version}{PADDING}` is a commit.
 pub(crate) const PADDING: &str = "0000000000000000000000000000000000";

@@ -1,10 +1,10 @@
 //! A leftover is replaced under a condition, which does not cover everything and which not every
 //! server knows.
 
-use crate::bucket::Bucket;
 use crate::exactly_once::check_published;
-use crate::refusing::{Front, Verdict};
-use crate::snapshot::{manifest_object, snapshot};
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
+use crate::support::snapshot::{manifest_object, snapshot};
 use crate::support::{Repo, run};
 
 const ARCHIVE: &str = ".tar.gz ";

@@ -85,7 +85,7 @@ impl Front {
 
 /// In front of `endpoint`: a PUT of a channel is answered with `status` and S3's `code`. Returns its
 /// own endpoint.
-pub(crate) fn channels(endpoint: &str, status: u16, code: &'static str) -> String {
+pub(crate) fn refuse_channels(endpoint: &str, status: u16, code: &'static str) -> String {
     let judge = move |line: &str| {
         let is_refused = line.starts_with("PUT ") && line.contains("/channels/");
         if is_refused { Verdict::Refuse(status, code) } else { Verdict::Pass }

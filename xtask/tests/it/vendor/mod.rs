@@ -1,10 +1,12 @@
 //! `vendor` with a real cargo, a crate of crates.io and a path dependency.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Repo, run};
+use crate::support::{Repo, host, run};
 
 const CONFIG: &str = "# Ours.\n[alias]\nhello = \"run\"\n";
 
@@ -65,8 +67,8 @@ fn a_fresh_clone_with_nothing_downloaded_builds_what_was_vendored() {
     clone.set("CARGO_HOME", home.path().to_str().unwrap());
     clone.set("CARGO_TARGET_DIR", crate::support::target_dir().to_str().unwrap());
     clone.xtask("vendor --check").exits(0);
-    clone.xtask("dist").exits(0);
-    let binary = clone.path().join("pkg/snapshot/linux_amd64/vendored");
+    clone.xtask(&format!("dist --platforms {}", host())).exits(0);
+    let binary = clone.path().join("pkg/snapshot").join(host().as_str()).join("vendored");
     let said = run(&mut Command::new(binary), "vendored").exits(0).stdout;
     assert!(said.starts_with("vendored ") && said.ends_with(" 7\n"), "{said}");
     assert!(!home.path().join("registry").exists(), "something was downloaded");

@@ -1,4 +1,4 @@
-//! `--local`: the whole way into a bucket without an account, here and from another repository.
+//! Other repositories as a team begins one by hand, and what a run with `--local` leaves there.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -6,78 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::support::{Repo, Run, root, run, target_dir};
+use xtask::repository::templates;
 
-#[test]
-#[ignore = "builds the local S3 server"]
-fn upload_leaves_the_objects_as_files_and_nothing_else() {
-    let _alone = alone();
-    let mut repo = Repo::new(&["alpha", "beta"]);
-    repo.write("untracked", "--local publishes what is not committed too");
-    repo.xtask("dist").exits(0);
-    // What names another server and its credentials does not matter.
-    repo.set("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9");
-    repo.set("S3_KEY", "AKIAELSEWHERE");
-    let dest = repo.path().join("pkg").display().to_string();
-    let upload = |bucket: &[&str]| {
-        let arguments = [&["upload", "--local", "--dest", &dest], bucket].concat();
-        let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
-        run(command.current_dir(root()), "upload --local").exits(0)
-    };
-
-    let objects = target_dir().join("local-s3/local");
-    let first = upload(&[]);
-    assert_published(&repo, &first, &objects);
-    assert_silent_and_gone(&repo, &first);
-
-    std::fs::write(objects.join("stale"), "of an earlier run").expect("the bucket's folder");
-    let second = upload(&[]);
-    assert_published(&repo, &second, &objects);
-    assert!(!objects.join("stale").exists(), "a run begins with an empty bucket");
-
-    let third = upload(&["--bucket", "other"]);
-    assert_published(&repo, &third, &target_dir().join("local-s3/other"));
-    assert!(!objects.exists(), "a run begins without other buckets");
-}
-
-#[test]
-#[ignore = "builds a service of this repository, and the local S3 server"]
-fn ship_publishes_a_service_of_this_repository() {
-    let _alone = alone();
-    let scratch = Repo::empty();
-    let dest = scratch.path().join("pkg").display().to_string();
-    let line = "ship janitor --local --platforms linux,amd64 --dest";
-    let arguments: Vec<_> = line.split(' ').chain([dest.as_str()]).collect();
-    let mut command = scratch.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
-    let ship = run(command.current_dir(root()), line).exits(0);
-    assert_published(&scratch, &ship, &target_dir().join("local-s3/local"));
-    assert_silent_and_gone(&scratch, &ship);
-}
-
-#[test]
-#[ignore = "builds xtask and the local S3 server for another repository"]
-fn another_repository_ships_with_three_lines() {
-    let _alone = alone();
-    let repo = other_repository();
-    // Its own target folder, which is kept between runs.
-    let kept = target_dir();
-    std::fs::create_dir_all(&kept).expect("our target folder");
-    std::os::unix::fs::symlink(&kept, repo.path().join("target")).expect("a link to it");
-    let objects = repo.path().join("target/local-s3/local");
-    for folder in ["", "services/alpha/src"] {
-        let line = "run --quiet --locked --package xtask -- ship --local";
-        let mut cargo = repo.prepare(env!("CARGO"), &line.split(' ').collect::<Vec<_>>());
-        let cargo = cargo.current_dir(repo.path().join(folder)).env_remove("CARGO_TARGET_DIR");
-        let ship = run(cargo, line).exits(0);
-        assert_published(&repo, &ship, &objects);
-        assert_silent_and_gone(&repo, &ship);
-        assert_eq!(repo.git(&["status", "--porcelain"]), "", "shipping leaves nothing behind");
-    }
-}
+use super::{Repo, Run, root, run};
 
 /// A repository as a team would begin one by hand: a service, and an xtask of three lines.
 pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
+    // With the profiles of `init`: what was compiled for one repository serves the others.
+    let config = templates::REPOSITORY.iter().find(|(path, _)| *path == ".cargo/config.toml");
+    repo.write(".cargo/config.toml", config.expect("a template").1);
     repo.share_vendored();
     let members = "members = [\"services/*\", \"xtask\"]";
     let table = "[workspace.metadata.xtask]\nplatforms = \"linux,amd64\"";

@@ -1,7 +1,7 @@
 //! What the configuration table says of objects and of their bucket, as the server has it afterwards.
 
-use crate::bucket::Bucket;
-use crate::snapshot::{archive, configure, manifest_object, snapshot};
+use crate::support::bucket::Bucket;
+use crate::support::snapshot::{archive, configure, manifest_object, snapshot};
 
 /// Larger than what is sent in one request.
 const LARGE: usize = 17 * 1024 * 1024;

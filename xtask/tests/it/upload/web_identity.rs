@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::bucket::{BUCKET, Bucket};
-use crate::refusing::{Front, Verdict};
-use crate::snapshot::{archive, configure, manifest_object, snapshot};
-use crate::sts::{Pair, ROLE, Sts};
 use crate::support::Repo;
+use crate::support::bucket::{BUCKET, Bucket};
+use crate::support::front::{Front, Verdict};
+use crate::support::snapshot::{archive, configure, manifest_object, snapshot};
+use crate::support::sts::{Pair, ROLE, Sts};
 
 const TOKEN: &str = "header.claims.signature";
 const SESSION_TOKEN: &str = "session/of+this=upload";

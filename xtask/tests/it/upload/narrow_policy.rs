@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::bucket::Bucket;
-use crate::refusing::{Front, Verdict};
-use crate::snapshot::{archive, manifest_object, snapshot};
 use crate::support::Run;
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
+use crate::support::snapshot::{archive, manifest_object, snapshot};
 
 const BYTES: &[u8] = b"what is published";
 

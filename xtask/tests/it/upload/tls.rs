@@ -6,9 +6,9 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::bucket::Bucket;
-use crate::refusing::{Front, Verdict};
-use crate::snapshot::{archive, manifest_object, snapshot};
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
+use crate::support::snapshot::{archive, manifest_object, snapshot};
 
 /// An authority.
 fn authority() -> CertifiedIssuer<'static, KeyPair> {

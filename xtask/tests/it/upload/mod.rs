@@ -1,10 +1,18 @@
 //! `upload` into a real S3 server over a socket.
 
+mod attributes;
+mod conditions;
+mod jobs;
+mod local;
+mod narrow_policy;
+mod tls;
+mod web_identity;
+
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::bucket::Bucket;
+use crate::support::bucket::Bucket;
 use crate::support::{Repo, Run};
 
 /// A repository with one dist done, and its version.
