@@ -11,4 +11,5 @@ pub mod object_key;
 pub mod placeholders;
 pub mod plan;
 pub mod platform;
+pub mod service_kind;
 pub mod suggest;
