@@ -7,18 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use ferror::Error;
 
-use crate::repository::workspace::{Service, Workspace};
+use crate::model::plan::Resource;
+use crate::model::workspace::{Service, Workspace};
 
 const ALWAYS: [&str; 3] = ["INSTALL*", "README*", "LICENSE*"];
-
-/// A file to pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
-    /// Its path in the archive's top folder: the path below the folder whose pattern named it.
-    pub name: String,
-    /// Where it stands.
-    pub source: PathBuf,
-}
 
 /// The resources of a service, sorted by name.
 ///

@@ -2,6 +2,7 @@
 //! files, processes, the clock or the network.
 
 pub mod cargo_toml;
+pub mod commit;
 pub mod config;
 pub mod json;
 pub mod lock_file;
@@ -13,3 +14,4 @@ pub mod plan;
 pub mod platform;
 pub mod service_kind;
 pub mod suggest;
+pub mod workspace;

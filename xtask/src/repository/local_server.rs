@@ -14,7 +14,7 @@ use ferror::{Error, Kind};
 use s3::Credentials;
 
 use crate::model::json::{self, Object};
-use crate::repository::workspace::Root;
+use crate::model::workspace::Root;
 use crate::repository::{vendored, xtask_source};
 use crate::system::env::Env;
 use crate::system::ui::Ui;

@@ -16,11 +16,13 @@ use crate::build::archive::{self, Entry};
 use crate::build::compile;
 use crate::build::toolchain::{self, Buildable, Library};
 use crate::build::{resources, stamp};
+use crate::model::commit::Commit;
 use crate::model::manifest::{self, Artifact, Branch, Manifest};
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::platform::Platform;
-use crate::repository::git::{self, Commit};
-use crate::repository::workspace::Workspace;
+use crate::model::workspace::Workspace;
+use crate::repository::git;
+use crate::repository::{vendored, workspace};
 use crate::system::env::Env;
 use crate::system::files;
 use crate::system::ui::{self, Ui};
@@ -48,7 +50,7 @@ pub struct Options {
 
 /// Runs `dist`. `None` after a dry run.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
-    let workspace = Workspace::read(env)?;
+    let workspace = workspace::read(env)?;
     let plan = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
@@ -155,7 +157,12 @@ fn run_step(
     let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
     ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
     let start = Instant::now();
-    let built = compile::build(buildable, step, &plan.profile, env, ui)?;
+    let root = &buildable.workspace_root;
+    if let Some(library) = buildable.library_sources() {
+        vendored::check_library(root, &library)?;
+    }
+    let lock_option = vendored::lock_option(root);
+    let built = compile::build(buildable, step, &plan.profile, lock_option, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
     let mut artifacts = Vec::new();

@@ -7,7 +7,7 @@ use ferror::{Error, Kind};
 
 use crate::build::toolchain::{self, Buildable, Library, Wanted};
 use crate::model::platform::Platform;
-use crate::repository::workspace::Workspace;
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 
@@ -26,7 +26,7 @@ pub struct Options {
 ///
 /// Fails with [`Kind::Config`] when a platform cannot be built; every platform has been said by then.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let workspace = Workspace::read(env)?;
+    let workspace = workspace::read(env)?;
     if !options.check {
         toolchain::forget_refusals(&workspace.target_dir)?;
     }

@@ -3,7 +3,7 @@
 //! Its own file because it is a verb, and short because it is nothing more: `upload` reads the
 //! manifest from disk here too, as it does in another job.
 
-use crate::repository::workspace::Workspace;
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::verbs::{dist, upload};
@@ -24,7 +24,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
     upload::preflight(upload, env, ui)?;
     if !dist.dry_run {
-        let plan = dist::plan(&Workspace::read(env)?, dist, env)?;
+        let plan = dist::plan(&workspace::read(env)?, dist, env)?;
         upload::refuse_dirty(&plan.version, plan.commit.dirty.is_some(), upload)?;
     }
     // One document on stdout: upload's receipts, which carry the digests too.

@@ -13,8 +13,9 @@ use ferror::Error;
 
 use crate::model::lock_file::{self, Package};
 use crate::model::suggest;
+use crate::model::workspace::Member;
 use crate::repository::vendored;
-use crate::repository::workspace::{self, Member};
+use crate::repository::workspace;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::file_guard::Keeper;

@@ -75,7 +75,7 @@ impl Repo {
         let stamp = root().join("foundation/stamp");
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nstamp = {{ path = \"{}\" }}\n\n{table}\n",
+             [dependencies]\nbowline-stamp = {{ path = \"{}\" }}\n\n{table}\n",
             stamp.display()
         );
         self.write(&format!("services/{name}/Cargo.toml"), &manifest);

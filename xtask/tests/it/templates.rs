@@ -28,7 +28,7 @@ fn every_file_of_the_folder_is_embedded() {
             Some(path) => in_folder.push(path.to_owned()),
             None => assert!(
                 embedded.contains(read(&format!("{FOLDER}{path}")).as_str()),
-                "{FOLDER}{path} is in no table of xtask/src/templates.rs"
+                "{FOLDER}{path} is in no table of xtask/src/repository/templates.rs"
             ),
         }
     }
@@ -37,7 +37,7 @@ fn every_file_of_the_folder_is_embedded() {
     let lines = lines.join("\n");
     assert!(
         deploy == in_folder,
-        "DEPLOY in xtask/src/templates.rs has to be\ndeploy![\n{lines}\n]"
+        "DEPLOY in xtask/src/repository/templates.rs has to be\ndeploy![\n{lines}\n]"
     );
     for (path, bytes) in templates::DEPLOY {
         let file = std::fs::read(root().join(FOLDER).join("deploy").join(path)).expect(path);
@@ -53,7 +53,10 @@ fn no_template_is_lost_when_xtask_is_packaged_or_vendored() {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_lost =
             names.contains(&name) || [".orig", ".rej"].iter().any(|end| name.ends_with(end));
-        assert!(!is_lost, "{path}: give it another name, and that one in xtask/src/templates.rs");
+        assert!(
+            !is_lost,
+            "{path}: give it another name, and that one in xtask/src/repository/templates.rs"
+        );
         let file = root().join(path).symlink_metadata().expect(path);
         assert!(file.is_file(), "{path} is a link");
     }
@@ -82,7 +85,7 @@ fn a_new_repository_builds_as_this_one_does() {
     let all = [templates::OF_WEB, templates::OF_WORKER, templates::OF_FIRST].concat();
     for dependency in all {
         let named = &ours["workspace"]["dependencies"][dependency.name];
-        let folder = root().join("foundation").join(dependency.name);
+        let folder = root().join("foundation").join(dependency.name.trim_start_matches("bowline-"));
         match dependency.place {
             Place::Registry(value) => {
                 let toml = cargo_toml::parse(&format!("it = {value}"), value).expect(value);

@@ -40,9 +40,8 @@ use ferror::{Error, Kind};
 
 use self::messages::Message;
 use self::progress::Progress;
-use crate::build::toolchain::{self, Buildable, Library};
+use crate::build::toolchain::{Buildable, Library};
 use crate::model::plan::{Build, Step};
-use crate::repository::vendored;
 use crate::system::env::Env;
 use crate::system::files;
 use crate::system::ui::Ui;
@@ -65,21 +64,19 @@ pub struct Binary {
     pub path: PathBuf,
 }
 
-/// Builds the services of `step`, in their order.
+/// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
+/// sources are vendored.
 ///
 /// Fails with [`Kind::Failed`] when cargo does, which has then said why on stderr.
 pub fn build(
     buildable: &Buildable,
     step: &Step,
     profile: &str,
+    lock_option: &str,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Built> {
     check_names(step)?;
-    if buildable.library == Library::Distribution {
-        let library = toolchain::library_sources(&buildable.compiler.sysroot);
-        vendored::check_library(&buildable.workspace_root, &library)?;
-    }
     std::fs::create_dir_all(&buildable.target_dir)
         .with_context(|| format!("making {}", buildable.target_dir.display()))?;
     let lock = lock(buildable, ui)?;
@@ -87,7 +84,7 @@ pub fn build(
     let variables = environment::with_linker(buildable, profile, env)?;
     let call = |service: &Build| {
         let mut command = Command::new(buildable.compiler.cargo());
-        command.args(arguments(buildable, service, profile, env));
+        command.args(arguments(buildable, service, profile, lock_option, env));
         environment::set(&mut command, buildable, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         run(command, service, &buildable.workspace_root, &progress)
@@ -153,10 +150,15 @@ fn run(
     Ok(Binary { service: name.clone(), path })
 }
 
-fn arguments(buildable: &Buildable, service: &Build, profile: &str, env: &Env) -> Vec<OsString> {
+fn arguments(
+    buildable: &Buildable,
+    service: &Build,
+    profile: &str,
+    lock_option: &str,
+    env: &Env,
+) -> Vec<OsString> {
     let format = if env.colour() { "json-diagnostic-rendered-ansi" } else { "json" };
-    let build = ["build", "--locked", "--message-format", format];
-    let mut arguments: Vec<OsString> = vendored::arguments(&build, &buildable.workspace_root)
+    let mut arguments: Vec<OsString> = ["build", lock_option, "--message-format", format]
         .into_iter()
         .chain(["--package", &service.service, "--bin", &service.bin, "--profile", profile])
         .chain(["--target", buildable.platform.triple(), "--target-dir"])

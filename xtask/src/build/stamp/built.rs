@@ -31,7 +31,8 @@ const PROFILES: [(&str, &str); 4] = [
 #[test]
 fn a_program_says_dev_and_after_stamping_its_version() {
     let folder = TempDir::new().unwrap();
-    let mut manifest = format!("{}stamp = {{ path = '{}' }}\n", head(), stamp_crate().display());
+    let mut manifest =
+        format!("{}bowline-stamp = {{ path = '{}' }}\n", head(), stamp_crate().display());
     manifest.extend(PROFILES.map(|(name, settings)| format!("[profile.{name}]\n{settings}\n")));
     write_package(folder.path(), &manifest, MAIN);
     for (profile, _) in PROFILES {
@@ -64,7 +65,7 @@ fn a_program_with_two_versions_of_the_crate_is_refused() {
     }
     std::fs::remove_file(old.join("src/main.rs")).unwrap();
     let manifest = format!(
-        "{}stamp = {{ path = '{}' }}\nold = {{ package = 'stamp', path = 'old' }}\n",
+        "{}bowline-stamp = {{ path = '{}' }}\nold = {{ package = 'stamp', path = 'old' }}\n",
         head(),
         stamp_crate().display()
     );

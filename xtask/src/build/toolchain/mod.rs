@@ -79,6 +79,11 @@ pub struct Buildable {
 }
 
 impl Buildable {
+    /// The sources of the standard library, where they are built with the services.
+    pub fn library_sources(&self) -> Option<PathBuf> {
+        (self.library == Library::Distribution).then(|| library_sources(&self.compiler.sysroot))
+    }
+
     /// Fails with [`ferror::Kind::Config`] where the compiler is another than the pin of its library.
     pub fn check_pin(&self) -> ferror::Result<()> {
         let (pin, hint) = match self.library {

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 
 use ferror::{Error, Result};
 
-use crate::build::resources::Resource;
+use crate::model::commit::Commit;
 use crate::model::config::Config;
 use crate::model::object_key::{self, Names};
 use crate::model::platform::Platform;
-use crate::repository::git::Commit;
-use crate::repository::workspace::{Service, Workspace};
+use crate::model::workspace::{Service, Workspace};
 
 mod show;
 
@@ -51,6 +50,15 @@ pub struct Step {
     pub platform: Platform,
     /// Its services, by name.
     pub builds: Vec<Build>,
+}
+
+/// A file that is packed beside the binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its path in the archive's top folder: the path below the folder whose pattern named it.
+    pub name: String,
+    /// Where it stands.
+    pub source: PathBuf,
 }
 
 /// One service on one platform.

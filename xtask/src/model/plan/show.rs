@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Build, Plan, Step};
-use crate::build::resources::Resource;
+use crate::model::plan::Resource;
 
 impl Plan {
     /// The plan as JSON, for programs.

@@ -6,11 +6,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{Plan, Request, dest, plan};
-use crate::build::resources::Resource;
+use crate::model::commit::Commit;
 use crate::model::config::{Config, ServiceConfig};
+use crate::model::plan::Resource;
 use crate::model::platform::parse_line;
-use crate::repository::git::Commit;
-use crate::repository::workspace::{Service, Workspace};
+use crate::model::workspace::{Service, Workspace};
 
 const HEAD: &str = "abc1234567abc1234567abc1234567abc1234567";
 

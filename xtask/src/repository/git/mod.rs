@@ -9,26 +9,13 @@ use ferror::Error;
 use sha2::{Digest as _, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
+use crate::model::commit::Commit;
 use crate::system::child_env;
 use crate::system::env::Env;
 
 mod begin;
 
 pub use begin::{begin, setting};
-
-/// The source as git sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// HEAD's full object name, lower-case hex.
-    pub id: String,
-    /// The committer's time in seconds since 1970 UTC.
-    pub committed_at: i64,
-    /// The branch; `None` on a detached HEAD that no variable names.
-    pub branch: Option<String>,
-    /// `None` for a clean work tree; else 8 hex digits of a digest of everything uncommitted or
-    /// untracked, so that two different states never share a version.
-    pub dirty: Option<String>,
-}
 
 /// Reads the repository around `root`. Changes below the folders `aside` do not count.
 ///

@@ -57,12 +57,15 @@ pub fn aside(root: &Path) -> anyhow::Result<Option<Keeper>> {
     Ok(Some(config))
 }
 
-/// Cargo's arguments for a build in `dir`: `--locked` becomes `--frozen` where sources are vendored.
+/// Returns cargo's option for a build in `dir`: `--frozen` where sources are vendored.
+pub fn lock_option(dir: &Path) -> &'static str {
+    if is_vendored(dir) { "--frozen" } else { "--locked" }
+}
+
+/// Replaces `--locked` among cargo's arguments by [`lock_option`].
 pub fn arguments<'a>(arguments: &[&'a str], dir: &Path) -> Vec<&'a str> {
-    let is_vendored = is_vendored(dir);
-    let frozen =
-        |argument| if is_vendored && argument == "--locked" { "--frozen" } else { argument };
-    arguments.iter().copied().map(frozen).collect()
+    let replaced = |argument| if argument == "--locked" { lock_option(dir) } else { argument };
+    arguments.iter().copied().map(replaced).collect()
 }
 
 /// The packages of a lock file that have to be in the folder. Empty where there is no file.

@@ -12,59 +12,13 @@ use xshell::{Shell, cmd};
 
 use crate::model::config::{Config, ServiceConfig};
 use crate::model::json::{self, Object};
-use crate::model::suggest;
+use crate::model::workspace::{Member, Root, Service, Workspace};
 use crate::system::child_env;
 use crate::system::env::Env;
 
 mod table;
 
 pub use table::{Table, table};
-
-/// A workspace, with its configuration checked.
-#[derive(Debug, Clone)]
-pub struct Workspace {
-    /// The folder of the workspace's Cargo.toml.
-    pub root: PathBuf,
-    /// Plain cargo's target folder; ours lie below it.
-    pub target_dir: PathBuf,
-    /// `[workspace.metadata.xtask]`.
-    pub config: Config,
-    /// Every package below `services/` that has a binary, by name.
-    pub services: Vec<Service>,
-}
-
-/// A workspace without its members.
-#[derive(Debug, Clone)]
-pub struct Root {
-    /// The folder of the workspace's Cargo.toml.
-    pub dir: PathBuf,
-    /// Plain cargo's target folder.
-    pub target_dir: PathBuf,
-    /// `[workspace.metadata.xtask]`.
-    pub config: Config,
-}
-
-/// A package that is deployed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// The package's name, which names its archives and object keys.
-    pub name: String,
-    /// The binary in it that is shipped.
-    pub bin: String,
-    /// The folder of its Cargo.toml.
-    pub dir: PathBuf,
-    /// `[package.metadata.xtask]`, or the defaults.
-    pub config: ServiceConfig,
-}
-
-/// A package of the workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Its name.
-    pub name: String,
-    /// The folder of its Cargo.toml.
-    pub dir: PathBuf,
-}
 
 /// What `cargo metadata` prints, as far as it is used here.
 struct CargoMetadata {
@@ -81,57 +35,23 @@ struct Package {
     metadata: Value,
 }
 
-impl Workspace {
-    /// Reads the workspace around `env.current_dir`.
-    ///
-    /// Fails with [`Kind::Config`] where there is none, or where a table is wrong.
-    pub fn read(env: &Env) -> anyhow::Result<Self> {
-        let metadata = read_metadata(env)?;
-        let config = Config::read(&metadata.tables)?;
-        let mut services = Vec::new();
-        for package in &metadata.packages {
-            services.extend(service(package, &metadata.workspace_root)?);
-        }
-        services.sort_by(|a: &Service, b| a.name.cmp(&b.name));
-        Ok(Self {
-            root: metadata.workspace_root,
-            target_dir: metadata.target_directory,
-            config,
-            services,
-        })
+/// Reads the workspace around `env.current_dir`.
+///
+/// Fails with [`Kind::Config`] where there is none, or where a table is wrong.
+pub fn read(env: &Env) -> anyhow::Result<Workspace> {
+    let metadata = read_metadata(env)?;
+    let config = Config::read(&metadata.tables)?;
+    let mut services = Vec::new();
+    for package in &metadata.packages {
+        services.extend(service(package, &metadata.workspace_root)?);
     }
-
-    /// The services named, in the workspace's order, or all that are not to be skipped.
-    pub fn select(&self, names: &[String]) -> ferror::Result<Vec<&Service>> {
-        if let Some(unknown) =
-            names.iter().find(|name| !self.services.iter().any(|s| s.name == **name))
-        {
-            let known: Vec<_> = self.services.iter().map(|service| service.name.as_str()).collect();
-            let what = match known.as_slice() {
-                [] => "no package below services/ has a binary".to_owned(),
-                known => {
-                    let near = suggest::did_you_mean(unknown, known.iter().copied());
-                    format!("{near}the services are {}", known.join(", "))
-                }
-            };
-            return Err(Error::config(format!("unknown service `{unknown}`: {what}")));
-        }
-        let wanted = |service: &&Service| match names {
-            [] => !service.config.skip,
-            names => names.contains(&service.name),
-        };
-        let selected: Vec<_> = self.services.iter().filter(wanted).collect();
-        if selected.is_empty() {
-            return Err(Error::config(format!(
-                "no service in {}",
-                self.root.join("services").display()
-            ))
-            .hint(
-                "a service is a package below services/ with a binary, and without `skip = true`",
-            ));
-        }
-        Ok(selected)
-    }
+    services.sort_by(|a: &Service, b| a.name.cmp(&b.name));
+    Ok(Workspace {
+        root: metadata.workspace_root,
+        target_dir: metadata.target_directory,
+        config,
+        services,
+    })
 }
 
 /// The workspace around `env.current_dir`, members aside; `None` where there is no Cargo.toml, as

@@ -76,9 +76,9 @@ const OF_RULES: &[Mistake] = &[
     ),
     ("{{ checksum \"Cargo.lock\" }}", "", "does not name Cargo.lock"),
     (
-        "{{ checksum \"xtask/src/pins.rs\" }}",
-        "{{ checksum \"xtask/src/pin.rs\" }}",
-        "there is no file xtask/src/pin.rs",
+        "{{ checksum \"xtask/src/build/pins.rs\" }}",
+        "{{ checksum \"xtask/src/build/pin.rs\" }}",
+        "there is no file xtask/src/build/pin.rs",
     ),
     (
         "restore_cache:\n          key: v1-",

@@ -101,7 +101,9 @@ fn image_problems(config: &Value) -> Vec<String> {
     images
         .filter(|image| !image.starts_with(&prefix))
         .map(|image| {
-            format!("image `{image}`: expected `{prefix}...`, the compiler of xtask/src/pins.rs")
+            format!(
+                "image `{image}`: expected `{prefix}...`, the compiler of xtask/src/build/pins.rs"
+            )
         })
         .collect()
 }
@@ -117,7 +119,7 @@ fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
     let (saved, restored) = (keys("save_cache"), keys("restore_cache"));
     let mut problems = Vec::new();
     for key in saved.iter().chain(&restored) {
-        let files = ["Cargo.lock", "xtask/src/pins.rs"].into_iter();
+        let files = ["Cargo.lock", "xtask/src/build/pins.rs"].into_iter();
         for file in files.filter(|file| root.join(file).is_file()) {
             if !key.contains(&format!("{{{{ checksum \"{file}\" }}}}")) {
                 problems.push(format!("cache key `{key}` does not name {file}"));
