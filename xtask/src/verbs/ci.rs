@@ -47,14 +47,21 @@ const SLOW_TESTS: Check = (
 /// The rustup components beyond a minimal toolchain, and the cargo command that shows each.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
 
+/// The options of `ci`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--all`.
+    pub all: bool,
+}
+
 /// Runs every check; the first that fails ends the run with [`Kind::Failed`].
-pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     for (component, command) in COMPONENTS {
         install_component(component, command, env, ui)?;
     }
-    let slow = all.then_some(SLOW_TESTS);
+    let slow = options.all.then_some(SLOW_TESTS);
     for (name, arguments) in [FORMAT, CLIPPY, TESTS].into_iter().chain(slow) {
         let arguments = vendored::arguments(arguments, &root.dir);
         let line = format!("cargo {}", arguments.join(" "));
@@ -72,7 +79,7 @@ pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
         }
         ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
     }
-    if all {
+    if options.all {
         interop::run(&[], Missing::Warns, env, ui)?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use ferror::Error;
 
-use crate::cli::{NewOptions, ServiceKind};
+use crate::model::service_kind::ServiceKind;
 use crate::model::{cargo_toml, lock_file, names};
 use crate::repository::service_template::{self, Site};
 use crate::repository::templates::File;
@@ -22,6 +22,17 @@ use crate::verbs::vendor;
 const AMBIGUOUS: &str =
     "cargo could not tell the two apart; take another name: nothing was written";
 
+/// The options of `new`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The service's name.
+    pub name: String,
+    /// `--web` or `--worker`.
+    pub kind: ServiceKind,
+    /// `--dry-run`.
+    pub dry_run: bool,
+}
+
 /// Everything that is to be written.
 struct Plan {
     /// The service's folder, below the workspace.
@@ -35,20 +46,21 @@ struct Plan {
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad name, and with [`ferror::Kind::Config`] where the name
 /// is taken or the workspace is none that a service can be put in.
-pub fn run(options: &NewOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     names::check_service(&options.name)?;
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?
         .dir;
     let plan = plan(options, &root, env)?;
     if options.dry_run {
-        show(&plan, ui);
-        return Ok(());
+        return show(&plan, ui);
     }
-    let NewOptions { name, kind, .. } = options;
-    apply(&plan, name, &root, env, ui)?;
+    let Options { name, kind, .. } = options;
+    if let Some(vendored) = apply(&plan, name, &root, env, ui)? {
+        ui.result(vendored)?;
+    }
     for (path, _) in &plan.files {
-        ui.result(ui::path(&root.join(path), env));
+        ui.result(ui::path(&root.join(path), env))?;
     }
     if plan.root.is_some() {
         ui.say("added", format_args!("{} to `members` in Cargo.toml", plan.folder));
@@ -62,8 +74,8 @@ pub fn run(options: &NewOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn plan(options: &NewOptions, root: &Path, env: &Env) -> anyhow::Result<Plan> {
-    let NewOptions { name, kind, .. } = options;
+fn plan(options: &Options, root: &Path, env: &Env) -> anyhow::Result<Plan> {
+    let Options { name, kind, .. } = options;
     let folder = format!("services/{name}");
     refuse_what_is_taken(name, &folder, root, env)?;
     let origin = Origin::of_workspace(root, env)?.ok_or_else(|| {
@@ -111,21 +123,28 @@ fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(plan: &Plan, ui: Ui) {
+fn show(plan: &Plan, ui: Ui) -> anyhow::Result<()> {
     for (path, bytes) in &plan.files {
-        ui.result(format_args!("would write {path}:\n"));
+        ui.result(format_args!("would write {path}:\n"))?;
         for line in String::from_utf8_lossy(bytes).lines() {
-            ui.result(format_args!("    {line}").to_string().trim_end());
+            ui.result(format_args!("    {line}").to_string().trim_end())?;
         }
-        ui.result("");
+        ui.result("")?;
     }
     if plan.root.is_some() {
-        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder));
+        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder))?;
     }
-    ui.result("would add the package to Cargo.lock");
+    Ok(ui.result("would add the package to Cargo.lock")?)
 }
 
-fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+/// Writes all of it. Where sources were vendored again, returns the line that says so.
+fn apply(
+    plan: &Plan,
+    name: &str,
+    root: &Path,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Option<String>> {
     let lock = Keeper::read_if_there(root.join("Cargo.lock"))?;
     let cargo_toml = Keeper::read(&root.join("Cargo.toml"), "")?;
     // Elsewhere until it is whole: a pattern such as services/* takes every folder for a package.
@@ -142,17 +161,20 @@ fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Res
     if let Some(text) = &plan.root {
         cargo_toml.write(text)?;
     }
-    update_lock_file(name, root, env, ui)?;
+    let vendored = update_lock_file(name, root, env, ui)?;
     folder.done();
     cargo_toml.leave();
     lock.leave();
-    Ok(())
+    Ok(vendored)
 }
 
 /// Adds the package to Cargo.lock, and vendors what it needs besides where sources are vendored.
-fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<Option<String>> {
     let first = resolve(root, env)?;
-    let Err(said) = first else { return refuse_ambiguous(name, root) };
+    let Err(said) = first else {
+        refuse_ambiguous(name, root)?;
+        return Ok(None);
+    };
     let failed = |said: &str| {
         Error::config(format!("cargo cannot take in {name}: {said}"))
             .hint("nothing was left behind; what is not downloaded yet needs the network")
@@ -163,7 +185,7 @@ fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Resul
     drop(config);
     second.map_err(|said| failed(&said))?;
     refuse_ambiguous(name, root)?;
-    vendor::make(root, env, ui)
+    vendor::make(root, env, ui).map(Some)
 }
 
 /// Lets cargo bring Cargo.lock up to date; what it said where it cannot.

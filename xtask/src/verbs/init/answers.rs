@@ -3,11 +3,11 @@
 use ferror::{Error, Result};
 use s3::{DEFAULT_REGION, Location, Signature};
 
-use crate::cli::InitOptions;
 use crate::model::names;
 use crate::repository::git;
 use crate::system::env::Env;
 use crate::system::prompt;
+use crate::verbs::init::Options;
 
 /// The defaults of the template that this one replaces.
 const NAME: &str = "oddjob";
@@ -29,7 +29,7 @@ pub(super) struct Answers {
 }
 
 /// Options first, all of them checked before the first question.
-pub(super) fn answers(options: &InitOptions, env: &Env) -> anyhow::Result<Answers> {
+pub(super) fn answers(options: &Options, env: &Env) -> anyhow::Result<Answers> {
     type Check = fn(&str) -> Result<()>;
     let account = default_account(env);
     let questions: [(&str, &Option<String>, &str, Check); 3] = [

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use ferror::Error;
 
 use crate::build::pins;
-use crate::cli::{InitOptions, XtaskSource};
 use crate::model::{cargo_toml, lock_file};
 use crate::repository::service_template::{self, Site};
 use crate::repository::templates::{self, Place};
@@ -23,11 +22,35 @@ mod answers;
 
 use answers::Answers;
 
+/// Where a new repository has xtask from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum XtaskSource {
+    /// `--xtask-git`.
+    Git(String),
+    /// `--xtask-path`.
+    Path(PathBuf),
+}
+
+/// The options of `init`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The folder; default `./<name>`.
+    pub dir: Option<PathBuf>,
+    /// `--name`.
+    pub name: Option<String>,
+    /// `--github-username`.
+    pub github_username: Option<String>,
+    /// `--s3-bucket`.
+    pub s3_bucket: Option<String>,
+    /// `--xtask-git` or `--xtask-path`.
+    pub xtask: Option<XtaskSource>,
+}
+
 /// Runs `init`.
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad answer, and with [`ferror::Kind::Config`] where the folder
 /// is there and not empty, or where xtask's repository cannot be found.
-pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // Before any question: what is refused is refused at once.
     if let Some(dir) = &options.dir {
         refuse_what_is_there(dir, env)?;
@@ -53,17 +76,16 @@ pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         ));
     }
     let shown = shown(&named);
-    ui.result(format_args!("Template applied in {shown}\n"));
+    ui.result(format_args!("Template applied in {shown}\n"))?;
     if shown != "." {
         let dir = shown.trim_start_matches("./");
         let quote = if dir.contains(char::is_whitespace) { "'" } else { "" };
-        ui.result(format_args!("  cd {quote}{dir}{quote}"));
+        ui.result(format_args!("  cd {quote}{dir}{quote}"))?;
     }
-    ui.result("  cargo xtask ship --local");
-    Ok(())
+    Ok(ui.result("  cargo xtask ship --local")?)
 }
 
-fn origin(options: &InitOptions, here: Option<&Path>, env: &Env) -> anyhow::Result<Origin> {
+fn origin(options: &Options, here: Option<&Path>, env: &Env) -> anyhow::Result<Origin> {
     match (&options.xtask, here) {
         (Some(XtaskSource::Git(url)), _) => Ok(Origin::at_url(url)?),
         (Some(XtaskSource::Path(path)), _) => Origin::at_path(path, &env.current_dir),

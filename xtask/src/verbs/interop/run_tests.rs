@@ -70,7 +70,7 @@ pub(super) fn all(
                 cargo.env("S3_TEST_CA_BUNDLE", &running.ca_bundle);
             }
             match run(&mut cargo)? {
-                Ok(passed) => ui.result(format_args!("{name:<16}  {passed}")),
+                Ok(passed) => ui.result(format_args!("{name:<16}  {passed}"))?,
                 Err(said) => {
                     ui.warn(format_args!("{name}:\n{said}"));
                     failed.push(name);

@@ -16,6 +16,7 @@ use ftime::Epoch;
 use serde_json::{Value, json};
 
 use crate::build::stamp::{self, Facts, Format};
+use crate::system::ui;
 
 /// Limits on what is read, in bytes and entries. They only keep a made-up file from filling the
 /// memory or taking the day; real binaries are a tenth of that.
@@ -49,9 +50,23 @@ struct Stamp {
     platform: String,
 }
 
+/// The options of `stamp`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The files; at least one.
+    pub files: Vec<PathBuf>,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// Runs `stamp`.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    Ok(ui::print(&show_files(&options.files, options.json)?)?)
+}
+
 /// What is stamped into each file, or into each binary of a `.tar.gz`: one block of lines a binary,
 /// or with `json` one array. An error names the file that cannot be read as either.
-pub fn run(files: &[PathBuf], json: bool) -> anyhow::Result<String> {
+fn show_files(files: &[PathBuf], json: bool) -> anyhow::Result<String> {
     let mut shown = Vec::new();
     for path in files {
         let name = path.display().to_string();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ferror::Kind;
 use tempfile::TempDir;
 
-use super::run;
+use super::show_files;
 use crate::build::stamp::write;
 use crate::build::stamp::{fixture::MachO, fixture::Signed, fixture::elf, fixture::record};
 
@@ -39,7 +39,7 @@ fn each_binary_has_its_block() {
         file(&folder, "fresh", &MachO::new(Signed::Linker).image()),
         file(&folder, "foreign", &elf(&[])),
     ];
-    let shown = run(&files, false).unwrap();
+    let shown = show_files(&files, false).unwrap();
     let [stamped, fresh, foreign] = files.each_ref().map(|path| path.display());
     let expected =
         format!("{stamped}\n{STAMPED_ELF}\n{fresh}\n{FRESH_MACH_O}\n{foreign}\n{NO_SECTION}");
@@ -52,7 +52,7 @@ fn an_archive_shows_its_binaries_and_not_its_resources() {
     let packed = tar_gz(&[("s/releases", &stamped_elf()), ("s/README.md", b"# releases")]);
     // The name of the file decides nothing.
     let path = file(&folder, "download", &packed);
-    let shown = run(std::slice::from_ref(&path), false).unwrap();
+    let shown = show_files(std::slice::from_ref(&path), false).unwrap();
     assert_eq!(shown, format!("{}: s/releases\n{STAMPED_ELF}", path.display()));
 }
 
@@ -61,7 +61,7 @@ fn json_says_the_same() {
     let folder = TempDir::new().unwrap();
     let path = file(&folder, "stamped", &stamped_elf());
     let shown: serde_json::Value =
-        serde_json::from_str(&run(std::slice::from_ref(&path), true).unwrap()).unwrap();
+        serde_json::from_str(&show_files(std::slice::from_ref(&path), true).unwrap()).unwrap();
     let expected = serde_json::json!([{
         "file": path,
         "section": true,
@@ -85,7 +85,7 @@ fn json_says_the_same() {
 fn what_cannot_be_shown_is_named_with_the_reason() {
     let folder = TempDir::new().unwrap();
     let check = |path: PathBuf, kind: Kind, reason: &str| {
-        let error = run(std::slice::from_ref(&path), false).unwrap_err();
+        let error = show_files(std::slice::from_ref(&path), false).unwrap_err();
         let text = format!("{error:#}");
         assert!(text.starts_with(&path.display().to_string()), "names no file: {text}");
         assert!(text.contains(reason), "{path:?}: expected {reason:?} in {text}");

@@ -215,6 +215,16 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
     }
 
+    /// What a program that has ended left behind.
+    pub(crate) fn of(output: &Output, line: &str) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            line: line.to_owned(),
+        }
+    }
+
     /// Asserts the exit code, showing all that was said when it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
@@ -239,13 +249,7 @@ impl Run {
 
 /// Runs a prepared command to its end.
 pub(crate) fn run(command: &mut Command, line: &str) -> Run {
-    let output = command.output().unwrap_or_else(|error| panic!("{line}: {error}"));
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        line: line.to_owned(),
-    }
+    Run::of(&command.output().unwrap_or_else(|error| panic!("{line}: {error}")), line)
 }
 
 /// The platform of this machine, whose programs can be started here.
