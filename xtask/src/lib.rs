@@ -29,8 +29,7 @@ use crate::cli::Command;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 use crate::verbs::{
-    ci, dist, fetch, init, interop, list, new, presign, promote, setup, ship, stamp, update,
-    upload, vendor,
+    ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
 };
 
 /// The whole program: this process's arguments and environment in, its exit code out.
@@ -70,9 +69,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Init(options) => init::run(&options, env, Ui::new(env, false))?,
         Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
         Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
-        Command::Interop { servers } => {
-            interop::run(&servers, interop::Missing::Fails, env, Ui::new(env, false))?;
-        }
         Command::Update(options) => update::run(&options, env, Ui::new(env, false))?,
         Command::Vendor(mode) => vendor::run(mode, env, Ui::new(env, false))?,
         Command::Stamp { files, json } => ui::print(&stamp::run(&files, json)?),

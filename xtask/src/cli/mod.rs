@@ -17,7 +17,6 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use crate::build::toolchain::Library;
 use crate::model::platform::Platform;
 use crate::model::suggest;
-use crate::verbs::interop::Server;
 pub use beginnings::{InitOptions, NewOptions, ServiceKind, XtaskSource};
 pub use dependencies::{UpdateOptions, VendorMode};
 pub use shelf::ShelfOptions;
@@ -54,11 +53,6 @@ pub enum Command {
     Ci {
         /// `--all`.
         all: bool,
-    },
-    /// `interop [SERVER]...`.
-    Interop {
-        /// The servers named; empty means all.
-        servers: Vec<Server>,
     },
     /// `update`.
     Update(UpdateOptions),
@@ -172,7 +166,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command> {
             Some("init") => beginnings::init(parser),
             Some("setup") => setup(parser),
             Some("ci") => simple::ci(parser),
-            Some("interop") => simple::interop(parser),
             Some("stamp") => simple::stamp(parser),
             Some("update") => dependencies::update(parser),
             Some("vendor") => dependencies::vendor(parser),

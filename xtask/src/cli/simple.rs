@@ -1,12 +1,11 @@
-//! The verbs that take hardly more than their operands: help, ci, interop, stamp.
+//! The verbs that take hardly more than their operands: help, ci, stamp.
 
-use lexopt::{Arg, Parser, ValueExt as _};
+use lexopt::{Arg, Parser};
 
 use ferror::{Error, Result};
 
 use super::{Command, Parsed, unknown_verb, usage};
 use crate::cli::help;
-use crate::verbs::interop::Server;
 
 /// `help`, alone or with a verb.
 pub(super) fn help(mut parser: Parser) -> Result<Parsed<Command>> {
@@ -35,22 +34,6 @@ pub(super) fn ci(mut parser: Parser) -> Result<Parsed<Command>> {
         }
     }
     Ok(Parsed::Meant(Command::Ci { all }))
-}
-
-pub(super) fn interop(mut parser: Parser) -> Result<Parsed<Command>> {
-    let mut servers = Vec::new();
-    let wrong = |error: lexopt::Error| usage(&error, help::INTEROP);
-    while let Some(arg) = parser.next().map_err(wrong)? {
-        match arg {
-            Arg::Long("help") | Arg::Short('h') => return Ok(Parsed::Help(help::INTEROP)),
-            Arg::Value(word) => {
-                let server: Result<Server> = word.string().map_err(wrong)?.parse();
-                servers.push(server.map_err(|error| error.hint(help::usage(help::INTEROP)))?);
-            }
-            other => return Err(wrong(other.unexpected())),
-        }
-    }
-    Ok(Parsed::Meant(Command::Interop { servers }))
 }
 
 pub(super) fn stamp(mut parser: Parser) -> Result<Parsed<Command>> {

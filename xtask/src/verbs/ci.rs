@@ -2,7 +2,7 @@
 //!
 //! Formatting, clippy and tests, in the order of their speed. Everything else that is checked
 //! (layering, layout, the CI file, documentation) is a test. With `--all` come the slow tests, after
-//! the others have passed, and then `interop`.
+//! the others have passed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -14,7 +14,6 @@ use crate::repository::{vendored, workspace};
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
-use crate::verbs::interop::{self, Missing};
 
 /// One check: its name and cargo's arguments.
 type Check = (&'static str, &'static [&'static str]);
@@ -24,21 +23,10 @@ const CLIPPY: Check =
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
 /// One run shows every test that fails, in whichever crate.
 const TESTS: Check = ("tests", &["test", "--locked", "--workspace", "--no-fail-fast"]);
-/// Tests marked `#[ignore]` are slow, install toolchains or need servers: here they do run, save for
-/// those that `interop` starts a server for.
-const SLOW_TESTS: Check = (
-    "slow tests",
-    &[
-        "test",
-        "--locked",
-        "--workspace",
-        "--no-fail-fast",
-        "--",
-        "--ignored",
-        "--skip",
-        "real_server::",
-    ],
-);
+/// Tests marked `#[ignore]` are slow, install toolchains or install and start servers: here they do
+/// run.
+const SLOW_TESTS: Check =
+    ("slow tests", &["test", "--locked", "--workspace", "--no-fail-fast", "--", "--ignored"]);
 
 /// The rustup components beyond a minimal toolchain, and the cargo command that shows each.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
@@ -67,9 +55,6 @@ pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
             );
         }
         ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
-    }
-    if all {
-        interop::run(&[], Missing::Warns, env, ui)?;
     }
     Ok(())
 }

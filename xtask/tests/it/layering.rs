@@ -52,7 +52,6 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "dist",
             "fetch",
             "init",
-            "interop",
             "list",
             "new",
             "presign",
@@ -72,12 +71,8 @@ const LAYERS: [(&str, &[&str]); 5] = [
 const SAME_LAYER: [&str; 4] = ["words", "pure", "rim", "door"];
 
 /// The verbs that are made of others.
-const MADE_OF: [(&str, &[&str]); 4] = [
-    ("ship", &["dist", "upload"]),
-    ("ci", &["interop"]),
-    ("update", &["vendor"]),
-    ("new", &["vendor"]),
-];
+const MADE_OF: [(&str, &[&str]); 3] =
+    [("ship", &["dist", "upload"]), ("update", &["vendor"]), ("new", &["vendor"])];
 
 /// Plain values that lower layers may hold: making them is a higher layer's work, looking at them
 /// is anyone's.
@@ -169,8 +164,6 @@ fn the_rules_for_modules_are_these() {
         ("dist", "upload", false),
         ("ship", "dist", true),
         ("ship", "ci", false),
-        ("ci", "interop", true),
-        ("interop", "ci", false),
         ("dist", "cli", false),
         ("dist", "unheard_of", false),
     ];

@@ -14,7 +14,6 @@ mod exactly_once;
 mod fetch;
 mod identity;
 mod init;
-mod interop;
 mod jobs;
 mod killed;
 mod layering;

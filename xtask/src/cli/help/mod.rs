@@ -8,7 +8,7 @@ pub use shelf::{FETCH, LIST, PRESIGN, PROMOTE};
 
 /// The verbs, as an error lists them.
 pub const VERBS: &str = "dist, upload, ship, list, presign, fetch, promote, new, init, setup, ci, \
-    interop, stamp, vendor, update";
+    stamp, vendor, update";
 
 /// `cargo xtask --help`.
 pub const MAIN: &str = "\
@@ -28,7 +28,6 @@ Verbs:
   init     write a whole repository
   setup    make every platform buildable, or say what is missing
   ci       formatting, clippy, tests
-  interop  the S3 client against real servers that others wrote
   stamp    print what is stamped into a binary or an archive
   vendor   keep the sources of all dependencies in the repository
   update   move dependencies to newer versions
@@ -144,26 +143,10 @@ Usage: cargo xtask ci [--all]
 
 What continuous integration runs: formatting, clippy with warnings as errors, tests.
 
-  --all  also what is slow, installs toolchains or needs servers; interop last, where its servers
-         can be installed
+  --all  also what is slow, installs toolchains or needs servers
 
 Example:
   cargo xtask ci
-";
-
-/// `cargo xtask interop --help`.
-pub const INTEROP: &str = "\
-Usage: cargo xtask interop [SERVER]...
-
-Installs, starts, tests, stops and removes real S3 servers that others wrote, on loopback, with all
-state below target/interop: each with both signatures, over http and over TLS. Without SERVER: all.
-
-Servers:
-  swift  OpenStack Swift, from PyPI in a virtual environment
-  ceph   Ceph's RADOS gateway, from the distribution's packages
-
-Example:
-  cargo xtask interop swift
 ";
 
 /// `cargo xtask stamp --help`.
@@ -237,7 +220,6 @@ pub fn of(verb: &str) -> Option<&'static str> {
         "init" => INIT,
         "setup" => SETUP,
         "ci" => CI,
-        "interop" => INTEROP,
         "stamp" => STAMP,
         "vendor" => VENDOR,
         "update" => UPDATE,
