@@ -2,7 +2,7 @@
 //!
 //! Formatting, clippy and tests, in the order of their speed. Everything else that is checked
 //! (layering, layout, the CI file, documentation) is a test. With `--all` come the slow tests, after
-//! the others have passed, and then `interop`.
+//! the others have passed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -14,7 +14,6 @@ use crate::repository::{vendored, workspace};
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
-use crate::verbs::interop::{self, Missing};
 
 /// One check: its name and cargo's arguments.
 type Check = (&'static str, &'static [&'static str]);
@@ -24,10 +23,9 @@ const CLIPPY: Check =
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
 /// One run shows every test that fails, in whichever crate.
 const TESTS: Check = ("tests", &["test", "--locked", "--workspace", "--no-fail-fast"]);
-/// Tests marked `#[ignore]` are slow, install toolchains or need servers: here they do run, save for
-/// those that `interop` starts a server for. No example in the documentation is one of them. Four run
-/// at once, also on two cores: they often wait, for another's cargo in the shared target folder, for
-/// a service to be healthy, or for the network.
+/// Runs the tests marked `#[ignore]`, which are slow, install toolchains, or install and start servers. No
+/// example in the documentation is one of them. Four run at once, also on two cores, because they often wait:
+/// for another's cargo in the shared target folder, for a service to be healthy, or for the network.
 const SLOW_TESTS: Check = (
     "slow tests",
     &[
@@ -39,8 +37,6 @@ const SLOW_TESTS: Check = (
         "--",
         "--ignored",
         "--test-threads=4",
-        "--skip",
-        "real_server::",
     ],
 );
 
@@ -78,9 +74,6 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
             );
         }
         ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
-    }
-    if options.all {
-        interop::run(&[], Missing::Warns, env, ui)?;
     }
     Ok(())
 }

@@ -14,7 +14,6 @@ mod exactly_once;
 mod fetch;
 mod git;
 mod init;
-mod interop;
 mod killed;
 mod list;
 mod new;

@@ -1,12 +1,13 @@
-//! Large objects: stored in parts, read in ranges, copied by the server.
+//! Large objects: stored in parts, read in ranges, copied by the bucket.
 
 use std::path::Path;
 
 use ferror::Kind;
 use s3::{Body, Client, Precondition, Put, PutOutcome, Signature, bodies_of, hex, sha256};
 
-use crate::expected::{Answered, refusal};
-use crate::server::{Own, key_of, put_of, server, store};
+use super::bucket::refusal;
+use super::bucket::{Bucket, key_of, put_of, store};
+use crate::servers::Answered;
 
 /// Enough for three parts, the last of them short.
 const LARGE_BYTES: usize = 20 * 1024 * 1024 + 7;
@@ -32,18 +33,8 @@ fn put_file(
     client.put(key, &Put { precondition, ..put_of(body) })
 }
 
-/// The uploads that nobody completed or aborted, as the server lists them.
-fn unfinished(prefix: &str) -> usize {
-    let query = [("uploads", ""), ("prefix", prefix)];
-    let answer = server().send(&Own { method: "GET", query: &query, ..Own::default() });
-    assert_eq!(answer.said(), "200 ");
-    String::from_utf8(answer.body).unwrap().matches("<Upload>").count()
-}
-
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn a_large_file_goes_in_parts_and_comes_back_in_ranges() {
-    let client = server().client();
+pub(super) fn a_large_file_goes_in_parts_and_comes_back_in_ranges(bucket: &Bucket) {
+    let client = bucket.client();
     let folder = tempfile::tempdir().unwrap();
     let (path, bytes) = (folder.path().join("large"), large());
     std::fs::write(&path, &bytes).unwrap();
@@ -66,13 +57,11 @@ fn a_large_file_goes_in_parts_and_comes_back_in_ranges() {
     let other = store(&client, &key_of("large", "other"), "other");
     let error = client.get_range(&key, 0..10, &other).unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict, "another ETag: {error}");
-    assert_eq!(unfinished("large/"), 0);
+    assert_eq!(bucket.unfinished("large/"), 0);
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn a_large_file_that_is_not_the_announced_one_is_not_stored() {
-    let client = server().client();
+pub(super) fn a_large_file_that_is_not_the_announced_one_is_not_stored(bucket: &Bucket) {
+    let client = bucket.client();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large");
     std::fs::write(&path, large()).unwrap();
@@ -80,14 +69,13 @@ fn a_large_file_that_is_not_the_announced_one_is_not_stored() {
     let error = put_file(&client, &key, &path, sha256(b"other"), Precondition::None).unwrap_err();
     assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     assert_eq!(client.head(&key).unwrap(), None);
-    assert_eq!(unfinished("aborted/"), 0, "the upload was aborted");
+    assert_eq!(bucket.unfinished("aborted/"), 0, "the upload was aborted");
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn a_large_file_does_not_replace_what_is_there_where_the_server_asks_at_the_end() {
-    let server = server();
-    let client = server.client();
+pub(super) fn a_large_file_does_not_replace_what_is_there_where_the_server_asks_at_the_end(
+    bucket: &Bucket,
+) {
+    let client = bucket.client();
     let folder = tempfile::tempdir().unwrap();
     let (path, bytes) = (folder.path().join("large"), large());
     std::fs::write(&path, &bytes).unwrap();
@@ -99,21 +87,18 @@ fn a_large_file_does_not_replace_what_is_there_where_the_server_asks_at_the_end(
         Ok(PutOutcome::PreconditionFailed) => "unmet".to_owned(),
         Err(error) => refusal(&error),
     };
-    assert_eq!(found, server.expected.large_if_absent.to_string());
+    assert_eq!(found, bucket.expected.large_if_absent.to_string());
     let size = client.head(&key).unwrap().expect("one of both").size_bytes;
     assert_eq!(size, if found == "done" { LARGE_BYTES as u64 } else { 5 });
-    assert_eq!(unfinished("conditional/"), 0);
+    assert_eq!(bucket.unfinished("conditional/"), 0);
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn copies_are_made_by_the_server_whatever_the_object_key() {
-    let server = server();
-    let client = server.client();
-    if server.signature == Signature::V4 && server.expected.copy_v4 != Answered::Done {
+pub(super) fn copies_are_made_by_the_server_whatever_the_object_key(bucket: &Bucket) {
+    let client = bucket.client();
+    if bucket.signature == Signature::V4 && bucket.expected.copy_v4 != Answered::Done {
         store(&client, "copy-from/refused", "x");
         let error = client.copy("copy-from/refused", "copy-to/refused", None).unwrap_err();
-        assert_eq!(refusal(&error), server.expected.copy_v4.to_string());
+        assert_eq!(refusal(&error), bucket.expected.copy_v4.to_string());
         return;
     }
     for name in ["plain", "a b+c%2Fd~ü", "double//slash", "question?mark=1&versionId=x"] {
@@ -133,7 +118,7 @@ fn copies_are_made_by_the_server_whatever_the_object_key() {
         Ok(_) => Answered::Done.to_string(),
         Err(error) => refusal(&error),
     };
-    assert_eq!(changed, server.expected.copy_if_match_wrong.to_string(), "another ETag");
+    assert_eq!(changed, bucket.expected.copy_if_match_wrong.to_string(), "another ETag");
     let is_there = client.head("copy-to/changed").unwrap().is_some();
     assert_eq!(is_there, changed == "done");
 }

@@ -3,8 +3,8 @@
 
 use s3::Precondition;
 
-use crate::expected::refusal;
-use crate::server::{put, server};
+use super::bucket::refusal;
+use super::bucket::{Bucket, put};
 
 /// Every one is a valid object key of S3.
 const KEYS: [&str; 26] = [
@@ -36,14 +36,11 @@ const KEYS: [&str; 26] = [
     "keys/?acl",
 ];
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn every_object_key_is_one_thing_for_client_and_server() {
-    let server = server();
-    let client = server.client();
+pub(super) fn every_object_key_is_one_thing_for_client_and_server(bucket: &Bucket) {
+    let client = bucket.client();
     let mut wrong = Vec::new();
     for key in KEYS {
-        let known = server.expected.refused_keys.iter().find(|(refused, _)| *refused == key);
+        let known = bucket.expected.refused_keys.iter().find(|(refused, _)| *refused == key);
         let expected = known.map_or("done".to_owned(), |(_, answered)| answered.to_string());
         let found = match put(&client, key, key, Precondition::None) {
             Ok(_) => "done".to_owned(),
@@ -53,15 +50,15 @@ fn every_object_key_is_one_thing_for_client_and_server() {
             wrong.push(format!("PUT {key:?}: {found}, not {expected}"));
         }
         if found == "done" {
-            wrong.extend(problem(key).map(|problem| format!("{key:?}: {problem}")));
+            wrong.extend(problem(bucket, key).map(|problem| format!("{key:?}: {problem}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What is wrong with an object whose bytes are its own object key, and removes it.
-fn problem(key: &str) -> Option<String> {
-    let client = server().client();
+fn problem(bucket: &Bucket, key: &str) -> Option<String> {
+    let client = bucket.client();
     let got = client.get(key, 1 << 20).map(|object| object.map(|object| object.bytes));
     if !matches!(&got, Ok(Some(bytes)) if bytes == key.as_bytes()) {
         return Some(format!("GET: {got:?}"));
@@ -78,7 +75,7 @@ fn problem(key: &str) -> Option<String> {
     }
     let now = ftime::Epoch::now();
     let url = client.presign_get(key, now, std::time::Duration::from_mins(1)).unwrap();
-    let presigned = server().get_url(&url);
+    let presigned = bucket.get_url(&url);
     if presigned.body != key.as_bytes() {
         return Some(format!("presigned: {} {}", presigned.status, presigned.code()));
     }

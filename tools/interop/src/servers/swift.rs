@@ -1,4 +1,4 @@
-//! `OpenStack` Swift from `PyPI`, in a virtual environment below the target folder.
+//! Starts `OpenStack` Swift.
 //!
 //! One account, one container and one object server with one device, and two proxies, one of them
 //! with TLS. Swift keeps users in the proxy's configuration (`tempauth`); an access key id is
@@ -6,79 +6,30 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use ferror::{Error, Kind};
 
-use super::processes::{self, Processes};
 use super::{PAGE_OBJECTS, REGION, Running, certificates, random_hex};
-use crate::build::pins;
-use crate::build::toolchain::{bounded, system};
-use crate::system::child_env;
-use crate::system::env::Env;
-use crate::system::ui::{self, Ui};
+use crate::install::python_home;
+use crate::processes::{self, Processes};
 
-/// Twenty megabytes over a slow line.
-const LIMIT: Duration = Duration::from_mins(10);
+/// The release on `PyPI`.
+pub(super) const REQUIREMENT: &str = "swift==2.38.0";
 
-fn home(folder: &Path) -> PathBuf {
-    folder.join(format!("swift-{}", pins::SWIFT))
-}
-
-/// Installs the pinned version below `folder` where it is missing.
-pub(super) fn install(folder: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let home = home(folder);
-    // A virtual environment cannot be renamed: written last, this says that it is whole.
-    let whole = home.join("whole");
-    if whole.is_file() {
-        return Ok(());
-    }
-    if home.exists() {
-        fs::remove_dir_all(&home).with_context(|| format!("removing {}", home.display()))?;
-    }
-    let requirement = format!("swift=={}", pins::SWIFT);
-    ui.say("installing", format!("{requirement} from PyPI into {}", ui::path(&home, env)));
-    let started = Instant::now();
-    if environment(&home, env).is_err() {
-        let why = "Swift comes from PyPI, and python3 cannot make virtual environments.";
-        system::install(&["python3", "python3-venv"], why, true, env, ui)?;
-        environment(&home, env)?;
-    }
-    let mut pip = Command::new(home.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", &requirement])
-        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-        .env("PIP_NO_INPUT", "1");
-    child_env::clean(&mut pip, env);
-    let output = bounded::run(&mut pip, LIMIT)?;
-    if !output.status.success() {
-        let message = format!("`{}`: {}", bounded::show(&pip), output.reason());
-        let error = Error::new(Kind::Config, message);
-        return Err(error.hint(format!("make {requirement} available to pip")).into());
-    }
-    fs::write(&whole, "").with_context(|| format!("writing {}", whole.display()))?;
-    ui.say("installed", format!("{requirement} in {}", ui::seconds(started.elapsed())));
-    Ok(())
-}
-
-fn environment(home: &Path, env: &Env) -> ferror::Result<()> {
-    processes::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(home), env).map(drop)
-}
-
-/// Starts it with its state in `state`.
-pub(super) fn start(folder: &Path, state: &Path, env: &Env) -> anyhow::Result<Running> {
-    let home = home(folder);
+/// Starts it from below `folder`, with its state in `state`.
+pub(super) fn start(folder: &Path, state: &Path) -> anyhow::Result<Running> {
+    let home = python_home(REQUIREMENT, folder);
     let program = |name: &str| {
         // Not by its first line, which names the interpreter by a path that may be too long.
         let mut command = Command::new(home.join("bin/python"));
         command.arg(home.join("bin").join(name)).env("PYTHONWARNINGS", "ignore");
         command
     };
-    let certificates = certificates::make(state, env)?;
+    let certificates = certificates::make(state)?;
     let [account, container, object, http_port, tls_port] = processes::free_ports()?;
-    let user = processes::run(Command::new("id").arg("-un"), env)?;
+    let user = processes::run(Command::new("id").arg("-un"))?;
     let (user, secret) = (user.trim(), random_hex());
     fs::create_dir_all(state.join("devices/d1")).context("making Swift's device")?;
     let write = |name: &str, text: &str| {
@@ -89,13 +40,13 @@ pub(super) fn start(folder: &Path, state: &Path, env: &Env) -> anyhow::Result<Ru
     };
     let hash = random_hex();
     write("swift.conf", &format!("[swift-hash]\nswift_hash_path_suffix = {hash}\n"))?;
-    let mut running = Processes::new(state, env);
+    let mut running = Processes::new(state);
     for (name, port) in [("account", account), ("container", container), ("object", object)] {
         let ring = state.join(format!("{name}.builder"));
         let device = format!("r1z1-127.0.0.1:{port}/d1");
         // Sixteen partitions, one replica, moved at any time.
         for words in [&["create", "4", "1", "0"][..], &["add", &device, "1"], &["rebalance"]] {
-            processes::run(program("swift-ring-builder").arg(&ring).args(words), env)?;
+            processes::run(program("swift-ring-builder").arg(&ring).args(words))?;
         }
         let text = format!(
             "{}devices = {}\nmount_check = false\n\
@@ -106,8 +57,7 @@ pub(super) fn start(folder: &Path, state: &Path, env: &Env) -> anyhow::Result<Ru
         );
         write(&format!("{name}.conf"), &text)?;
         let mut command = program(&format!("swift-{name}-server"));
-        running.start(name, command.arg(state.join(format!("{name}.conf"))))?;
-        running.wait_for(port)?;
+        running.start(name, command.arg(state.join(format!("{name}.conf"))), &[port])?;
     }
     let tls = format!(
         "cert_file = {}\nkey_file = {}\n",
@@ -117,8 +67,7 @@ pub(super) fn start(folder: &Path, state: &Path, env: &Env) -> anyhow::Result<Ru
     for (name, port, tls) in [("proxy", http_port, ""), ("proxy-tls", tls_port, &tls)] {
         write(&format!("{name}.conf"), &proxy(&common(state, user, port), tls, &secret))?;
         let mut command = program("swift-proxy-server");
-        running.start(name, command.arg(state.join(format!("{name}.conf"))))?;
-        running.wait_for(port)?;
+        running.start(name, command.arg(state.join(format!("{name}.conf"))), &[port])?;
     }
     Ok(Running {
         _processes: running,
@@ -130,7 +79,7 @@ pub(super) fn start(folder: &Path, state: &Path, env: &Env) -> anyhow::Result<Ru
     })
 }
 
-/// What the configuration of each server begins with. Without workers, a server is one process.
+/// Writes the beginning of each server's configuration. Without workers, a server is one process.
 fn common(state: &Path, user: &str, port: u16) -> String {
     let state = state.display();
     format!(
@@ -139,7 +88,7 @@ fn common(state: &Path, user: &str, port: u16) -> String {
     )
 }
 
-/// The proxy's configuration. It adds to the pipeline what it needs besides.
+/// Writes the proxy's configuration. The proxy adds to the pipeline what else it needs.
 fn proxy(common: &str, tls: &str, secret: &str) -> String {
     let pipeline = "catch_errors gatekeeper proxy-logging s3api tempauth bulk slo proxy-logging";
     let filters = pipeline.split(' ').take(7).fold(String::new(), |text, filter| {

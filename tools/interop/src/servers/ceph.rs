@@ -1,7 +1,7 @@
-//! Ceph's gateway: one monitor, one storage daemon that keeps its objects in memory, one gateway.
+//! Starts Ceph's gateway: one monitor, one storage daemon that keeps its objects in memory, one gateway.
 //!
-//! No manager daemon: nothing here is balanced or measured. All three run in the foreground as who
-//! started them, without authentication between them, on loopback.
+//! No manager daemon: nothing here is balanced or measured. All three run in the foreground as the
+//! user who started them, without authentication between them, on loopback.
 
 use std::fs;
 use std::path::Path;
@@ -9,30 +9,12 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::processes::{self, Processes};
 use super::{PAGE_OBJECTS, Running, certificates, random_hex};
-use crate::build::toolchain::system;
-use crate::model::json::{self, Object};
-use crate::system::env::Env;
-use crate::system::ui::Ui;
-
-/// What is run, and the packages that have it.
-const PROGRAMS: [&str; 6] =
-    ["ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"];
-const PACKAGES: [&str; 4] = ["ceph-common", "ceph-mon", "ceph-osd", "radosgw"];
-
-/// Installs the distribution's packages where a program is missing.
-pub(super) fn install(env: &Env, ui: Ui) -> anyhow::Result<()> {
-    if PROGRAMS.iter().all(|program| system::find(env, program).is_some()) {
-        return Ok(());
-    }
-    let why = "Ceph's gateway is one of the servers that the S3 client is tested against.";
-    Ok(system::install(&PACKAGES, why, true, env, ui)?)
-}
+use crate::processes::{self, Processes};
 
 /// Starts it with its state in `state`.
-pub(super) fn start(state: &Path, env: &Env) -> anyhow::Result<Running> {
-    let certificates = certificates::make(state, env)?;
+pub(super) fn start(_: &Path, state: &Path) -> anyhow::Result<Running> {
+    let certificates = certificates::make(state)?;
     let [monitor_port, http_port, tls_port] = processes::free_ports()?;
     let monitor = format!("v2:127.0.0.1:{monitor_port}");
     let (cluster, osd) = (uuid(), uuid());
@@ -50,18 +32,17 @@ pub(super) fn start(state: &Path, env: &Env) -> anyhow::Result<Running> {
     let map = state.join("monmap");
     let mut command = Command::new("monmaptool");
     command.args(["--create", "--addv", "a", &format!("[{monitor}]"), "--fsid", &cluster]);
-    processes::run(command.arg(&map), env)?;
-    processes::run(ceph("ceph-mon", &["--mkfs", "-i", "a", "--monmap"]).arg(&map), env)?;
-    let mut running = Processes::new(state, env);
-    running.start("monitor", &mut ceph("ceph-mon", &["-f", "-i", "a"]))?;
-    running.wait_for(monitor_port)?;
-    processes::run(&mut ceph("ceph", &["--connect-timeout", "30", "osd", "new", &osd]), env)?;
+    processes::run(command.arg(&map))?;
+    processes::run(ceph("ceph-mon", &["--mkfs", "-i", "a", "--monmap"]).arg(&map))?;
+    let mut running = Processes::new(state);
+    running.start("monitor", &mut ceph("ceph-mon", &["-f", "-i", "a"]), &[monitor_port])?;
+    processes::run(&mut ceph("ceph", &["--connect-timeout", "30", "osd", "new", &osd]))?;
     let make = ["-i", "0", "--mkfs", "--osd-uuid", &osd];
-    processes::run(&mut ceph("ceph-osd", &make), env)?;
-    running.start("storage", &mut ceph("ceph-osd", &["-f", "-i", "0"]))?;
-    // Waits for the storage daemon by itself. The gateway makes up the credentials and says them.
+    processes::run(&mut ceph("ceph-osd", &make))?;
+    running.start("storage", &mut ceph("ceph-osd", &["-f", "-i", "0"]), &[])?;
+    // Waits for the storage daemon by itself. The gateway makes up the credentials and prints them.
     let user = ["user", "create", "--uid", "interop", "--display-name", "interop"];
-    let said = processes::run(&mut ceph("radosgw-admin", &user), env)?;
+    let said = processes::run(&mut ceph("radosgw-admin", &user))?;
     let (access_key_id, secret_access_key) =
         credentials(&said).context("reading what radosgw-admin printed")?;
     let frontend = format!(
@@ -71,9 +52,7 @@ pub(super) fn start(state: &Path, env: &Env) -> anyhow::Result<Running> {
         certificates.key.display()
     );
     let gateway = ["-f", "-n", "client.admin", "--rgw-frontends", &frontend];
-    running.start("gateway", &mut ceph("radosgw", &gateway))?;
-    running.wait_for(http_port)?;
-    running.wait_for(tls_port)?;
+    running.start("gateway", &mut ceph("radosgw", &gateway), &[http_port, tls_port])?;
     Ok(Running {
         _processes: running,
         http_port,
@@ -84,7 +63,7 @@ pub(super) fn start(state: &Path, env: &Env) -> anyhow::Result<Running> {
     })
 }
 
-/// One replica on one daemon, and no waiting for more to decide about together.
+/// Asks for one replica on one daemon, and for no waiting until more can be decided together.
 fn configuration_text(state: &Path, cluster: &str, monitor: &str) -> String {
     let state = state.display();
     format!(
@@ -127,15 +106,14 @@ fn configuration_text(state: &Path, cluster: &str, monitor: &str) -> String {
     )
 }
 
-/// The first key of the user that radosgw-admin shows.
+/// Reads the first key of the user that radosgw-admin shows.
 fn credentials(said: &str) -> anyhow::Result<(String, String)> {
-    let document = json::parse(said.as_bytes())?;
-    let keys: Vec<Object> = Object::new(&document)?.get("keys")?;
-    let mut key = keys.into_iter().next().context("the user has no key")?;
-    Ok((key.get("access_key")?, key.get("secret_key")?))
+    let document: serde_json::Value = serde_json::from_str(said)?;
+    let text = |name: &str| document["keys"][0][name].as_str().map(str::to_owned);
+    text("access_key").zip(text("secret_key")).context("the user has no key")
 }
 
-/// 32 random hex digits in the form of RFC 9562.
+/// Makes 32 random hex digits in the form of RFC 9562.
 fn uuid() -> String {
     let hex = random_hex();
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")

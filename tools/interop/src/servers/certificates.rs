@@ -1,4 +1,4 @@
-//! A certificate authority for one run, and a certificate for loopback that it signed.
+//! Makes a certificate authority for one run, and a certificate for loopback that it signs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,9 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::processes;
-use crate::build::toolchain::system;
-use crate::system::env::Env;
-use crate::system::ui::Ui;
+use crate::processes;
 
-/// What a server needs for TLS, and its clients.
+/// Files that a server and its clients need for TLS, in PEM.
 pub(super) struct Certificates {
     pub(super) ca: PathBuf,
     pub(super) certificate: PathBuf,
@@ -23,17 +20,8 @@ const SERVER: &str = "basicConstraints = critical, CA:FALSE\n\
                       extendedKeyUsage = serverAuth\n\
                       subjectAltName = IP:127.0.0.1, DNS:localhost\n";
 
-/// Makes sure that there is an openssl.
-pub(super) fn install(env: &Env, ui: Ui) -> anyhow::Result<()> {
-    if system::find(env, "openssl").is_none() {
-        let why = "openssl makes the certificates of the servers under test, and is not there.";
-        system::install(&["openssl"], why, true, env, ui)?;
-    }
-    Ok(())
-}
-
-/// Makes all of them in `folder`, good for two days.
-pub(super) fn make(folder: &Path, env: &Env) -> anyhow::Result<Certificates> {
+/// Makes them in `folder`, good for two days.
+pub(super) fn make(folder: &Path) -> anyhow::Result<Certificates> {
     let file = |name: &str| folder.join(name);
     let extensions = file("server.ext");
     fs::write(&extensions, SERVER).with_context(|| format!("writing {}", extensions.display()))?;
@@ -43,17 +31,17 @@ pub(super) fn make(folder: &Path, env: &Env) -> anyhow::Result<Certificates> {
     command.args(["req", "-x509", "-days", "2", "-subj", "/CN=interop CA"]).args(new_key);
     // What OpenSSL's own configuration adds by default makes it an authority.
     command.arg("-keyout").arg(&ca_key).arg("-out").arg(&ca);
-    processes::run(&mut command, env)?;
+    processes::run(&mut command)?;
     let (key, request) = (file("server.key"), file("server.csr"));
     let mut command = Command::new("openssl");
     command.args(["req", "-new", "-subj", "/CN=127.0.0.1"]).args(new_key);
     command.arg("-keyout").arg(&key).arg("-out").arg(&request);
-    processes::run(&mut command, env)?;
+    processes::run(&mut command)?;
     let certificate = file("server.pem");
     let mut command = Command::new("openssl");
     command.args(["x509", "-req", "-days", "2", "-CAcreateserial", "-in"]).arg(&request);
     command.arg("-CA").arg(&ca).arg("-CAkey").arg(&ca_key);
     command.arg("-extfile").arg(&extensions).arg("-out").arg(&certificate);
-    processes::run(&mut command, env)?;
+    processes::run(&mut command)?;
     Ok(Certificates { ca, certificate, key })
 }

@@ -1,5 +1,5 @@
-//! A way to a server that ends in the middle, whatever travels on it: bytes are passed on as they are,
-//! so TLS goes through.
+//! A proxy that breaks connections off in the middle. It passes bytes on as they are, so TLS goes
+//! through.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,16 +11,16 @@ use std::time::Duration;
 /// Longer than any of this takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// It ends with the process.
+/// A proxy that runs until the process ends.
 pub(crate) struct CutOff {
-    /// The way's own address, with the server's scheme.
+    /// The proxy's own address, with the server's scheme.
     pub(crate) endpoint: String,
     /// How many bytes are still carried to the server; with none left, connections are closed.
     left: Arc<AtomicU64>,
 }
 
 impl CutOff {
-    /// A way to `endpoint` (`scheme://address:port`) that ends after so many bytes.
+    /// Starts a proxy for `endpoint` (`scheme://address:port`) that breaks off after so many bytes.
     pub(crate) fn after(endpoint: &str, bytes: u64) -> Self {
         let (scheme, server) = endpoint.split_once("://").unwrap();
         let server = server.to_owned();
@@ -31,7 +31,7 @@ impl CutOff {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (server, left) = (server.clone(), Arc::clone(&shared));
-                // One that breaks off is what this is for.
+                // Errors are expected: connections are broken off.
                 thread::spawn(move || carry(&client, &server, &left));
             }
         });
@@ -63,7 +63,7 @@ fn carry(mut client: &TcpStream, server: &str, left: &AtomicU64) -> io::Result<(
         }
         (&upstream).write_all(&buffer[..read])?;
     }
-    // Both ends hear of it, and the thread with the answers ends.
+    // Tells both ends, and lets the thread with the answers end.
     for stream in [client, &upstream] {
         stream.shutdown(std::net::Shutdown::Both)?;
     }

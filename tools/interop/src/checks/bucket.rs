@@ -1,29 +1,28 @@
-//! The server under test, as the environment names it; clients for it, and requests of our own where
-//! a client would not make them.
+//! The bucket that a pass of checks works in; clients for it, and requests of our own where a client
+//! would not make them.
 
-use std::env;
-use std::sync::OnceLock;
 use std::time::Duration;
 
+use ferror::Error;
 use ftime::Epoch;
 use s3::{
-    Body, Client, ClientOptions, Credentials, Location, Precondition, Put, PutOutcome, Request,
-    Signature, encode, sha256, sigv2, sigv4,
+    Body, Client, ClientOptions, Credentials, Fault, Location, Precondition, Put, PutOutcome,
+    Request, Signature, encode, sha256, sigv2, sigv4,
 };
 use ureq::http;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::expected::{Expected, of_server};
+use crate::servers::{Expected, REGION, Running, Server};
 
-/// A server that answers nothing for so long has failed the test.
+/// A server that answers nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server with one bucket that was made for this run.
-pub(crate) struct Server {
-    pub(crate) expected: &'static Expected,
+/// A bucket, and how its server is reached.
+pub(crate) struct Bucket {
+    pub(crate) expected: Expected,
     pub(crate) endpoint: String,
-    pub(crate) region: String,
-    pub(crate) bucket: String,
+    pub(crate) region: &'static str,
+    pub(crate) name: String,
     pub(crate) signature: Signature,
     access_key_id: String,
     secret_access_key: String,
@@ -59,7 +58,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// As [`crate::expected::refusal`] says it: status, and S3's code if the body has one.
+    /// As [`refusal`] says it: status, and S3's code if the body has one.
     pub(crate) fn said(&self) -> String {
         format!("{} {}", self.status, self.code())
     }
@@ -72,35 +71,32 @@ impl Answer {
     }
 }
 
-/// The server, with its bucket: made by the first test that asks.
-pub(crate) fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let server = Server::from_env();
-        let answer = server.send(&Own { method: "PUT", ..Own::default() });
-        assert_eq!(answer.status, 200, "making the bucket: {}", answer.code());
-        server
-    })
-}
-
-impl Server {
-    fn from_env() -> Self {
-        let get = |name: &str| {
-            env::var(name)
-                .unwrap_or_else(|_| panic!("{name} is not set: `cargo xtask interop` sets it"))
-        };
-        let roots_pem = env::var_os("S3_TEST_CA_BUNDLE").map(|path| std::fs::read(path).unwrap());
+impl Bucket {
+    /// Names a bucket, which [`Bucket::make`] makes.
+    pub(crate) fn new(
+        server: &Server,
+        running: &Running,
+        endpoint: String,
+        name: String,
+        signature: Signature,
+        roots_pem: Option<Vec<u8>>,
+    ) -> Self {
         Self {
-            expected: of_server(&get("S3_TEST_SERVER")),
-            endpoint: get("S3_TEST_ENDPOINT"),
-            region: get("S3_TEST_REGION"),
-            bucket: get("S3_TEST_BUCKET"),
-            signature: get("S3_TEST_SIGNATURE").parse().unwrap(),
-            access_key_id: get("S3_TEST_ACCESS_KEY_ID"),
-            secret_access_key: get("S3_TEST_SECRET_ACCESS_KEY"),
+            expected: server.expected,
+            endpoint,
+            region: REGION,
+            name,
+            signature,
+            access_key_id: running.access_key_id.clone(),
+            secret_access_key: running.secret_access_key.clone(),
             agent: agent(roots_pem.as_deref()),
             roots_pem,
         }
+    }
+
+    pub(crate) fn make(&self) {
+        let answer = self.send(&Own { method: "PUT", ..Own::default() });
+        assert_eq!(answer.status, 200, "making the bucket: {}", answer.code());
     }
 
     pub(crate) fn credentials(&self) -> Credentials {
@@ -115,8 +111,8 @@ impl Server {
 
     pub(crate) fn location(&self) -> Location {
         Location {
-            bucket: self.bucket.clone(),
-            region: self.region.clone(),
+            bucket: self.name.clone(),
+            region: self.region.to_owned(),
             endpoint: Some(self.endpoint.clone()),
             path_style: None,
             signature: self.signature,
@@ -149,7 +145,7 @@ impl Server {
         };
         let mut request = Request {
             method: own.method,
-            path: format!("/{}/{}", self.bucket, encode::object_key(own.object_key)),
+            path: format!("/{}/{}", self.name, encode::object_key(own.object_key)),
             query: owned(own.query),
             headers: owned(own.headers),
         };
@@ -158,7 +154,7 @@ impl Server {
         match self.signature {
             Signature::V4 => {
                 let digest = sha256(own.signed_body.unwrap_or(own.body));
-                let region = own.region.unwrap_or(&self.region);
+                let region = own.region.unwrap_or(self.region);
                 sigv4::sign(&mut request, &credentials, region, &digest, now);
             }
             Signature::V2 => sigv2::sign(&mut request, &credentials, None, now),
@@ -172,6 +168,38 @@ impl Server {
     /// Makes a request that nobody signs, as a browser would with a presigned URL.
     pub(crate) fn get_url(&self, url: &str) -> Answer {
         self.call("GET", url, &[], b"")
+    }
+
+    /// Counts the unfinished uploads of all keys that begin so, as the server lists them.
+    pub(crate) fn unfinished(&self, prefix: &str) -> usize {
+        let (mut count, mut markers) = (0, (String::new(), String::new()));
+        // More pages than any check makes.
+        for _ in 0..20 {
+            let (key, id) = (markers.0.as_str(), markers.1.as_str());
+            let query = [
+                ("key-marker", key),
+                ("prefix", prefix),
+                ("upload-id-marker", id),
+                ("uploads", ""),
+            ];
+            let query: Vec<_> = query
+                .into_iter()
+                .filter(|(name, value)| *name == "uploads" || !value.is_empty())
+                .collect();
+            let answer = self.send(&Own { method: "GET", query: &query, ..Own::default() });
+            assert_eq!(answer.said(), "200 ");
+            let text = String::from_utf8(answer.body).unwrap();
+            count += text.matches("<Upload>").count();
+            let of = |name: &str| {
+                let rest = text.split(&format!("<{name}>")).nth(1)?;
+                rest.split('<').next().map(str::to_owned)
+            };
+            if of("IsTruncated").as_deref() != Some("true") {
+                break;
+            }
+            markers = (of("NextKeyMarker").unwrap(), of("NextUploadIdMarker").unwrap_or_default());
+        }
+        count
     }
 
     fn call(&self, method: &str, url: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
@@ -190,7 +218,7 @@ impl Server {
     }
 }
 
-/// A name that no other test uses: what tests store lies in one bucket.
+/// Makes an object key that no other check uses: all of them store in one bucket.
 pub(crate) fn key_of(test: &str, name: &str) -> String {
     format!("{test}/{name}")
 }
@@ -206,7 +234,7 @@ pub(crate) fn put(
     client.put(object_key, &Put { precondition, ..put_of(body) })
 }
 
-/// Stores text whatever is there.
+/// Stores text under no condition.
 pub(crate) fn store(client: &Client, object_key: &str, text: &str) -> String {
     match put(client, object_key, text, Precondition::None) {
         Ok(PutOutcome::Stored(stored)) => stored.etag,
@@ -214,7 +242,7 @@ pub(crate) fn store(client: &Client, object_key: &str, text: &str) -> String {
     }
 }
 
-/// A plain upload of a body.
+/// Makes a plain upload of a body.
 pub(crate) fn put_of(body: Body<'_>) -> Put<'_> {
     Put {
         body,
@@ -244,4 +272,15 @@ fn agent(roots_pem: Option<&[u8]>) -> ureq::Agent {
         .timeout_global(Some(PATIENCE))
         .build()
         .new_agent()
+}
+
+/// Returns the status and S3's code that an error says the server answered.
+pub(crate) fn refusal(error: &Error) -> String {
+    let fault = Fault::of(error);
+    let fault = fault.unwrap_or_else(|| panic!("no answer of a server: {error:?}"));
+    assert!(
+        error.to_string().contains(&fault.code),
+        "the message names the server's code: {error}"
+    );
+    format!("{} {}", fault.status, fault.code)
 }

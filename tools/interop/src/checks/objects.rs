@@ -5,13 +5,10 @@ use std::time::Duration;
 use ftime::Epoch;
 use s3::{Body, Put, PutOutcome, hex, sha256};
 
-use crate::server::{key_of, put_of, server, store};
+use super::bucket::{Bucket, key_of, put_of, store};
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn metadata_and_content_type_come_back() {
-    let server = server();
-    let client = server.client();
+pub(super) fn metadata_and_content_type_come_back(bucket: &Bucket) {
+    let client = bucket.client();
     let key = key_of("objects", "described");
     let metadata = [("commit", "0123abcd"), ("two-words", "a b")];
     let content_type = "application/x-tar; charset=binary";
@@ -27,14 +24,12 @@ fn metadata_and_content_type_come_back() {
         assert_eq!(head.metadata.get(name).map(String::as_str), Some(value), "{name}");
     }
     let url = client.presign_get(&key, Epoch::now(), Duration::from_mins(1)).unwrap();
-    let answer = server.get_url(&url);
+    let answer = bucket.get_url(&url);
     assert_eq!(answer.header("content-type"), content_type);
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn bytes_come_back_from_memory_and_from_a_file() {
-    let client = server().client();
+pub(super) fn bytes_come_back_from_memory_and_from_a_file(bucket: &Bucket) {
+    let client = bucket.client();
     let folder = tempfile::tempdir().unwrap();
     // Below and above the size from which the server is asked first (`Expect: 100-continue`).
     for size in [0, 1, 4096, 3 * 1024 * 1024] {
@@ -51,10 +46,8 @@ fn bytes_come_back_from_memory_and_from_a_file() {
     }
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn what_is_not_there_is_none_and_a_deletion_can_be_repeated() {
-    let client = server().client();
+pub(super) fn what_is_not_there_is_none_and_a_deletion_can_be_repeated(bucket: &Bucket) {
+    let client = bucket.client();
     let key = key_of("objects", "gone");
     assert_eq!(client.head(&key).unwrap(), None);
     assert_eq!(client.get(&key, 10).unwrap(), None);
@@ -67,10 +60,8 @@ fn what_is_not_there_is_none_and_a_deletion_can_be_repeated() {
     }
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn more_than_was_asked_for_is_refused() {
-    let client = server().client();
+pub(super) fn more_than_was_asked_for_is_refused(bucket: &Bucket) {
+    let client = bucket.client();
     let key = key_of("objects", "large");
     store(&client, &key, "eleven byte");
     let error = client.get(&key, 10).unwrap_err();

@@ -4,8 +4,9 @@ use std::thread;
 
 use s3::{Precondition, PutOutcome};
 
-use crate::expected::{Answered, refusal};
-use crate::server::{key_of, put, server, store};
+use super::bucket::refusal;
+use super::bucket::{Bucket, key_of, put, store};
+use crate::servers::Answered;
 
 /// As many publishers as start in one moment.
 const PUBLISHERS: usize = 8;
@@ -18,10 +19,8 @@ fn said(outcome: ferror::Result<PutOutcome>) -> String {
     }
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn an_object_that_is_there_is_not_replaced() {
-    let client = server().client();
+pub(super) fn an_object_that_is_there_is_not_replaced(bucket: &Bucket) {
+    let client = bucket.client();
     let key = key_of("conditions", "absent");
     assert_eq!(said(put(&client, &key, "first", Precondition::Absent)), "done");
     assert_eq!(said(put(&client, &key, "second", Precondition::Absent)), "unmet");
@@ -30,11 +29,8 @@ fn an_object_that_is_there_is_not_replaced() {
     assert_eq!(said(put(&client, &key, "third", Precondition::Absent)), "done");
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn a_matching_etag_is_asked_for_as_far_as_the_server_knows_it() {
-    let server = server();
-    let (client, expected) = (server.client(), server.expected);
+pub(super) fn a_matching_etag_is_asked_for_as_far_as_the_server_knows_it(bucket: &Bucket) {
+    let (client, expected) = (bucket.client(), bucket.expected);
     let key = key_of("conditions", "matches");
     let etag = store(&client, &key, "first");
     let other = store(&client, &key_of("conditions", "other"), "other");
@@ -50,10 +46,8 @@ fn a_matching_etag_is_asked_for_as_far_as_the_server_knows_it() {
     assert_eq!(absent, expected.if_match_absent.to_string(), "If-Match, no object");
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn of_several_publishers_in_one_moment_as_many_win_as_the_server_lets() {
-    let client = server().client();
+pub(super) fn of_several_publishers_in_one_moment_as_many_win_as_the_server_lets(bucket: &Bucket) {
+    let client = bucket.client();
     for round in 0..10 {
         let key = key_of("conditions", &format!("race-{round}"));
         let outcomes: Vec<_> = thread::scope(|scope| {
@@ -66,9 +60,8 @@ fn of_several_publishers_in_one_moment_as_many_win_as_the_server_lets() {
         });
         let won = outcomes.iter().filter(|outcome| *outcome == "done").count();
         let lost = outcomes.iter().filter(|outcome| *outcome == "unmet").count();
-        println!("round {round}: {won} won, {lost} lost: {outcomes:?}");
         assert_eq!(won + lost, PUBLISHERS, "{outcomes:?}");
-        if server().expected.creates_once {
+        if bucket.expected.creates_once {
             assert_eq!(won, 1, "{outcomes:?}");
         }
         assert!(won >= 1, "{outcomes:?}");

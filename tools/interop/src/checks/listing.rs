@@ -1,13 +1,11 @@
-//! Listings, over several pages: the verb starts servers whose pages hold a few objects.
+//! Listings, over several pages: the servers are started with pages of a few objects.
 
 use std::collections::BTreeSet;
 
-use crate::server::{key_of, server, store};
+use super::bucket::{Bucket, key_of, store};
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn all_pages_are_read_in_order_and_none_is_read_twice() {
-    let client = server().client();
+pub(super) fn all_pages_are_read_in_order_and_none_is_read_twice(bucket: &Bucket) {
+    let client = bucket.client();
     // More than three pages; names that a page's token must carry unharmed.
     let mut keys: Vec<_> =
         (0..23).map(|at| key_of("listing", &format!("{at:02} ü+%2F&"))).collect();
@@ -31,10 +29,8 @@ fn all_pages_are_read_in_order_and_none_is_read_twice() {
     assert!(pages > 3, "{pages} pages: the server was to be started with short ones");
 }
 
-#[test]
-#[ignore = "needs a server: cargo xtask interop"]
-fn a_listing_ends_where_it_was_told_to() {
-    let client = server().client();
+pub(super) fn a_listing_ends_where_it_was_told_to(bucket: &Bucket) {
+    let client = bucket.client();
     for at in 0..9 {
         store(&client, &key_of("bounded", &at.to_string()), "x");
     }
