@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn arithmetic_with_durations() {
         let noon = Epoch::from_secs(1_174_996_800);
-        let hour = Duration::from_hours(1);
+        let hour = Duration::from_secs(1 * 60 * 60);
         assert_eq!(noon.checked_add(hour).map(Epoch::secs), Some(1_175_000_400));
         assert_eq!(noon.checked_sub(hour).map(Epoch::secs), Some(1_174_993_200));
         assert_eq!(noon.saturating_add(hour).since(noon), Some(hour));

@@ -71,28 +71,3 @@ pub(crate) fn declared_size(answer: &Answer) -> ferror::Result<u64> {
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| Error::invalid("the server does not say how long the object is"))
 }
-
-/// Headers that carry `metadata`, checked: what HTTP or a signature would change is refused.
-pub(crate) fn metadata_headers(metadata: &[(&str, &str)]) -> ferror::Result<Vec<(String, String)>> {
-    let header = |(name, value): &(&str, &str)| {
-        // The client's own: a second header of that name would be joined to it.
-        let name_fits = !name.is_empty()
-            && *name != "sha256"
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !name_fits {
-            return Err(Error::invalid(format!(
-                "the metadata name {name:?} has to be lower-case letters, digits and hyphens, and not sha256"
-            )));
-        }
-        // Inner runs of spaces are collapsed by `SigV4`, outer ones are trimmed by HTTP.
-        let value_fits = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-            && value.split(' ').all(|word| !word.is_empty());
-        if !value_fits {
-            return Err(Error::invalid(format!(
-                "the value of the metadata {name:?} has to be ASCII words with single spaces between them"
-            )));
-        }
-        Ok((format!("{METADATA_PREFIX}{name}"), (*value).to_owned()))
-    };
-    metadata.iter().map(header).collect()
-}

@@ -14,17 +14,17 @@ use crate::fault::behind;
 /// The source of an error that says of a file that it is not of the length or the digest that was
 /// declared: the file is wrong, not the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WrongFile;
+pub struct FileMismatch;
 
-impl fmt::Display for WrongFile {
+impl fmt::Display for FileMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the file is not the one that was declared")
     }
 }
 
-impl std::error::Error for WrongFile {}
+impl std::error::Error for FileMismatch {}
 
-impl WrongFile {
+impl FileMismatch {
     /// Whether that is what an error reports, behind whatever context.
     pub fn is_in(error: &Error) -> bool {
         behind::<Self>(error).is_some()
@@ -79,5 +79,5 @@ pub(crate) fn check_digest(
 }
 
 fn wrong(message: String) -> Error {
-    Error::invalid(message).caused_by(WrongFile)
+    Error::invalid(message).caused_by(FileMismatch)
 }

@@ -36,7 +36,7 @@ pub(crate) struct Meter {
 
 /// What a stretch of time was spent on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Spent {
+pub(crate) enum Activity {
     Reading,
     Hashing,
     Exchanging,
@@ -59,14 +59,14 @@ impl Meter {
     }
 
     /// Does `work` and books its time.
-    pub(crate) fn time<T>(&self, spent: Spent, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn time<T>(&self, activity: Activity, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let done = work();
-        let counter = match spent {
-            Spent::Reading => &self.reading_nanos,
-            Spent::Hashing => &self.hashing_nanos,
-            Spent::Exchanging => &self.exchanging_nanos,
-            Spent::Waiting => &self.waiting_nanos,
+        let counter = match activity {
+            Activity::Reading => &self.reading_nanos,
+            Activity::Hashing => &self.hashing_nanos,
+            Activity::Exchanging => &self.exchanging_nanos,
+            Activity::Waiting => &self.waiting_nanos,
         };
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         counter.fetch_add(nanos, Ordering::Relaxed);
@@ -81,7 +81,7 @@ impl Meter {
         self.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn sent_in_vain(&self, bytes: u64) {
+    pub(crate) fn subtract_sent(&self, bytes: u64) {
         self.sent_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -90,7 +90,7 @@ impl Meter {
     }
 
     /// They had to be sent again after all.
-    pub(crate) fn resumed_in_vain(&self, bytes: u64) {
+    pub(crate) fn subtract_resumed(&self, bytes: u64) {
         self.resumed_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

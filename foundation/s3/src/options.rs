@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ferror::{Error, ResultExt as _};
 
-use crate::{Patience, transport};
+use crate::{RetryPolicy, transport};
 
 /// What a client may be told besides where the bucket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct ClientOptions {
     /// Whether plain http may be used beyond loopback. Never with a session token or `SigV2`.
     pub allow_http: bool,
     /// How long it keeps trying.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// How many bodies of files are under way at once, counting each part of a multipart upload;
     /// at least one.
     pub bodies_at_once: usize,
@@ -56,7 +56,7 @@ impl Default for ClientOptions {
             roots_pem: None,
             expected_bucket_owner: None,
             allow_http: false,
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
             bodies_at_once: 4,
             memory_bytes: 32 * 1024 * 1024,
         }

@@ -72,7 +72,7 @@ mod tests {
             query: Vec::new(),
             headers: vec![("host".to_owned(), "h".to_owned())],
         };
-        let (now, minute) = (Epoch::ZERO, Duration::from_mins(1));
+        let (now, minute) = (Epoch::ZERO, Duration::from_secs(60));
         let mut signed = [plain(), plain(), plain(), plain()];
         sigv4::sign(&mut signed[0], &credentials, "r", &[0; 32], now);
         sigv2::sign(&mut signed[1], &credentials, None, now);

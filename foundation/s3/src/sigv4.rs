@@ -18,7 +18,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// The longest that a presigned URL can be valid: seven days.
-pub const MAX_EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
+pub const MAX_EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Headers that a proxy or the transport may add or change on the way.
 const NEVER_SIGNED: [&str; 6] =

@@ -16,7 +16,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use crate::expected::{Expected, of_server};
 
 /// A server that answers nothing for so long has failed the test.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_POLICY: Duration = Duration::from_secs(30);
 
 /// A server with one bucket that was made for this run.
 pub(crate) struct Server {
@@ -241,7 +241,7 @@ fn agent(roots_pem: Option<&[u8]>) -> ureq::Agent {
         .max_redirects_will_error(false)
         .proxy(None)
         .tls_config(tls.build())
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(RETRY_POLICY))
         .build()
         .new_agent()
 }

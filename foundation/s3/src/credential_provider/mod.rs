@@ -11,7 +11,7 @@ use crate::Credentials;
 
 /// How long before their end temporary credentials are fetched anew; half of what is left, where
 /// that is less.
-const REFRESH_AHEAD: Duration = Duration::from_mins(5);
+const REFRESH_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// After a refresh failed while the old credentials still hold, the next one is not tried sooner.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// Cheap to clone; all clones share what was fetched, which stays in memory. Debug shows the
 /// source's name and the last four characters of the access key id.
 #[derive(Clone)]
-pub struct Keyring(Arc<Inner>);
+pub struct CredentialProvider(Arc<Inner>);
 
 /// Credentials as a source issued them.
 #[derive(Debug)]
@@ -53,13 +53,13 @@ struct Held {
     refresh_at: Option<Epoch>,
 }
 
-impl From<Credentials> for Keyring {
+impl From<Credentials> for CredentialProvider {
     fn from(credentials: Credentials) -> Self {
         Self::fixed("given", credentials)
     }
 }
 
-impl Keyring {
+impl CredentialProvider {
     /// These credentials, for good.
     pub(crate) fn fixed(source: impl Into<String>, credentials: Credentials) -> Self {
         Self::new(source, Some(Held { credentials, expires: None, refresh_at: None }), None)
@@ -176,14 +176,14 @@ impl Held {
     }
 }
 
-impl fmt::Debug for Keyring {
+impl fmt::Debug for CredentialProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Whoever prints must not wait for a fetch.
         let held = match self.0.slot.try_lock() {
             Ok(slot) => slot.held.as_ref().map(|held| format!(", {:?}", held.credentials)),
             Err(_) => None,
         };
-        write!(f, "Keyring({}{})", self.0.source, held.unwrap_or_default())
+        write!(f, "CredentialProvider({}{})", self.0.source, held.unwrap_or_default())
     }
 }
 

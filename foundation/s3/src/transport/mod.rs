@@ -4,7 +4,7 @@
 //! and carry a session token to another host. Every status is an answer and not an error, so that
 //! its body is read. Certificates are always verified.
 
-mod early;
+mod early_answer;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
-use self::early::Early;
+use self::early_answer::EarlyAnswer;
 use crate::Request;
-use crate::meter::{Meter, Spent};
+use crate::meter::{Activity, Meter};
 
 /// Above this size, the server is asked before the body is sent (`Expect: 100-continue`). An
 /// early refusal of a large body would otherwise show as a reset connection, without its reason.
@@ -51,9 +51,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            stall: Duration::from_mins(1),
-            answer: Duration::from_mins(2),
-            whole: Duration::from_mins(5),
+            stall: Duration::from_secs(60),
+            answer: Duration::from_secs(2 * 60),
+            whole: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -122,7 +122,7 @@ impl Transport {
         if loopback {
             config = config.proxy(None);
         }
-        let connector = DefaultConnector::default().chain(Early);
+        let connector = DefaultConnector::default().chain(EarlyAnswer);
         let agent = ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default());
         Ok(Self { agent, meter: Arc::default(), timeouts })
     }
@@ -132,7 +132,7 @@ impl Transport {
         &self.meter
     }
 
-    /// Makes one attempt. Of a success, up to `max_bytes` of the body are read. `asks_first`: a
+    /// Makes one attempt. Of a success, up to `max_bytes` of the body are read. `sends_expect`: a
     /// large body waits for the server's word (`Expect: 100-continue`).
     pub(crate) fn send(
         &self,
@@ -140,10 +140,10 @@ impl Transport {
         request: &Request,
         body: Option<&[u8]>,
         max_bytes: u64,
-        asks_first: bool,
+        sends_expect: bool,
     ) -> ferror::Result<Answer> {
         self.meter.count_request();
-        self.meter.time(Spent::Exchanging, || {
+        self.meter.time(Activity::Exchanging, || {
             let mut builder = http::Request::builder().method(request.method).uri(url);
             for (name, value) in &request.headers {
                 // The host is in the URL: ureq writes it, and would write it twice.
@@ -159,19 +159,19 @@ impl Transport {
                 return read(self.run(built(builder.body(()))?, whole)?, max_bytes);
             };
             builder = builder.header("content-length", body_bytes);
-            if asks_first && body_bytes > EXPECT_ABOVE_BYTES {
+            if sends_expect && body_bytes > EXPECT_ABOVE_BYTES {
                 builder = builder.header("expect", "100-continue");
             }
             let mut counted = Counted { left: body, sent_bytes: 0, meter: &self.meter };
             let request = built(builder.body(ureq::SendBody::from_reader(&mut counted)))?;
-            early::take_ran_out();
+            early_answer::take_expect_ran_out();
             let mut answer =
                 self.run(request, whole).and_then(|response| read(response, max_bytes));
             if let Ok(answer) = &mut answer {
-                answer.ignored_expect = early::take_ran_out();
+                answer.ignored_expect = early_answer::take_expect_ran_out();
             }
             if !answer.as_ref().is_ok_and(Answer::is_success) {
-                self.meter.sent_in_vain(counted.sent_bytes);
+                self.meter.subtract_sent(counted.sent_bytes);
             }
             answer
         })

@@ -15,19 +15,19 @@ use crate::endpoint::{Endpoint, is_loopback};
 use crate::retry;
 use crate::transport::{Timeouts, Transport};
 use crate::xml::one_line;
-use crate::{Fault, Patience, Request};
+use crate::{Fault, Request, RetryPolicy};
 
 /// Answers have one or two kilobytes.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 
 /// Less than for objects: a source that is away is better said soon.
-const PATIENCE: Patience = Patience {
+const RETRY_POLICY: RetryPolicy = RetryPolicy {
     attempts: 3,
     transient_wait: Duration::from_millis(100),
     throttle_wait: Duration::from_millis(500),
     longest_wait: Duration::from_secs(2),
     budget: Duration::from_secs(5),
-    renewed_every: None,
+    budget_renewed_every: None,
 };
 
 /// The addresses of the agents on ECS and EKS.
@@ -52,7 +52,7 @@ pub(super) struct Server {
 }
 
 /// Whom a service may be asked at.
-pub(super) struct Allowed<'a> {
+pub(super) struct AllowedHosts<'a> {
     /// These addresses over plain http, beside loopback.
     pub(super) addresses: &'a [IpAddr],
     /// Any host over https.
@@ -70,7 +70,7 @@ impl Server {
     pub(super) fn new(
         name: &str,
         url: &str,
-        allowed: &Allowed<'_>,
+        allowed: &AllowedHosts<'_>,
         timeouts: Timeouts,
         roots_pem: Option<&[u8]>,
     ) -> ferror::Result<Self> {
@@ -114,7 +114,7 @@ impl Server {
     }
 
     /// Makes one request. Every status is an answer.
-    pub(super) fn ask(
+    pub(super) fn send(
         &self,
         method: &'static str,
         path: &str,
@@ -163,16 +163,16 @@ impl Server {
 }
 
 /// Calls `attempt` until it works, fails for good, or failed as often as is worth it.
-pub(super) fn patiently<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> ferror::Result<T> {
-    for failures in 1..PATIENCE.attempts {
+pub(super) fn with_retries<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> ferror::Result<T> {
+    for failures in 1..RETRY_POLICY.attempts {
         let failed = match attempt() {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
         let Some(class) = retry::class(failed.kind()) else { return Err(failed) };
-        // The standard library's only dice; good enough to spread clients.
-        let dice = RandomState::new().build_hasher().finish();
-        thread::sleep(PATIENCE.wait(class, failures, dice, None));
+        // The standard library's only random; good enough to spread clients.
+        let random = RandomState::new().build_hasher().finish();
+        thread::sleep(RETRY_POLICY.wait(class, failures, random, None));
     }
     attempt()
 }
@@ -208,10 +208,10 @@ fn address(host: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allowed, CONTAINER_ADDRESSES, INSTANCE_ADDRESSES, Server, redacted};
+    use super::{AllowedHosts, CONTAINER_ADDRESSES, INSTANCE_ADDRESSES, Server, redacted};
     use crate::transport::Timeouts;
 
-    fn server(url: &str, allowed: &Allowed<'_>) -> Result<String, String> {
+    fn server(url: &str, allowed: &AllowedHosts<'_>) -> Result<String, String> {
         Server::new("THE_URL", url, allowed, Timeouts::default(), None)
             .map(|server| format!("{}{}", server.base, server.path))
             .map_err(|error| format!("{error} {:?}", error.hint_text()))
@@ -219,9 +219,9 @@ mod tests {
 
     #[test]
     fn plain_http_goes_to_this_machine_and_the_fixed_addresses_alone() {
-        let container = Allowed { addresses: &CONTAINER_ADDRESSES, https: true };
-        let instance = Allowed { addresses: &INSTANCE_ADDRESSES, https: false };
-        let sts = Allowed { addresses: &[], https: true };
+        let container = AllowedHosts { addresses: &CONTAINER_ADDRESSES, https: true };
+        let instance = AllowedHosts { addresses: &INSTANCE_ADDRESSES, https: false };
+        let sts = AllowedHosts { addresses: &[], https: true };
         for (url, [by_container, by_instance, by_sts]) in [
             ("http://127.0.0.1:80/a?b=c", [true, true, true]),
             ("http://localhost/", [true, true, true]),

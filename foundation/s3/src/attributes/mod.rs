@@ -11,8 +11,8 @@ use ferror::{Error, Result};
 
 use crate::encode;
 
-/// The metadata name that belongs to the client: every object carries its digest under it.
-const OWN_NAME: &str = "sha256";
+/// The metadata name under which the client stores the digest of every object.
+pub(crate) const DIGEST_NAME: &str = "sha256";
 /// S3 takes 2 KiB of metadata, names and values together. A quarter is left for the digest and for
 /// what a program says of its objects by itself.
 const MAX_METADATA_BYTES: usize = 1536;
@@ -156,15 +156,14 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<()> {
 
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
     for (name, value) in metadata {
-        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if name.is_empty() || !name.bytes().all(fits) {
+        if !is_metadata_name(name) {
             return Err(expected(
                 "the metadata name",
                 name,
                 "lower-case letters, digits and hyphens",
             ));
         }
-        if name == OWN_NAME {
+        if name == DIGEST_NAME {
             return Err(expected(
                 "the metadata name",
                 name,
@@ -182,11 +181,22 @@ fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-/// Visible ASCII with single blanks inside: `SigV4` collapses runs of them, HTTP trims the ends.
+/// Returns whether `name` can be a metadata name: lower-case letters, digits and hyphens.
+pub(crate) fn is_metadata_name(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !name.is_empty() && name.bytes().all(fits)
+}
+
+/// Returns whether `value` is visible ASCII with single blanks between words. `SigV4` collapses runs
+/// of blanks, and HTTP trims the ends.
+pub(crate) fn is_spaced_words(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+        && value.split(' ').all(|word| !word.is_empty())
+}
+
+/// Refuses a value that is not [spaced words](is_spaced_words); the error calls it `what`.
 pub(crate) fn check_words(what: &str, value: &str) -> Result<()> {
-    let fits = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-        && value.split(' ').all(|word| !word.is_empty());
-    if fits {
+    if is_spaced_words(value) {
         return Ok(());
     }
     Err(expected(what, value, "visible ASCII with single blanks between words"))

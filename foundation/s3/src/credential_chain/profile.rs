@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use ferror::{Error, ResultExt as _};
 
-use super::chain::{Chain, Finding};
 use super::ini::{self, FileKind, Properties};
 use super::process::Process;
-use crate::keyring::Keyring;
-use crate::{Credentials, credentials};
+use super::source::{CredentialInputs, Finding};
+use crate::credential_provider::CredentialProvider;
+use crate::credentials::{Credentials, half_a_pair};
 
 const PROFILE: &str = "AWS_PROFILE";
 const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
@@ -40,7 +40,7 @@ const SSO_HINT: &str = "log in, and pass the credentials on: `aws configure expo
 
 const ROLE_HINT: &str = "let another program assume the role, and name it in credential_process, or pass its credentials on in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
 
-pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
+pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     let named = chain.get(PROFILE);
     let name = named.clone().unwrap_or_else(|| "default".to_owned());
     let in_credentials =
@@ -68,17 +68,19 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
     // Within each file a pair has to be whole: half of it from each is nobody's.
     let source = label.clone();
     if let Some(credentials) = keys(&first).with_context(|| label.clone())? {
-        return Ok(Finding::Keyring(Keyring::fixed(source, credentials)));
+        return Ok(Finding::CredentialProvider(CredentialProvider::fixed(source, credentials)));
     }
     let command =
         value(&first, "credential_process").or_else(|| value(&second, "credential_process"));
     if let Some(command) = command {
         let process = Process::new(command, &chain.child_environment).context(label)?;
         let fetch = move || process.issue();
-        return Ok(Finding::Keyring(Keyring::refreshing(source, None, fetch)));
+        return Ok(Finding::CredentialProvider(CredentialProvider::refreshing(
+            source, None, fetch,
+        )));
     }
     if let Some(credentials) = keys(&second).with_context(|| label.clone())? {
-        return Ok(Finding::Keyring(Keyring::fixed(source, credentials)));
+        return Ok(Finding::CredentialProvider(CredentialProvider::fixed(source, credentials)));
     }
     let lacked = format!("{label} has neither keys nor credential_process");
     match named {
@@ -89,7 +91,7 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
 
 /// The profile of one file; `None` when there is no such file or no such profile.
 fn read(
-    chain: &Chain<'_>,
+    chain: &CredentialInputs<'_>,
     variable: &str,
     default: &str,
     kind: FileKind,
@@ -126,8 +128,8 @@ fn keys(properties: &Properties) -> ferror::Result<Option<Credentials>> {
     let (id, secret) = ("aws_access_key_id", "aws_secret_access_key");
     match (value(properties, id), value(properties, secret)) {
         (None, None) => Ok(None),
-        (Some(_), None) => Err(credentials::half_a_pair(id, secret)),
-        (None, Some(_)) => Err(credentials::half_a_pair(secret, id)),
+        (Some(_), None) => Err(half_a_pair(id, secret)),
+        (None, Some(_)) => Err(half_a_pair(secret, id)),
         (Some(id), Some(secret)) => {
             let token = value(properties, "aws_session_token").map(str::to_owned);
             Credentials::new(id, secret, token).map(Some)

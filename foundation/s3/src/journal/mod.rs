@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::digest::{hex, sha256};
+use crate::file_lock::try_lock;
 
 /// The form of the file; another one is not read.
 const FORMAT: u64 = 1;
@@ -25,7 +26,7 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What an upload is of. It is taken up only where all of it is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Purpose {
+pub(crate) struct UploadIdentity {
     /// The endpoint and the bucket.
     pub(crate) destination: String,
     pub(crate) object_key: String,
@@ -34,7 +35,7 @@ pub(crate) struct Purpose {
     pub(crate) size_bytes: u64,
     pub(crate) part_bytes: u64,
     /// The digest of what the server was told of the object when the upload began.
-    pub(crate) told: String,
+    pub(crate) headers_sha256: String,
 }
 
 /// A part that the server confirmed.
@@ -52,7 +53,7 @@ pub(crate) struct SentPart {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) upload_id: String,
-    pub(crate) purpose: Purpose,
+    pub(crate) identity: UploadIdentity,
     /// In the order in which they were sent; of two with one number, the later holds.
     pub(crate) parts: Vec<SentPart>,
 }
@@ -94,9 +95,9 @@ impl Journal {
     }
 
     /// Writes down that an upload has begun, and forgets what was written before.
-    pub(crate) fn begin(&self, upload_id: &str, purpose: &Purpose) {
+    pub(crate) fn begin(&self, upload_id: &str, identity: &UploadIdentity) {
         let mut open = self.lock();
-        let line = begin_line(upload_id, purpose);
+        let line = begin_line(upload_id, identity);
         let written = open.as_mut().map(|open| {
             open.file.set_len(0)?;
             open.file.write_all(line.as_bytes())
@@ -154,7 +155,7 @@ fn locked(folder: &Path, path: &Path, make: bool) -> Option<(File, Vec<u8>)> {
         fs::create_dir_all(folder).ok()?;
     }
     let mut file = File::options().create(make).read(true).append(true).open(path).ok()?;
-    file.try_lock().ok()?;
+    try_lock(&file).ok()?;
     let status = file.metadata().ok()?;
     // Its holder may have removed it before we had it; a second name would be another's file.
     if !status.is_file() || status.nlink() != 1 || status.len() > MAX_BYTES {
@@ -165,8 +166,9 @@ fn locked(folder: &Path, path: &Path, make: bool) -> Option<(File, Vec<u8>)> {
     Some((file, bytes))
 }
 
-fn begin_line(upload_id: &str, purpose: &Purpose) -> String {
-    let Purpose { destination, object_key, sha256, size_bytes, part_bytes, told } = purpose;
+fn begin_line(upload_id: &str, identity: &UploadIdentity) -> String {
+    let UploadIdentity { destination, object_key, sha256, size_bytes, part_bytes, headers_sha256 } =
+        identity;
     let line = json!({
         "format": FORMAT,
         "upload_id": upload_id,
@@ -175,7 +177,7 @@ fn begin_line(upload_id: &str, purpose: &Purpose) -> String {
         "sha256": sha256,
         "size_bytes": size_bytes,
         "part_bytes": part_bytes,
-        "told": told,
+        "told": headers_sha256,
     });
     format!("{line}\n")
 }
@@ -211,16 +213,16 @@ fn parse_begin(line: &Value) -> Option<Record> {
     if number("format")? != FORMAT {
         return None;
     }
-    let purpose = Purpose {
+    let identity = UploadIdentity {
         destination: text("destination")?,
         object_key: text("object_key")?,
         sha256: text("sha256")?,
         size_bytes: number("size_bytes")?,
         part_bytes: number("part_bytes")?,
-        told: text("told")?,
+        headers_sha256: text("told")?,
     };
     let upload_id = text("upload_id").filter(|id| !id.is_empty())?;
-    Some(Record { upload_id, purpose, parts: Vec::new() })
+    Some(Record { upload_id, identity, parts: Vec::new() })
 }
 
 fn parse_part(line: &Value) -> Option<SentPart> {

@@ -15,17 +15,17 @@ use ureq::{Error, Timeout};
 
 thread_local! {
     /// ureq makes a request on the thread that asks for it, so this is of one request.
-    static RAN_OUT: Cell<bool> = const { Cell::new(false) };
+    static EXPECT_RAN_OUT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether a wait for `100 Continue` ran out on this thread since the last call.
-pub(super) fn take_ran_out() -> bool {
-    RAN_OUT.take()
+pub(super) fn take_expect_ran_out() -> bool {
+    EXPECT_RAN_OUT.take()
 }
 
 /// The end of a chain of connectors.
 #[derive(Debug)]
-pub(super) struct Early;
+pub(super) struct EarlyAnswer;
 
 /// A connection that offers once more what came while it waited for `100 Continue`.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Connection<T> {
     came_early: bool,
 }
 
-impl<In: Transport> Connector<In> for Early {
+impl<In: Transport> Connector<In> for EarlyAnswer {
     type Out = Connection<In>;
 
     fn connect(
@@ -63,7 +63,7 @@ impl<T: Transport> Transport for Connection<T> {
         }
         let made_progress = self.inner.await_input(timeout);
         if asks && matches!(made_progress, Err(Error::Timeout(Timeout::Await100))) {
-            RAN_OUT.set(true);
+            EXPECT_RAN_OUT.set(true);
         }
         self.came_early = asks && made_progress.is_ok();
         made_progress

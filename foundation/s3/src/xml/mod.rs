@@ -11,8 +11,6 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::ListedObject;
 
-pub(crate) mod uploads;
-
 /// A page has at most 1,000 objects of some twenty nodes each.
 const MAX_NODES: u32 = 100_000;
 
@@ -34,6 +32,37 @@ pub(crate) struct ListPage {
     pub(crate) continuation_token: Option<String>,
 }
 
+/// One part that the server has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedPart {
+    pub(crate) number: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) etag: String,
+}
+
+/// One page of `ListParts`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartsPage {
+    pub(crate) parts: Vec<ListedPart>,
+    /// The number after which the next page begins; `None` after the last.
+    pub(crate) next_marker: Option<u64>,
+}
+
+/// An upload under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedUpload {
+    pub(crate) object_key: String,
+    pub(crate) id: String,
+}
+
+/// One page of `ListMultipartUploads`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct UploadsPage {
+    pub(crate) uploads: Vec<ListedUpload>,
+    /// Object key and upload id after which the next page begins; `None` after the last.
+    pub(crate) next_markers: Option<(String, String)>,
+}
+
 /// Reads an error body; `None` when it is not one, as from a proxy that answers in HTML.
 pub(crate) fn error_body(bytes: &[u8]) -> Option<ErrorBody> {
     let text = std::str::from_utf8(bytes).ok()?;
@@ -53,14 +82,8 @@ pub(crate) fn error_body(bytes: &[u8]) -> Option<ErrorBody> {
 
 /// Reads a page of a listing.
 pub(crate) fn list_page(bytes: &[u8]) -> ferror::Result<ListPage> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| malformed("it is not UTF-8").caused_by(error))?;
-    let document = parse(text)?;
+    let document = rooted(utf8(bytes)?, "ListBucketResult")?;
     let root = document.root_element();
-    if root.tag_name().name() != "ListBucketResult" {
-        let name = one_line(root.tag_name().name());
-        return Err(malformed(&format!("it begins with <{name}>, not with <ListBucketResult>")));
-    }
     let objects = children(root, "Contents").map(listed_object).collect::<Result<_, _>>()?;
     let continuation_token = match text_of(root, "IsTruncated") {
         Some("true") => {
@@ -72,6 +95,58 @@ pub(crate) fn list_page(bytes: &[u8]) -> ferror::Result<ListPage> {
         _ => None,
     };
     Ok(ListPage { objects, continuation_token })
+}
+
+/// Reads a page of an upload's parts.
+pub(crate) fn parts_page(bytes: &[u8]) -> ferror::Result<PartsPage> {
+    let document = rooted(utf8(bytes)?, "ListPartsResult")?;
+    let root = document.root_element();
+    let number = |text: Option<&str>, what: &str| -> ferror::Result<u64> {
+        let text = text.ok_or_else(|| malformed(&format!("{what} is not there")))?;
+        let wrong = |_| malformed(&format!("{what} is {:?}", one_line(text)));
+        text.trim().parse().map_err(wrong)
+    };
+    let parts = children(root, "Part").map(|part| {
+        Ok(ListedPart {
+            number: number(text_of(part, "PartNumber"), "a part's <PartNumber>")?,
+            size_bytes: number(text_of(part, "Size"), "a part's <Size>")?,
+            etag: text_of(part, "ETag").unwrap_or_default().to_owned(),
+        })
+    });
+    let parts = parts.collect::<ferror::Result<_>>()?;
+    let next_marker = match text_of(root, "IsTruncated") {
+        Some("true") => {
+            let marker = text_of(root, "NextPartNumberMarker");
+            Some(number(marker, "<NextPartNumberMarker> of a page that is truncated")?)
+        }
+        _ => None,
+    };
+    Ok(PartsPage { parts, next_marker })
+}
+
+/// Reads a page of the uploads to a bucket.
+pub(crate) fn uploads_page(bytes: &[u8]) -> ferror::Result<UploadsPage> {
+    let document = rooted(utf8(bytes)?, "ListMultipartUploadsResult")?;
+    let root = document.root_element();
+    let uploads = children(root, "Upload").map(|upload| {
+        let field = |name: &str| {
+            let found = text_of(upload, name).filter(|text| !text.is_empty());
+            found.ok_or_else(|| malformed(&format!("an upload has no <{name}>")))
+        };
+        Ok(ListedUpload { object_key: field("Key")?.to_owned(), id: field("UploadId")?.to_owned() })
+    });
+    let uploads = uploads.collect::<ferror::Result<_>>()?;
+    let next_markers = match text_of(root, "IsTruncated") {
+        Some("true") => {
+            let key = text_of(root, "NextKeyMarker").filter(|key| !key.is_empty());
+            let missing =
+                || malformed("it is truncated, but does not say where the next page begins");
+            let id = text_of(root, "NextUploadIdMarker").unwrap_or_default();
+            Some((key.ok_or_else(missing)?.to_owned(), id.to_owned()))
+        }
+        _ => None,
+    };
+    Ok(UploadsPage { uploads, next_markers })
 }
 
 /// The id in the answer to the beginning of a multipart upload.
@@ -151,18 +226,25 @@ fn listed_object(contents: Node<'_, '_>) -> ferror::Result<ListedObject> {
 
 /// A field that has to be there, of an answer whose root has to be `root`.
 fn result_field(bytes: &[u8], root: &'static str, field: &'static str) -> ferror::Result<String> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| malformed("it is not UTF-8").caused_by(error))?;
-    let document = parse(text)?;
-    let found = document.root_element();
-    if found.tag_name().name() != root {
-        let name = one_line(found.tag_name().name());
-        return Err(malformed(&format!("it begins with <{name}>, not with <{root}>")));
-    }
-    match text_of(found, field) {
+    let document = rooted(utf8(bytes)?, root)?;
+    match text_of(document.root_element(), field) {
         Some(value) if !value.is_empty() => Ok(value.to_owned()),
         _ => Err(malformed(&format!("it has no <{field}>"))),
     }
+}
+
+fn utf8(bytes: &[u8]) -> ferror::Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| malformed("it is not UTF-8").caused_by(error))
+}
+
+/// A document whose root has to be `root`.
+fn rooted<'a>(text: &'a str, root: &str) -> ferror::Result<Document<'a>> {
+    let document = parse(text)?;
+    let found = one_line(document.root_element().tag_name().name());
+    if found != root {
+        return Err(malformed(&format!("it begins with <{found}>, not with <{root}>")));
+    }
+    Ok(document)
 }
 
 fn parse(text: &str) -> ferror::Result<Document<'_>> {
@@ -189,103 +271,4 @@ fn malformed(why: &str) -> Error {
 }
 
 #[cfg(test)]
-mod hostile;
-
-#[cfg(test)]
-mod tests {
-    use ferror::Kind;
-
-    use super::{ErrorBody, error_body, list_page, one_line};
-
-    const DENIED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>R1</RequestId><HostId>x</HostId></Error>"#;
-
-    const PAGE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
-<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>true</IsTruncated>
-<NextContinuationToken>t+/=</NextContinuationToken>
-<Contents><Key>a&amp;b/ c+%41</Key><LastModified>2013-05-24T00:00:00.500Z</LastModified><ETag>&quot;e1&quot;</ETag><Size>18446744073709551615</Size></Contents>
-<Contents><Key>d</Key><LastModified>2013-05-24T00:00:00Z</LastModified><Size>0</Size></Contents></ListBucketResult>"#;
-
-    #[test]
-    fn an_error_body_is_read_and_anything_else_is_not_one() {
-        let expected = ErrorBody {
-            code: "AccessDenied".to_owned(),
-            message: "Access Denied".to_owned(),
-            request_id: "R1".to_owned(),
-            region: String::new(),
-        };
-        assert_eq!(error_body(DENIED.as_bytes()), Some(expected));
-        let moved = b"<Error><Code>PermanentRedirect</Code><Region>eu-west-1</Region></Error>";
-        assert_eq!(error_body(moved).unwrap().region, "eu-west-1");
-        assert_eq!(error_body(b"<Error/>"), Some(ErrorBody::default()));
-        let late = format!(" \r\n  {DENIED}");
-        assert_eq!(error_body(late.as_bytes()), error_body(DENIED.as_bytes()));
-        for not_one in [
-            &b""[..],
-            b"<html><body>Bad Gateway</body></html>",
-            b"<Error><Code>AccessDenied",
-            b"\xff\xfe<Error/>",
-            b"<!DOCTYPE Error [<!ENTITY e \"x\">]><Error><Code>&e;</Code></Error>",
-            b"<Error><Code>&e;</Code></Error>",
-        ] {
-            assert_eq!(error_body(not_one), None, "{:?}", String::from_utf8_lossy(not_one));
-        }
-    }
-
-    #[test]
-    fn what_is_shown_is_one_short_line() {
-        let body = "<Error><Code>Bad\n\tCode</Code><Message>\u{85}a\u{7f}b&#13;c</Message></Error>";
-        let body = error_body(body.as_bytes()).unwrap();
-        assert_eq!((body.code.as_str(), body.message.as_str()), ("Bad  Code", "a b c"));
-        assert_eq!(one_line(&"é".repeat(9_999)).chars().count(), 500);
-        assert_eq!(one_line("\u{1b}[31mred\u{7}"), "[31mred");
-    }
-
-    #[test]
-    fn a_page_is_read_as_it_is_meant() {
-        let page = list_page(PAGE.as_bytes()).unwrap();
-        assert_eq!(page.continuation_token.as_deref(), Some("t+/="));
-        let [first, second] = page.objects.as_slice() else { panic!("{:?}", page.objects) };
-        assert_eq!(first.object_key, "a&b/ c+%41");
-        assert_eq!(first.size_bytes, u64::MAX);
-        assert_eq!(first.etag, "\"e1\"");
-        assert_eq!(first.last_modified.millis(), 1_369_353_600_500);
-        assert_eq!((second.object_key.as_str(), second.etag.as_str()), ("d", ""));
-        let last = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
-        let last = list_page(last).unwrap();
-        assert_eq!((last.objects.len(), last.continuation_token), (0, None));
-    }
-
-    #[test]
-    fn a_page_that_cannot_be_trusted_is_an_error_that_says_why() {
-        for (from, to, reason) in [
-            ("<IsTruncated>", "<IsTruncated", "well-formed"),
-            ("t+/=", "", "next page"),
-            ("<Key>d</Key>", "", "no <Key>"),
-            ("<Size>0</Size>", "", "no <Size>"),
-            ("<Size>0</Size>", "<Size>-1</Size>", "<Size> is \"-1\""),
-            ("2013-05-24T00:00:00Z", "yesterday", "<LastModified>"),
-            ("ListBucketResult", "html", "<html>"),
-            ("b</Name>", "&lol;</Name>", "well-formed"),
-        ] {
-            let page = PAGE.replace(from, to);
-            assert_ne!(page, PAGE, "{from:?} is not in the page");
-            let error = list_page(page.as_bytes()).expect_err("this page must be refused");
-            assert_eq!(error.kind(), Kind::Invalid);
-            assert!(error.to_string().contains(reason), "{error} does not say {reason:?}");
-        }
-    }
-
-    #[test]
-    fn no_input_panics() {
-        for end in 0..PAGE.len() {
-            let _ = error_body(&PAGE.as_bytes()[..end]);
-            assert!(list_page(&PAGE.as_bytes()[..end]).is_err(), "cut at {end}, it is no page");
-        }
-        for huge in ["<a>".repeat(1_000_000), "<a/>".repeat(200_000), "<".repeat(1_000_000)] {
-            assert!(list_page(format!("<ListBucketResult>{huge}").as_bytes()).is_err());
-        }
-        let many = format!("<ListBucketResult>{}</ListBucketResult>", "<a/>".repeat(200_000));
-        assert!(list_page(many.as_bytes()).is_err(), "too many nodes are refused");
-    }
-}
+mod tests;

@@ -15,20 +15,20 @@ use ferror::{Error, Kind};
 
 use super::document::{self, Dialect};
 use super::server::redacted;
-use crate::keyring::Issued;
+use crate::credential_provider::Issued;
 use crate::xml::one_line;
 
 /// Long enough for a person to touch a security key.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// How often it is looked whether a process that closed its output has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// More than any document has.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
 /// Names that begin so are kept from the process.
-const KEPT_BACK: [&str; 3] = ["S3_", "AWS_", "CIRCLE_OIDC_"];
+const WITHHELD_PREFIXES: [&str; 3] = ["S3_", "AWS_", "CIRCLE_OIDC_"];
 
 /// What a `credential_process` is told of the environment although its name begins like that of a
 /// secret: what AWS's own tools have to know to read the same files as we.
@@ -55,7 +55,9 @@ impl Process {
         let program = words.next().ok_or_else(|| Error::config("credential_process is empty"))?;
         let passed_on = |name: &OsStr| {
             PROCESS_VARIABLES.iter().any(|known| name == *known)
-                || !KEPT_BACK.iter().any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
+                || !WITHHELD_PREFIXES
+                    .iter()
+                    .any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
         };
         let environment = environment.iter().filter(|(name, _)| passed_on(name)).cloned();
         Ok(Self { program, arguments: words.collect(), environment: environment.collect() })
@@ -129,7 +131,7 @@ fn wait(
         })?;
         if status.is_none() {
             in_time = Instant::now() < end;
-            thread::sleep(LOOK_AGAIN);
+            thread::sleep(POLL_INTERVAL);
         }
     }
     Ok((status, stdout, stderr))
@@ -230,7 +232,7 @@ mod tests {
             let error = process.issue_within(Duration::from_millis(100)).unwrap_err();
             assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
             assert!(error.to_string().contains("did not end within 0.1 s"), "{error}");
-            assert!(started.elapsed() < Duration::from_mins(5));
+            assert!(started.elapsed() < Duration::from_secs(5 * 60));
         }
     }
 

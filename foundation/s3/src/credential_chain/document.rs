@@ -7,7 +7,7 @@ use ftime::Epoch;
 use serde_json::Value;
 
 use crate::Credentials;
-use crate::keyring::Issued;
+use crate::credential_provider::Issued;
 
 /// Who wrote it; each has its own spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,12 +8,15 @@ use std::time::Duration;
 use ferror::Error;
 use serde_json::Value;
 
-use super::chain::{Chain, Finding};
 use super::document::{self, Dialect};
-use super::server::{Allowed, CONTAINER_ADDRESSES, Reply, Server, patiently};
-use super::token_file;
-use crate::keyring::{Issued, Keyring};
+use super::server::{AllowedHosts, CONTAINER_ADDRESSES, Reply, Server, with_retries};
+use super::source::{CredentialInputs, Finding};
+use super::token;
+use crate::credential_provider::{CredentialProvider, Issued};
 use crate::transport::Timeouts;
+
+/// The name of this source in messages.
+pub(super) const NAME: &str = "container";
 
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -35,8 +38,8 @@ enum Authorization {
     File(String),
 }
 
-pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
-    let allowed = Allowed { addresses: &CONTAINER_ADDRESSES, https: true };
+pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
+    let allowed = AllowedHosts { addresses: &CONTAINER_ADDRESSES, https: true };
     let (name, url) = match (chain.get(RELATIVE), chain.get(FULL)) {
         (Some(path), _) if path.starts_with('/') => {
             (RELATIVE, format!("http://{}{path}", CONTAINER_ADDRESSES[0]))
@@ -53,14 +56,14 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
     };
     // Looked at now, so that a mistake shows before any work is done.
     authorization.value()?;
-    let fetch = move || patiently(|| issue(&server, &authorization));
-    Ok(Finding::Keyring(Keyring::refreshing(super::chain::CONTAINER, None, fetch)))
+    let fetch = move || with_retries(|| issue(&server, &authorization));
+    Ok(Finding::CredentialProvider(CredentialProvider::refreshing(NAME, None, fetch)))
 }
 
 fn issue(server: &Server, authorization: &Authorization) -> ferror::Result<Issued> {
     let token = authorization.value()?;
     let headers: Vec<_> = token.iter().map(|token| ("authorization", token.as_str())).collect();
-    let reply = server.ask("GET", server.path(), &headers, None)?;
+    let reply = server.send("GET", server.path(), &headers, None)?;
     if reply.status != 200 {
         let secrets: Vec<_> = token.as_deref().into_iter().collect();
         let (code, message) = said(&reply);
@@ -78,8 +81,8 @@ impl Authorization {
     fn value(&self) -> ferror::Result<Option<String>> {
         match self {
             Self::None => Ok(None),
-            Self::File(path) => token_file(TOKEN_FILE, Path::new(path)).map(Some),
-            Self::Value(token) => super::check_token(TOKEN, token).map(|()| Some(token.clone())),
+            Self::File(path) => token::read_file(TOKEN_FILE, Path::new(path)).map(Some),
+            Self::Value(token) => token::check(TOKEN, token).map(|()| Some(token.clone())),
         }
     }
 }
