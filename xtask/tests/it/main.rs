@@ -20,6 +20,7 @@ mod killed;
 mod layering;
 mod layout;
 mod local;
+mod lock_file;
 mod narrow;
 mod new;
 mod other_repository;

@@ -4,7 +4,7 @@
 //! and carry a session token to another host. Every status is an answer and not an error, so that
 //! its body is read. Certificates are always verified.
 
-mod early_answer;
+mod connection;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
-use self::early_answer::EarlyAnswer;
+use self::connection::Wrap;
 use crate::Request;
 use crate::meter::{Activity, Meter};
 
@@ -116,13 +116,11 @@ impl Transport {
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
-            .timeout_per_read(Some(timeouts.stall))
-            .timeout_per_write(Some(timeouts.stall))
             .timeout_recv_response(Some(timeouts.answer));
         if loopback {
             config = config.proxy(None);
         }
-        let connector = DefaultConnector::default().chain(EarlyAnswer);
+        let connector = DefaultConnector::default().chain(Wrap { stall: timeouts.stall });
         let agent = ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default());
         Ok(Self { agent, meter: Arc::default(), timeouts })
     }
@@ -164,11 +162,11 @@ impl Transport {
             }
             let mut counted = Counted { left: body, sent_bytes: 0, meter: &self.meter };
             let request = built(builder.body(ureq::SendBody::from_reader(&mut counted)))?;
-            early_answer::take_expect_ran_out();
+            connection::take_expect_ran_out();
             let mut answer =
                 self.run(request, whole).and_then(|response| read(response, max_bytes));
             if let Ok(answer) = &mut answer {
-                answer.ignored_expect = early_answer::take_expect_ran_out();
+                answer.ignored_expect = connection::take_expect_ran_out();
             }
             if !answer.as_ref().is_ok_and(Answer::is_success) {
                 self.meter.subtract_sent(counted.sent_bytes);
