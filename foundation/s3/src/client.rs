@@ -29,7 +29,7 @@ const MAX_OBJECT_KEY_BYTES: usize = 1024;
 /// A page of 1,000 objects with the longest object keys stays well below this.
 pub(crate) const MAX_PAGE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Answers whose body nobody reads, or that are short by nature.
+/// The limit for answers that are short or whose body is ignored.
 pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 
 /// A client for one bucket: blocking, cheap to clone; all clones share the connections, the memory
@@ -37,7 +37,7 @@ pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 ///
 /// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), and a wrong
 /// region or clock, an expired token, a refused `Expect` (417) and a conflicting conditional
-/// request (409) are mended once each.
+/// request (409) are corrected once each.
 ///
 /// Errors say what was tried, on which object, and what the server answered; when it did answer,
 /// the error's source is a [`Fault`](crate::Fault).
@@ -50,7 +50,7 @@ pub(crate) struct Inner {
 }
 
 impl Client {
-    /// A client for the bucket at `location`. Makes no request; a bucket, region or endpoint that
+    /// Makes a client for the bucket at `location`, without a request. A bucket, region or endpoint that
     /// is not valid is a [`Kind::Config`], and so is plain http to anything but loopback.
     ///
     /// The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is set, save for the
@@ -62,7 +62,7 @@ impl Client {
         Self::with_options(location, provider, ClientOptions::default())
     }
 
-    /// As [`Client::new`], with options.
+    /// Makes a client as [`Client::new`] does, with options.
     pub fn with_options(
         location: Location,
         provider: impl Into<CredentialProvider>,
@@ -97,24 +97,23 @@ impl Client {
         Ok(Self(Arc::new(Inner { runner, pool })))
     }
 
-    /// Where the bucket is, as configured.
+    /// Returns the location as configured.
     pub fn location(&self) -> &Location {
         &self.0.runner.location
     }
 
-    /// The region that the bucket turned out to be in; the configured one until a server says
-    /// otherwise.
+    /// Returns the region of the bucket: the configured one until a server names another.
     pub fn region(&self) -> String {
         self.0.runner.facts().region
     }
 
-    /// What this client and its clones did so far.
+    /// Returns counts and times of what this client and its clones did so far.
     pub fn usage(&self) -> Usage {
         self.meter().usage()
     }
 
-    /// What is known about an object; `None` when there is none (or no such bucket: the answer to
-    /// a HEAD has no body that would tell).
+    /// Asks for an object's headers; `None` if it does not exist. A missing bucket is `None` too,
+    /// since the answer to a HEAD has no body that tells them apart.
     pub fn head(&self, object_key: &str) -> ferror::Result<Option<Head>> {
         let operation = self.operation("HEAD", object_key)?;
         let what = operation.what.clone();
@@ -127,7 +126,7 @@ impl Client {
         Ok(Some(answer::head(&answer, size_bytes)))
     }
 
-    /// An object with its bytes; `None` when there is none. One of more than `max_bytes` is a
+    /// Reads an object; `None` if it does not exist. One of more than `max_bytes` is a
     /// [`Kind::Invalid`].
     pub fn get(&self, object_key: &str, max_bytes: u64) -> ferror::Result<Option<Object>> {
         let mut operation = self.operation("GET", object_key)?;
@@ -135,9 +134,9 @@ impl Client {
         self.fetch(&operation)
     }
 
-    /// The bytes of an object from `range.start` to before `range.end` (to its end, where that
+    /// Reads the bytes of an object from `range.start` to before `range.end` (to its end, where that
     /// comes first), if its `ETag` is still `etag`: a large object read in pieces stays one object.
-    /// `None` when there is none; another `ETag` is a [`Kind::Conflict`]. The head's length is that of
+    /// `None` if the object does not exist; another `ETag` is a [`Kind::Conflict`]. The head's length is that of
     /// these bytes.
     pub fn get_range(
         &self,
@@ -158,8 +157,8 @@ impl Client {
         self.fetch(&operation)
     }
 
-    /// The first `max_objects` objects whose object keys begin with `prefix`, in as many requests
-    /// as that takes.
+    /// Lists the first `max_objects` objects whose object keys begin with `prefix`, in as many
+    /// requests as needed.
     pub fn list(&self, prefix: &str, max_objects: usize) -> ferror::Result<Listing> {
         let what = format!("GET {}?prefix={}", self.location().bucket, xml::one_line(prefix));
         listing::collect(prefix, max_objects, |parameters| {
@@ -171,7 +170,7 @@ impl Client {
     }
 
     /// Copies an object within the bucket, with its metadata; the server moves the bytes (at most
-    /// 5 GiB). With `etag`, only if the source still has it. `None` when there is no source.
+    /// 5 GiB). With `etag`, only if the source still has it. `None` if the source does not exist.
     pub fn copy(
         &self,
         from_object_key: &str,
@@ -199,7 +198,7 @@ impl Client {
         Ok(Some(Copied { etag, request_id: answer::request_id(&answer) }))
     }
 
-    /// Removes an object. One that is not there is removed already.
+    /// Removes an object. Removing one that does not exist is a success.
     pub fn delete(&self, object_key: &str) -> ferror::Result<()> {
         let reply = self.exchange(&self.operation("DELETE", object_key)?)?;
         match &reply.result {
@@ -208,8 +207,8 @@ impl Client {
         }
     }
 
-    /// A URL with which anyone can GET the object until `expires_in` after `now`; makes no request
-    /// (save for credentials that have to be fetched).
+    /// Returns a URL with which anyone can GET the object until `expires_in` after `now`. Makes no
+    /// request, except for credentials that have to be fetched.
     pub fn presign_get(
         &self,
         object_key: &str,
@@ -243,7 +242,7 @@ impl Client {
             let (what, max_bytes) = (&operation.what, operation.max_bytes);
             return Err(Error::invalid(format!("{what}: it is larger than {max_bytes} bytes")));
         }
-        // Who ignores the range sends the beginning, which may be short enough to be taken for it.
+        // A server that ignores the range sends the object from its beginning.
         if operation.request.header("range").is_some_and(|range| !range.starts_with("bytes=0-"))
             && answer.status != 206
         {
@@ -262,8 +261,8 @@ impl Client {
         self.0.runner.exchange(operation)
     }
 
-    /// A request for an object, to be completed by the operation. Without an object key it would
-    /// be one for the bucket: a DELETE would remove that.
+    /// Begins an operation on an object. An empty object key is refused: the request would be for the
+    /// bucket, and a DELETE would remove it.
     pub(crate) fn operation<'a>(
         &self,
         method: &'static str,
@@ -277,7 +276,7 @@ impl Client {
                 format!("an object key has 1 to {MAX_OBJECT_KEY_BYTES} bytes, not {bytes}");
             return Err(Error::new(Kind::Invalid, message).context(what));
         }
-        // No listing could say it: XML has no way to write most of them.
+        // XML cannot express most of them, so no listing could name the object.
         if object_key.chars().any(char::is_control) {
             return Err(Error::invalid("an object key holds no control characters").context(what));
         }
@@ -288,7 +287,7 @@ impl Client {
         Ok(Operation { what, request, payload, max_bytes: MAX_SHORT_BYTES })
     }
 
-    /// A body as this client's signature wants it.
+    /// Makes a body with the digests that this client's signature needs.
     pub(crate) fn payload<'a>(&self, bytes: &'a [u8], sha256: [u8; 32]) -> Payload<'a> {
         Payload::new(bytes, sha256, self.location().signature)
     }

@@ -15,8 +15,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes them as they are; characters that no header can carry are an error, which does not
-    /// show them.
+    /// Checks and keeps the values as they are. A character that no header can carry is an error,
+    /// which does not show it.
     pub fn new(
         access_key_id: impl Into<String>,
         secret_access_key: impl Into<String>,
@@ -31,10 +31,10 @@ impl Credentials {
         Ok(Self { access_key_id, secret_access_key, session_token })
     }
 
-    /// The first complete pair of `S3_KEY` with `S3_SECRET`, and `AWS_ACCESS_KEY_ID` with
+    /// Reads the first complete pair of `S3_KEY` with `S3_SECRET`, and `AWS_ACCESS_KEY_ID` with
     /// `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN`. `None` when neither is set; blank
     /// is unset; half a pair is an error that names the other half, and so is a value with a blank
-    /// at an end. [`find_credentials`] knows more sources.
+    /// at an end. [`find_credentials`](crate::find_credentials) knows more sources.
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> ferror::Result<Option<Self>> {
         match Self::from_pair(&get, "S3_KEY", "S3_SECRET", None)? {
             Some(credentials) => Ok(Some(credentials)),
@@ -47,7 +47,7 @@ impl Credentials {
         }
     }
 
-    /// One pair, and the token that belongs to it.
+    /// Reads one pair, and the session token that belongs to it.
     pub(crate) fn from_pair(
         get: impl Fn(&str) -> Option<String>,
         id_name: &str,
@@ -76,7 +76,7 @@ impl Credentials {
         Self::new(id, secret, token).map(Some)
     }
 
-    /// The access key id; it travels openly in every request.
+    /// Returns the access key id, which is not secret: every request contains it.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
@@ -92,7 +92,7 @@ impl Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of a short id, four characters would be too much of it.
+        // Four characters would be too large a share of a short id.
         let last_four = match self.access_key_id.len().checked_sub(4) {
             Some(start) if start >= 4 => &self.access_key_id[start..],
             _ => "",

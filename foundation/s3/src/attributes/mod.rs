@@ -1,8 +1,7 @@
-//! What is said of an object beside its bytes: how long it may be cached, where and how it is kept,
-//! its tags and its metadata.
+//! The attributes of an object besides its bytes: caching, storage class, encryption, tags, metadata.
 //!
-//! Every value travels as a header, so each has a grammar here and is checked before a request is
-//! made: what a proxy or a signature would change on the way is refused, not sent. (AWS, "Amazon S3
+//! Every value is sent as a header, so each is checked before a request is made: a value that a proxy
+//! or a signature would change on the way is refused. (AWS, "Amazon S3
 //! API Reference", `PutObject` and `CreateMultipartUpload`, which take the same headers.)
 
 use std::collections::BTreeMap;
@@ -23,14 +22,14 @@ const MAX_TAG_VALUE_UNITS: usize = 256;
 /// The longest key ARN or alias that KMS gives out.
 const MAX_KEY_ID_BYTES: usize = 2048;
 
-/// What an upload says of its object. The default says nothing, and the bucket's defaults hold.
+/// The attributes that an upload sets. The default sets none, and the bucket's defaults apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// `Cache-Control`, such as `public, max-age=31536000, immutable`.
     pub cache_control: Option<String>,
-    /// The storage class, such as `STANDARD_IA`. Which ones there are is the server's to say.
+    /// The storage class, such as `STANDARD_IA`; servers differ in which they have.
     pub storage_class: Option<String>,
-    /// Encryption at rest, with a key of the server's side.
+    /// Encryption at rest by the server.
     pub encryption: Option<Encryption>,
     /// Tags by name; a value may be empty.
     pub tags: BTreeMap<String, String>,
@@ -78,8 +77,8 @@ impl Attributes {
         check_metadata(&self.metadata)
     }
 
-    /// The headers that say all this, names in lower case, ready to be signed. Values are as they
-    /// are: [`Attributes::check`] comes first.
+    /// Returns the attributes as headers, names in lower case, ready to be signed. Call
+    /// [`Attributes::check`] first; nothing is checked here.
     pub fn headers(&self) -> Vec<(String, String)> {
         let mut headers = Vec::new();
         let mut push = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
@@ -202,7 +201,7 @@ pub(crate) fn check_words(what: &str, value: &str) -> Result<()> {
     Err(expected(what, value, "visible ASCII with single blanks between words"))
 }
 
-/// Of a long value, the beginning is enough to recognise it; control characters are shown escaped.
+/// Makes the error for a wrong value, of which it shows the beginning, escaped.
 fn expected(what: &str, value: &str, wanted: &str) -> Error {
     let shown: String = value.chars().take(60).collect();
     Error::config(format!("{what} is {shown:?}: expected {wanted}"))

@@ -30,14 +30,15 @@ const TIMEOUTS: Timeouts = Timeouts {
     whole: Duration::from_secs(15),
 };
 
-/// What stands in the Authorization header.
+/// The source of the Authorization header.
 enum Authorization {
     None,
     Value(String),
-    /// Read anew each time: the platform replaces it.
+    /// A file that is read each time, because the platform replaces it.
     File(String),
 }
 
+/// Offers the credentials of the agent that the variables name; asks it only when they are needed.
 pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     let allowed = AllowedHosts { addresses: &CONTAINER_ADDRESSES, https: true };
     let (name, url) = match (chain.get(RELATIVE), chain.get(FULL)) {
@@ -54,7 +55,7 @@ pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
         (None, Some(token)) => Authorization::Value(token),
         (None, None) => Authorization::None,
     };
-    // Looked at now, so that a mistake shows before any work is done.
+    // Read it now, so that a mistake shows before any work is done.
     authorization.value()?;
     let fetch = move || with_retries(|| issue(&server, &authorization));
     Ok(Finding::CredentialProvider(CredentialProvider::refreshing(NAME, None, fetch)))
@@ -66,7 +67,7 @@ fn issue(server: &Server, authorization: &Authorization) -> ferror::Result<Issue
     let reply = server.send("GET", server.path(), &headers, None)?;
     if reply.status != 200 {
         let secrets: Vec<_> = token.as_deref().into_iter().collect();
-        let (code, message) = said(&reply);
+        let (code, message) = code_and_message(&reply);
         return Err(server.refused(
             "the container's credentials",
             &reply,
@@ -87,8 +88,8 @@ impl Authorization {
     }
 }
 
-/// The agent's `{"code": .., "message": ..}`.
-fn said(reply: &Reply) -> (String, String) {
+/// Reads the agent's `{"code": .., "message": ..}`.
+fn code_and_message(reply: &Reply) -> (String, String) {
     let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let field = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
     (field("code"), field("message"))

@@ -22,7 +22,7 @@ const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 const TOKEN_PATH: &str = "/latest/api/token";
 const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// The service is one hop away or not there at all: a machine without one loses a second.
+/// The service is one hop away or does not exist: a machine without it waits one second.
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(1),
     stall: Duration::from_secs(1),
@@ -32,7 +32,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 
 /// Why there are no credentials.
 enum NoCredentials {
-    /// This machine has no such service, or no role.
+    /// This machine has no metadata service, or no role.
     Absent(String),
     Failed(Error),
 }
@@ -43,7 +43,7 @@ impl From<Error> for NoCredentials {
     }
 }
 
-/// Asks at once: nothing but an answer tells that there is such a service.
+/// Asks the service at once, because only an answer shows that it exists.
 pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     if chain.get(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Ok(Finding::lacks(format!("{DISABLED} is true")));
@@ -105,7 +105,7 @@ fn issue(server: &Server) -> Result<Issued, NoCredentials> {
     Ok(document::read(&reply.body, Dialect::Instance)?)
 }
 
-/// The first line of an answer, which has to be fit for a header or a path.
+/// Returns the first line of an answer, which must be usable in a header or a path.
 fn first_word(reply: &Reply, what: &str) -> ferror::Result<String> {
     let text = String::from_utf8_lossy(&reply.body);
     let word = text.lines().next().unwrap_or_default().trim();

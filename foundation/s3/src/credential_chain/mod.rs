@@ -26,10 +26,10 @@ pub use self::policy::SessionScope;
 pub use self::process::PROCESS_VARIABLES;
 pub use self::source::{CREDENTIAL_VARIABLES, CredentialInputs};
 
-/// How a search ended.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Found {
-    /// `None` when no source has any; an error is that of the source that is configured wrongly.
+    /// `None` if no source has any. An error comes from the source that is configured wrongly.
     pub provider: ferror::Result<Option<CredentialProvider>>,
     /// The sources that were looked at, in their order.
     pub steps: Vec<Step>,
@@ -40,16 +40,16 @@ pub struct Found {
 pub struct Step {
     /// The source's name.
     pub source: &'static str,
-    /// What came of it; names of variables and fields, never a value.
+    /// The outcome; it names variables and fields, never a value.
     pub verdict: Verdict,
 }
 
-/// What came of a source.
+/// The outcome of looking at one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the one.
+    /// Its credentials are used.
     Used,
-    /// It has no credentials, because of this.
+    /// It has no credentials, for this reason.
     Lacked(String),
     /// It is configured by half or wrongly, which ends the search.
     Wrong,

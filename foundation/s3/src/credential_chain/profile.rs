@@ -1,4 +1,4 @@
-//! Profile files: which are read, and what a profile of theirs offers.
+//! Credentials from the profile files of AWS.
 //!
 //! Supported are keys and `credential_process`. A profile that asks for more is refused with the
 //! name of the field: other keys that happen to stand beside it are not what was meant.
@@ -19,7 +19,7 @@ const PROFILE: &str = "AWS_PROFILE";
 const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 
-/// Longer than any profile file.
+/// Larger than any profile file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Fields that decide where credentials come from and are not supported, with the way out.
@@ -60,12 +60,12 @@ pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     if let Some((field, hint)) = unsupported(&first, &second) {
         let lacked = format!("{label} asks for {field}, which is not supported");
         return match named {
-            // Nobody chose this profile, so there may be something else to use.
+            // The profile was not named by anyone, so the search goes on.
             None => Ok(Finding::lacks(format!("{lacked}: {hint}"))),
             Some(_) => Err(Error::config(lacked).hint(hint)),
         };
     }
-    // Within each file a pair has to be whole: half of it from each is nobody's.
+    // A pair has to be complete in one file; two halves from different files do not belong together.
     let source = label.clone();
     if let Some(credentials) = keys(&first).with_context(|| label.clone())? {
         return Ok(Finding::CredentialProvider(CredentialProvider::fixed(source, credentials)));
@@ -89,7 +89,7 @@ pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     }
 }
 
-/// The profile of one file; `None` when there is no such file or no such profile.
+/// Reads the profile from one file; `None` if the file or the profile does not exist.
 fn read(
     chain: &CredentialInputs<'_>,
     variable: &str,
@@ -137,7 +137,7 @@ fn keys(properties: &Properties) -> ferror::Result<Option<Credentials>> {
     }
 }
 
-/// A value that is not blank.
+/// Returns a value that is not blank.
 fn value<'a>(properties: &'a Properties, name: &str) -> Option<&'a str> {
     properties.get(name).map(String::as_str).filter(|value| !value.is_empty())
 }

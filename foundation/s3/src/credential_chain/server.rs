@@ -1,7 +1,7 @@
-//! One server that issues credentials: which may be asked, and how it is asked.
+//! Requests to a server that issues credentials, and which servers are allowed.
 //!
 //! Plain http goes to loopback and to the fixed link-local addresses of the metadata services
-//! alone, and then past any proxy. This is the one place here that uses the transport.
+//! alone, and then without a proxy.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -20,7 +20,7 @@ use crate::{Fault, Request, RetryPolicy};
 /// Answers have one or two kilobytes.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 
-/// Less than for objects: a source that is away is better said soon.
+/// Fewer attempts than for objects, so that an unreachable source is reported soon.
 const RETRY_POLICY: RetryPolicy = RetryPolicy {
     attempts: 3,
     transient_wait: Duration::from_millis(100),
@@ -51,7 +51,7 @@ pub(super) struct Server {
     transport: Transport,
 }
 
-/// Whom a service may be asked at.
+/// The hosts at which a service may be asked.
 pub(super) struct AllowedHosts<'a> {
     /// These addresses over plain http, beside loopback.
     pub(super) addresses: &'a [IpAddr],
@@ -59,14 +59,14 @@ pub(super) struct AllowedHosts<'a> {
     pub(super) https: bool,
 }
 
-/// What a server answered.
+/// The answer of a server.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
 
 impl Server {
-    /// The server of a URL, which came from the variable `name`.
+    /// Makes the server of a URL, which came from the variable `name`.
     pub(super) fn new(
         name: &str,
         url: &str,
@@ -113,7 +113,7 @@ impl Server {
         &self.path
     }
 
-    /// Makes one request. Every status is an answer.
+    /// Sends one request; every status is returned as a reply.
     pub(super) fn send(
         &self,
         method: &'static str,
@@ -139,7 +139,7 @@ impl Server {
         Ok(Reply { status: answer.status, body: answer.body })
     }
 
-    /// The refusal that `reply` is; `code` and `message` are shown without `secrets`.
+    /// Makes the error for a refusal; `code` and `message` are shown without `secrets`.
     pub(super) fn refused(
         &self,
         what: &str,
@@ -162,7 +162,8 @@ impl Server {
     }
 }
 
-/// Calls `attempt` until it works, fails for good, or failed as often as is worth it.
+/// Calls `attempt` until it succeeds, fails in a way that no repetition changes, or has failed too
+/// often.
 pub(super) fn with_retries<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> ferror::Result<T> {
     for failures in 1..RETRY_POLICY.attempts {
         let failed = match attempt() {
@@ -177,8 +178,8 @@ pub(super) fn with_retries<T>(mut attempt: impl FnMut() -> ferror::Result<T>) ->
     attempt()
 }
 
-/// A server's or a program's words without our secrets, whole or cut. What may be one that we do not
-/// know goes too: words too long for a message, and those like a secret access key, which has 40
+/// Removes secrets from the text of a server or a program. What may be an unknown secret is removed
+/// too: words too long for a message, and those like a secret access key, which has 40
 /// characters of base64.
 pub(super) fn redacted(text: &str, secrets: &[&str]) -> String {
     const LONGEST_WORD: usize = 64;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::policy::SessionScope;
 use crate::CredentialProvider;
 
-/// Every environment variable that [`find_credentials`] asks for.
+/// Every environment variable that [`find_credentials`](crate::find_credentials) reads.
 pub const CREDENTIAL_VARIABLES: [&str; 22] = [
     "S3_KEY",
     "S3_SECRET",
@@ -32,9 +32,9 @@ pub const CREDENTIAL_VARIABLES: [&str; 22] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// What the search for credentials needs of the outside, as data.
+/// The inputs of [`find_credentials`](crate::find_credentials).
 pub struct CredentialInputs<'a> {
-    /// The value of an environment variable of [`CREDENTIAL_VARIABLES`]. Blank is unset.
+    /// Looks up an environment variable of [`CREDENTIAL_VARIABLES`]. A blank value counts as unset.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// The home folder, which profile files are looked for in.
     pub home: Option<PathBuf>,
@@ -45,21 +45,22 @@ pub struct CredentialInputs<'a> {
     pub roots_pem: Option<Vec<u8>>,
     /// The region whose STS is asked.
     pub region: String,
-    /// What credentials of a web identity are narrowed to; `None`: all that the role may do.
+    /// Restricts the credentials of a web identity; `None`: all that the role may do.
     pub scope: Option<SessionScope>,
 }
 
 impl CredentialInputs<'_> {
-    /// A variable's value; blank is unset.
+    /// Returns the value of a variable; a blank one counts as unset.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         debug_assert!(CREDENTIAL_VARIABLES.contains(&name), "{name} is not in the table");
         (self.variable)(name).filter(|value| !value.trim().is_empty())
     }
 }
 
-/// What a source offers.
+/// The answer of one source.
 pub(super) enum Finding {
     CredentialProvider(CredentialProvider),
+    /// The source is not configured, for this reason.
     Lacks(String),
 }
 

@@ -1,7 +1,7 @@
 //! Temporary credentials for a token of an identity provider, such as the CI's: one POST to STS.
 //!
-//! (STS API Reference, `AssumeRoleWithWebIdentity`.) The request is not signed; the token stands in
-//! its body, never in the URL, which proxies and servers write down.
+//! (STS API Reference, `AssumeRoleWithWebIdentity`.) The request is not signed; the token is in its
+//! body and never in the URL, which proxies and servers log.
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,9 +39,9 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 
 enum Token {
-    /// Read anew each time: the platform replaces it.
+    /// A file that is read each time, because the platform replaces it.
     File(String),
-    /// The CI's variable does not change; its token lasts an hour.
+    /// The value of the CI's variable, whose token lasts an hour.
     Value(String),
 }
 
@@ -126,7 +126,7 @@ impl Token {
     }
 }
 
-/// `aws` of `arn:aws:iam::123456789012:role/NAME`.
+/// Returns the partition of a role: `aws` of `arn:aws:iam::123456789012:role/NAME`.
 fn partition(role: &str) -> ferror::Result<&str> {
     let parts: Vec<_> = role.splitn(6, ':').collect();
     match parts.as_slice() {
@@ -152,8 +152,8 @@ fn regional_endpoint(region: &str) -> ferror::Result<String> {
     Ok(format!("https://sts.{region}.amazonaws.com{china}"))
 }
 
-/// How AWS's logs name the session. The job's own name is fitted to STS's grammar; a name that a
-/// person chose has to fit, because policies may refer to it.
+/// Returns the session's name in AWS's logs. The name of the CI job is fitted to STS's grammar; a
+/// configured name has to fit, because policies may refer to it.
 fn session_name(chain: &CredentialInputs<'_>) -> ferror::Result<String> {
     let lawful = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if let Some(name) = chain.get(SESSION_NAME) {
@@ -173,7 +173,7 @@ fn session_name(chain: &CredentialInputs<'_>) -> ferror::Result<String> {
     if name.is_empty() {
         name.push_str("upload");
     }
-    // The number is what finds the job, so it is what stays whole.
+    // The number identifies the job, so it is never shortened.
     let number: String = chain.get("CIRCLE_BUILD_NUM").map(fitted).unwrap_or_default();
     let number: String = number.chars().take(20).collect();
     let tail = if number.is_empty() { number } else { format!("-{number}") };
