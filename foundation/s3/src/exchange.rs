@@ -1,6 +1,6 @@
-//! One request to its end: sign, send, and where time or a repair may help, again.
+//! Signs and sends one request, and repeats it where waiting or a repair may help.
 //!
-//! Every attempt is signed anew, with what the client has learnt by then: the bucket's region, how
+//! Every attempt is signed anew, with what the client knows by then: the bucket's region, how
 //! far the server's clock is from ours, fresh credentials. What is learnt once serves every later
 //! request of the client and its clones. Of all that sends to a bucket, this file and the provider
 //! read the clock.
@@ -23,7 +23,7 @@ use crate::{
     CredentialProvider, Credentials, Fault, Location, Request, Signature, answer, sigv2, sigv4, xml,
 };
 
-/// What all clones of a client share.
+/// The state that all clones of a client share.
 pub(crate) struct RequestRunner {
     pub(crate) location: Location,
     pub(crate) provider: CredentialProvider,
@@ -31,12 +31,12 @@ pub(crate) struct RequestRunner {
     pub(crate) expected_bucket_owner: Option<String>,
     pub(crate) allow_http: bool,
     pub(crate) retry_policy: RetryPolicy,
-    /// What is left of the budget of waiting.
+    /// The rest of the time for waiting.
     pub(crate) wait_budget: Mutex<WaitBudget>,
     pub(crate) facts: Mutex<ServerFacts>,
 }
 
-/// What the client has learnt of the server.
+/// What the client knows about the server.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerFacts {
     /// The region that signs: the configured one until a server names the bucket's own.
@@ -50,24 +50,24 @@ pub(crate) struct ServerFacts {
 
 /// A request as an operation describes it, before host, time and signature.
 pub(crate) struct Operation<'a> {
-    /// For messages, such as `PUT bucket/key`.
+    /// The operation in messages, such as `PUT bucket/key`.
     pub(crate) what: String,
     pub(crate) request: Request,
     pub(crate) payload: Option<Payload<'a>>,
-    /// How much of a success's body is read.
+    /// The most that is read of the body of a success.
     pub(crate) max_bytes: u64,
 }
 
-/// How it ended, when the server answered at all.
+/// The result of a request that the server answered.
 pub(crate) struct Reply {
     pub(crate) result: Result<Answer, Fault>,
     pub(crate) attempts: u32,
-    /// Whether an attempt before the last may have been carried out unseen.
+    /// Whether an earlier attempt may have been carried out although its answer was lost.
     pub(crate) maybe_applied: bool,
     label: String,
 }
 
-/// What happened to one request so far.
+/// The attempts of one request so far.
 #[derive(Default)]
 struct AttemptLog {
     attempts: u32,
@@ -77,24 +77,24 @@ struct AttemptLog {
 }
 
 impl Reply {
-    /// The error that reports a refusal.
+    /// Makes the error that reports a refusal.
     pub(crate) fn error(&self, fault: &Fault) -> Error {
         fault.clone().into_error(&self.label)
     }
 
-    /// A success's answer, or the error of the refusal.
+    /// Returns the answer of a success, or the error of a refusal.
     pub(crate) fn or_refused(self) -> ferror::Result<Answer> {
         self.result.map_err(|fault| fault.into_error(&self.label))
     }
 }
 
 impl RequestRunner {
-    /// The present facts.
+    /// Returns what is known about the server now.
     pub(crate) fn facts(&self) -> ServerFacts {
         lock(&self.facts).clone()
     }
 
-    /// Sends until there is an answer that counts. An error means that no answer came.
+    /// Sends the request until there is a final answer. An error means that no answer came.
     pub(crate) fn exchange(&self, operation: &Operation<'_>) -> ferror::Result<Reply> {
         let mut log = AttemptLog::default();
         loop {
@@ -184,7 +184,7 @@ impl RequestRunner {
         sent.map_err(|error| unanswered(error, address))
     }
 
-    /// Removes the cause of a refusal, each kind of cause once a request. False: it cannot be.
+    /// Removes the cause of a refusal, each kind of cause once per request. Returns false if it cannot.
     fn apply_repair(
         &self,
         repair: Repair,
@@ -235,7 +235,7 @@ impl RequestRunner {
 
     /// Waits before another attempt; false when the budget does not allow it.
     fn wait(&self, class: Class, failures: u32, asked: Option<Duration>) -> bool {
-        // The standard library's only random; good enough to spread clients.
+        // The hasher's seed is the standard library's only source of randomness; it suffices here.
         let random = RandomState::new().build_hasher().finish();
         let wait = self.retry_policy.wait(class, failures, random, asked);
         if !lock(&self.wait_budget).take(&self.retry_policy, wait, Instant::now()) {
@@ -246,7 +246,7 @@ impl RequestRunner {
     }
 }
 
-/// A session token stays off plain http, in a header and in a presigned URL alike.
+/// Refuses to send a session token over plain http, in a header or in a presigned URL.
 pub(crate) fn check_token(address: &Address, credentials: &Credentials) -> ferror::Result<()> {
     if credentials.session_token().is_none() || address.is_private() {
         return Ok(());
@@ -256,12 +256,12 @@ pub(crate) fn check_token(address: &Address, credentials: &Credentials) -> ferro
         .hint("use an https endpoint, or credentials without a session token"))
 }
 
-/// The time on the server's clock.
+/// Returns the time on the server's clock.
 pub(crate) fn server_time_now(facts: &ServerFacts) -> Epoch {
     Epoch::from_millis(Epoch::now().millis().saturating_add(facts.clock_ahead_millis))
 }
 
-/// The refusal in an answer, if it is one.
+/// Reads the refusal in an answer, if it is one.
 fn refusal(operation: &Operation<'_>, answer: &Answer) -> Option<Fault> {
     if !answer.is_success() {
         return Some(answer::fault(answer));
@@ -286,7 +286,7 @@ fn unanswered(error: Error, address: &Address) -> Error {
     error.context(format!("request to {}", address.host()))
 }
 
-/// What was tried, and how often.
+/// Describes the operation and the number of attempts.
 fn label(operation: &Operation<'_>, log: &AttemptLog, out_of_time: bool) -> String {
     match (log.attempts, out_of_time) {
         (1, false) => operation.what.clone(),

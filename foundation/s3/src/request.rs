@@ -15,7 +15,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
 }
 
-/// Signed, it carries a session token and a signature: those are left out.
+/// Leaves out session token and signature.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secret = |name: &str| {
@@ -39,7 +39,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// The value of the first header of that name (in lower case).
+    /// Returns the value of the first header of that name (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }

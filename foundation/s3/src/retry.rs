@@ -1,5 +1,5 @@
-//! Which failures are worth another try, and how long to wait before it. Pure: the random and the
-//! clock's reading come in.
+//! Which failures are worth another try, and how long to wait before it. Random
+//! numbers and the time are arguments.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use ftime::Epoch;
 
 use crate::Fault;
 
-/// How long a client keeps trying.
+/// How often and how long a client repeats failed requests.
 ///
 /// Waits are drawn evenly from zero to a bound that doubles with each failure ("full jitter"; AWS
 /// Architecture Blog, "Exponential Backoff And Jitter"), so that many clients do not come back at
 /// the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often one request is sent at most; repairs, such as a mended region, not counted.
+    /// How often one request is sent at most; repairs, such as a corrected region, not counted.
     pub attempts: u32,
     /// The bound of the first wait when a server fails or cannot be reached.
     pub transient_wait: Duration,
@@ -44,7 +44,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after `failures` failures (one or more), when the random showed `random` (0 to
+    /// The wait after `failures` failures (one or more), with the random number `random` (0 to
     /// `u64::MAX`, evenly) and the server asked for `asked` (`Retry-After`).
     pub(crate) fn wait(
         &self,
@@ -67,7 +67,7 @@ impl RetryPolicy {
     }
 }
 
-/// What is left of a client's budget of waiting.
+/// The rest of the time that a client may spend waiting.
 #[derive(Debug)]
 pub(crate) struct WaitBudget {
     left: Duration,
@@ -75,12 +75,12 @@ pub(crate) struct WaitBudget {
 }
 
 impl WaitBudget {
-    /// The whole budget.
+    /// Makes a budget of which nothing is used.
     pub(crate) fn new(retry_policy: &RetryPolicy, now: Instant) -> Self {
         Self { left: retry_policy.budget, since: now }
     }
 
-    /// Takes `wait` from it; false when less is left.
+    /// Takes `wait` from the budget; returns false if less is left.
     pub(crate) fn take(
         &mut self,
         retry_policy: &RetryPolicy,
@@ -97,7 +97,7 @@ impl WaitBudget {
     }
 }
 
-/// A failure that time may mend.
+/// The failures after which waiting may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// The server asks for fewer requests.
@@ -106,7 +106,7 @@ pub(crate) enum Class {
     Transient,
 }
 
-/// The class of an error; `None` when the same request would fail again.
+/// Returns the class of an error; `None` if the same request would fail again.
 pub(crate) fn class(kind: Kind) -> Option<Class> {
     match kind {
         Kind::Throttled => Some(Class::Throttle),
@@ -115,7 +115,7 @@ pub(crate) fn class(kind: Kind) -> Option<Class> {
     }
 }
 
-/// A cause that a client removes by itself, once a request.
+/// A cause of refusal that a client removes by itself, once per request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Repair {
     /// Sign for the region that the bucket is in.
@@ -134,8 +134,8 @@ pub(crate) enum Repair {
 /// as a HEAD gets it, is taken for that when the clocks differ by more.
 const MAX_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// What may mend `fault`, the answer to a request that was signed for `region` at `signed_at`; the
-/// server's own clock showed `server_time`.
+/// Chooses the repair for `fault`, the answer to a request that was signed for `region` at `signed_at`;
+/// the server's clock showed `server_time`.
 pub(crate) fn repair(
     fault: &Fault,
     region: &str,

@@ -1,4 +1,4 @@
-//! Multipart uploads that nobody completed: what the server has of them, and their end.
+//! Lists and aborts multipart uploads that were not completed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::journal::Journal;
 use crate::xml::{ListedPart, parts_page, uploads_page};
 use crate::{Client, Request};
 
-/// More uploads of one object than these many pages hold are not looked for.
+/// The most pages of uploads that are read for one object.
 const MAX_UPLOAD_PAGES: usize = 10;
 
 impl Client {
-    /// Ends the unfinished multipart uploads of exactly this object key, and says how many there
+    /// Aborts the unfinished multipart uploads of exactly this object key, and returns how many there
     /// were: those that the server lists, and the one that a journal in `journals` is of
     /// ([`Client::put_resumable`]), whose journal is removed.
     ///
@@ -44,14 +44,14 @@ impl Client {
         Ok(ended)
     }
 
-    /// Where objects go, as configured: a journal is of one such place.
+    /// Returns endpoint and bucket as configured, which identify a journal's destination.
     pub(crate) fn destination(&self) -> String {
         let location = self.location();
         let endpoint = location.endpoint.as_deref().unwrap_or("aws");
         format!("{}/{}", endpoint.trim_end_matches('/'), location.bucket)
     }
 
-    /// Throws an upload away; one that is not there is thrown away already.
+    /// Aborts an upload; aborting one that does not exist is a success.
     pub(crate) fn abort_upload(&self, object_key: &str, id: &str) -> ferror::Result<()> {
         let mut operation = self.operation("DELETE", object_key)?;
         operation.what.push_str("?uploadId");
@@ -63,7 +63,7 @@ impl Client {
         }
     }
 
-    /// The parts 1 to `last` that the server has of an upload, by their numbers.
+    /// Lists the parts 1 to `last` that the server has of an upload, by their numbers.
     pub(crate) fn parts_of(
         &self,
         object_key: &str,
@@ -96,7 +96,7 @@ impl Client {
         Ok(found)
     }
 
-    /// The ids of the unfinished uploads of exactly this object key.
+    /// Lists the ids of the unfinished uploads of exactly this object key.
     fn uploads_of(&self, object_key: &str) -> ferror::Result<Vec<String>> {
         let what = format!("GET {}?uploads", self.location().bucket);
         let (mut ids, mut markers) = (Vec::new(), None);
@@ -125,7 +125,7 @@ impl Client {
         Ok(ids)
     }
 
-    /// The body of a page, whole.
+    /// Reads the whole body of a page.
     pub(crate) fn page(&self, operation: &Operation<'_>) -> ferror::Result<Vec<u8>> {
         let answer = self.exchange(operation)?.or_refused()?;
         if answer.cut {

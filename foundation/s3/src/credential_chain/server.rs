@@ -171,7 +171,7 @@ pub(super) fn with_retries<T>(mut attempt: impl FnMut() -> ferror::Result<T>) ->
             Err(error) => error,
         };
         let Some(class) = retry::class(failed.kind()) else { return Err(failed) };
-        // The standard library's only random; good enough to spread clients.
+        // The hasher's seed is the standard library's only source of randomness; it suffices here.
         let random = RandomState::new().build_hasher().finish();
         thread::sleep(RETRY_POLICY.wait(class, failures, random, None));
     }

@@ -1,4 +1,4 @@
-//! HTTP, and the only file that names ureq: what goes onto the wire is decided here. One attempt.
+//! Makes one attempt at an HTTP request; only this folder uses ureq.
 //!
 //! Redirects are not followed: ureq would make a PUT a GET, which "succeeds" with nothing uploaded,
 //! and carry a session token to another host. Every status is an answer and not an error, so that
@@ -40,7 +40,7 @@ pub(crate) struct Timeouts {
     pub(crate) whole: Duration,
 }
 
-/// The slowest way that is waited for: each of these many bytes, there and back, adds a second to
+/// The slowest connection that is waited for: each of these many bytes, there and back, adds a second to
 /// [`Timeouts::whole`].
 const SLOWEST_BYTES_PER_SECOND: u64 = 64 * 1024;
 
@@ -58,7 +58,7 @@ impl Default for Timeouts {
     }
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -66,7 +66,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Whether the body is longer than the caller wanted to read; then `body` is its beginning.
     pub(crate) cut: bool,
-    /// Whether it was asked whether to send the body, and the server said nothing to that.
+    /// Whether the request had `Expect: 100-continue` and the server ignored it.
     pub(crate) ignored_expect: bool,
 }
 
@@ -125,7 +125,7 @@ impl Transport {
         Ok(Self { agent, meter: Arc::default(), timeouts })
     }
 
-    /// Counts what goes through here.
+    /// Returns the counters of this transport.
     pub(crate) fn meter(&self) -> &Meter {
         &self.meter
     }
@@ -185,7 +185,7 @@ impl Transport {
     }
 }
 
-/// Bytes on their way, counted as ureq takes them.
+/// A body that counts its bytes as ureq reads them.
 struct Counted<'a> {
     left: &'a [u8],
     sent_bytes: u64,
@@ -201,7 +201,7 @@ impl Read for Counted<'_> {
     }
 }
 
-/// The certificates of a bundle in PEM.
+/// Parses the certificates of a bundle in PEM.
 pub(crate) fn root_certs(pem: &[u8]) -> ferror::Result<RootCerts> {
     let broken = |why| {
         Error::config(format!("the bundle of root certificates {why}"))
@@ -249,7 +249,7 @@ fn read(mut response: http::Response<ureq::Body>, max_bytes: u64) -> ferror::Res
     })
 }
 
-/// The error of a request without an answer.
+/// Makes the error of a request without an answer.
 fn failed(error: ureq::Error) -> Error {
     use ureq::Error as E;
     let (kind, message) = match error {

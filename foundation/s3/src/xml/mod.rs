@@ -1,5 +1,4 @@
-//! The XML bodies that matter here: an error, what an operation answers, and pages of listings (those of
-//! unfinished uploads are in `uploads`).
+//! Reads and writes the XML bodies of S3 and STS: errors, results and pages of listings.
 //!
 //! What is read comes from a peer: its size is capped before it gets here, a DTD (and with it every
 //! entity of its own) is an error, and so is a document with very many nodes. roxmltree does not
@@ -14,7 +13,7 @@ use crate::ListedObject;
 /// A page has at most 1,000 objects of some twenty nodes each.
 const MAX_NODES: u32 = 100_000;
 
-/// What an error body says; what is missing is empty.
+/// The fields of an error body; a missing one is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
     pub(crate) code: String,
@@ -149,17 +148,17 @@ pub(crate) fn uploads_page(bytes: &[u8]) -> ferror::Result<UploadsPage> {
     Ok(UploadsPage { uploads, next_markers })
 }
 
-/// The id in the answer to the beginning of a multipart upload.
+/// Reads the id in the answer to the beginning of a multipart upload.
 pub(crate) fn upload_id(bytes: &[u8]) -> ferror::Result<String> {
     result_field(bytes, "InitiateMultipartUploadResult", "UploadId")
 }
 
-/// The `ETag` in the answer to a copy or to the end of a multipart upload, whose root is `root`.
+/// Reads the `ETag` in the answer to a copy or to the end of a multipart upload, whose root is `root`.
 pub(crate) fn result_etag(bytes: &[u8], root: &'static str) -> ferror::Result<String> {
     result_field(bytes, root, "ETag")
 }
 
-/// The body that ends a multipart upload: the parts' `ETag`s, in order.
+/// Writes the body that completes a multipart upload: the parts' `ETag`s, in order.
 pub(crate) fn part_list(etags: &[String]) -> String {
     let parts = etags.iter().zip(1..).map(|(etag, number): (_, usize)| {
         let etag = etag.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -169,8 +168,8 @@ pub(crate) fn part_list(etags: &[String]) -> String {
     format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat())
 }
 
-/// Access key id, secret access key, session token and expiration of an answer of STS. An error
-/// shows nothing of it.
+/// Reads access key id, secret access key, session token and expiration from an answer of STS. An
+/// error shows nothing of it.
 pub(crate) fn sts_credentials(bytes: &[u8]) -> ferror::Result<[String; 4]> {
     let unreadable = || malformed("it is not well-formed XML");
     let text = std::str::from_utf8(bytes).map_err(|_| unreadable())?;
@@ -192,7 +191,7 @@ pub(crate) fn sts_credentials(bytes: &[u8]) -> ferror::Result<[String; 4]> {
     ])
 }
 
-/// Code and message of a refusal of STS, as they came; `None` when it is not one.
+/// Reads code and message of a refusal of STS; `None` if it is not one.
 pub(crate) fn sts_error(bytes: &[u8]) -> Option<(String, String)> {
     let document = parse(std::str::from_utf8(bytes).ok()?).ok()?;
     let error = children(document.root_element(), "Error").next()?;
@@ -200,7 +199,7 @@ pub(crate) fn sts_error(bytes: &[u8]) -> Option<(String, String)> {
     Some((field("Code"), field("Message")))
 }
 
-/// `text` in one line of at most 500 characters, without control characters: fit to be shown.
+/// Makes `text` fit to be shown: one line of at most 500 characters, without control characters.
 pub(crate) fn one_line(text: &str) -> String {
     let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500);
     shown.collect::<String>().trim().to_owned()
@@ -224,7 +223,7 @@ fn listed_object(contents: Node<'_, '_>) -> ferror::Result<ListedObject> {
     })
 }
 
-/// A field that has to be there, of an answer whose root has to be `root`.
+/// Reads a required field of an answer whose root has to be `root`.
 fn result_field(bytes: &[u8], root: &'static str, field: &'static str) -> ferror::Result<String> {
     let document = rooted(utf8(bytes)?, root)?;
     match text_of(document.root_element(), field) {
@@ -237,7 +236,7 @@ fn utf8(bytes: &[u8]) -> ferror::Result<&str> {
     std::str::from_utf8(bytes).map_err(|error| malformed("it is not UTF-8").caused_by(error))
 }
 
-/// A document whose root has to be `root`.
+/// Parses a document whose root has to be `root`.
 fn rooted<'a>(text: &'a str, root: &str) -> ferror::Result<Document<'a>> {
     let document = parse(text)?;
     let found = one_line(document.root_element().tag_name().name());
@@ -260,7 +259,7 @@ fn children<'a, 'i>(node: Node<'a, 'i>, name: &'static str) -> impl Iterator<Ite
     node.children().filter(move |child| child.tag_name().name() == name)
 }
 
-/// The text of the first child of that name; empty for an empty element.
+/// Returns the text of the first child of that name; empty for an empty element.
 fn text_of<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     let child = node.children().find(|child| child.tag_name().name() == name)?;
     Some(child.text().unwrap_or_default())
