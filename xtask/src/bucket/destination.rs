@@ -1,7 +1,7 @@
 //! Where an upload goes and as whom: from options, environment and table to a client.
 
 use ferror::Error;
-use s3::{Chain, ClientOptions, Encryption, Keyring, Location, SessionScope};
+use s3::{ClientOptions, CredentialInputs, CredentialProvider, Encryption, Location, SessionScope};
 
 use crate::model::config::Config;
 use crate::system::env::Env;
@@ -51,7 +51,7 @@ pub fn credentials(
     reach: Option<Reach>,
     env: &Env,
     ui: Ui,
-) -> anyhow::Result<Option<Keyring>> {
+) -> anyhow::Result<Option<CredentialProvider>> {
     let scope = bucket(options, config, env).zip(reach);
     let scope = scope.map(|(bucket, reach)| SessionScope {
         bucket,
@@ -63,7 +63,7 @@ pub fn credentials(
         }),
         ..SessionScope::default()
     });
-    let found = s3::find_credentials(&Chain {
+    let found = s3::find_credentials(&CredentialInputs {
         variable: &|name| env.get(name),
         home: env.get_os("HOME").map(Into::into),
         child_environment: env.variables(),
@@ -76,7 +76,7 @@ pub fn credentials(
             ui.say("credentials", step);
         }
     }
-    Ok(found.keyring?)
+    Ok(found.provider?)
 }
 
 /// What a client is told besides where the bucket is.

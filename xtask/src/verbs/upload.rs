@@ -79,7 +79,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     }
     let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
     let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
-    let bodies: usize = artifacts.iter().map(|artifact| s3::bodies_of(artifact.size_bytes)).sum();
+    let bodies: usize = artifacts.iter().map(|artifact| s3::body_count(artifact.size_bytes)).sum();
     let jobs = options.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
     let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
     let keys = keys.chain(services.iter().filter_map(|service| manifest.object_key(service)));

@@ -16,6 +16,7 @@ mod git;
 mod init;
 mod killed;
 mod list;
+mod lock_file;
 mod new;
 mod other_repository;
 mod platforms;

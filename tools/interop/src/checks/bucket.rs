@@ -15,7 +15,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use crate::servers::{Expected, REGION, Running, Server};
 
 /// A server that answers nothing for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_SILENCE: Duration = Duration::from_secs(30);
 
 /// A bucket, and how its server is reached.
 pub(crate) struct Bucket {
@@ -269,7 +269,7 @@ fn agent(roots_pem: Option<&[u8]>) -> ureq::Agent {
         .max_redirects_will_error(false)
         .proxy(None)
         .tls_config(tls.build())
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(MAX_SILENCE))
         .build()
         .new_agent()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ferror::Kind;
-use s3::{Body, Client, Precondition, Put, PutOutcome, Signature, bodies_of, hex, sha256};
+use s3::{Body, Client, Precondition, Put, PutOutcome, Signature, body_count, hex, sha256};
 
 use super::bucket::refusal;
 use super::bucket::{Bucket, key_of, put_of, store};
@@ -38,7 +38,7 @@ pub(super) fn a_large_file_goes_in_parts_and_comes_back_in_ranges(bucket: &Bucke
     let folder = tempfile::tempdir().unwrap();
     let (path, bytes) = (folder.path().join("large"), large());
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(bodies_of(LARGE_BYTES as u64), 3);
+    assert_eq!(body_count(LARGE_BYTES as u64), 3);
     let key = key_of("large", "parts and ~more+");
     let outcome = put_file(&client, &key, &path, sha256(&bytes), Precondition::None).unwrap();
     let PutOutcome::Stored(stored) = outcome else { panic!("{outcome:?}") };

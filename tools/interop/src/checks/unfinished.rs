@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use s3::{Body, Client, ClientOptions, Location, Patience, Precondition, Put, PutOutcome, sha256};
+use s3::{
+    Body, Client, ClientOptions, Location, Precondition, Put, PutOutcome, RetryPolicy, sha256,
+};
 
 use super::bucket::{Bucket, Own, key_of, put_of, store};
 use super::cut_off::CutOff;
@@ -13,8 +15,9 @@ const LARGE_BYTES: usize = 2 * PART_BYTES + 1024 * 1024;
 
 /// One part at a time, and no second attempt: then it is known where it dies.
 fn client_at(bucket: &Bucket, endpoint: &str) -> Client {
-    let patience = Patience { attempts: 1, budget: Duration::ZERO, ..Patience::default() };
-    let options = ClientOptions { patience, bodies_at_once: 1, ..ClientOptions::default() };
+    let retry_policy =
+        RetryPolicy { attempts: 1, budget: Duration::ZERO, ..RetryPolicy::default() };
+    let options = ClientOptions { retry_policy, bodies_at_once: 1, ..ClientOptions::default() };
     let location = Location { endpoint: Some(endpoint.to_owned()), ..bucket.location() };
     bucket.client_with(location, bucket.credentials(), options)
 }

@@ -1,12 +1,12 @@
-//! What is written down of a multipart upload under way, so that the next run can take it up.
+//! The journal of a multipart upload, from which a later run resumes it.
 //!
 //! A journal is one file in a folder that the caller names: a line that says what is uploaded where,
 //! then a line for each part that the server confirmed, appended when it did. A process that dies
-//! leaves it behind. It is a hint and no more: whoever takes it up asks the server what is there, and
-//! hashes the file anew. It holds no secret, since an upload id opens nothing without credentials.
+//! leaves it behind. A run that resumes it still asks the server for its parts and hashes the file again.
+//! It holds no secret, since an upload id is useless without credentials.
 //!
-//! Whoever writes it has locked it. A second upload of the same object, a folder that cannot be
-//! written or a full disk mean that there is no journal, and never that an upload fails.
+//! A journal is locked while it is written. A second upload of the same object, a folder that cannot be
+//! written or a full disk mean that there is no journal; they never fail the upload.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -17,15 +17,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::digest::{hex, sha256};
+use crate::file_lock::try_lock;
 
-/// The form of the file; another one is not read.
+/// The version of the file format; other versions are not read.
 const FORMAT: u64 = 1;
-/// 10,000 parts take some two MB; what is longer is none of ours.
+/// The longest file that is read; 10,000 parts take some two MB.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What an upload is of. It is taken up only where all of it is the same.
+/// Identifies what is uploaded. An upload is resumed only if all of this is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Purpose {
+pub(crate) struct UploadIdentity {
     /// The endpoint and the bucket.
     pub(crate) destination: String,
     pub(crate) object_key: String,
@@ -33,8 +34,8 @@ pub(crate) struct Purpose {
     pub(crate) sha256: String,
     pub(crate) size_bytes: u64,
     pub(crate) part_bytes: u64,
-    /// The digest of what the server was told of the object when the upload began.
-    pub(crate) told: String,
+    /// The digest of the headers with which the upload began.
+    pub(crate) headers_sha256: String,
 }
 
 /// A part that the server confirmed.
@@ -48,16 +49,16 @@ pub(crate) struct SentPart {
     pub(crate) etag: String,
 }
 
-/// What an earlier run wrote down.
+/// The content of the journal of an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) upload_id: String,
-    pub(crate) purpose: Purpose,
+    pub(crate) identity: UploadIdentity,
     /// In the order in which they were sent; of two with one number, the later holds.
     pub(crate) parts: Vec<SentPart>,
 }
 
-/// A journal that is written, or none.
+/// A journal that is open for writing, or none.
 #[derive(Debug)]
 pub(crate) struct Journal(Mutex<Option<Open>>);
 
@@ -69,13 +70,13 @@ struct Open {
 }
 
 impl Journal {
-    /// No journal.
+    /// Makes a journal that records nothing.
     pub(crate) fn none() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// The journal in `folder` of the object at `destination`, and what an earlier run wrote into
-    /// it. `make`: where there is none, one is begun.
+    /// Opens the journal in `folder` of the object at `destination`, and reads what an earlier run
+    /// wrote. With `make`, a missing one is created.
     pub(crate) fn open(
         folder: &Path,
         destination: &str,
@@ -93,10 +94,10 @@ impl Journal {
         (Self(Mutex::new(open)), record)
     }
 
-    /// Writes down that an upload has begun, and forgets what was written before.
-    pub(crate) fn begin(&self, upload_id: &str, purpose: &Purpose) {
+    /// Records that an upload has begun, in place of what was recorded before.
+    pub(crate) fn begin(&self, upload_id: &str, identity: &UploadIdentity) {
         let mut open = self.lock();
-        let line = begin_line(upload_id, purpose);
+        let line = begin_line(upload_id, identity);
         let written = open.as_mut().map(|open| {
             open.file.set_len(0)?;
             open.file.write_all(line.as_bytes())
@@ -106,7 +107,7 @@ impl Journal {
         }
     }
 
-    /// Writes down that a part is there.
+    /// Records that the server confirmed a part.
     pub(crate) fn sent(&self, part: &SentPart) {
         let mut open = self.lock();
         let line = part_line(part);
@@ -117,7 +118,7 @@ impl Journal {
         }
     }
 
-    /// Removes it, and its folder when that is empty: there is nothing to be taken up.
+    /// Removes the journal, and its folder if that is empty.
     pub(crate) fn remove(&self) {
         let Some(open) = self.lock().take() else { return };
         // What cannot be removed is found useless by the next run.
@@ -127,7 +128,7 @@ impl Journal {
         }
     }
 
-    /// Whether there is one to take up later.
+    /// Returns whether there is a journal from which a later run can resume.
     pub(crate) fn is_kept(&self) -> bool {
         self.lock().is_some()
     }
@@ -137,13 +138,13 @@ impl Journal {
     }
 }
 
-/// One file an object, whatever its key looks like.
+/// Returns a file name that is unique for the object, whatever its key contains.
 fn file_name(destination: &str, object_key: &str) -> String {
     let name = hex(&sha256(format!("{destination}\n{object_key}").as_bytes()));
     format!("{}.upload", &name[..32])
 }
 
-/// Opens and locks the file, and reads it; `None` where it is not ours to write.
+/// Opens, locks and reads the file; `None` if it must not be written.
 fn locked(folder: &Path, path: &Path, make: bool) -> Option<(File, Vec<u8>)> {
     // The folder may have come from elsewhere: what a link names is not written to.
     let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
@@ -154,7 +155,7 @@ fn locked(folder: &Path, path: &Path, make: bool) -> Option<(File, Vec<u8>)> {
         fs::create_dir_all(folder).ok()?;
     }
     let mut file = File::options().create(make).read(true).append(true).open(path).ok()?;
-    file.try_lock().ok()?;
+    try_lock(&file).ok()?;
     let status = file.metadata().ok()?;
     // Its holder may have removed it before we had it; a second name would be another's file.
     if !status.is_file() || status.nlink() != 1 || status.len() > MAX_BYTES {
@@ -165,8 +166,9 @@ fn locked(folder: &Path, path: &Path, make: bool) -> Option<(File, Vec<u8>)> {
     Some((file, bytes))
 }
 
-fn begin_line(upload_id: &str, purpose: &Purpose) -> String {
-    let Purpose { destination, object_key, sha256, size_bytes, part_bytes, told } = purpose;
+fn begin_line(upload_id: &str, identity: &UploadIdentity) -> String {
+    let UploadIdentity { destination, object_key, sha256, size_bytes, part_bytes, headers_sha256 } =
+        identity;
     let line = json!({
         "format": FORMAT,
         "upload_id": upload_id,
@@ -175,7 +177,7 @@ fn begin_line(upload_id: &str, purpose: &Purpose) -> String {
         "sha256": sha256,
         "size_bytes": size_bytes,
         "part_bytes": part_bytes,
-        "told": told,
+        "told": headers_sha256,
     });
     format!("{line}\n")
 }
@@ -185,7 +187,7 @@ fn part_line(part: &SentPart) -> String {
     format!("{}\n", json!({ "part": number, "sha256": sha256, "etag": etag }))
 }
 
-/// What a journal says, and how many of its bytes are whole lines of it.
+/// Parses a journal; returns its content and the length of its complete lines.
 fn parse(bytes: &[u8]) -> Option<(Record, usize)> {
     let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
     let first = lines.next()?;
@@ -200,7 +202,7 @@ fn parse(bytes: &[u8]) -> Option<(Record, usize)> {
     Some((record, whole_bytes))
 }
 
-/// A line that was written to its end.
+/// Parses a complete line.
 fn value(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
 }
@@ -211,16 +213,16 @@ fn parse_begin(line: &Value) -> Option<Record> {
     if number("format")? != FORMAT {
         return None;
     }
-    let purpose = Purpose {
+    let identity = UploadIdentity {
         destination: text("destination")?,
         object_key: text("object_key")?,
         sha256: text("sha256")?,
         size_bytes: number("size_bytes")?,
         part_bytes: number("part_bytes")?,
-        told: text("told")?,
+        headers_sha256: text("told")?,
     };
     let upload_id = text("upload_id").filter(|id| !id.is_empty())?;
-    Some(Record { upload_id, purpose, parts: Vec::new() })
+    Some(Record { upload_id, identity, parts: Vec::new() })
 }
 
 fn parse_part(line: &Value) -> Option<SentPart> {

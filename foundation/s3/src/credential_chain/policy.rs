@@ -1,34 +1,34 @@
-//! The session policy: what temporary credentials may do, narrowed to the objects of one upload.
+//! The session policy, which restricts temporary credentials to the objects of one upload.
 //!
 //! (IAM User Guide, "IAM JSON policy elements"; STS API Reference, `AssumeRoleWithWebIdentity`,
-//! `Policy`.) Pure.
+//! `Policy`.)
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-/// What the credentials of a web identity are to be used for; they may do nothing else. The role's
-/// own policy still has to allow it.
+/// Restricts the credentials of a web identity to these objects. The role's own policy has to allow
+/// the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionScope {
     /// The bucket.
     pub bucket: String,
-    /// The objects that are put and read, and whose multipart uploads are listed and aborted.
+    /// Objects that may be put and read, and whose multipart uploads may be listed and aborted.
     pub object_keys: Vec<String>,
-    /// The same for all objects whose keys begin so.
+    /// Prefixes of object keys to which the same applies.
     pub prefixes: Vec<String>,
-    /// Objects whose keys begin so are read and listed, and nothing else.
+    /// Prefixes of object keys that may be read and listed only.
     pub read_prefixes: Vec<String>,
-    /// Whether objects get tags.
+    /// Whether objects may be tagged.
     pub tagging: bool,
-    /// Whether objects are encrypted with a key of KMS.
+    /// Whether objects may be encrypted with a key of KMS.
     pub kms: bool,
 }
 
-/// STS takes no longer policy, in characters.
+/// The longest policy that STS accepts, in characters.
 const MAX_CHARACTERS: usize = 2048;
 
-/// The policy as JSON, in ASCII. `partition` is AWS's own: `aws`, `aws-cn`, ... Where naming every
+/// Writes the policy as JSON, in ASCII. `partition` is AWS's own: `aws`, `aws-cn`, ... Where naming every
 /// object would be too long, their folders are named; then what all keys begin with; then the
 /// bucket.
 pub(super) fn session_policy(scope: &SessionScope, partition: &str) -> String {
@@ -85,7 +85,7 @@ fn render(
         "Condition": { "StringLike": { "s3:prefix": listed } },
     }));
     if !(scope.object_keys.is_empty() && scope.prefixes.is_empty()) {
-        // Who knows no prefix for this action would refuse it always; who knows one is held to it.
+        // A server that has no prefix for this action would otherwise always refuse it.
         statements.push(json!({
             "Effect": "Allow",
             "Action": "s3:ListBucketMultipartUploads",
@@ -104,7 +104,7 @@ fn render(
     ascii(&json!({ "Version": "2012-10-17", "Statement": statements }).to_string())
 }
 
-/// The key as a pattern that matches it alone.
+/// Returns the key as a pattern that matches only this key.
 fn literal(key: &str) -> String {
     let mut pattern = String::with_capacity(key.len());
     for c in key.chars() {
@@ -117,7 +117,7 @@ fn literal(key: &str) -> String {
     pattern
 }
 
-/// All objects of the key's folder; of the bucket's own level, the object alone.
+/// Returns a pattern for all objects in the key's folder; at the top level, for this object alone.
 fn folder_pattern(key: &str) -> String {
     match key.rfind('/') {
         Some(slash) => format!("{}*", literal(&key[..=slash])),
@@ -125,13 +125,13 @@ fn folder_pattern(key: &str) -> String {
     }
 }
 
-/// The prefixes that may be listed to see the object.
+/// Returns a pattern of the prefixes that may be listed to see the object.
 fn listing_pattern(key: &str) -> String {
     let folder = key.rfind('/').map_or(key, |slash| &key[..=slash]);
     format!("{}*", literal(folder))
 }
 
-/// What every key and prefix begins with.
+/// Returns the longest common beginning of all keys and prefixes.
 fn common_prefix(scope: &SessionScope) -> &str {
     let mut all = scope.object_keys.iter().chain(&scope.prefixes);
     let Some(first) = all.next() else { return "" };
@@ -141,7 +141,7 @@ fn common_prefix(scope: &SessionScope) -> &str {
     })
 }
 
-/// JSON in which every character above ASCII is escaped: STS takes none above U+00FF.
+/// Escapes every character of the JSON above ASCII, since STS accepts none above U+00FF.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

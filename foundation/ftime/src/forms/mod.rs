@@ -1,4 +1,4 @@
-//! The written forms: what each looks like, to and from.
+//! Parses and prints each written form of a time.
 //!
 //! chrono's parsers are lenient (comments, missing seconds, two-digit years, time zone names), so a
 //! text must first have the one shape of its form; then chrono decides whether the date exists.
@@ -31,7 +31,7 @@ impl Epoch {
         checked(text, EXPECTED, DateTime::parse_from_rfc3339(&upper))
     }
 
-    /// Parses what HTTP calls a date (RFC 1123): `Tue, 27 Mar 2007 19:36:42 GMT`. The weekday has to be right.
+    /// Parses an HTTP date (RFC 1123): `Tue, 27 Mar 2007 19:36:42 GMT`. The weekday has to be right.
     pub fn parse_rfc1123(text: &str) -> ferror::Result<Self> {
         const EXPECTED: &str = "an RFC 1123 time such as Tue, 27 Mar 2007 19:36:42 GMT";
         if !has_shape(text, RFC_1123) {
@@ -60,7 +60,7 @@ impl Epoch {
         checked(text, EXPECTED, parsed.map(|time| time.and_utc().fixed_offset()))
     }
 
-    /// `2013-05-24T00:00:00Z`, with three digits of milliseconds when there are any.
+    /// Prints `2013-05-24T00:00:00Z`, with three digits of milliseconds when there are any.
     pub fn to_rfc3339(self) -> String {
         if self.millis() % 1000 == 0 {
             self.printed("%Y-%m-%dT%H:%M:%SZ")
@@ -69,22 +69,22 @@ impl Epoch {
         }
     }
 
-    /// `Tue, 27 Mar 2007 19:36:42 GMT`, in whole seconds.
+    /// Prints `Tue, 27 Mar 2007 19:36:42 GMT`, in whole seconds.
     pub fn to_rfc1123(self) -> String {
         self.printed("%a, %d %b %Y %H:%M:%S GMT")
     }
 
-    /// `Tue, 27 Mar 2007 19:36:42 +0000`, as `date -R` prints it in UTC, in whole seconds.
+    /// Prints `Tue, 27 Mar 2007 19:36:42 +0000`, as `date -R` prints it in UTC, in whole seconds.
     pub fn to_rfc2822(self) -> String {
         self.printed("%a, %d %b %Y %H:%M:%S +0000")
     }
 
-    /// `20130524T000000Z`, in whole seconds.
+    /// Prints `20130524T000000Z`, in whole seconds.
     pub fn to_compact(self) -> String {
         self.printed("%Y%m%dT%H%M%SZ")
     }
 
-    /// The day in UTC, `20130524`: `SigV4` derives its signing key from it.
+    /// Prints the day in UTC, `20130524`: `SigV4` derives its signing key from it.
     pub fn date_stamp(self) -> String {
         self.printed("%Y%m%d")
     }

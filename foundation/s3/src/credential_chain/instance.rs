@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use ferror::{Error, Kind};
 
-use super::chain::{Chain, Finding};
 use super::document::{self, Dialect};
-use super::server::{Allowed, INSTANCE_ADDRESSES, Reply, Server, patiently};
-use crate::keyring::{Issued, Keyring};
+use super::server::{AllowedHosts, INSTANCE_ADDRESSES, Reply, Server, with_retries};
+use super::source::{CredentialInputs, Finding};
+use crate::credential_provider::{CredentialProvider, Issued};
 use crate::transport::Timeouts;
+
+/// The name of this source in messages.
+pub(super) const NAME: &str = "EC2 instance";
 
 const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
@@ -19,7 +22,7 @@ const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 const TOKEN_PATH: &str = "/latest/api/token";
 const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// The service is one hop away or not there at all: a machine without one loses a second.
+/// The service is one hop away or does not exist: a machine without it waits one second.
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(1),
     stall: Duration::from_secs(1),
@@ -28,82 +31,82 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 
 /// Why there are no credentials.
-enum Miss {
-    /// This machine has no such service, or no role.
+enum NoCredentials {
+    /// This machine has no metadata service, or no role.
     Absent(String),
     Failed(Error),
 }
 
-impl From<Error> for Miss {
+impl From<Error> for NoCredentials {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-/// Asks at once: nothing but an answer tells that there is such a service.
-pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
+/// Asks the service at once, because only an answer shows that it exists.
+pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     if chain.get(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Ok(Finding::lacks(format!("{DISABLED} is true")));
     }
     let default = || format!("http://{}", INSTANCE_ADDRESSES[0]);
     let url = chain.get(ENDPOINT).unwrap_or_else(default);
-    let allowed = Allowed { addresses: &INSTANCE_ADDRESSES, https: false };
+    let allowed = AllowedHosts { addresses: &INSTANCE_ADDRESSES, https: false };
     let server = Server::new(ENDPOINT, &url, &allowed, TIMEOUTS, chain.roots_pem.as_deref())?;
-    let first = patiently(|| match issue(&server) {
+    let first = with_retries(|| match issue(&server) {
         Ok(issued) => Ok(Ok(issued)),
-        Err(Miss::Absent(why)) => Ok(Err(why)),
-        Err(Miss::Failed(error)) => Err(error),
+        Err(NoCredentials::Absent(why)) => Ok(Err(why)),
+        Err(NoCredentials::Failed(error)) => Err(error),
     })?;
     let first = match first {
         Ok(issued) => issued,
         Err(why) => return Ok(Finding::lacks(why)),
     };
     let fetch = move || {
-        patiently(|| {
+        with_retries(|| {
             issue(&server).map_err(|miss| match miss {
-                Miss::Absent(why) => Error::new(Kind::Unavailable, why),
-                Miss::Failed(error) => error,
+                NoCredentials::Absent(why) => Error::new(Kind::Unavailable, why),
+                NoCredentials::Failed(error) => error,
             })
         })
     };
-    Ok(Finding::Keyring(Keyring::refreshing(super::chain::INSTANCE, Some(first), fetch)))
+    Ok(Finding::CredentialProvider(CredentialProvider::refreshing(NAME, Some(first), fetch)))
 }
 
-fn issue(server: &Server) -> Result<Issued, Miss> {
+fn issue(server: &Server) -> Result<Issued, NoCredentials> {
     // The token serves the two requests that follow and is then forgotten.
     let lifetime = [("x-aws-ec2-metadata-token-ttl-seconds", "60")];
     let host = server.host();
     let reply = server
-        .ask("PUT", TOKEN_PATH, &lifetime, None)
-        .map_err(|_| Miss::Absent(format!("no answer from {host}")))?;
+        .send("PUT", TOKEN_PATH, &lifetime, None)
+        .map_err(|_| NoCredentials::Absent(format!("no answer from {host}")))?;
     let token = match reply.status {
-        200 => one_word(&reply, "a token")?,
+        200 => first_word(&reply, "a token")?,
         500.. => return Err(refused(server, "the token", &reply).into()),
         status => {
-            return Err(Miss::Absent(format!(
+            return Err(NoCredentials::Absent(format!(
                 "{host} answers {status} to the request for a token"
             )));
         }
     };
     let headers = [("x-aws-ec2-metadata-token", token.as_str())];
-    let reply = server.ask("GET", ROLES_PATH, &headers, None)?;
+    let reply = server.send("GET", ROLES_PATH, &headers, None)?;
     let role = match reply.status {
-        200 => one_word(&reply, "a role's name")?,
-        404 => return Err(Miss::Absent("the instance has no role".to_owned())),
+        200 => first_word(&reply, "a role's name")?,
+        404 => return Err(NoCredentials::Absent("the instance has no role".to_owned())),
         _ => return Err(refused(server, "the instance's role", &reply).into()),
     };
     if !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
         return Err(Error::invalid("the metadata service names a role that cannot exist").into());
     }
-    let reply = server.ask("GET", &format!("{ROLES_PATH}{role}"), &headers, None)?;
+    let reply = server.send("GET", &format!("{ROLES_PATH}{role}"), &headers, None)?;
     if reply.status != 200 {
         return Err(refused(server, "the role's credentials", &reply).into());
     }
     Ok(document::read(&reply.body, Dialect::Instance)?)
 }
 
-/// The first line of an answer, which has to be fit for a header or a path.
-fn one_word(reply: &Reply, what: &str) -> ferror::Result<String> {
+/// Returns the first line of an answer, which must be usable in a header or a path.
+fn first_word(reply: &Reply, what: &str) -> ferror::Result<String> {
     let text = String::from_utf8_lossy(&reply.body);
     let word = text.lines().next().unwrap_or_default().trim();
     if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -5,19 +5,19 @@ use std::time::Duration;
 use ferror::Kind;
 use ftime::Epoch;
 use s3::{
-    Body, Client, ClientOptions, Credentials, Location, Patience, Precondition, Put, Signature,
+    Body, Client, ClientOptions, Credentials, Location, Precondition, Put, RetryPolicy, Signature,
 };
 
 use crate::server::{SECRET, Script, Server, answer, client_with, refusal};
 
 /// A client whose own waits are too short to be seen.
-const QUICK: Patience = Patience {
+const QUICK: RetryPolicy = RetryPolicy {
     attempts: 6,
     transient_wait: Duration::from_millis(1),
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_secs(20),
-    budget: Duration::from_mins(1),
-    renewed_every: None,
+    budget: Duration::from_secs(60),
+    budget_renewed_every: None,
 };
 
 fn put<'a>() -> Put<'a> {
@@ -36,13 +36,13 @@ fn stored() -> Script {
 
 #[test]
 fn a_client_tries_six_times_and_waits_a_minute_in_all() {
-    let patience = Patience::default();
-    assert_eq!((patience.attempts, patience.budget), (6, Duration::from_mins(1)));
-    assert_eq!(ClientOptions::default().patience, patience);
+    let retry_policy = RetryPolicy::default();
+    assert_eq!((retry_policy.attempts, retry_policy.budget), (6, Duration::from_secs(60)));
+    assert_eq!(ClientOptions::default().retry_policy, retry_policy);
 
     let away = answer("503 Service Unavailable", &[], &refusal("ServiceUnavailable"));
     let server = Server::start(vec![Script::Answer(away)]);
-    let short = Patience { attempts: patience.attempts, ..QUICK };
+    let short = RetryPolicy { attempts: retry_policy.attempts, ..QUICK };
     let client = client_with(&server.endpoint, Signature::V4, short);
     let error = client.put("k", &put()).unwrap_err();
     assert!(error.to_string().contains("attempt 6"), "{error}");
@@ -64,8 +64,8 @@ fn a_server_that_says_when_is_asked_no_sooner() {
     ] {
         let busy = answer(status, &[header], &refusal(code));
         let server = Server::start(vec![Script::Answer(busy), stored()]);
-        let patience = Patience { longest_wait, ..QUICK };
-        let client = client_with(&server.endpoint, Signature::V4, patience);
+        let retry_policy = RetryPolicy { longest_wait, ..QUICK };
+        let client = client_with(&server.endpoint, Signature::V4, retry_policy);
         client.put("k", &put()).unwrap();
         assert_eq!(server.requests(), 2, "{status} {header}");
         // What the client means to wait: a slow machine makes it more, by less than this allows.
@@ -79,7 +79,7 @@ fn a_server_that_says_when_is_asked_no_sooner() {
 fn a_wait_beyond_the_budget_is_an_error_at_once() {
     let busy = answer("503 Slow Down", &["retry-after: 5"], &refusal("SlowDown"));
     let server = Server::start(vec![Script::Answer(busy), stored()]);
-    let budget = Patience { budget: Duration::from_secs(4), ..QUICK };
+    let budget = RetryPolicy { budget: Duration::from_secs(4), ..QUICK };
     let client = client_with(&server.endpoint, Signature::V4, budget);
     let error = client.put("k", &put()).unwrap_err();
     assert_eq!(error.kind(), Kind::Throttled);
@@ -89,7 +89,7 @@ fn a_wait_beyond_the_budget_is_an_error_at_once() {
 
 #[test]
 fn a_clock_is_believed_only_where_nobody_can_have_changed_the_answer() {
-    let there = Epoch::now().saturating_add(Duration::from_hours(5));
+    let there = Epoch::now().saturating_add(Duration::from_secs(5 * 60 * 60));
     let date = format!("date: {}", there.to_rfc1123());
     // An address that leads here and is none of loopback stands for a server over plain http.
     for (host, requests) in [("127.0.0.1", 2), ("localhost", 2), ("0.0.0.0", 1)] {
@@ -104,7 +104,7 @@ fn a_clock_is_believed_only_where_nobody_can_have_changed_the_answer() {
         };
         let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET, None).unwrap();
         let options =
-            ClientOptions { allow_http: true, patience: QUICK, ..ClientOptions::default() };
+            ClientOptions { allow_http: true, retry_policy: QUICK, ..ClientOptions::default() };
         let client = Client::with_options(location, credentials, options).unwrap();
         let outcome = client.put("k", &put());
         assert_eq!(server.requests(), requests, "{host}: {outcome:?}");

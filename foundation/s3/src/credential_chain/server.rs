@@ -1,7 +1,7 @@
-//! One server that issues credentials: which may be asked, and how it is asked.
+//! Requests to a server that issues credentials, and which servers are allowed.
 //!
 //! Plain http goes to loopback and to the fixed link-local addresses of the metadata services
-//! alone, and then past any proxy. This is the one place here that uses the transport.
+//! alone, and then without a proxy.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -15,19 +15,19 @@ use crate::endpoint::{Endpoint, is_loopback};
 use crate::retry;
 use crate::transport::{Timeouts, Transport};
 use crate::xml::one_line;
-use crate::{Fault, Patience, Request};
+use crate::{Fault, Request, RetryPolicy};
 
 /// Answers have one or two kilobytes.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 
-/// Less than for objects: a source that is away is better said soon.
-const PATIENCE: Patience = Patience {
+/// Fewer attempts than for objects, so that an unreachable source is reported soon.
+const RETRY_POLICY: RetryPolicy = RetryPolicy {
     attempts: 3,
     transient_wait: Duration::from_millis(100),
     throttle_wait: Duration::from_millis(500),
     longest_wait: Duration::from_secs(2),
     budget: Duration::from_secs(5),
-    renewed_every: None,
+    budget_renewed_every: None,
 };
 
 /// The addresses of the agents on ECS and EKS.
@@ -51,26 +51,26 @@ pub(super) struct Server {
     transport: Transport,
 }
 
-/// Whom a service may be asked at.
-pub(super) struct Allowed<'a> {
+/// The hosts at which a service may be asked.
+pub(super) struct AllowedHosts<'a> {
     /// These addresses over plain http, beside loopback.
     pub(super) addresses: &'a [IpAddr],
     /// Any host over https.
     pub(super) https: bool,
 }
 
-/// What a server answered.
+/// The answer of a server.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
 
 impl Server {
-    /// The server of a URL, which came from the variable `name`.
+    /// Makes the server of a URL, which came from the variable `name`.
     pub(super) fn new(
         name: &str,
         url: &str,
-        allowed: &Allowed<'_>,
+        allowed: &AllowedHosts<'_>,
         timeouts: Timeouts,
         roots_pem: Option<&[u8]>,
     ) -> ferror::Result<Self> {
@@ -113,8 +113,8 @@ impl Server {
         &self.path
     }
 
-    /// Makes one request. Every status is an answer.
-    pub(super) fn ask(
+    /// Sends one request; every status is returned as a reply.
+    pub(super) fn send(
         &self,
         method: &'static str,
         path: &str,
@@ -139,7 +139,7 @@ impl Server {
         Ok(Reply { status: answer.status, body: answer.body })
     }
 
-    /// The refusal that `reply` is; `code` and `message` are shown without `secrets`.
+    /// Makes the error for a refusal; `code` and `message` are shown without `secrets`.
     pub(super) fn refused(
         &self,
         what: &str,
@@ -162,23 +162,24 @@ impl Server {
     }
 }
 
-/// Calls `attempt` until it works, fails for good, or failed as often as is worth it.
-pub(super) fn patiently<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> ferror::Result<T> {
-    for failures in 1..PATIENCE.attempts {
+/// Calls `attempt` until it succeeds, fails in a way that no repetition changes, or has failed too
+/// often.
+pub(super) fn with_retries<T>(mut attempt: impl FnMut() -> ferror::Result<T>) -> ferror::Result<T> {
+    for failures in 1..RETRY_POLICY.attempts {
         let failed = match attempt() {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
         let Some(class) = retry::class(failed.kind()) else { return Err(failed) };
-        // The standard library's only dice; good enough to spread clients.
-        let dice = RandomState::new().build_hasher().finish();
-        thread::sleep(PATIENCE.wait(class, failures, dice, None));
+        // The hasher's seed is the standard library's only source of randomness; it suffices here.
+        let random = RandomState::new().build_hasher().finish();
+        thread::sleep(RETRY_POLICY.wait(class, failures, random, None));
     }
     attempt()
 }
 
-/// A server's or a program's words without our secrets, whole or cut. What may be one that we do not
-/// know goes too: words too long for a message, and those like a secret access key, which has 40
+/// Removes secrets from the text of a server or a program. What may be an unknown secret is removed
+/// too: words too long for a message, and those like a secret access key, which has 40
 /// characters of base64.
 pub(super) fn redacted(text: &str, secrets: &[&str]) -> String {
     const LONGEST_WORD: usize = 64;
@@ -208,10 +209,10 @@ fn address(host: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allowed, CONTAINER_ADDRESSES, INSTANCE_ADDRESSES, Server, redacted};
+    use super::{AllowedHosts, CONTAINER_ADDRESSES, INSTANCE_ADDRESSES, Server, redacted};
     use crate::transport::Timeouts;
 
-    fn server(url: &str, allowed: &Allowed<'_>) -> Result<String, String> {
+    fn server(url: &str, allowed: &AllowedHosts<'_>) -> Result<String, String> {
         Server::new("THE_URL", url, allowed, Timeouts::default(), None)
             .map(|server| format!("{}{}", server.base, server.path))
             .map_err(|error| format!("{error} {:?}", error.hint_text()))
@@ -219,9 +220,9 @@ mod tests {
 
     #[test]
     fn plain_http_goes_to_this_machine_and_the_fixed_addresses_alone() {
-        let container = Allowed { addresses: &CONTAINER_ADDRESSES, https: true };
-        let instance = Allowed { addresses: &INSTANCE_ADDRESSES, https: false };
-        let sts = Allowed { addresses: &[], https: true };
+        let container = AllowedHosts { addresses: &CONTAINER_ADDRESSES, https: true };
+        let instance = AllowedHosts { addresses: &INSTANCE_ADDRESSES, https: false };
+        let sts = AllowedHosts { addresses: &[], https: true };
         for (url, [by_container, by_instance, by_sts]) in [
             ("http://127.0.0.1:80/a?b=c", [true, true, true]),
             ("http://localhost/", [true, true, true]),

@@ -1,8 +1,8 @@
 //! `credential_process`: a program that prints credentials.
 //!
 //! (AWS SDKs and Tools Reference Guide, "Process credential provider".) It is run without a shell,
-//! for a bounded time, and without the variables that hold other credentials. What it prints is
-//! never shown; what it complains of is.
+//! for a bounded time, and without the variables that hold other credentials. Its output is never
+//! shown; what it writes to stderr is.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -15,23 +15,23 @@ use ferror::{Error, Kind};
 
 use super::document::{self, Dialect};
 use super::server::redacted;
-use crate::keyring::Issued;
+use crate::credential_provider::Issued;
 use crate::xml::one_line;
 
 /// Long enough for a person to touch a security key.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether a process that closed its output has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How often a process that closed its output is checked for its end.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// More than any document has.
+/// Larger than any document.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 
-/// Names that begin so are kept from the process.
-const KEPT_BACK: [&str; 3] = ["S3_", "AWS_", "CIRCLE_OIDC_"];
+/// Variables whose names begin with one of these are not passed to the process.
+const WITHHELD_PREFIXES: [&str; 3] = ["S3_", "AWS_", "CIRCLE_OIDC_"];
 
-/// What a `credential_process` is told of the environment although its name begins like that of a
-/// secret: what AWS's own tools have to know to read the same files as we.
+/// Variables that a `credential_process` gets although their names begin like those of secrets: AWS's
+/// own tools need them to read the same files.
 pub const PROCESS_VARIABLES: [&str; 6] = [
     "AWS_PROFILE",
     "AWS_CONFIG_FILE",
@@ -49,19 +49,21 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Splits `command`; starts nothing.
+    /// Splits `command` without starting it.
     pub(super) fn new(command: &str, environment: &[(OsString, OsString)]) -> ferror::Result<Self> {
         let mut words = split(command)?.into_iter();
         let program = words.next().ok_or_else(|| Error::config("credential_process is empty"))?;
         let passed_on = |name: &OsStr| {
             PROCESS_VARIABLES.iter().any(|known| name == *known)
-                || !KEPT_BACK.iter().any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
+                || !WITHHELD_PREFIXES
+                    .iter()
+                    .any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
         };
         let environment = environment.iter().filter(|(name, _)| passed_on(name)).cloned();
         Ok(Self { program, arguments: words.collect(), environment: environment.collect() })
     }
 
-    /// Runs it and reads what it prints.
+    /// Runs the process and reads the credentials that it prints.
     pub(super) fn issue(&self) -> ferror::Result<Issued> {
         self.issue_within(TIME_LIMIT)
     }
@@ -129,13 +131,13 @@ fn wait(
         })?;
         if status.is_none() {
             in_time = Instant::now() < end;
-            thread::sleep(LOOK_AGAIN);
+            thread::sleep(POLL_INTERVAL);
         }
     }
     Ok((status, stdout, stderr))
 }
 
-/// Reads to the end, so that the process never waits for us; keeps one byte more than is allowed.
+/// Reads to the end, so that the process never blocks; keeps one byte more than is allowed.
 fn drain(mut output: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -148,7 +150,7 @@ fn drain(mut output: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// The end of what it complained of, fit to be shown.
+/// Returns the end of its stderr in one line, without secrets.
 fn last_line_like(stderr: &[u8]) -> String {
     const SHOWN: usize = 500;
     let text = String::from_utf8_lossy(stderr);
@@ -230,7 +232,7 @@ mod tests {
             let error = process.issue_within(Duration::from_millis(100)).unwrap_err();
             assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
             assert!(error.to_string().contains("did not end within 0.1 s"), "{error}");
-            assert!(started.elapsed() < Duration::from_mins(5));
+            assert!(started.elapsed() < Duration::from_secs(5 * 60));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The keyring against sources whose lifetimes and failures are known.
+//! The provider against sources whose lifetimes and failures are known.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ferror::{Error, Kind};
 use ftime::Epoch;
 
-use super::{Issued, Keyring, REFRESH_AHEAD};
+use super::{CredentialProvider, Issued, REFRESH_AHEAD};
 use crate::Credentials;
 
 fn credentials(number: usize) -> Credentials {
@@ -16,11 +16,11 @@ fn credentials(number: usize) -> Credentials {
 }
 
 /// A source that issues credentials number 1, 2, ... of these lifetimes; 0 is a failure.
-fn source(lifetimes: &[u64]) -> (Keyring, Arc<AtomicUsize>) {
+fn source(lifetimes: &[u64]) -> (CredentialProvider, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let left = Mutex::new(lifetimes.iter().rev().copied().collect::<Vec<_>>());
-    let keyring = Keyring::refreshing("test", None, move || {
+    let provider = CredentialProvider::refreshing("test", None, move || {
         let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
         match left.lock().unwrap().pop().expect("one call too many") {
             0 => Err(Error::new(Kind::Unavailable, "the source is away")),
@@ -30,12 +30,12 @@ fn source(lifetimes: &[u64]) -> (Keyring, Arc<AtomicUsize>) {
             }),
         }
     });
-    (keyring, calls)
+    (provider, calls)
 }
 
-/// Makes the keyring believe that its credentials end in `left`.
-fn age(keyring: &Keyring, left: Duration) {
-    let mut slot = keyring.lock();
+/// Makes the provider believe that its credentials end in `left`.
+fn age(provider: &CredentialProvider, left: Duration) {
+    let mut slot = provider.lock();
     let held = slot.held.as_mut().expect("credentials were fetched");
     let end = Epoch::now().saturating_add(left);
     held.expires = Some(end);
@@ -44,58 +44,58 @@ fn age(keyring: &Keyring, left: Duration) {
 
 #[test]
 fn fixed_credentials_stay() {
-    let keyring = Keyring::from(credentials(1));
-    assert_eq!(keyring.current().unwrap(), credentials(1));
-    assert!(!keyring.renew(&credentials(1)).unwrap());
-    assert_eq!(format!("{keyring:?}"), "Keyring(given, Credentials(..0001))");
+    let provider = CredentialProvider::from(credentials(1));
+    assert_eq!(provider.current().unwrap(), credentials(1));
+    assert!(!provider.renew(&credentials(1)).unwrap());
+    assert_eq!(format!("{provider:?}"), "CredentialProvider(given, Credentials(..0001))");
 }
 
 #[test]
 fn temporary_ones_are_fetched_when_needed_and_anew_before_they_end() {
-    let (keyring, calls) = source(&[3600, 3600]);
-    assert_eq!(format!("{keyring:?}"), "Keyring(test)");
+    let (provider, calls) = source(&[3600, 3600]);
+    assert_eq!(format!("{provider:?}"), "CredentialProvider(test)");
     assert_eq!(calls.load(Ordering::SeqCst), 0, "nothing is fetched before it is needed");
-    let clone = keyring.clone();
-    assert_eq!(keyring.current().unwrap(), credentials(1));
+    let clone = provider.clone();
+    assert_eq!(provider.current().unwrap(), credentials(1));
     assert_eq!(clone.current().unwrap(), credentials(1));
-    age(&keyring, Duration::from_secs(301));
-    assert_eq!(keyring.current().unwrap(), credentials(1));
-    age(&keyring, Duration::from_secs(299));
+    age(&provider, Duration::from_secs(301));
+    assert_eq!(provider.current().unwrap(), credentials(1));
+    age(&provider, Duration::from_secs(299));
     assert_eq!(clone.current().unwrap(), credentials(2));
-    assert_eq!(keyring.current().unwrap(), credentials(2));
+    assert_eq!(provider.current().unwrap(), credentials(2));
     assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
 #[test]
 fn short_lived_ones_are_not_fetched_at_every_request() {
-    let (keyring, _) = source(&[200]);
+    let (provider, _) = source(&[200]);
     for _ in 0..3 {
-        assert_eq!(keyring.current().unwrap(), credentials(1));
+        assert_eq!(provider.current().unwrap(), credentials(1));
     }
 }
 
 #[test]
 fn a_failed_refresh_keeps_what_still_holds_and_is_not_repeated_at_once() {
-    let (keyring, calls) = source(&[3600, 0, 0]);
-    keyring.current().unwrap();
-    age(&keyring, Duration::from_secs(200));
-    assert_eq!(keyring.current().unwrap(), credentials(1));
-    assert_eq!(keyring.current().unwrap(), credentials(1));
+    let (provider, calls) = source(&[3600, 0, 0]);
+    provider.current().unwrap();
+    age(&provider, Duration::from_secs(200));
+    assert_eq!(provider.current().unwrap(), credentials(1));
+    assert_eq!(provider.current().unwrap(), credentials(1));
     assert_eq!(calls.load(Ordering::SeqCst), 2, "one refresh was tried");
-    age(&keyring, Duration::ZERO);
-    let error = keyring.current().unwrap_err();
+    age(&provider, Duration::ZERO);
+    let error = provider.current().unwrap_err();
     assert_eq!(error.to_string(), "credentials (test): the source is away");
 }
 
 #[test]
 fn renewing_replaces_the_stale_ones_alone() {
-    let (keyring, calls) = source(&[3600, 3600]);
-    let stale = keyring.current().unwrap();
-    assert!(keyring.renew(&stale).unwrap());
-    assert_eq!(keyring.current().unwrap(), credentials(2));
-    assert!(keyring.renew(&stale).unwrap(), "someone else renewed them");
+    let (provider, calls) = source(&[3600, 3600]);
+    let stale = provider.current().unwrap();
+    assert!(provider.renew(&stale).unwrap());
+    assert_eq!(provider.current().unwrap(), credentials(2));
+    assert!(provider.renew(&stale).unwrap(), "someone else renewed them");
     assert_eq!(calls.load(Ordering::SeqCst), 2);
-    let same = Keyring::refreshing("test", None, || {
+    let same = CredentialProvider::refreshing("test", None, || {
         Ok(Issued { credentials: credentials(7), expires: None })
     });
     assert!(!same.renew(&same.current().unwrap()).unwrap(), "these are all there are");
@@ -103,20 +103,20 @@ fn renewing_replaces_the_stale_ones_alone() {
 
 #[test]
 fn expired_ones_are_an_error_and_never_used() {
-    let keyring = Keyring::refreshing("test", None, || {
+    let provider = CredentialProvider::refreshing("test", None, || {
         Ok(Issued { credentials: credentials(1), expires: Some(Epoch::now()) })
     });
-    let error = keyring.current().unwrap_err();
+    let error = provider.current().unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
     assert!(error.to_string().contains("expired"), "{error}");
 }
 
 #[test]
 fn many_threads_cause_one_fetch() {
-    let (keyring, calls) = source(&[3600]);
+    let (provider, calls) = source(&[3600]);
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| assert_eq!(keyring.current().unwrap(), credentials(1)));
+            scope.spawn(|| assert_eq!(provider.current().unwrap(), credentials(1)));
         }
     });
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -129,20 +129,20 @@ fn those_who_waited_for_a_fetch_that_failed_get_its_error() {
     let (ends, may_go) = (Mutex::new(entered), Mutex::new(may_go));
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let keyring = Keyring::refreshing("test", None, move || {
+    let provider = CredentialProvider::refreshing("test", None, move || {
         counted.fetch_add(1, Ordering::SeqCst);
         ends.lock().unwrap().send(()).unwrap();
         let _ = may_go.lock().unwrap().recv();
         Err(Error::new(Kind::Denied, "no").hint("ask"))
     });
     thread::scope(|scope| {
-        let first = scope.spawn(|| keyring.current());
+        let first = scope.spawn(|| provider.current());
         is_under_way.recv().unwrap();
         // It asked before the fetch ends, whenever it gets to wait.
         let asked_at = Instant::now();
         let waiting = scope.spawn({
-            let keyring = &keyring;
-            move || keyring.current_asked(asked_at)
+            let provider = &provider;
+            move || provider.current_asked(asked_at)
         });
         drop(let_go);
         for thread in [first, waiting] {

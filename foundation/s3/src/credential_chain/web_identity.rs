@@ -1,22 +1,26 @@
 //! Temporary credentials for a token of an identity provider, such as the CI's: one POST to STS.
 //!
-//! (STS API Reference, `AssumeRoleWithWebIdentity`.) The request is not signed; the token stands in
-//! its body, never in the URL, which proxies and servers write down.
+//! (STS API Reference, `AssumeRoleWithWebIdentity`.) The request is not signed; the token is in its
+//! body and never in the URL, which proxies and servers log.
 
 use std::path::Path;
 use std::time::Duration;
 
 use ferror::{Error, Kind};
 
-use super::chain::{Chain, Finding};
 use super::document;
 use super::policy::session_policy;
-use super::server::{Allowed, Reply, Server, patiently};
-use super::{check_token, token_file};
+use super::server::{AllowedHosts, Reply, Server, with_retries};
+use super::source::{CredentialInputs, Finding};
+use super::token;
+use crate::credential_provider::{CredentialProvider, Issued};
+use crate::credentials::{Credentials, half_a_pair};
 use crate::endpoint::is_label;
-use crate::keyring::{Issued, Keyring};
 use crate::transport::Timeouts;
-use crate::{Credentials, encode, xml};
+use crate::{encode, xml};
+
+/// The name of this source in messages.
+pub(super) const NAME: &str = "web identity";
 
 const ROLE: &str = "AWS_ROLE_ARN";
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
@@ -31,24 +35,24 @@ const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(10),
     stall: Duration::from_secs(30),
     answer: Duration::from_secs(30),
-    whole: Duration::from_mins(1),
+    whole: Duration::from_secs(60),
 };
 
 enum Token {
-    /// Read anew each time: the platform replaces it.
+    /// A file that is read each time, because the platform replaces it.
     File(String),
-    /// The CI's variable does not change; its token lasts an hour.
+    /// The value of the CI's variable, whose token lasts an hour.
     Value(String),
 }
 
-pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
+pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     let (role, token_file) = (chain.get(ROLE), chain.get(TOKEN_FILE));
     let token = token_file.map(Token::File).or_else(|| chain.get(CI_TOKEN).map(Token::Value));
     let (role, token) = match (role, token) {
         (Some(role), Some(token)) => (role, token),
-        (None, Some(Token::File(_))) => return Err(super::half_a_pair(TOKEN_FILE, ROLE)),
+        (None, Some(Token::File(_))) => return Err(half_a_pair(TOKEN_FILE, ROLE)),
         (Some(_), None) => {
-            return Err(super::half_a_pair(ROLE, &format!("{TOKEN_FILE} or {CI_TOKEN}")));
+            return Err(half_a_pair(ROLE, &format!("{TOKEN_FILE} or {CI_TOKEN}")));
         }
         // The CI sets its token in every job.
         (None, Some(Token::Value(_))) => return Ok(Finding::lacks(format!("{ROLE} is not set"))),
@@ -62,7 +66,7 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
         Some(url) => url,
         None => regional_endpoint(&chain.region)?,
     };
-    let allowed = Allowed { addresses: &[], https: true };
+    let allowed = AllowedHosts { addresses: &[], https: true };
     let server = Server::new(ENDPOINT, &url, &allowed, TIMEOUTS, chain.roots_pem.as_deref())?;
     let policy = chain.scope.as_ref().map(|scope| session_policy(scope, partition));
     let mut parameters = vec![
@@ -77,14 +81,14 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
         let mut parameters = parameters.clone();
         parameters.push(("WebIdentityToken".to_owned(), token.clone()));
         let form = encode::query(&parameters);
-        patiently(|| issue(&server, &form, &token))
+        with_retries(|| issue(&server, &form, &token))
     };
-    Ok(Finding::Keyring(Keyring::refreshing(super::chain::WEB_IDENTITY, None, fetch)))
+    Ok(Finding::CredentialProvider(CredentialProvider::refreshing(NAME, None, fetch)))
 }
 
 fn issue(server: &Server, form: &str, token: &str) -> ferror::Result<Issued> {
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("accept", "text/xml")];
-    let reply = server.ask("POST", server.path(), &headers, Some(form.as_bytes()))?;
+    let reply = server.send("POST", server.path(), &headers, Some(form.as_bytes()))?;
     if reply.status != 200 {
         return Err(refusal(server, &reply, token));
     }
@@ -116,13 +120,13 @@ fn refusal(server: &Server, reply: &Reply, token: &str) -> Error {
 impl Token {
     fn read(&self) -> ferror::Result<String> {
         match self {
-            Self::File(path) => token_file(TOKEN_FILE, Path::new(path)),
-            Self::Value(token) => check_token(CI_TOKEN, token).map(|()| token.clone()),
+            Self::File(path) => token::read_file(TOKEN_FILE, Path::new(path)),
+            Self::Value(token) => token::check(CI_TOKEN, token).map(|()| token.clone()),
         }
     }
 }
 
-/// `aws` of `arn:aws:iam::123456789012:role/NAME`.
+/// Returns the partition of a role: `aws` of `arn:aws:iam::123456789012:role/NAME`.
 fn partition(role: &str) -> ferror::Result<&str> {
     let parts: Vec<_> = role.splitn(6, ':').collect();
     match parts.as_slice() {
@@ -148,9 +152,9 @@ fn regional_endpoint(region: &str) -> ferror::Result<String> {
     Ok(format!("https://sts.{region}.amazonaws.com{china}"))
 }
 
-/// How AWS's logs name the session. The job's own name is fitted to STS's grammar; a name that a
-/// person chose has to fit, because policies may refer to it.
-fn session_name(chain: &Chain<'_>) -> ferror::Result<String> {
+/// Returns the session's name in AWS's logs. The name of the CI job is fitted to STS's grammar; a
+/// configured name has to fit, because policies may refer to it.
+fn session_name(chain: &CredentialInputs<'_>) -> ferror::Result<String> {
     let lawful = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if let Some(name) = chain.get(SESSION_NAME) {
         if (2..=MAX_SESSION_NAME).contains(&name.len()) && name.chars().all(lawful) {
@@ -169,7 +173,7 @@ fn session_name(chain: &Chain<'_>) -> ferror::Result<String> {
     if name.is_empty() {
         name.push_str("upload");
     }
-    // The number is what finds the job, so it is what stays whole.
+    // The number identifies the job, so it is never shortened.
     let number: String = chain.get("CIRCLE_BUILD_NUM").map(fitted).unwrap_or_default();
     let number: String = number.chars().take(20).collect();
     let tail = if number.is_empty() { number } else { format!("-{number}") };
@@ -181,7 +185,7 @@ fn session_name(chain: &Chain<'_>) -> ferror::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::{partition, regional_endpoint, session_name};
-    use crate::credentials::chain::tests::with_chain;
+    use crate::credential_chain::source::tests::with_chain;
 
     #[test]
     fn session_names_fit_the_grammar() {

@@ -1,4 +1,4 @@
-//! The reader of profile files: sections, names and values. Pure, and made for any input.
+//! Parses profile files: sections, names and values.
 //!
 //! What a file means follows the AWS SDKs and Tools Reference Guide, "Format of the shared config
 //! and credentials files", and where that is silent, the AWS CLI: `#` and `;` begin a comment at
@@ -12,7 +12,7 @@ use ferror::Error;
 /// The properties of one profile, by name in lower case.
 pub(super) type Properties = BTreeMap<String, String>;
 
-/// Which of the two files it is; they name their sections differently.
+/// The two profile files, which name their sections differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
     /// `[NAME]`.
@@ -21,8 +21,8 @@ pub(super) enum FileKind {
     Config,
 }
 
-/// Reads the profile called `profile`; `None` when the file has none. An error names the line and
-/// never shows it.
+/// Reads the profile called `profile`; `None` if the file does not have it. An error gives the number
+/// of the line and never its text.
 pub(super) fn profile(
     text: &str,
     kind: FileKind,
@@ -81,7 +81,7 @@ pub(super) fn profile(
 
 #[derive(Clone, Copy)]
 enum Section {
-    /// Before the first.
+    /// No section has begun yet.
     None,
     Other,
     Wanted,
@@ -105,7 +105,7 @@ impl Section {
     }
 }
 
-/// The name in a section's line, which may end with a comment.
+/// Returns the name in a section's line, which may end with a comment.
 fn header(content: &str) -> Option<&str> {
     let (name, rest) = content.strip_prefix('[')?.split_once(']')?;
     let rest = rest.trim_start();

@@ -1,10 +1,10 @@
-//! HTTP, and the only file that names ureq: what goes onto the wire is decided here. One attempt.
+//! Makes one attempt at an HTTP request; only this folder uses ureq.
 //!
 //! Redirects are not followed: ureq would make a PUT a GET, which "succeeds" with nothing uploaded,
 //! and carry a session token to another host. Every status is an answer and not an error, so that
 //! its body is read. Certificates are always verified.
 
-mod early;
+mod connection;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
-use self::early::Early;
+use self::connection::Wrap;
 use crate::Request;
-use crate::meter::{Meter, Spent};
+use crate::meter::{Activity, Meter};
 
 /// Above this size, the server is asked before the body is sent (`Expect: 100-continue`). An
 /// early refusal of a large body would otherwise show as a reset connection, without its reason.
@@ -40,7 +40,7 @@ pub(crate) struct Timeouts {
     pub(crate) whole: Duration,
 }
 
-/// The slowest way that is waited for: each of these many bytes, there and back, adds a second to
+/// The slowest connection that is waited for: each of these many bytes, there and back, adds a second to
 /// [`Timeouts::whole`].
 const SLOWEST_BYTES_PER_SECOND: u64 = 64 * 1024;
 
@@ -51,14 +51,14 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            stall: Duration::from_mins(1),
-            answer: Duration::from_mins(2),
-            whole: Duration::from_mins(5),
+            stall: Duration::from_secs(60),
+            answer: Duration::from_secs(2 * 60),
+            whole: Duration::from_secs(5 * 60),
         }
     }
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -66,7 +66,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Whether the body is longer than the caller wanted to read; then `body` is its beginning.
     pub(crate) cut: bool,
-    /// Whether it was asked whether to send the body, and the server said nothing to that.
+    /// Whether the request had `Expect: 100-continue` and the server ignored it.
     pub(crate) ignored_expect: bool,
 }
 
@@ -116,23 +116,21 @@ impl Transport {
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
-            .timeout_per_read(Some(timeouts.stall))
-            .timeout_per_write(Some(timeouts.stall))
             .timeout_recv_response(Some(timeouts.answer));
         if loopback {
             config = config.proxy(None);
         }
-        let connector = DefaultConnector::default().chain(Early);
+        let connector = DefaultConnector::default().chain(Wrap { stall: timeouts.stall });
         let agent = ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default());
         Ok(Self { agent, meter: Arc::default(), timeouts })
     }
 
-    /// Counts what goes through here.
+    /// Returns the counters of this transport.
     pub(crate) fn meter(&self) -> &Meter {
         &self.meter
     }
 
-    /// Makes one attempt. Of a success, up to `max_bytes` of the body are read. `asks_first`: a
+    /// Makes one attempt. Of a success, up to `max_bytes` of the body are read. `sends_expect`: a
     /// large body waits for the server's word (`Expect: 100-continue`).
     pub(crate) fn send(
         &self,
@@ -140,10 +138,10 @@ impl Transport {
         request: &Request,
         body: Option<&[u8]>,
         max_bytes: u64,
-        asks_first: bool,
+        sends_expect: bool,
     ) -> ferror::Result<Answer> {
         self.meter.count_request();
-        self.meter.time(Spent::Exchanging, || {
+        self.meter.time(Activity::Exchanging, || {
             let mut builder = http::Request::builder().method(request.method).uri(url);
             for (name, value) in &request.headers {
                 // The host is in the URL: ureq writes it, and would write it twice.
@@ -159,19 +157,19 @@ impl Transport {
                 return read(self.run(built(builder.body(()))?, whole)?, max_bytes);
             };
             builder = builder.header("content-length", body_bytes);
-            if asks_first && body_bytes > EXPECT_ABOVE_BYTES {
+            if sends_expect && body_bytes > EXPECT_ABOVE_BYTES {
                 builder = builder.header("expect", "100-continue");
             }
             let mut counted = Counted { left: body, sent_bytes: 0, meter: &self.meter };
             let request = built(builder.body(ureq::SendBody::from_reader(&mut counted)))?;
-            early::take_ran_out();
+            connection::take_expect_ran_out();
             let mut answer =
                 self.run(request, whole).and_then(|response| read(response, max_bytes));
             if let Ok(answer) = &mut answer {
-                answer.ignored_expect = early::take_ran_out();
+                answer.ignored_expect = connection::take_expect_ran_out();
             }
             if !answer.as_ref().is_ok_and(Answer::is_success) {
-                self.meter.sent_in_vain(counted.sent_bytes);
+                self.meter.subtract_sent(counted.sent_bytes);
             }
             answer
         })
@@ -187,7 +185,7 @@ impl Transport {
     }
 }
 
-/// Bytes on their way, counted as ureq takes them.
+/// A body that counts its bytes as ureq reads them.
 struct Counted<'a> {
     left: &'a [u8],
     sent_bytes: u64,
@@ -203,7 +201,7 @@ impl Read for Counted<'_> {
     }
 }
 
-/// The certificates of a bundle in PEM.
+/// Parses the certificates of a bundle in PEM.
 pub(crate) fn root_certs(pem: &[u8]) -> ferror::Result<RootCerts> {
     let broken = |why| {
         Error::config(format!("the bundle of root certificates {why}"))
@@ -251,7 +249,7 @@ fn read(mut response: http::Response<ureq::Body>, max_bytes: u64) -> ferror::Res
     })
 }
 
-/// The error of a request without an answer.
+/// Makes the error of a request without an answer.
 fn failed(error: ureq::Error) -> Error {
     use ureq::Error as E;
     let (kind, message) = match error {

@@ -8,12 +8,15 @@ use std::time::Duration;
 use ferror::Error;
 use serde_json::Value;
 
-use super::chain::{Chain, Finding};
 use super::document::{self, Dialect};
-use super::server::{Allowed, CONTAINER_ADDRESSES, Reply, Server, patiently};
-use super::token_file;
-use crate::keyring::{Issued, Keyring};
+use super::server::{AllowedHosts, CONTAINER_ADDRESSES, Reply, Server, with_retries};
+use super::source::{CredentialInputs, Finding};
+use super::token;
+use crate::credential_provider::{CredentialProvider, Issued};
 use crate::transport::Timeouts;
+
+/// The name of this source in messages.
+pub(super) const NAME: &str = "container";
 
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -27,16 +30,17 @@ const TIMEOUTS: Timeouts = Timeouts {
     whole: Duration::from_secs(15),
 };
 
-/// What stands in the Authorization header.
+/// The source of the Authorization header.
 enum Authorization {
     None,
     Value(String),
-    /// Read anew each time: the platform replaces it.
+    /// A file that is read each time, because the platform replaces it.
     File(String),
 }
 
-pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
-    let allowed = Allowed { addresses: &CONTAINER_ADDRESSES, https: true };
+/// Offers the credentials of the agent that the variables name; asks it only when they are needed.
+pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
+    let allowed = AllowedHosts { addresses: &CONTAINER_ADDRESSES, https: true };
     let (name, url) = match (chain.get(RELATIVE), chain.get(FULL)) {
         (Some(path), _) if path.starts_with('/') => {
             (RELATIVE, format!("http://{}{path}", CONTAINER_ADDRESSES[0]))
@@ -51,19 +55,19 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
         (None, Some(token)) => Authorization::Value(token),
         (None, None) => Authorization::None,
     };
-    // Looked at now, so that a mistake shows before any work is done.
+    // Read it now, so that a mistake shows before any work is done.
     authorization.value()?;
-    let fetch = move || patiently(|| issue(&server, &authorization));
-    Ok(Finding::Keyring(Keyring::refreshing(super::chain::CONTAINER, None, fetch)))
+    let fetch = move || with_retries(|| issue(&server, &authorization));
+    Ok(Finding::CredentialProvider(CredentialProvider::refreshing(NAME, None, fetch)))
 }
 
 fn issue(server: &Server, authorization: &Authorization) -> ferror::Result<Issued> {
     let token = authorization.value()?;
     let headers: Vec<_> = token.iter().map(|token| ("authorization", token.as_str())).collect();
-    let reply = server.ask("GET", server.path(), &headers, None)?;
+    let reply = server.send("GET", server.path(), &headers, None)?;
     if reply.status != 200 {
         let secrets: Vec<_> = token.as_deref().into_iter().collect();
-        let (code, message) = said(&reply);
+        let (code, message) = code_and_message(&reply);
         return Err(server.refused(
             "the container's credentials",
             &reply,
@@ -78,14 +82,14 @@ impl Authorization {
     fn value(&self) -> ferror::Result<Option<String>> {
         match self {
             Self::None => Ok(None),
-            Self::File(path) => token_file(TOKEN_FILE, Path::new(path)).map(Some),
-            Self::Value(token) => super::check_token(TOKEN, token).map(|()| Some(token.clone())),
+            Self::File(path) => token::read_file(TOKEN_FILE, Path::new(path)).map(Some),
+            Self::Value(token) => token::check(TOKEN, token).map(|()| Some(token.clone())),
         }
     }
 }
 
-/// The agent's `{"code": .., "message": ..}`.
-fn said(reply: &Reply) -> (String, String) {
+/// Reads the agent's `{"code": .., "message": ..}`.
+fn code_and_message(reply: &Reply) -> (String, String) {
     let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let field = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
     (field("code"), field("message"))

@@ -1,15 +1,15 @@
 //! The JSON that a process, a container's agent and the instance metadata service answer with.
 //!
-//! Its values are secrets: an error names the field and never shows what stands in it.
+//! Its values are secrets: an error names the field and never shows its value.
 
 use ferror::Error;
 use ftime::Epoch;
 use serde_json::Value;
 
 use crate::Credentials;
-use crate::keyring::Issued;
+use crate::credential_provider::Issued;
 
-/// Who wrote it; each has its own spelling.
+/// The issuer of a document; each names its fields differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// AWS SDKs and Tools Reference Guide, "Process credential provider": `Version` is 1, and
@@ -60,9 +60,9 @@ pub(super) fn read(bytes: &[u8], dialect: Dialect) -> ferror::Result<Issued> {
     Ok(Issued { credentials, expires: expires.as_deref().map(expiration).transpose()? })
 }
 
-/// When credentials end; RFC 3339.
+/// Reads when credentials expire (RFC 3339).
 pub(super) fn expiration(text: &str) -> ferror::Result<Epoch> {
-    // The reader's own message shows the text.
+    // The message of the parser shows the text.
     Epoch::parse_rfc3339(text).map_err(|_| {
         Error::invalid("the answer's Expiration is not a time such as 2013-05-24T00:00:00Z")
     })

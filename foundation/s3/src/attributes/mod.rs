@@ -1,8 +1,7 @@
-//! What is said of an object beside its bytes: how long it may be cached, where and how it is kept,
-//! its tags and its metadata.
+//! The attributes of an object besides its bytes: caching, storage class, encryption, tags, metadata.
 //!
-//! Every value travels as a header, so each has a grammar here and is checked before a request is
-//! made: what a proxy or a signature would change on the way is refused, not sent. (AWS, "Amazon S3
+//! Every value is sent as a header, so each is checked before a request is made: a value that a proxy
+//! or a signature would change on the way is refused. (AWS, "Amazon S3
 //! API Reference", `PutObject` and `CreateMultipartUpload`, which take the same headers.)
 
 use std::collections::BTreeMap;
@@ -11,8 +10,8 @@ use ferror::{Error, Result};
 
 use crate::encode;
 
-/// The metadata name that belongs to the client: every object carries its digest under it.
-const OWN_NAME: &str = "sha256";
+/// The metadata name under which the client stores the digest of every object.
+pub(crate) const DIGEST_NAME: &str = "sha256";
 /// S3 takes 2 KiB of metadata, names and values together. A quarter is left for the digest and for
 /// what a program says of its objects by itself.
 const MAX_METADATA_BYTES: usize = 1536;
@@ -23,14 +22,14 @@ const MAX_TAG_VALUE_UNITS: usize = 256;
 /// The longest key ARN or alias that KMS gives out.
 const MAX_KEY_ID_BYTES: usize = 2048;
 
-/// What an upload says of its object. The default says nothing, and the bucket's defaults hold.
+/// The attributes that an upload sets. The default sets none, and the bucket's defaults apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// `Cache-Control`, such as `public, max-age=31536000, immutable`.
     pub cache_control: Option<String>,
-    /// The storage class, such as `STANDARD_IA`. Which ones there are is the server's to say.
+    /// The storage class, such as `STANDARD_IA`; servers differ in which they have.
     pub storage_class: Option<String>,
-    /// Encryption at rest, with a key of the server's side.
+    /// Encryption at rest by the server.
     pub encryption: Option<Encryption>,
     /// Tags by name; a value may be empty.
     pub tags: BTreeMap<String, String>,
@@ -78,8 +77,8 @@ impl Attributes {
         check_metadata(&self.metadata)
     }
 
-    /// The headers that say all this, names in lower case, ready to be signed. Values are as they
-    /// are: [`Attributes::check`] comes first.
+    /// Returns the attributes as headers, names in lower case, ready to be signed. Call
+    /// [`Attributes::check`] first; nothing is checked here.
     pub fn headers(&self) -> Vec<(String, String)> {
         let mut headers = Vec::new();
         let mut push = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
@@ -156,15 +155,14 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<()> {
 
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
     for (name, value) in metadata {
-        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if name.is_empty() || !name.bytes().all(fits) {
+        if !is_metadata_name(name) {
             return Err(expected(
                 "the metadata name",
                 name,
                 "lower-case letters, digits and hyphens",
             ));
         }
-        if name == OWN_NAME {
+        if name == DIGEST_NAME {
             return Err(expected(
                 "the metadata name",
                 name,
@@ -182,17 +180,28 @@ fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-/// Visible ASCII with single blanks inside: `SigV4` collapses runs of them, HTTP trims the ends.
+/// Returns whether `name` can be a metadata name: lower-case letters, digits and hyphens.
+pub(crate) fn is_metadata_name(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !name.is_empty() && name.bytes().all(fits)
+}
+
+/// Returns whether `value` is visible ASCII with single blanks between words. `SigV4` collapses runs
+/// of blanks, and HTTP trims the ends.
+pub(crate) fn is_spaced_words(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+        && value.split(' ').all(|word| !word.is_empty())
+}
+
+/// Refuses a value that is not [spaced words](is_spaced_words); the error calls it `what`.
 pub(crate) fn check_words(what: &str, value: &str) -> Result<()> {
-    let fits = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-        && value.split(' ').all(|word| !word.is_empty());
-    if fits {
+    if is_spaced_words(value) {
         return Ok(());
     }
     Err(expected(what, value, "visible ASCII with single blanks between words"))
 }
 
-/// Of a long value, the beginning is enough to recognise it; control characters are shown escaped.
+/// Makes the error for a wrong value, of which it shows the beginning, escaped.
 fn expected(what: &str, value: &str, wanted: &str) -> Error {
     let shown: String = value.chars().take(60).collect();
     Error::config(format!("{what} is {shown:?}: expected {wanted}"))

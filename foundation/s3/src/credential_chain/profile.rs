@@ -1,4 +1,4 @@
-//! Profile files: which are read, and what a profile of theirs offers.
+//! Credentials from the profile files of AWS.
 //!
 //! Supported are keys and `credential_process`. A profile that asks for more is refused with the
 //! name of the field: other keys that happen to stand beside it are not what was meant.
@@ -9,17 +9,17 @@ use std::path::PathBuf;
 
 use ferror::{Error, ResultExt as _};
 
-use super::chain::{Chain, Finding};
 use super::ini::{self, FileKind, Properties};
 use super::process::Process;
-use crate::keyring::Keyring;
-use crate::{Credentials, credentials};
+use super::source::{CredentialInputs, Finding};
+use crate::credential_provider::CredentialProvider;
+use crate::credentials::{Credentials, half_a_pair};
 
 const PROFILE: &str = "AWS_PROFILE";
 const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 
-/// Longer than any profile file.
+/// Larger than any profile file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Fields that decide where credentials come from and are not supported, with the way out.
@@ -40,7 +40,7 @@ const SSO_HINT: &str = "log in, and pass the credentials on: `aws configure expo
 
 const ROLE_HINT: &str = "let another program assume the role, and name it in credential_process, or pass its credentials on in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
 
-pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
+pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     let named = chain.get(PROFILE);
     let name = named.clone().unwrap_or_else(|| "default".to_owned());
     let in_credentials =
@@ -60,25 +60,27 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
     if let Some((field, hint)) = unsupported(&first, &second) {
         let lacked = format!("{label} asks for {field}, which is not supported");
         return match named {
-            // Nobody chose this profile, so there may be something else to use.
+            // The profile was not named by anyone, so the search goes on.
             None => Ok(Finding::lacks(format!("{lacked}: {hint}"))),
             Some(_) => Err(Error::config(lacked).hint(hint)),
         };
     }
-    // Within each file a pair has to be whole: half of it from each is nobody's.
+    // A pair has to be complete in one file; two halves from different files do not belong together.
     let source = label.clone();
     if let Some(credentials) = keys(&first).with_context(|| label.clone())? {
-        return Ok(Finding::Keyring(Keyring::fixed(source, credentials)));
+        return Ok(Finding::CredentialProvider(CredentialProvider::fixed(source, credentials)));
     }
     let command =
         value(&first, "credential_process").or_else(|| value(&second, "credential_process"));
     if let Some(command) = command {
         let process = Process::new(command, &chain.child_environment).context(label)?;
         let fetch = move || process.issue();
-        return Ok(Finding::Keyring(Keyring::refreshing(source, None, fetch)));
+        return Ok(Finding::CredentialProvider(CredentialProvider::refreshing(
+            source, None, fetch,
+        )));
     }
     if let Some(credentials) = keys(&second).with_context(|| label.clone())? {
-        return Ok(Finding::Keyring(Keyring::fixed(source, credentials)));
+        return Ok(Finding::CredentialProvider(CredentialProvider::fixed(source, credentials)));
     }
     let lacked = format!("{label} has neither keys nor credential_process");
     match named {
@@ -87,9 +89,9 @@ pub(super) fn find(chain: &Chain<'_>) -> ferror::Result<Finding> {
     }
 }
 
-/// The profile of one file; `None` when there is no such file or no such profile.
+/// Reads the profile from one file; `None` if the file or the profile does not exist.
 fn read(
-    chain: &Chain<'_>,
+    chain: &CredentialInputs<'_>,
     variable: &str,
     default: &str,
     kind: FileKind,
@@ -126,8 +128,8 @@ fn keys(properties: &Properties) -> ferror::Result<Option<Credentials>> {
     let (id, secret) = ("aws_access_key_id", "aws_secret_access_key");
     match (value(properties, id), value(properties, secret)) {
         (None, None) => Ok(None),
-        (Some(_), None) => Err(credentials::half_a_pair(id, secret)),
-        (None, Some(_)) => Err(credentials::half_a_pair(secret, id)),
+        (Some(_), None) => Err(half_a_pair(id, secret)),
+        (None, Some(_)) => Err(half_a_pair(secret, id)),
         (Some(id), Some(secret)) => {
             let token = value(properties, "aws_session_token").map(str::to_owned);
             Credentials::new(id, secret, token).map(Some)
@@ -135,7 +137,7 @@ fn keys(properties: &Properties) -> ferror::Result<Option<Credentials>> {
     }
 }
 
-/// A value that is not blank.
+/// Returns a value that is not blank.
 fn value<'a>(properties: &'a Properties, name: &str) -> Option<&'a str> {
     properties.get(name).map(String::as_str).filter(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Where a client gets its credentials from, request by request.
+//! Provides a client with credentials and fetches temporary ones again before they expire.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,11 @@ use ftime::Epoch;
 
 use crate::Credentials;
 
-/// How long before their end temporary credentials are fetched anew; half of what is left, where
+/// How long before their expiry temporary credentials are fetched again; half of the remaining time if
 /// that is less.
-const REFRESH_AHEAD: Duration = Duration::from_mins(5);
+const REFRESH_AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// After a refresh failed while the old credentials still hold, the next one is not tried sooner.
+/// How long the next refresh waits after one failed while the old credentials were still valid.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// A source of credentials: fixed ones, or temporary ones that are fetched anew before they expire.
@@ -21,7 +21,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// Cheap to clone; all clones share what was fetched, which stays in memory. Debug shows the
 /// source's name and the last four characters of the access key id.
 #[derive(Clone)]
-pub struct Keyring(Arc<Inner>);
+pub struct CredentialProvider(Arc<Inner>);
 
 /// Credentials as a source issued them.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ type Fetch = Box<dyn Fn() -> ferror::Result<Issued> + Send + Sync>;
 
 struct Inner {
     source: String,
-    /// `None` where the credentials are all there are.
+    /// `None` for fixed credentials.
     fetch: Option<Fetch>,
     /// Locked while a fetch is under way, so that there is one at a time.
     slot: Mutex<Slot>,
@@ -53,19 +53,19 @@ struct Held {
     refresh_at: Option<Epoch>,
 }
 
-impl From<Credentials> for Keyring {
+impl From<Credentials> for CredentialProvider {
     fn from(credentials: Credentials) -> Self {
         Self::fixed("given", credentials)
     }
 }
 
-impl Keyring {
-    /// These credentials, for good.
+impl CredentialProvider {
+    /// Provides these credentials, which never change.
     pub(crate) fn fixed(source: impl Into<String>, credentials: Credentials) -> Self {
         Self::new(source, Some(Held { credentials, expires: None, refresh_at: None }), None)
     }
 
-    /// What `fetch` issues, each time anew; `first` is what it issued already.
+    /// Provides the credentials that `fetch` issues; `first` are those that it issued already.
     pub(crate) fn refreshing(
         source: impl Into<String>,
         first: Option<Issued>,
@@ -80,10 +80,10 @@ impl Keyring {
         Self(Arc::new(Inner { source: source.into(), fetch, slot }))
     }
 
-    /// The credentials to sign with now. Temporary ones are fetched at the first call and anew five
+    /// Returns the credentials to sign with now. Temporary ones are fetched at the first call and anew five
     /// minutes before they expire, by one caller while the others wait. When that fails, those that
-    /// still hold stay in use, and it is tried again later; when none hold, it is the source's
-    /// error.
+    /// are still valid stay in use, and the fetch is tried again later; if none are, the error of the
+    /// source is returned.
     pub fn current(&self) -> ferror::Result<Credentials> {
         self.current_asked(Instant::now())
     }
@@ -120,8 +120,8 @@ impl Keyring {
         }
     }
 
-    /// Fetches new ones in place of `stale`, which a server called expired. True when there are
-    /// others now, perhaps because another thread fetched them; false when these are all there are.
+    /// Fetches new credentials in place of `stale`, which a server called expired. Returns whether
+    /// there are other ones now, perhaps fetched by another thread; false for fixed credentials.
     pub fn renew(&self, stale: &Credentials) -> ferror::Result<bool> {
         if self.0.fetch.is_none() {
             return Ok(false);
@@ -156,7 +156,7 @@ impl Keyring {
     }
 }
 
-/// The same error once more, for another caller.
+/// Makes a copy of an error for another caller.
 fn again(error: &Error) -> Error {
     let same = Error::new(error.kind(), format!("{error:#}"));
     match error.hint_text() {
@@ -176,14 +176,14 @@ impl Held {
     }
 }
 
-impl fmt::Debug for Keyring {
+impl fmt::Debug for CredentialProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever prints must not wait for a fetch.
+        // Printing must not wait for a fetch.
         let held = match self.0.slot.try_lock() {
             Ok(slot) => slot.held.as_ref().map(|held| format!(", {:?}", held.credentials)),
             Err(_) => None,
         };
-        write!(f, "Keyring({}{})", self.0.source, held.unwrap_or_default())
+        write!(f, "CredentialProvider({}{})", self.0.source, held.unwrap_or_default())
     }
 }
 
