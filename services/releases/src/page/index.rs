@@ -3,7 +3,7 @@
 use ftime::Epoch;
 use maud::{Markup, html};
 
-use super::parts::{ago, count, lag, releases, service_path, unreadable, version};
+use super::components::{ago, count, lag, releases, service_path, unreadable, version};
 use crate::view::{Channel, Service, View};
 
 /// So many releases of a service are shown, besides those that channels name. Its own page has more.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ftime::Epoch;
 use maud::{Markup, html};
 
-use super::parts::{ago, cell, count, lag, releases, unreadable, version};
+use super::components::{ago, cell, count, lag, releases, unreadable, version};
 use crate::view::{Channel, Entry, Service};
 
 /// So much of a digest tells two apart; it is all there under a pointer, and on the release's page.
