@@ -48,7 +48,14 @@
 //! #[derive(clap::Parser)]
 //! struct Args {
 //!     /// Time between two runs
-//!     #[arg(long, env = "INTERVAL", default_value = "1h", value_parser = service::duration)]
+//!     #[arg(
+//!         long,
+//!         value_name = "TIME",
+//!         env = "INTERVAL",
+//!         hide_env_values = true,
+//!         default_value = "1h",
+//!         value_parser = service::duration
+//!     )]
 //!     interval: Duration,
 //!     #[command(flatten)]
 //!     worker: WorkerArgs,
