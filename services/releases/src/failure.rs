@@ -1,4 +1,4 @@
-//! What visitors are told when the bucket fails.
+//! Turns a failure of the bucket into what visitors see.
 
 use axum::http::StatusCode;
 use ferror::{Error, Kind};

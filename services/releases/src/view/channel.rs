@@ -14,7 +14,7 @@ pub(crate) struct Channel {
     pub(crate) name: String,
     /// Why the channel object cannot be read; then there are no entries.
     pub(crate) unreadable: Option<String>,
-    /// The entry that counts, then those before it, newest first.
+    /// The current entry, then those before it, newest first.
     pub(crate) entries: Vec<Entry>,
     /// How it differs from the channel whose release is newest; none when it does not.
     pub(crate) lag: Option<Lag>,
@@ -34,14 +34,14 @@ pub(crate) struct Entry {
     pub(crate) sha256: BTreeMap<String, String>,
 }
 
-/// What sets a channel apart from the one that is ahead of it.
+/// How a channel differs from the one that is ahead of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Lag {
     /// The channel whose release is newest.
     pub(crate) behind: String,
     /// The releases that the other is ahead by, newest first; none when both name the same.
     pub(crate) versions: Vec<String>,
-    /// Whether there are more between that are not shown.
+    /// Whether there are more releases between them that are not shown.
     pub(crate) more: bool,
     /// How many seconds lie between the two commits; none where one of them is not known.
     pub(crate) secs: Option<u64>,
@@ -55,11 +55,11 @@ pub(crate) struct Lag {
     pub(crate) extra: Vec<String>,
 }
 
-/// That a channel names a release, or did.
+/// A channel that names a release, or did.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Named {
     pub(crate) channel: String,
-    /// Whether it does now.
+    /// Whether it names it now.
     pub(crate) current: bool,
     #[serde(serialize_with = "secs_or_null")]
     pub(crate) promoted_at: Option<Epoch>,
@@ -69,7 +69,7 @@ pub(crate) struct Named {
 }
 
 impl Channel {
-    /// A channel from what reading it gave.
+    /// Makes a channel of the result of reading it.
     pub(crate) fn new(name: &str, content: Result<catalog::Channel, String>) -> Self {
         let (entries, unreadable) = match content {
             Ok(channel) => (channel.entries.into_iter().map(Entry::new).collect(), None),
@@ -78,12 +78,12 @@ impl Channel {
         Self { name: name.to_owned(), unreadable, entries, lag: None }
     }
 
-    /// The entry that counts, where it can be read.
+    /// Returns the current entry, unless the channel is unreadable.
     pub(crate) fn current(&self) -> Option<&Entry> {
         self.entries.first()
     }
 
-    /// Says how this channel names a release, if it does or did. `has` tells whether the release has
+    /// Returns how this channel names a release, if it does or did. `has` tells whether the release has
     /// an archive for a platform with this digest.
     pub(crate) fn naming(&self, version: &str, has: &dyn Fn(&str, &str) -> bool) -> Option<Named> {
         let at = self.entries.iter().position(|entry| entry.version == version)?;

@@ -27,7 +27,7 @@ pub(crate) struct View {
     pub(crate) links_until: Epoch,
     /// Whether the bucket holds more objects than are listed, so that services may be missing.
     pub(crate) truncated: bool,
-    /// By name.
+    /// Sorted by name.
     pub(crate) services: Vec<Service>,
 }
 
@@ -36,9 +36,9 @@ pub(crate) struct View {
 pub(crate) struct Service {
     #[serde(rename = "service")]
     pub(crate) name: String,
-    /// The one whose release is newest first.
+    /// The channel whose release is newest comes first.
     pub(crate) channels: Vec<Channel>,
-    /// Newest commit first.
+    /// The newest commit comes first.
     pub(crate) releases: Vec<Release>,
     /// How many older releases are in the bucket but not shown.
     pub(crate) not_shown: usize,

@@ -46,8 +46,8 @@ pub(crate) struct Artifact {
 }
 
 impl Release {
-    /// A release from what was listed and read. `link` signs the URL of an archive that is one of
-    /// this release's own: what else a manifest object names must not become downloadable.
+    /// Makes a release of what was listed and read. `link` signs the URL of an archive. It is called only
+    /// for archives of this release: nothing else that a manifest object names may be downloaded.
     pub(crate) fn new(
         (prefix, service): (&str, &str),
         found: &Found,
@@ -75,8 +75,8 @@ impl Release {
         })
     }
 
-    /// What releases are sorted and aged by: the commit's time. When it was uploaded says less: a
-    /// platform that was added later, or an old commit that was built again, is no newer release.
+    /// Returns the time that releases are sorted by, which is the commit's. The time of upload would
+    /// make a release newer when a platform is added later or an old commit is built again.
     pub(crate) fn made_at(&self) -> Epoch {
         self.details.as_ref().map_or(self.published_at, |details| details.committed_at)
     }
