@@ -1,212 +1,221 @@
-//! The bucket that a service works on: rows for its table of settings, checked into a client.
+//! The bucket that a service works on: its options, and the client made of them.
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
+use ferror::{Error, Kind};
 use s3::{
     Client, ClientOptions, CredentialInputs, CredentialProvider, DEFAULT_REGION, Location,
-    RetryPolicy,
+    RetryPolicy, Signature,
 };
 
-use crate::{Setting, Settings};
+/// How often a client may wait anew for as long as [`RetryPolicy`] allows. The default is made for one
+/// run of a command; a service would use it up once and for all.
+const BUDGET_RENEWED_EVERY: Duration = Duration::from_secs(60);
 
-/// A service outlives a budget of waiting that is meant for one run: on average, one request of it
-/// may be waiting at any time.
-const BUDGET_RENEWED_EVERY: Duration = Duration::from_mins(1);
+/// The options of every service that works on a bucket. Credentials are not among them, because
+/// command lines can be read by every user of a machine.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    next_help_heading = "Bucket",
+    after_help = "Credentials come from S3_KEY and S3_SECRET, else from where AWS's own tools look \
+                  for them: AWS_* variables, profiles, a web identity, the role of the container or \
+                  the instance."
+)]
+pub struct BucketArgs {
+    /// The bucket
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "S3_BUCKET",
+        hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub bucket: String,
+    /// The folder in the bucket that holds the releases, such as team/
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "S3_PREFIX",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true,
+        value_parser = folder_prefix
+    )]
+    pub prefix: String,
+    /// The region of the bucket.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AWS_REGION",
+        hide_env_values = true,
+        help = "The region of the bucket, also from AWS_DEFAULT_REGION; us-east-1 unless set"
+    )]
+    pub region: Option<String>,
+    /// The URL of a server other than AWS.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL_S3",
+        hide_env_values = true,
+        help = "The URL of a server other than AWS, also from AWS_ENDPOINT_URL"
+    )]
+    pub endpoint: Option<String>,
+    /// v4, or v2 for old servers
+    #[arg(
+        long,
+        value_name = "VERSION",
+        env = "S3_SIGNATURE",
+        hide_env_values = true,
+        default_value = "v4"
+    )]
+    pub signature: Signature,
+}
 
-/// The rows that every service with a bucket has in its table.
-pub const BUCKET_SETTINGS: &[Setting] = &[
-    Setting {
-        name: "bucket",
-        value: "NAME",
-        vars: &["S3_BUCKET"],
-        default: "",
-        help: "the bucket",
-    },
-    Setting {
-        name: "prefix",
-        value: "TEXT",
-        vars: &["S3_PREFIX"],
-        default: "",
-        help: "the folder in the bucket that holds the releases, such as team/",
-    },
-    Setting {
-        name: "region",
-        value: "NAME",
-        vars: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        default: DEFAULT_REGION,
-        help: "the bucket's region",
-    },
-    Setting {
-        name: "endpoint",
-        value: "URL",
-        vars: &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
-        default: "",
-        help: "a server other than AWS",
-    },
-    Setting {
-        name: "signature",
-        value: "V",
-        vars: &["S3_SIGNATURE"],
-        default: "v4",
-        help: "v4, or v2 for old servers",
-    },
-];
-
-/// What a help text says about credentials, which have no rows: a command line is no place for them.
-pub const CREDENTIALS_NOTE: &str = "Credentials come from S3_KEY and S3_SECRET, else from where AWS's own tools look for them: AWS_*\n\
-     variables, profiles, a web identity, the container's or the instance's role.";
-
-/// A bucket that can be talked to, and the part of it that is meant.
+/// A bucket, and the part of it that a service works on.
 #[derive(Clone)]
 pub struct Bucket {
-    /// Blocking: call it from `tokio::task::spawn_blocking`.
+    /// Blocks: call it inside of [`blocking`](crate::blocking).
     pub client: Client,
     /// What every object key begins with; may be empty.
     pub prefix: String,
 }
 
-impl Bucket {
-    /// Reads the rows of [`BUCKET_SETTINGS`] and looks for credentials. Connects to
-    /// nothing, save to the instance's own metadata service when no other source has credentials.
-    pub fn from_settings(settings: &mut Settings<'_>) -> Option<Self> {
-        let bucket = settings.required("bucket");
-        let region = settings.required("region");
-        let signature = settings.parsed("signature");
-        let roots_pem = s3::roots_pem(|name| settings.env(name).map(Into::into));
-        let roots_pem = roots_pem.map_err(|error| settings.problem(format!("{error:#}"))).ok();
-        let roots = roots_pem.clone().flatten();
-        let provider = find_credentials(settings, region.as_deref(), roots);
-        let prefix = folder_prefix(settings);
+impl BucketArgs {
+    /// Looks for credentials and makes a client. It connects to nothing, except to the metadata
+    /// service of the instance when no other source has credentials. It blocks then.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] when there are no credentials, or they or an option cannot be used.
+    pub fn open(self) -> ferror::Result<Bucket> {
+        self.open_with(&|name| std::env::var(name).ok())
+    }
+
+    fn open_with(self, variable: &dyn Fn(&str) -> Option<String>) -> ferror::Result<Bucket> {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let given = |value: Option<String>, other_variable: &str| {
+            value.filter(|value| !value.trim().is_empty()).or_else(|| variable(other_variable))
+        };
+        let region = given(self.region, "AWS_DEFAULT_REGION");
+        let region = region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let roots_pem = s3::roots_pem(|name| variable(name).map(Into::into))?;
+        let provider = find_credentials(&variable, &region, roots_pem.clone())?;
         let location = Location {
-            bucket: bucket?,
-            region: region?,
-            endpoint: settings.text("endpoint"),
+            bucket: self.bucket,
+            region,
+            endpoint: given(self.endpoint, "AWS_ENDPOINT_URL"),
             path_style: None,
-            signature: signature?,
+            signature: self.signature,
         };
         let retry_policy = RetryPolicy {
             budget_renewed_every: Some(BUDGET_RENEWED_EVERY),
             ..RetryPolicy::default()
         };
-        let options =
-            ClientOptions { roots_pem: roots_pem?, retry_policy, ..ClientOptions::default() };
-        match Client::with_options(location, provider?, options) {
-            Ok(client) => Some(Self { client, prefix: prefix? }),
-            Err(error) => {
-                settings.problem(error.to_string());
-                None
-            }
-        }
+        let options = ClientOptions { roots_pem, retry_policy, ..ClientOptions::default() };
+        let client = Client::with_options(location, provider, options)?;
+        Ok(Bucket { client, prefix: self.prefix })
     }
 }
 
-/// Credentials from wherever AWS's own tools look for them; those that end are fetched anew.
+/// Finds credentials in the sources of AWS's own tools; temporary ones are renewed when they expire.
 fn find_credentials(
-    settings: &mut Settings<'_>,
-    region: Option<&str>,
+    variable: &dyn Fn(&str) -> Option<String>,
+    region: &str,
     roots_pem: Option<Vec<u8>>,
-) -> Option<CredentialProvider> {
-    let named = |name: &str| settings.env(name).map(|value| (name.into(), value.into()));
+) -> ferror::Result<CredentialProvider> {
+    let named = |name: &str| variable(name).map(|value| (name.into(), value.into()));
     let found = s3::find_credentials(&CredentialInputs {
-        variable: &|name| settings.env(name),
-        home: settings.env("HOME").map(Into::into),
+        variable,
+        home: variable("HOME").map(Into::into),
         child_environment: ["HOME", "PATH"]
             .into_iter()
             .chain(s3::PROCESS_VARIABLES)
             .filter_map(named)
             .collect(),
         roots_pem,
-        region: region.unwrap_or(DEFAULT_REGION).to_owned(),
+        region: region.to_owned(),
         scope: None,
     });
-    match found.provider {
-        Ok(Some(provider)) => Some(provider),
-        Ok(None) => {
-            let steps: Vec<_> = found.steps.iter().map(ToString::to_string).collect();
-            settings.problem(format!("no credentials ({})", steps.join("; ")));
-            None
-        }
-        Err(error) => {
-            settings.problem(error.to_string());
-            None
-        }
-    }
+    found.provider?.ok_or_else(|| {
+        let steps: Vec<_> = found.steps.iter().map(ToString::to_string).collect();
+        Error::new(Kind::Config, format!("no credentials ({})", steps.join("; ")))
+            .hint("set S3_KEY and S3_SECRET, or one of the other sources that --help names")
+    })
 }
 
-/// `team` means `team/`, as it does for those who upload.
-fn folder_prefix(settings: &mut Settings<'_>) -> Option<String> {
-    let mut prefix = settings.text("prefix").unwrap_or_default();
-    if prefix.starts_with('/') || prefix.chars().any(char::is_control) {
-        settings.problem(format!("the prefix {prefix:?} is no folder in the bucket such as team/"));
-        return None;
+/// Reads a folder of the bucket: `team` means `team/`, as it does for uploads.
+fn folder_prefix(text: &str) -> Result<String, String> {
+    if text.starts_with('/') || text.chars().any(char::is_control) {
+        return Err("expected a folder in the bucket such as team/".to_owned());
     }
-    if !prefix.is_empty() && !prefix.ends_with('/') {
-        prefix.push('/');
-    }
-    Some(prefix)
+    let end = if text.is_empty() || text.ends_with('/') { "" } else { "/" };
+    Ok(format!("{text}{end}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BUCKET_SETTINGS, Bucket};
-    use crate::Asked;
-    use crate::settings::ask;
+    use clap::Parser as _;
 
-    fn read(env: &[(&str, &str)]) -> ferror::Result<Asked<Bucket>> {
-        let get = |name: &str| {
-            env.iter().find(|(var, _)| *var == name).map(|(_, text)| (*text).to_owned())
+    use super::{Bucket, BucketArgs};
+
+    #[derive(clap::Parser)]
+    struct Args {
+        #[command(flatten)]
+        bucket: BucketArgs,
+    }
+
+    fn open(args: &[&str], env: &[(&str, &str)]) -> ferror::Result<Bucket> {
+        let args = ["oddjob", "--bucket", "builds"].iter().chain(args);
+        let args = Args::try_parse_from(args).unwrap_or_else(|error| panic!("{error}"));
+        args.bucket.open_with(&|name| {
+            env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    const KEYS: [(&str, &str); 2] =
+        [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "example")];
+
+    #[test]
+    fn an_option_goes_before_the_second_variable_and_a_prefix_is_a_folder() {
+        let other =
+            [("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
+        let check = |args: &[&str], env: &[(&str, &str)], expected: [&str; 3]| {
+            let bucket = open(args, env).unwrap_or_else(|error| panic!("{args:?}: {error:#}"));
+            let location = bucket.client.location();
+            let endpoint = location.endpoint.as_deref().unwrap_or_default();
+            assert_eq!([&bucket.prefix, location.region.as_str(), endpoint], expected, "{args:?}");
         };
-        ask(&[BUCKET_SETTINGS], [], &get, Bucket::from_settings)
+        let all = [&KEYS[..], &other].concat();
+        check(&[], &KEYS, ["", "us-east-1", ""]);
+        check(&["--prefix", "team"], &all, ["team/", "eu-west-1", "http://127.0.0.1:9"]);
+        check(
+            &["--prefix=team/", "--region=x-y-1", "--endpoint=http://127.0.0.1:8"],
+            &all,
+            ["team/", "x-y-1", "http://127.0.0.1:8"],
+        );
     }
 
     #[test]
-    fn the_environment_alone_is_enough_and_a_prefix_is_a_folder() {
-        let check = |prefix: &str, expected: &str| {
-            let env = [
-                ("S3_BUCKET", "releases"),
-                ("S3_PREFIX", prefix),
-                ("AWS_REGION", "eu-west-1"),
-                ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-                ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-                ("AWS_SECRET_ACCESS_KEY", "example"),
-            ];
-            let Ok(Asked::Run(bucket)) = read(&env) else { panic!("{env:?} is a configuration") };
-            assert_eq!(bucket.prefix, expected);
-            assert_eq!(bucket.client.location().bucket, "releases");
-            assert_eq!(bucket.client.location().region, "eu-west-1");
-            assert_eq!(bucket.client.location().endpoint.as_deref(), Some("http://127.0.0.1:9"));
-        };
-        check("", "");
-        check("team", "team/");
-        check("team/", "team/");
-    }
-
-    #[test]
-    fn everything_that_is_missing_or_bad_is_named_and_no_secret_is() {
-        let check = |env: &[(&str, &str)], problems: &[&str]| {
-            let Err(error) = read(env) else { panic!("{env:?} must not be accepted") };
+    fn an_error_names_what_is_missing_or_wrong_and_no_secret() {
+        let check = |env: &[(&str, &str)], problem: &str| {
+            let Err(error) = open(&[], env) else { panic!("{env:?} must not be accepted") };
             let text = format!("{error:#} {error:?}");
-            for problem in problems {
-                assert!(text.contains(problem), "{problem:?} is not in: {text}");
-            }
+            assert_eq!(error.kind(), ferror::Kind::Config, "{text}");
+            assert!(text.contains(problem), "{problem:?} is not in: {text}");
             assert!(!text.contains("hidden"), "a secret is in: {text}");
         };
         check(
             &[("S3_KEY", "k"), ("S3_SECRET", "hidden"), ("AWS_CA_BUNDLE", "/nowhere/ca.pem")],
-            &["--bucket is missing", "reading AWS_CA_BUNDLE (/nowhere/ca.pem)"],
+            "reading AWS_CA_BUNDLE (/nowhere/ca.pem)",
         );
         check(
             &[("AWS_EC2_METADATA_DISABLED", "true")],
-            &["--bucket is missing", "no credentials (S3_KEY: neither S3_KEY nor S3_SECRET is set"],
+            "no credentials (S3_KEY: neither S3_KEY nor S3_SECRET is set",
         );
+        check(&[("S3_SECRET", "hidden")], "S3_KEY");
         check(
-            &[("S3_SECRET", "hidden"), ("S3_SIGNATURE", "v3"), ("S3_PREFIX", "/x")],
-            &[
-                "--bucket is missing",
-                "S3_KEY",
-                "the prefix \"/x\" is no folder",
-                "S3_SIGNATURE is \"v3\"",
-            ],
+            &[KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL", "https://me:hidden@127.0.0.1:9")],
+            "endpoint",
         );
     }
 }

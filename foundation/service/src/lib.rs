@@ -1,54 +1,68 @@
-//! What every service shares, so that all of them do it alike and a service's own code is its work.
+//! What every service shares, so that a service's own code is its work: arguments by [`clap`], logs
+//! by [`tracing`], HTTP by [`axum`], and a stop in good order.
 //!
-//! - [`Service`] and [`main`]: settings are read, `--help` and `--version` answered, logs started,
-//!   and the work runs until it ends or someone asks for a stop.
-//! - [`serve`]: a web service. `/healthz` and `/version` beside its own routes, a log line for each
-//!   request, and what was begun is answered before the end.
-//! - [`work`]: a worker. A job at an interval, sooner after an error that time may mend
-//!   ([`repeat`]), and `/healthz` on demand.
-//! - [`Settings`]: one table of settings gives the options, the environment variables, the defaults
-//!   and the help text. An option beats the environment, that beats the default, and one error
-//!   lists everything that is missing or bad.
-//! - [`Bucket`]: the rows for a bucket and its credentials, checked into a client.
+//! - [`parse`] reads the arguments. [`WebArgs`], [`WorkerArgs`], [`LogArgs`] and `BucketArgs` (with
+//!   the feature `s3`) are groups of options that several services have; a service flattens those
+//!   that it needs into its own `Args`.
+//! - [`run`](run()) runs the service until it ends, or until SIGTERM or SIGINT.
+//! - [`serve`] is a web server: it adds `/healthz`, `/version`, a log line for each request, and
+//!   limits for slow and large requests.
+//! - [`work`] does a job at an interval, and sooner after an error that may pass ([`repeat`]).
 //!
 //! A whole web service:
 //!
 //! ```no_run
-//! use std::net::SocketAddr;
 //! use std::process::ExitCode;
 //!
 //! use axum::{Router, routing::get};
-//! use service::{Service, Settings, Stop, WEB_SETTINGS};
+//! use service::Stop;
 //!
-//! const SERVICE: Service = Service {
-//!     name: "hello",
-//!     what_it_is: "greets whoever asks",
-//!     tables: &[WEB_SETTINGS],
-//!     notes: "",
-//! };
+//! const NAME: &str = env!("CARGO_PKG_NAME");
+//!
+//! /// Greets everyone.
+//! #[derive(clap::Parser)]
+//! struct Args {
+//!     #[command(flatten)]
+//!     web: service::WebArgs,
+//!     #[command(flatten)]
+//!     log: service::LogArgs,
+//! }
 //!
 //! fn main() -> ExitCode {
-//!     service::main(&SERVICE, read, serve)
+//!     let args: Args = service::parse();
+//!     args.log.init();
+//!     service::run(NAME, |stop| serve(args, stop))
 //! }
 //!
-//! fn read(settings: &mut Settings<'_>) -> Option<SocketAddr> {
-//!     settings.parsed("listen")
-//! }
-//!
-//! async fn serve(listen: SocketAddr, stop: Stop) -> ferror::Result<()> {
+//! async fn serve(args: Args, stop: Stop) -> ferror::Result<()> {
 //!     let routes = Router::new().route("/", get(async || "hello\n"));
-//!     service::serve(&SERVICE, listen, routes, stop).await
+//!     service::serve(NAME, &args.web, routes, stop).await
 //! }
 //! ```
 //!
-//! And the work of a worker, whose `read` ends in `Worker::from_settings(settings)` and whose tables
-//! have [`WORKER_SETTINGS`] and a row `interval` of its own:
+//! A worker has [`WorkerArgs`] and an interval of its own, and ends in [`work`]:
 //!
 //! ```
-//! # use service::{Service, Stop, Worker};
-//! # const SERVICE: Service = Service { name: "a", what_it_is: "", tables: &[], notes: "" };
-//! async fn start(worker: Worker, stop: Stop) -> ferror::Result<()> {
-//!     service::work(&SERVICE, worker, stop, async || tidy_up().await).await
+//! # use std::time::Duration;
+//! # use service::{Stop, WorkerArgs};
+//! #[derive(clap::Parser)]
+//! struct Args {
+//!     /// Time between two runs
+//!     #[arg(
+//!         long,
+//!         value_name = "TIME",
+//!         env = "INTERVAL",
+//!         hide_env_values = true,
+//!         default_value = "1h",
+//!         value_parser = service::duration
+//!     )]
+//!     interval: Duration,
+//!     #[command(flatten)]
+//!     worker: WorkerArgs,
+//! }
+//!
+//! async fn work(args: Args, stop: Stop) -> ferror::Result<()> {
+//!     service::work("tidy", args.interval, args.worker, stop, async || tidy_up().await).await
 //! }
 //!
 //! async fn tidy_up() -> ferror::Result<()> {
@@ -56,22 +70,20 @@
 //! }
 //! ```
 
+mod arguments;
+#[cfg(feature = "s3")]
 mod bucket;
-mod door;
-mod logs;
+mod log;
 mod repeat;
 mod run;
-mod setting;
-mod settings;
 mod web;
 mod worker;
 
-pub use bucket::{BUCKET_SETTINGS, Bucket, CREDENTIALS_NOTE};
-pub use door::{Service, main};
-pub use logs::{LOG_SETTINGS, Logs};
+pub use arguments::{duration, parse};
+#[cfg(feature = "s3")]
+pub use bucket::{Bucket, BucketArgs};
+pub use log::{LogArgs, LogFormat};
 pub use repeat::{FIRST_WAIT, LONGEST_WAIT, repeat};
 pub use run::{GRACE, Stop, blocking, run};
-pub use setting::{Setting, duration};
-pub use settings::{Asked, Settings};
-pub use web::{WEB_SETTINGS, serve};
-pub use worker::{WORKER_SETTINGS, Worker, work};
+pub use web::{WebArgs, serve};
+pub use worker::{WorkerArgs, work};

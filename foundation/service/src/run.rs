@@ -1,4 +1,4 @@
-//! Running until the work ends or someone asks for a stop, and ending in time when they do.
+//! Runs a service until its work ends or a stop is requested, and ends it in time.
 
 use std::future::Future;
 use std::io;
@@ -11,49 +11,54 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-/// How long work that was begun may go on after SIGTERM or SIGINT. The process is then gone within
-/// 5 s, well before the 10 s after which supervisors commonly send SIGKILL.
+/// How long work may go on after SIGTERM or SIGINT. The process then ends within 5 s, well before
+/// the 10 s after which supervisors commonly send SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(4);
 
-/// Whether someone asked this process to stop. Cheap to clone: each part of a service may have one.
+/// Tells whether SIGTERM or SIGINT came. Cheap to clone: each part of a service may have one.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// For work outside of [`run()`], which no one stops: in a test, say.
+    /// Makes one that is never requested, for tests and for work outside of [`run()`].
     pub fn never() -> Self {
         Self(watch::channel(false).1)
     }
 
-    /// One that stands until the other half says `true`.
+    /// Makes one that is requested by sending `true`.
     #[cfg(test)]
-    pub(crate) fn asked_by_hand() -> (watch::Sender<bool>, Self) {
-        let (ask, stop) = watch::channel(false);
-        (ask, Self(stop))
+    pub(crate) fn manual() -> (watch::Sender<bool>, Self) {
+        let (request, stop) = watch::channel(false);
+        (request, Self(stop))
     }
 
-    /// Completes when a stop is asked for.
+    /// Completes when a stop is requested.
     pub async fn requested(&self) {
         if self.0.clone().wait_for(|stop| *stop).await.is_err() {
-            // No one is left who could ask.
+            // The sender is gone, so a stop can no longer be requested.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Whether a stop was asked for: for blocking work, between two of its steps.
+    /// Whether a stop is requested. Blocking work checks this between two of its steps.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 }
 
-/// Runs the service that `start` makes until its future ends, or until [`GRACE`] has passed since
-/// SIGTERM or SIGINT. Either is exit code 0 when nothing failed: who asks for a stop gets one.
+/// Runs the service that `start` makes, until its future ends or [`GRACE`] has passed since SIGTERM
+/// or SIGINT. `name` is for the log.
 ///
-/// `start` is called when signals are caught already: none that comes later kills the process.
-pub fn run<F>(start: impl FnOnce(Stop) -> F) -> ExitCode
+/// The exit code is 0 when the work is done or a stop was requested, else that of the error's kind:
+/// 1 when a server refused or cannot be reached, 3 for a wrong configuration, 101 for a bug. The
+/// error is logged.
+///
+/// Signals are caught before `start` is called, so an early one does not kill the process.
+pub fn run<F>(name: &str, start: impl FnOnce(Stop) -> F) -> ExitCode
 where
     F: Future<Output = ferror::Result<()>>,
 {
+    info!(service = name, version = stamp::version(), "started");
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&no_runtime(error)),
@@ -79,10 +84,10 @@ where
 }
 
 /// Runs work that blocks (reads files, waits for a server) on a thread of its own, so that nothing
-/// else waits for it. `what` names it where it panics.
+/// else waits for it. `what` names the work in the error when it panics.
 ///
 /// # Errors
-/// Its own; [`Kind::Bug`] when it panics.
+/// Those of `work`; [`Kind::Bug`] when it panics.
 pub async fn blocking<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce() -> ferror::Result<T> + Send + 'static,
@@ -98,11 +103,11 @@ fn failed(error: &Error) -> ExitCode {
 }
 
 fn no_runtime(error: io::Error) -> Error {
-    Error::new(Kind::Config, "the machine gives no threads or signals").caused_by(error)
+    Error::new(Kind::Config, "the system refuses threads or signal handlers").caused_by(error)
 }
 
 fn catch_signals() -> io::Result<Stop> {
-    let (ask, stop) = watch::channel(false);
+    let (request, stop) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
@@ -111,8 +116,8 @@ fn catch_signals() -> io::Result<Stop> {
             _ = interrupt.recv() => "SIGINT",
         };
         info!(signal = name, "stopping");
-        // Fails only when no one listens any more.
-        let _ = ask.send(true);
+        // Fails only when every receiver is gone.
+        let _ = request.send(true);
     });
     Ok(Stop(stop))
 }

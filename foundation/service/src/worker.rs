@@ -1,77 +1,54 @@
-//! A worker: a job that is done again and again, or once.
+//! A worker: a service that does a job at an interval, or once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::web::{bind, serve_on};
-use crate::{Service, Setting, Settings, Stop, duration, repeat};
+use crate::{Stop, WebArgs, repeat};
 
-/// The rows that every worker has in its table. A row `interval` is its own, since the default and
-/// what an interval means are: [`Worker::from_settings`] reads it by [`duration`].
-pub const WORKER_SETTINGS: &[Setting] = &[
-    Setting { name: "once", value: "", vars: &[], default: "", help: "do the work once, then end" },
-    Setting {
-        name: "listen",
-        value: "ADDR:PORT",
-        vars: &["LISTEN"],
-        default: "",
-        help: "where to answer /healthz and /version; without it, nowhere",
-    },
-];
-
-/// How a worker works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Worker {
-    /// The time between the end of one run of the job and the next.
-    pub interval: Duration,
-    /// Whether one run is all; an error is then the worker's own.
+/// The options of every worker. The interval is an option of each worker's own, since its default
+/// depends on the job; [`duration`](crate::duration) reads it.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct WorkerArgs {
+    /// Do the work once, then end; an error is then the exit code
+    #[arg(long)]
     pub once: bool,
-    /// Where `/healthz` and `/version` are answered, if anywhere.
+    /// Where to answer /healthz and /version; without it, nowhere
+    #[arg(long, value_name = "ADDR:PORT", env = "LISTEN", hide_env_values = true)]
     pub listen: Option<SocketAddr>,
 }
 
-impl Worker {
-    /// Reads the rows of [`WORKER_SETTINGS`], and the row `interval`.
-    ///
-    /// # Panics
-    /// When the service's tables lack one of them.
-    pub fn from_settings(settings: &mut Settings<'_>) -> Option<Self> {
-        let interval = settings.parsed_by("interval", duration);
-        let once = settings.switch("once");
-        let listen = match settings.text("listen") {
-            Some(_) => settings.parsed("listen").map(Some),
-            None => Some(None),
-        };
-        Some(Self { interval: interval?, once, listen: listen? })
-    }
-}
-
-/// Does `job` once, or [again and again](repeat) until a stop is asked for. With
-/// [`Worker::listen`] it answers as [`serve`](crate::serve) does, from before the first run of the job.
+/// Does `job` once, or [at the interval](repeat) until a stop is requested. `interval` is the time
+/// between the end of one run of the job and the start of the next.
 ///
-/// A run that is under way at a stop is not cancelled; a job that takes longer than
-/// [`GRACE`](crate::GRACE) has a [`Stop`] of its own, and looks at it between two of its steps.
+/// With `--listen` it answers `/healthz` and `/version` as [`serve`](crate::serve) does, from before
+/// the first run of the job. `name` is what `/version` calls the service.
+///
+/// A stop does not cancel a run of the job. A job that takes longer than [`GRACE`](crate::GRACE)
+/// needs a [`Stop`] of its own, to check between two of its steps.
 ///
 /// # Errors
-/// The job's, when it is done once; [`Kind::Config`](ferror::Kind::Config) when it cannot listen.
+/// With `--once` the job's own; [`Kind::Config`](ferror::Kind::Config) when it cannot listen.
 pub async fn work(
-    service: &Service,
-    worker: Worker,
+    name: &str,
+    interval: Duration,
+    args: WorkerArgs,
     stop: Stop,
     mut job: impl AsyncFnMut() -> ferror::Result<()>,
 ) -> ferror::Result<()> {
     let working = async {
-        if worker.once {
+        if args.once {
             return job().await;
         }
-        repeat(worker.interval, &stop, job).await;
+        repeat(interval, &stop, job).await;
         Ok(())
     };
-    let Some(listen) = worker.listen else { return working.await };
+    let Some(listen) = args.listen else { return working.await };
+    let web = WebArgs { listen, ..WebArgs::default() };
     let listener = bind(listen).await?;
     tokio::select! {
-        // It answers until the job has ended, and so does not end at the stop itself.
-        served = serve_on(listener, service, axum::Router::new(), Stop::never()) => served,
+        // It answers until the job has ended, so it does not end at the stop itself.
+        served = serve_on(listener, name, &web, axum::Router::new(), Stop::never()) => served,
         done = working => done,
     }
 }
@@ -83,55 +60,16 @@ mod tests {
 
     use ferror::{Error, Kind};
 
-    use super::{WORKER_SETTINGS, Worker, work};
-    use crate::{Asked, Service, Setting, Stop};
+    use super::{WorkerArgs, work};
+    use crate::Stop;
 
-    const INTERVAL: &[Setting] = &[Setting {
-        name: "interval",
-        value: "TIME",
-        vars: &[],
-        default: "1h",
-        help: "time between two runs",
-    }];
-
-    const SERVICE: Service =
-        Service { name: "oddjob", what_it_is: "", tables: &[INTERVAL, WORKER_SETTINGS], notes: "" };
-
-    const ONCE: Worker = Worker { interval: Duration::from_hours(1), once: true, listen: None };
-
-    fn read(args: &[&str]) -> ferror::Result<Asked<Worker>> {
-        SERVICE.ask(args.iter().map(Into::into), &|_| None, Worker::from_settings)
-    }
-
-    #[test]
-    fn it_listens_nowhere_unless_told_to() {
-        let check = |args: &[&str], expected: Worker| {
-            let Ok(Asked::Run(worker)) = read(args) else { panic!("{args:?} is fine") };
-            assert_eq!(worker, expected, "{args:?}");
-        };
-        check(&["--once"], ONCE);
-        let listen = Some(([127, 0, 0, 1], 81).into());
-        let interval = Duration::from_secs(30);
-        check(
-            &["--listen", "127.0.0.1:81", "--interval=30s"],
-            Worker { interval, once: false, listen },
-        );
-    }
-
-    #[test]
-    fn bad_values_are_all_named() {
-        let Err(error) = read(&["--listen", "81", "--interval", "soon"]) else {
-            panic!("both bad")
-        };
-        for problem in ["--listen is \"81\"", "--interval is \"soon\": expected a time"] {
-            assert!(error.to_string().contains(problem), "{problem:?} is not in: {error}");
-        }
-    }
+    const HOUR: Duration = Duration::from_secs(3600);
+    const ONCE: WorkerArgs = WorkerArgs { once: true, listen: None };
 
     #[tokio::test]
-    async fn done_once_its_error_is_the_workers_even_one_that_time_may_mend() {
+    async fn with_once_the_error_of_the_job_is_the_workers_even_when_it_is_retryable() {
         let runs = Cell::new(0);
-        let done = work(&SERVICE, ONCE, Stop::never(), async || {
+        let done = work("oddjob", HOUR, ONCE, Stop::never(), async || {
             runs.set(runs.get() + 1);
             Err(Error::new(Kind::Unavailable, "the server is away"))
         });
@@ -142,8 +80,9 @@ mod tests {
     #[tokio::test]
     async fn where_it_cannot_listen_no_work_begins() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let worker = Worker { listen: taken.local_addr().ok(), ..ONCE };
-        let done = work(&SERVICE, worker, Stop::never(), async || unreachable!("it cannot listen"));
+        let args = WorkerArgs { listen: taken.local_addr().ok(), ..ONCE };
+        let done =
+            work("oddjob", HOUR, args, Stop::never(), async || unreachable!("it cannot listen"));
         assert_eq!(done.await.unwrap_err().kind(), Kind::Config);
     }
 }

@@ -1,10 +1,10 @@
 //! The worker that keeps the release bucket from growing for ever: it walks the bucket every
-//! interval, says what the policy has no use for, and removes it only when told to.
+//! interval, lists what the policy does not keep, and removes it only when told to.
 //!
-//! Read it in this order: [`config`] is all that can be set, [`policy`] decides without touching
+//! Read it in this order: [`args`] is all that can be set, [`policy`] decides without touching
 //! anything, [`sweep`] walks the bucket once and carries out the decision.
 
-mod config;
+mod args;
 mod policy;
 mod sweep;
 
@@ -14,18 +14,25 @@ use ftime::Epoch;
 use service::Stop;
 use tracing::info;
 
-use crate::config::{Config, SERVICE};
+use crate::args::Args;
 use crate::sweep::{Report, Sweep};
 
+const NAME: &str = env!("CARGO_PKG_NAME");
+
 fn main() -> ExitCode {
-    service::main(&SERVICE, Config::read, work)
+    let args: Args = service::parse();
+    args.log.init();
+    service::run(NAME, |stop| work(args, stop))
 }
 
-async fn work(Config { worker, bucket, policy, delete }: Config, stop: Stop) -> ferror::Result<()> {
+async fn work(args: Args, stop: Stop) -> ferror::Result<()> {
+    let policy = args.policy();
+    let Args { interval, delete, worker, bucket, .. } = args;
+    let bucket = service::blocking("opening the bucket", || bucket.open()).await?;
     let name = &bucket.client.location().bucket;
     info!(bucket = name, keep = policy.keep, days = policy.days(), delete, "keeping");
     let sweep = Sweep { bucket, policy, delete, stop: stop.clone() };
-    service::work(&SERVICE, worker, stop, async || {
+    service::work(NAME, interval, worker, stop, async || {
         let sweep = sweep.clone();
         let report = service::blocking("the sweep", move || sweep.run(Epoch::now())).await?;
         let Report { services, kept, unreadable, releases, orphans, skipped } = report;

@@ -1,5 +1,5 @@
-//! What may go: a decision over plain data. It touches nothing, so every rule is one row of a table
-//! in its test.
+//! Decides over plain data what may be removed. It touches nothing, so each rule is one row of a table in
+//! its test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,24 +7,22 @@ use std::time::Duration;
 use catalog::{Found, Reading, Service};
 use ftime::Epoch;
 
-/// The unit of a policy's age.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
-/// What is kept. A release goes only when both halves let it go.
+/// What is kept. A release goes only when neither rule keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// The newest releases of a service, so many.
+    /// How many of the newest releases of each service are kept.
     pub(crate) keep: usize,
-    /// And everything that was uploaded within this time.
+    /// Everything that was uploaded within this time is kept.
     pub(crate) young: Duration,
 }
 
-/// What the policy has no use for, of one service.
+/// What the policy does not keep of one service.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) releases: Vec<Removal>,
-    /// Archives that no manifest object names: of an upload that was given up, or of a removal that
-    /// was cut short.
+    /// Archives that no manifest object names, left by an upload or a removal that was cut short.
     pub(crate) orphans: Vec<Found>,
     /// How many releases stay.
     pub(crate) kept: usize,
@@ -43,7 +41,7 @@ pub(crate) struct Removal {
 }
 
 impl Policy {
-    /// The age in whole days.
+    /// Returns `young` in whole days.
     pub(crate) fn days(self) -> u64 {
         self.young.as_secs() / DAY.as_secs()
     }
@@ -114,14 +112,14 @@ fn is_readable(reading: Option<&Reading>) -> bool {
     reading.is_some_and(|reading| reading.content.is_ok())
 }
 
-/// Whether two versions may be of one commit: what a template calls the version may be longer.
+/// Returns whether two versions may be of one commit: a template may use more digits of it.
 fn is_of_one_commit(a: &str, b: &str) -> bool {
     let digits = |version: &'_ str| version.split("-dirty.").next().unwrap_or_default().len();
     let length = digits(a).min(digits(b));
     a.as_bytes()[..length] == b.as_bytes()[..length]
 }
 
-/// Whether a manifest object names this archive; one that cannot be read may name any.
+/// Returns whether a manifest object names this archive; one that cannot be read may name any.
 pub(crate) fn names(reading: Option<&Reading>, object_key: &str) -> bool {
     match reading.map(|reading| &reading.content) {
         Some(Ok(manifest)) => {

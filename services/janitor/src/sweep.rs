@@ -1,4 +1,4 @@
-//! One walk through the bucket: list, read, decide, then say or remove.
+//! Walks through the bucket once: lists it, reads it, lets the policy decide, then prints or removes.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,11 +11,11 @@ use tracing::{info, warn};
 
 use crate::policy::{Policy, Removal, names};
 
-/// With more objects than this, nothing is judged: of a listing that is cut off, an archive may
-/// seem to have no manifest object because that was not listed.
+/// The most objects that are judged. When a listing is cut off, an archive may seem to have no manifest
+/// object because that was not listed.
 const MAX_OBJECTS: usize = 200_000;
 
-/// A walk that is about to begin. It blocks.
+/// Everything that a walk needs.
 #[derive(Clone)]
 pub(crate) struct Sweep {
     pub(crate) bucket: Bucket,
@@ -24,7 +24,7 @@ pub(crate) struct Sweep {
     pub(crate) stop: Stop,
 }
 
-/// What a walk found and did, as counts. What goes is a line each on stdout.
+/// Counts what a walk found and did. Each object that goes is a line on stdout besides.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) services: usize,
@@ -34,13 +34,13 @@ pub(crate) struct Report {
     pub(crate) releases: usize,
     /// Archives without a manifest object that were removed, or would be.
     pub(crate) orphans: usize,
-    /// What stayed because a channel names it, or because it changed after it was judged.
+    /// Releases and archives that stayed because a channel names them or they changed meanwhile.
     pub(crate) skipped: usize,
 }
 
 impl Sweep {
-    /// Walks the bucket, or as much of it as there is time for before a stop. It may be cut off at
-    /// any point: what is half removed is no longer visible, and the next walk removes the rest.
+    /// Walks through the bucket until it is done or a stop is requested. It blocks. It may be cut off
+    /// at any point: a release that is half removed is not visible, and the next walk removes the rest.
     ///
     /// # Errors
     /// What the bucket answers; [`Kind::Config`] when it holds too many objects.
@@ -56,20 +56,20 @@ impl Sweep {
         }
         let mut report = Report::default();
         for (service, objects) in Shelf::sort(prefix, listing.objects).services {
-            let Some(readings) = self.read(&service, &objects)? else { break };
+            let Some(readings) = self.read_manifests(&service, &objects)? else { break };
             let verdict = self.policy.judge((prefix, &service), &objects, &readings, now);
             report.services += 1;
             report.kept += verdict.kept;
             report.unreadable += verdict.unreadable;
             for removal in &verdict.releases {
-                if self.release(&service, removal)? {
+                if self.remove_release(&service, removal)? {
                     report.releases += 1;
                 } else {
                     report.skipped += 1;
                 }
             }
             for orphan in &verdict.orphans {
-                if self.orphan(&service, orphan)? {
+                if self.remove_orphan(&service, orphan)? {
                     report.orphans += 1;
                 } else {
                     report.skipped += 1;
@@ -79,9 +79,9 @@ impl Sweep {
         Ok(report)
     }
 
-    /// What a service's manifest objects hold, by version. `None` when a stop is asked for: of half
-    /// the manifest objects, nothing can be concluded.
-    fn read(
+    /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be
+    /// concluded from half of them.
+    fn read_manifests(
         &self,
         service: &str,
         objects: &Service,
@@ -91,7 +91,7 @@ impl Sweep {
             if self.stop.is_requested() {
                 return Ok(None);
             }
-            let reading = self.read_one(service, version, object_key)?;
+            let reading = self.read_manifest(service, version, object_key)?;
             if let Some(Reading { content: Err(reason), .. }) = &reading {
                 warn!(object_key, reason, "unreadable, so it stays");
             }
@@ -100,11 +100,11 @@ impl Sweep {
         Ok(Some(readings))
     }
 
-    /// Removes a release: its manifest object first, so that it is not visible any more when the
-    /// first archive goes. Says whether it did.
-    fn release(&self, service: &str, removal: &Removal) -> ferror::Result<bool> {
+    /// Removes a release, its manifest object first, so that it is not visible any more when the first
+    /// archive goes. Returns whether it did.
+    fn remove_release(&self, service: &str, removal: &Removal) -> ferror::Result<bool> {
         let Removal { manifest: Found { name: version, object_key, .. }, etag, archives } = removal;
-        // Asked for each removal, and so as late as can be: a promotion may come at any time.
+        // Read for each removal, as late as possible: a promotion may come at any time.
         let Bucket { client, prefix } = &self.bucket;
         match catalog::read_channels(client, prefix, service) {
             Ok(channels) => {
@@ -126,7 +126,7 @@ impl Sweep {
             }
             // Someone may have published it anew since it was judged. A moment remains between
             // this look and the removal, which S3 gives no means to close.
-            let reading = self.read_one(service, version, object_key)?;
+            let reading = self.read_manifest(service, version, object_key)?;
             if reading.is_none_or(|reading| reading.etag != *etag) {
                 warn!(object_key, "changed since it was judged, so it stays until the next walk");
                 return Ok(false);
@@ -138,8 +138,8 @@ impl Sweep {
         Ok(true)
     }
 
-    /// Removes an archive that no manifest object names. Says whether it did.
-    fn orphan(&self, service: &str, orphan: &Found) -> ferror::Result<bool> {
+    /// Removes an archive that no manifest object names. Returns whether it did.
+    fn remove_orphan(&self, service: &str, orphan: &Found) -> ferror::Result<bool> {
         let Found { name: version, object_key, .. } = orphan;
         if self.delete {
             if self.stop.is_requested() {
@@ -147,7 +147,7 @@ impl Sweep {
             }
             // A publisher finds the archive already there and only adds the manifest object.
             let manifest_key = catalog::manifest_key(&self.bucket.prefix, service, version);
-            let reading = self.read_one(service, version, &manifest_key)?;
+            let reading = self.read_manifest(service, version, &manifest_key)?;
             if reading.is_some_and(|reading| names(Some(&reading), object_key)) {
                 warn!(object_key, "published since it was judged, so it stays");
                 return Ok(false);
@@ -157,7 +157,7 @@ impl Sweep {
         Ok(true)
     }
 
-    /// Removes one object when that was asked for, and says so on stdout either way.
+    /// Removes an object if `delete` is set, and prints what it did or would do.
     fn remove(&self, object_key: &str) -> ferror::Result<()> {
         let done = if self.delete {
             self.bucket.client.delete(object_key)?;
@@ -165,12 +165,12 @@ impl Sweep {
         } else {
             "would remove"
         };
-        // Whether anyone reads it does not matter to the bucket.
+        // A closed stdout must not keep the bucket from being cleaned.
         let _ = writeln!(std::io::stdout(), "{done} {object_key}");
         Ok(())
     }
 
-    fn read_one(
+    fn read_manifest(
         &self,
         service: &str,
         version: &str,
@@ -245,12 +245,15 @@ mod tests {
             etag: "of what was judged".to_owned(),
             archives: vec![ARCHIVE.to_owned()],
         };
-        assert!(!sweep.release("a", &removal).unwrap(), "it is not what was judged any more");
+        assert!(
+            !sweep.remove_release("a", &removal).unwrap(),
+            "it is not what was judged any more"
+        );
         assert_eq!(objects(&sweep), 2);
 
-        let now = sweep.read_one("a", "abc123", MANIFEST).unwrap().expect("it is there");
+        let now = sweep.read_manifest("a", "abc123", MANIFEST).unwrap().expect("it is there");
         removal.etag = now.etag;
-        assert!(sweep.release("a", &removal).unwrap(), "it is what was judged");
+        assert!(sweep.remove_release("a", &removal).unwrap(), "it is what was judged");
         assert_eq!(objects(&sweep), 0);
     }
 
@@ -258,11 +261,11 @@ mod tests {
     fn an_archive_that_a_manifest_names_by_now_stays() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (_server, sweep) = published_since(folder.path());
-        assert!(!sweep.orphan("a", &found(ARCHIVE)).unwrap(), "it is published by now");
+        assert!(!sweep.remove_orphan("a", &found(ARCHIVE)).unwrap(), "it is published by now");
         assert_eq!(objects(&sweep), 2);
 
         sweep.bucket.client.delete(MANIFEST).unwrap();
-        assert!(sweep.orphan("a", &found(ARCHIVE)).unwrap(), "nothing names it");
+        assert!(sweep.remove_orphan("a", &found(ARCHIVE)).unwrap(), "nothing names it");
         assert_eq!(objects(&sweep), 0);
     }
 }

@@ -108,22 +108,28 @@ pub enum Place {
 }
 
 /// What the web service depends on.
-pub const OF_WEB: &[Dependency] = &[AXUM, FERROR, SERVICE];
+pub const OF_WEB: &[Dependency] = &[AXUM, FERROR, SERVICE, CLAP];
 /// What the worker depends on.
-pub const OF_WORKER: &[Dependency] = &[FERROR, SERVICE, TRACING];
+pub const OF_WORKER: &[Dependency] = &[FERROR, SERVICE, CLAP, TRACING];
 /// What the first service of a repository depends on.
 pub const OF_FIRST: &[Dependency] =
-    &[AXUM, FERROR, Dependency { name: "greeting", place: Place::Own }, SERVICE];
+    &[AXUM, FERROR, SERVICE, CLAP, Dependency { name: "greeting", place: Place::Own }];
 
 const FERROR: Dependency = Dependency { name: "bowline-ferror", place: Place::Foundation };
 const SERVICE: Dependency = Dependency { name: "bowline-service", place: Place::Foundation };
 const AXUM: Dependency = Dependency {
     name: "axum",
     place: Place::Registry(
-        "{ version = \"0.8.9\", default-features = false, features = [\"http1\", \"json\", \"tokio\"] }",
+        "{ version = \"0.8.0\", default-features = false, features = [\"http1\", \"json\", \"tokio\"] }",
     ),
 };
-const TRACING: Dependency = Dependency { name: "tracing", place: Place::Registry("\"0.1.44\"") };
+const CLAP: Dependency = Dependency {
+    name: "clap",
+    place: Place::Registry(
+        "{ version = \"4.5.0\", default-features = false, features = [\"derive\", \"env\", \"error-context\", \"help\", \"std\", \"string\", \"suggestions\", \"usage\"] }",
+    ),
+};
+const TRACING: Dependency = Dependency { name: "tracing", place: Place::Registry("\"0.1.40\"") };
 
 /// Renders templates, to be written below `folder` (empty, or ending in `/`).
 pub fn render(templates: &[Template], folder: &str, values: &[Value<'_>]) -> Result<Vec<File>> {

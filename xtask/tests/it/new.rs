@@ -98,6 +98,22 @@ fn a_service_is_written_and_the_workspace_takes_it_in() {
 }
 
 #[test]
+fn a_new_service_compiles_no_s3_client() {
+    let repo = other_repository();
+    for (line, name) in [("new beta", "beta"), ("new gamma --worker", "gamma")] {
+        repo.xtask(line).exits(0);
+        let tree = ["tree", "--offline", "--edges", "normal,build", "--prefix", "none"];
+        let tree = [&tree[..], &["--package", name]].concat();
+        let tree = run(&mut repo.prepare(env!("CARGO"), &tree), "cargo tree").exits(0).stdout;
+        let crates: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(crates.contains(&"bowline-service") && crates.contains(&"hyper"), "{tree}");
+        for heavy in ["bowline-s3", "ureq", "rustls", "ring"] {
+            assert!(!crates.contains(&heavy), "{name} compiles {heavy}:\n{tree}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_finished_is_taken_back() {
     let repo = other_repository();
     let text = read(&repo, "Cargo.toml");

@@ -13,25 +13,28 @@ use crate::support::{Repo, host, root, run, target_dir};
 /// Answers with its version, by `service` and `stamp`.
 const PLAIN: &str = r#"//! A web service.
 
-use std::net::SocketAddr;
-
 use axum::{Router, routing::get};
-use service::{Service, Settings, Stop, WEB_SETTINGS};
+use service::Stop;
 
-const SERVICE: Service =
-    Service { name: "other-plain", what_it_is: "says what it is", tables: &[WEB_SETTINGS], notes: "" };
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+#[derive(clap::Parser)]
+struct Args {
+    #[command(flatten)]
+    web: service::WebArgs,
+    #[command(flatten)]
+    log: service::LogArgs,
+}
 
 fn main() -> std::process::ExitCode {
-    service::main(&SERVICE, read, serve)
+    let args: Args = service::parse();
+    args.log.init();
+    service::run(NAME, |stop| serve(args, stop))
 }
 
-fn read(settings: &mut Settings<'_>) -> Option<SocketAddr> {
-    settings.parsed("listen")
-}
-
-async fn serve(listen: SocketAddr, stop: Stop) -> ferror::Result<()> {
-    let routes = Router::new().route("/", get(async || stamp::line("other-plain")));
-    service::serve(&SERVICE, listen, routes, stop).await
+async fn serve(args: Args, stop: Stop) -> ferror::Result<()> {
+    let routes = Router::new().route("/", get(async || stamp::line(NAME)));
+    service::serve(NAME, &args.web, routes, stop).await
 }
 "#;
 
@@ -72,11 +75,11 @@ fn repository() -> Repo {
             root().join("foundation").join(name).display()
         )
     });
-    let axum = templates::OF_WEB.iter().find_map(|dependency| match dependency.place {
+    let others = templates::OF_WEB.iter().filter_map(|dependency| match dependency.place {
         Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
         Place::Foundation | Place::Own => None,
     });
-    package("other-plain", &format!("{}{}", axum.expect("axum"), ours.concat()));
+    package("other-plain", &(others.collect::<String>() + &ours.concat()));
     repo.write("services/other-plain/src/main.rs", PLAIN);
     let sqlite =
         "rusqlite = { version = \"0.43\", default-features = false, features = [\"bundled\"] }\n";

@@ -1,7 +1,7 @@
-//! The worker through its front door: the real binary, signals, and a bucket on loopback.
+//! The worker from outside: the real binary, signals, and a bucket on loopback.
 
 mod bucket;
 
-mod door;
+mod command_line;
 mod interrupted;
 mod retention;

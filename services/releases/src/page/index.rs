@@ -1,12 +1,12 @@
-//! The page of everything: each service with its channels and its newest releases.
+//! The page of all services: each service with its channels and its newest releases.
 
 use ftime::Epoch;
 use maud::{Markup, html};
 
-use super::parts::{ago, count, lag, releases, service_path, unreadable, version};
+use super::components::{ago, count, lag, releases, service_path, unreadable, version};
 use crate::view::{Channel, Service, View};
 
-/// So many releases of a service are shown, besides those that channels name. Its own page has more.
+/// How many releases of a service are shown, besides those that channels name. Its own page has more.
 const NEWEST: usize = 5;
 
 pub(super) fn page(view: &View, now: Epoch) -> Markup {
@@ -37,7 +37,7 @@ fn section(service: &Service, now: Epoch) -> Markup {
     }
 }
 
-/// A service's channels, a line each.
+/// Lists a service's channels, one on each line.
 fn channels(service: &Service, now: Epoch) -> Markup {
     html! {
         ul.channels {

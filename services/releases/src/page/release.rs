@@ -3,7 +3,7 @@
 use ftime::Epoch;
 use maud::{Markup, html};
 
-use super::parts::{age, cell, service_path, size, time, total};
+use super::components::{age, cell, service_path, size, time, total};
 use crate::view::{Artifact, Details, Named, Release, Service};
 
 pub(super) fn page(service: &Service, now: Epoch) -> Markup {

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use ftime::Epoch;
 use maud::{Markup, html};
 
-use super::parts::{ago, cell, count, lag, releases, unreadable, version};
+use super::components::{ago, cell, count, lag, releases, unreadable, version};
 use crate::view::{Channel, Entry, Service};
 
-/// So much of a digest tells two apart; it is all there under a pointer, and on the release's page.
+/// How many digits of a digest are shown: enough to tell two apart. The tooltip and the release's page
+/// have all of it.
 const DIGITS: usize = 12;
-/// So many promotions are in sight.
+/// How many promotions are shown without unfolding the rest.
 const RECENT: usize = 10;
 
 pub(super) fn page(service: &Service, now: Epoch) -> Markup {
@@ -54,7 +55,7 @@ fn channels(service: &Service, now: Epoch) -> Markup {
                             Some(entry) => {
                                 td { (version(&service.name, &entry.version)) }
                                 (cell("promoted", &promoted(entry, now)))
-                                td { (beside_the_first(service, channel)) }
+                                td { (difference_from_first(service, channel)) }
                             },
                             None => td colspan="3" { (unreadable(channel)) },
                         }
@@ -65,7 +66,7 @@ fn channels(service: &Service, now: Epoch) -> Markup {
     }
 }
 
-fn beside_the_first(service: &Service, channel: &Channel) -> Markup {
+fn difference_from_first(service: &Service, channel: &Channel) -> Markup {
     html! {
         @if let Some(apart) = &channel.lag {
             (lag(apart))
@@ -80,7 +81,7 @@ fn beside_the_first(service: &Service, channel: &Channel) -> Markup {
     }
 }
 
-/// The digests of the archives that the channels name: a row a platform, a column a channel.
+/// Makes a table of the archives' digests, with a row for each platform and a column for each channel.
 fn archives(channels: &[(&Channel, &Entry)]) -> Markup {
     let platforms: BTreeSet<_> =
         channels.iter().flat_map(|(_, entry)| entry.sha256.keys()).collect();
@@ -115,7 +116,7 @@ fn digest(sha256: Option<&String>, differs: bool) -> Markup {
     }
 }
 
-/// What the channels named, one after the other: the newest in sight, the others on demand.
+/// Lists all promotions, newest first. The older ones are folded away.
 fn history(service: &Service, now: Epoch) -> Markup {
     let all = service.channels.iter();
     let mut all: Vec<_> =

@@ -138,7 +138,7 @@ fn hostile_view(hostile: &str) -> View {
         details.artifacts[0].platform = text();
         details.artifacts[0].download_url = Some(text());
     }
-    other.channels.extend(channels[0].naming("abc123", &[]));
+    other.channels.extend(channels[0].naming("abc123", &|_, _| false));
     for channel in &mut channels {
         channel.name = text();
         let entry = &mut channel.entries[0];

@@ -1,5 +1,4 @@
-//! What a view is read from: a listing of no more than the page needs, and objects that are read
-//! again only when they changed.
+//! Reads views: lists no more than the page needs, and reads objects again only when they changed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,63 +9,31 @@ use ftime::Epoch;
 use service::Bucket;
 use tokio::sync::Mutex;
 
-use super::Scope;
+use super::scope::Scope;
 use crate::view::{Channel, Release, Service, View, compare};
 
-/// At most so many objects are listed: ten requests to the bucket.
+/// How many objects are listed at most: ten requests to the bucket.
 const MAX_OBJECTS: usize = 10_000;
-/// So many releases of a service are read where all services are shown, besides those that channels
-/// name: more than are shown, to say how many lie between two channels.
-const RELEASES_BESIDE_OTHERS: usize = 20;
-/// And where it is shown alone.
-const RELEASES_ALONE: usize = 100;
-/// So many are read for one view, which many services share alike: none goes without because of the
-/// letter it begins with.
-const RELEASES_OF_ALL: usize = 400;
-/// So many channels of a service are read.
+/// How many channels of a service are read at most.
 const MAX_CHANNELS: usize = 20;
-/// So many objects are remembered of each kind.
-const MAX_REMEMBERED: usize = 1000;
-/// For so long the links of a view work.
+/// How many objects of each kind are cached at most.
+const MAX_CACHED: usize = 1000;
+/// How long the download links of a view work.
 const LINKS_WORK: Duration = Duration::from_hours(1);
 
-/// Reads views. It blocks.
+/// Reads views. Its methods block.
 pub(crate) struct Reader {
     bucket: Bucket,
-    manifests: Memory<catalog::Manifest>,
-    channels: Memory<catalog::Channel>,
+    manifests: ObjectCache<catalog::Manifest>,
+    channels: ObjectCache<catalog::Channel>,
 }
 
-/// Objects by object key. They hardly ever change, and their entity tag says when.
-struct Memory<T>(Mutex<HashMap<String, Reading<T>>>);
-
-impl Scope {
-    /// What the keys of all objects that are needed begin with.
-    fn folders(&self, prefix: &str) -> Vec<String> {
-        match self {
-            Self::All => vec![prefix.to_owned()],
-            Self::Service(service) => vec![format!("{prefix}{service}/")],
-            Self::Release(service, version) => vec![
-                format!("{prefix}{service}/{service}_{version}"),
-                format!("{prefix}{service}/channels/"),
-            ],
-        }
-    }
-
-    /// How many of a service's newest releases are read, whatever they are, where there are so many
-    /// services.
-    fn newest(&self, services: usize) -> usize {
-        match self {
-            Self::All => (RELEASES_OF_ALL / services.max(1)).clamp(1, RELEASES_BESIDE_OTHERS),
-            Self::Service(_) => RELEASES_ALONE,
-            Self::Release(..) => 0,
-        }
-    }
-}
+/// Objects by object key. They rarely change, and their entity tag says when.
+struct ObjectCache<T>(Mutex<HashMap<String, Reading<T>>>);
 
 impl Reader {
     pub(crate) fn new(bucket: Bucket) -> Self {
-        let (manifests, channels) = (Memory(Mutex::default()), Memory(Mutex::default()));
+        let (manifests, channels) = (ObjectCache(Mutex::default()), ObjectCache(Mutex::default()));
         Self { bucket, manifests, channels }
     }
 
@@ -116,7 +83,7 @@ impl Reader {
         let mut channels = Vec::new();
         for found in objects.channels.iter().take(MAX_CHANNELS) {
             let read = || catalog::read_channel(client, &name, found);
-            let reading = self.channels.recall(found, read)?;
+            let reading = self.channels.read_or_cached(found, read)?;
             channels.extend(reading.map(|reading| Channel::new(&found.name, reading.content)));
         }
         let named: BTreeSet<_> =
@@ -136,7 +103,7 @@ impl Reader {
             let release = (service.name.as_str(), found.name.as_str());
             let read = || catalog::read_manifest(client, release, &found.object_key);
             service.not_shown -= 1;
-            let Some(reading) = self.manifests.recall(found, read)? else { continue };
+            let Some(reading) = self.manifests.read_or_cached(found, read)? else { continue };
             let place = (prefix.as_str(), service.name.as_str());
             let release = Release::new(place, found, &reading, &service.channels, &link)?;
             service.releases.push(release);
@@ -153,25 +120,25 @@ impl Reader {
     }
 }
 
-impl<T: Clone> Memory<T> {
-    /// The object as it was read before, when it is still the same, else as it is now.
-    fn recall(
+impl<T: Clone> ObjectCache<T> {
+    /// Returns the cached object when its entity tag is still the listed one, else reads it.
+    fn read_or_cached(
         &self,
         found: &Found,
         read: impl FnOnce() -> ferror::Result<Option<Reading<T>>>,
     ) -> ferror::Result<Option<Reading<T>>> {
-        let known = self.0.blocking_lock().get(&found.object_key).cloned();
-        if let Some(reading) = known.filter(|reading| reading.etag == found.etag) {
+        let before = self.0.blocking_lock().get(&found.object_key).cloned();
+        if let Some(reading) = before.filter(|reading| reading.etag == found.etag) {
             return Ok(Some(reading));
         }
         let reading = read()?;
-        let mut memory = self.0.blocking_lock();
-        if memory.len() >= MAX_REMEMBERED {
+        let mut cached = self.0.blocking_lock();
+        if cached.len() >= MAX_CACHED {
             // Removed releases are among them, which no listing names any more.
-            memory.clear();
+            cached.clear();
         }
         if let Some(reading) = &reading {
-            memory.insert(found.object_key.clone(), reading.clone());
+            cached.insert(found.object_key.clone(), reading.clone());
         }
         Ok(reading)
     }

@@ -1,12 +1,11 @@
-//! Channels as they are shown, and how far each lags behind the one whose release is newest.
+//! Channels as they are shown.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ftime::Epoch;
 use serde::Serialize;
 
-use super::{Artifact, Named, Release, secs_or_null};
+use super::epoch::secs_or_null;
 
 /// One channel of a service.
 #[derive(Debug, Clone, Serialize)]
@@ -15,7 +14,7 @@ pub(crate) struct Channel {
     pub(crate) name: String,
     /// Why the channel object cannot be read; then there are no entries.
     pub(crate) unreadable: Option<String>,
-    /// The entry that counts, then those before it, newest first.
+    /// The current entry, then those before it, newest first.
     pub(crate) entries: Vec<Entry>,
     /// How it differs from the channel whose release is newest; none when it does not.
     pub(crate) lag: Option<Lag>,
@@ -35,14 +34,14 @@ pub(crate) struct Entry {
     pub(crate) sha256: BTreeMap<String, String>,
 }
 
-/// What sets a channel apart from the one that is ahead of it.
+/// How a channel differs from the one that is ahead of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Lag {
     /// The channel whose release is newest.
     pub(crate) behind: String,
     /// The releases that the other is ahead by, newest first; none when both name the same.
     pub(crate) versions: Vec<String>,
-    /// Whether there are more between that are not shown.
+    /// Whether there are more releases between them that are not shown.
     pub(crate) more: bool,
     /// How many seconds lie between the two commits; none where one of them is not known.
     pub(crate) secs: Option<u64>,
@@ -56,8 +55,21 @@ pub(crate) struct Lag {
     pub(crate) extra: Vec<String>,
 }
 
+/// A channel that names a release, or did.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Named {
+    pub(crate) channel: String,
+    /// Whether it names it now.
+    pub(crate) current: bool,
+    #[serde(serialize_with = "secs_or_null")]
+    pub(crate) promoted_at: Option<Epoch>,
+    pub(crate) promoted_by: String,
+    /// Whether the release still has the archives that were promoted, by their digests.
+    pub(crate) as_promoted: bool,
+}
+
 impl Channel {
-    /// A channel from what reading it gave.
+    /// Makes a channel of the result of reading it.
     pub(crate) fn new(name: &str, content: Result<catalog::Channel, String>) -> Self {
         let (entries, unreadable) = match content {
             Ok(channel) => (channel.entries.into_iter().map(Entry::new).collect(), None),
@@ -66,24 +78,22 @@ impl Channel {
         Self { name: name.to_owned(), unreadable, entries, lag: None }
     }
 
-    /// The entry that counts, where it can be read.
+    /// Returns the current entry, unless the channel is unreadable.
     pub(crate) fn current(&self) -> Option<&Entry> {
         self.entries.first()
     }
 
-    /// How this channel names a release with these archives, if it does or did.
-    pub(crate) fn naming(&self, version: &str, archives: &[Artifact]) -> Option<Named> {
+    /// Returns how this channel names a release, if it does or did. `has` tells whether the release has
+    /// an archive for a platform with this digest.
+    pub(crate) fn naming(&self, version: &str, has: &dyn Fn(&str, &str) -> bool) -> Option<Named> {
         let at = self.entries.iter().position(|entry| entry.version == version)?;
         let entry = &self.entries[at];
-        let is_there = |(platform, sha256): (&String, &String)| {
-            archives.iter().any(|a| (&a.platform, &a.sha256) == (platform, sha256))
-        };
         Some(Named {
             channel: self.name.clone(),
             current: at == 0,
             promoted_at: entry.promoted_at,
             promoted_by: entry.promoted_by.clone(),
-            as_promoted: entry.sha256.iter().all(is_there),
+            as_promoted: entry.sha256.iter().all(|(platform, sha256)| has(platform, sha256)),
         })
     }
 }
@@ -100,129 +110,5 @@ impl Entry {
             replaced: entry.replaced,
             sha256: archives.collect(),
         }
-    }
-}
-
-/// Sorts channels by the age of their releases, those of unknown age last, and says of each how it
-/// differs from the first. `releases` are those of the service that are known, newest first; after the
-/// first `complete` of them, some may be missing.
-pub(crate) fn compare(channels: &mut [Channel], releases: &[Release], complete: usize) {
-    let place = |channel: &Channel| {
-        let version = &channel.current()?.version;
-        releases.iter().position(|release| release.version == *version)
-    };
-    channels.sort_by_key(|channel| {
-        (channel.current().is_none(), Reverse(place(channel).map(Reverse)), channel.name.clone())
-    });
-    let Some((ahead, others)) = channels.split_first_mut() else { return };
-    let Some(first) = ahead.current() else { return };
-    for other in others {
-        let Some(entry) = other.current() else { continue };
-        let places = place(ahead).zip(place(other));
-        let mut lag = Lag::new((&ahead.name, first), entry, releases, places);
-        lag.more = places.is_some_and(|(_, here)| here >= complete);
-        let differs = first.version != entry.version || first.sha256 != entry.sha256;
-        other.lag = differs.then_some(lag);
-    }
-}
-
-impl Lag {
-    fn new(
-        (behind, first): (&str, &Entry),
-        entry: &Entry,
-        releases: &[Release],
-        places: Option<(usize, usize)>,
-    ) -> Self {
-        let mut lag = Self {
-            behind: behind.to_owned(),
-            versions: Vec::new(),
-            more: false,
-            secs: None,
-            differ: Vec::new(),
-            same: Vec::new(),
-            missing: Vec::new(),
-            extra: Vec::new(),
-        };
-        if let Some((ahead, here)) = places {
-            lag.versions.extend(releases[ahead..here].iter().map(|r| r.version.clone()));
-            let apart = releases[ahead].made_at().since(releases[here].made_at());
-            lag.secs = apart.map(|apart| apart.as_secs());
-        }
-        for (platform, sha256) in &first.sha256 {
-            let list = match entry.sha256.get(platform) {
-                None => &mut lag.missing,
-                Some(own) if own == sha256 => &mut lag.same,
-                Some(_) => &mut lag.differ,
-            };
-            list.push(platform.clone());
-        }
-        let is_extra = |platform: &&String| !first.sha256.contains_key(*platform);
-        lag.extra.extend(entry.sha256.keys().filter(is_extra).cloned());
-        lag
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tests::{channel, release_of_day};
-    use super::{Channel, Lag, compare};
-
-    /// The names in their order, and the lag of the last.
-    fn compared(mut channels: Vec<Channel>) -> (Vec<String>, Option<Lag>) {
-        let releases = [("ddd444", 9), ("ccc333", 7), ("bbb222", 3), ("aaa111", 0)];
-        let releases = releases.map(|(version, day)| release_of_day(version, day, &[]));
-        compare(&mut channels, &releases, 3);
-        assert!(channels[0].lag.is_none(), "the first is ahead: {channels:?}");
-        let last = channels.last().and_then(|channel| channel.lag.clone());
-        (channels.into_iter().map(|channel| channel.name).collect(), last)
-    }
-
-    #[test]
-    fn a_channel_lags_by_the_releases_between_and_the_archives_that_differ() {
-        let edge = [("linux_amd64", "11"), ("linux_arm64", "22"), ("darwin_arm64", "33")];
-        let stable = [("linux_amd64", "11"), ("linux_arm64", "99"), ("darwin_amd64", "44")];
-        let (names, lag) = compared(vec![
-            channel("stable", &["aaa111"], &stable),
-            channel("edge", &["ccc333"], &edge),
-        ]);
-        assert_eq!(names, ["edge", "stable"]);
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let expected = Lag {
-            behind: "edge".to_owned(),
-            versions: words(&["ccc333", "bbb222"]),
-            more: true,
-            secs: Some(7 * 86400),
-            differ: words(&["linux_arm64"]),
-            same: words(&["linux_amd64"]),
-            missing: words(&["darwin_arm64"]),
-            extra: words(&["darwin_amd64"]),
-        };
-        assert_eq!(lag, Some(expected));
-    }
-
-    #[test]
-    fn channels_that_name_the_same_do_not_lag_until_one_has_other_archives() {
-        let archives = [("linux_amd64", "11")];
-        let two = |other: &[(&str, &str)]| {
-            compared(vec![channel("b", &["bbb222"], other), channel("a", &["bbb222"], &archives)])
-        };
-        assert_eq!(two(&archives), (vec!["a".to_owned(), "b".to_owned()], None));
-        let lag = two(&[]).1.expect("it misses a platform");
-        assert_eq!(
-            (lag.versions.len(), lag.more, lag.missing),
-            (0, false, vec!["linux_amd64".to_owned()])
-        );
-    }
-
-    #[test]
-    fn what_is_not_known_comes_last_and_is_compared_as_far_as_it_is_known() {
-        let unreadable = Channel::new("broken", Err("schema 2".to_owned()));
-        let gone = channel("gone", &["999999"], &[("linux_amd64", "11")]);
-        let edge = channel("edge", &["ddd444"], &[("linux_amd64", "22")]);
-        let (names, lag) = compared(vec![unreadable.clone(), gone.clone(), edge.clone()]);
-        assert_eq!((names, lag), (["edge", "gone", "broken"].map(str::to_owned).to_vec(), None));
-        let lag = compared(vec![gone, edge]).1.expect("another release");
-        assert_eq!((lag.secs, lag.differ), (None, vec!["linux_amd64".to_owned()]));
-        assert_eq!(compared(vec![unreadable]).0, ["broken"]);
     }
 }

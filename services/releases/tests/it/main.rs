@@ -1,10 +1,10 @@
-//! The service through its front door: the real binary, HTTP, signals, and a bucket on loopback.
+//! The service from outside: the real binary, HTTP, signals, and a bucket on loopback.
 
 mod browser;
 mod bucket;
 mod running;
 
-mod door;
-mod looks;
+mod command_line;
 mod pages;
+mod rendering;
 mod stopping;

@@ -1,29 +1,30 @@
 //! The web service @NAME@: replace its route by yours.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use axum::{Router, routing::get};
-use service::{Service, Settings, Stop, WEB_SETTINGS};
+use service::Stop;
 
-const SERVICE: Service = Service {
-    name: env!("CARGO_PKG_NAME"),
-    what_it_is: env!("CARGO_PKG_DESCRIPTION"),
-    tables: &[WEB_SETTINGS],
-    notes: "",
-};
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// An option of the service is a field here.
+#[derive(clap::Parser)]
+#[command(about)]
+struct Args {
+    #[command(flatten)]
+    web: service::WebArgs,
+    #[command(flatten)]
+    log: service::LogArgs,
+}
 
 fn main() -> ExitCode {
-    service::main(&SERVICE, read, serve)
+    let args: Args = service::parse();
+    args.log.init();
+    service::run(NAME, |stop| serve(args, stop))
 }
 
-/// What can be set. A setting of your own is a row in a table (`service::Setting`), and read here.
-fn read(settings: &mut Settings<'_>) -> Option<SocketAddr> {
-    settings.parsed("listen")
-}
-
-/// `/healthz` and `/version` stand beside these routes already.
-async fn serve(listen: SocketAddr, stop: Stop) -> ferror::Result<()> {
+/// Serves these routes, and `/healthz` and `/version` beside them.
+async fn serve(args: Args, stop: Stop) -> ferror::Result<()> {
     let routes = Router::new().route("/", get(async || "hello\n"));
-    service::serve(&SERVICE, listen, routes, stop).await
+    service::serve(NAME, &args.web, routes, stop).await
 }

@@ -1,33 +1,43 @@
 //! The worker @NAME@: replace its job by yours.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use service::{Service, Setting, Stop, WORKER_SETTINGS, Worker};
+use service::Stop;
 use tracing::info;
 
-const INTERVAL: &[Setting] = &[Setting {
-    name: "interval",
-    value: "TIME",
-    vars: &["INTERVAL"],
-    default: "1m",
-    help: "time between the end of one run and the next: 30s, 5m, 1h",
-}];
+const NAME: &str = env!("CARGO_PKG_NAME");
 
-const SERVICE: Service = Service {
-    name: env!("CARGO_PKG_NAME"),
-    what_it_is: env!("CARGO_PKG_DESCRIPTION"),
-    tables: &[INTERVAL, WORKER_SETTINGS],
-    notes: "",
-};
-
-fn main() -> ExitCode {
-    service::main(&SERVICE, Worker::from_settings, start)
+/// An option of the worker is a field here.
+#[derive(clap::Parser)]
+#[command(about)]
+struct Args {
+    /// Time between the end of one run and the start of the next: 30s, 5m, 1h
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "INTERVAL",
+        hide_env_values = true,
+        default_value = "1m",
+        value_parser = service::duration
+    )]
+    interval: Duration,
+    #[command(flatten)]
+    worker: service::WorkerArgs,
+    #[command(flatten)]
+    log: service::LogArgs,
 }
 
-/// The job, again and again. After an error that time may mend it comes again sooner; what blocks
-/// belongs into `service::blocking`.
-async fn start(worker: Worker, stop: Stop) -> ferror::Result<()> {
-    service::work(&SERVICE, worker, stop, async || {
+fn main() -> ExitCode {
+    let args: Args = service::parse();
+    args.log.init();
+    service::run(NAME, |stop| work(args, stop))
+}
+
+/// Does the job again and again, sooner after an error that may pass. What blocks belongs into
+/// `service::blocking`.
+async fn work(args: Args, stop: Stop) -> ferror::Result<()> {
+    service::work(NAME, args.interval, args.worker, stop, async || {
         info!("worked");
         Ok(())
     })

@@ -1,8 +1,8 @@
-//! The pages, drawn from a view. maud escapes every value, so a name in the bucket stays text; the
-//! one exception is our own style sheet. Nothing is loaded: it works without scripts and offline.
+//! Makes the pages of a view. maud escapes every value, so a name in the bucket stays text; the one
+//! exception is our own style sheet. The pages load nothing: they work without scripts and offline.
 
+mod components;
 mod index;
-mod parts;
 mod release;
 mod service;
 
@@ -13,14 +13,14 @@ use base64::prelude::BASE64_STANDARD;
 use ftime::Epoch;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use self::parts::{service_path, time};
+use self::components::{service_path, time};
+use crate::failure::Failure;
 use crate::source::Scope;
 use crate::view::View;
-use crate::web::Failure;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("../style.css");
 
-/// What a browser may do with the pages: show them, with the one style sheet that has this digest.
+/// Returns a policy that lets browsers show the pages with their one style sheet, and nothing else.
 pub(crate) fn content_security_policy() -> &'static str {
     static POLICY: OnceLock<String> = OnceLock::new();
     POLICY.get_or_init(|| {
@@ -32,7 +32,7 @@ pub(crate) fn content_security_policy() -> &'static str {
     })
 }
 
-/// The page of what `view` holds, which was made for `scope`, as seen at `now`.
+/// Makes the page of `view`, which was read for `scope`. Ages count from `now`.
 pub(crate) fn draw(view: &View, scope: &Scope, now: Epoch) -> String {
     let (title, trail, content) = match (scope, view.services.as_slice()) {
         (Scope::Service(name), [service]) => {
@@ -68,7 +68,7 @@ pub(crate) fn draw(view: &View, scope: &Scope, now: Epoch) -> String {
     document(&title, &trail, &content, &footer)
 }
 
-/// The page instead, when the bucket cannot be read.
+/// Makes the page for a bucket that cannot be read.
 pub(crate) fn failure(failure: &Failure) -> String {
     let content = html! {
         h1 { "The bucket cannot be read" }
@@ -79,8 +79,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
     document("The bucket cannot be read", &[("/".to_owned(), "Releases")], &content, &html! {})
 }
 
-/// The page for every path that is none: of a scope that nothing in the bucket answers to, or of
-/// none at all.
+/// Makes the page for a service or release that is not in the bucket, or for a path that has no page.
 pub(crate) fn not_found(scope: Option<&Scope>) -> String {
     let mut trail = vec![("/".to_owned(), "Releases")];
     let (heading, why) = match scope {
@@ -108,8 +107,7 @@ pub(crate) fn not_found(scope: Option<&Scope>) -> String {
     document("Not found", &trail, &content, &html! {})
 }
 
-/// A page: the way back to it (`trail`: path and name of those above it), what it shows, and small
-/// print.
+/// Makes a page. `trail` has path and name of the pages above it.
 fn document(title: &str, trail: &[(String, &str)], content: &Markup, footer: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -133,7 +131,7 @@ fn document(title: &str, trail: &[(String, &str)], content: &Markup, footer: &Ma
                 main { (content) }
                 footer {
                     (footer)
-                    p { (stamp::line(crate::SERVICE.name)) }
+                    p { (stamp::line(env!("CARGO_PKG_NAME"))) }
                 }
             }
         }

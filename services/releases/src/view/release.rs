@@ -1,43 +1,11 @@
-//! What is shown, as plain data: the pages draw it, the JSON API is its serialisation. One form in
-//! three sizes: everything, one service, one release of it.
-
-mod channel;
+//! Releases as they are shown.
 
 use catalog::{Found, Manifest, Reading};
 use ftime::Epoch;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-pub(crate) use channel::{Channel, Entry, Lag, compare};
-
-/// All of it, at one moment.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct View {
-    pub(crate) bucket: String,
-    pub(crate) prefix: String,
-    /// When the bucket was read.
-    #[serde(serialize_with = "secs")]
-    pub(crate) read_at: Epoch,
-    /// Until when the download links work.
-    #[serde(serialize_with = "secs")]
-    pub(crate) links_until: Epoch,
-    /// Whether the bucket holds more objects than are listed, so that services may be missing.
-    pub(crate) truncated: bool,
-    /// By name.
-    pub(crate) services: Vec<Service>,
-}
-
-/// One service.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Service {
-    #[serde(rename = "service")]
-    pub(crate) name: String,
-    /// The one whose release is newest first.
-    pub(crate) channels: Vec<Channel>,
-    /// Newest commit first.
-    pub(crate) releases: Vec<Release>,
-    /// How many older releases are in the bucket but not shown.
-    pub(crate) not_shown: usize,
-}
+use super::channel::{Channel, Named};
+use super::epoch::secs;
 
 /// One release.
 #[derive(Debug, Clone, Serialize)]
@@ -52,19 +20,6 @@ pub(crate) struct Release {
     pub(crate) channels: Vec<Named>,
     #[serde(flatten)]
     pub(crate) details: Option<Details>,
-}
-
-/// That a channel names a release, or did.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Named {
-    pub(crate) channel: String,
-    /// Whether it does now.
-    pub(crate) current: bool,
-    #[serde(serialize_with = "secs_or_null")]
-    pub(crate) promoted_at: Option<Epoch>,
-    pub(crate) promoted_by: String,
-    /// Whether the release still has the archives that were promoted, by their digests.
-    pub(crate) as_promoted: bool,
 }
 
 /// What a manifest object says.
@@ -91,8 +46,8 @@ pub(crate) struct Artifact {
 }
 
 impl Release {
-    /// A release from what was listed and read. `link` signs the URL of an archive that is one of
-    /// this release's own: what else a manifest object names must not become downloadable.
+    /// Makes a release of what was listed and read. `link` signs the URL of an archive. It is called only
+    /// for archives of this release: nothing else that a manifest object names may be downloaded.
     pub(crate) fn new(
         (prefix, service): (&str, &str),
         found: &Found,
@@ -105,8 +60,11 @@ impl Release {
             Err(_) => None,
         };
         let archives = details.as_ref().map_or(&[][..], |details| &details.artifacts);
+        let has = |platform: &str, sha256: &str| {
+            archives.iter().any(|archive| archive.platform == platform && archive.sha256 == sha256)
+        };
         let mut named: Vec<_> =
-            channels.iter().filter_map(|channel| channel.naming(&found.name, archives)).collect();
+            channels.iter().filter_map(|channel| channel.naming(&found.name, &has)).collect();
         named.sort_by_key(|named| !named.current);
         Ok(Self {
             version: found.name.clone(),
@@ -117,8 +75,8 @@ impl Release {
         })
     }
 
-    /// What releases are sorted and aged by: the commit's time. When it was uploaded says less: a
-    /// platform that was added later, or an old commit that was built again, is no newer release.
+    /// Returns the time that releases are sorted by, which is the commit's. The time of upload would
+    /// make a release newer when a platform is added later or an old commit is built again.
     pub(crate) fn made_at(&self) -> Epoch {
         self.details.as_ref().map_or(self.published_at, |details| details.committed_at)
     }
@@ -150,17 +108,3 @@ impl Details {
         })
     }
 }
-
-/// Times are seconds since 1970 UTC, as in manifests.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields by reference")]
-fn secs<S: Serializer>(epoch: &Epoch, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_i64(epoch.secs())
-}
-
-#[expect(clippy::ref_option, reason = "serde hands fields by reference")]
-fn secs_or_null<S: Serializer>(epoch: &Option<Epoch>, serializer: S) -> Result<S::Ok, S::Error> {
-    epoch.map(Epoch::secs).serialize(serializer)
-}
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -15,14 +15,48 @@ fn version_and_help_need_no_configuration() {
     assert_eq!((code, out.as_str()), (Some(0), "janitor DEV (not stamped)\n"));
     let (code, out, _) = run(janitor(&["--help"]));
     assert_eq!(code, Some(0));
-    assert!(out.contains("--delete"), "{out}");
+    assert!(out.contains("--delete") && out.contains("[env: JANITOR_DAYS]"), "{out}");
+    let environment = ["JANITOR_KEEP", "JANITOR_DAYS", "JANITOR_INTERVAL", "LISTEN", "S3_SECRET"];
+    for arg in ["--help", "-h", "--version", "--frobnicate"] {
+        let mut command = janitor(&[arg]);
+        command.envs(environment.map(|name| (name, "c4nary")));
+        let (_, out, log) = run(command);
+        assert!(!out.contains("c4nary") && !log.contains("c4nary"), "{arg}: {out}{log}");
+    }
+}
+
+#[test]
+fn variables_set_the_policy_and_what_is_wrong_with_one_is_said_without_its_value() {
+    let bucket = Bucket::start();
+    let mut command = bucket.janitor(&["--once", "--keep", "4"]);
+    command.envs([("JANITOR_KEEP", "3"), ("JANITOR_DAYS", "7"), ("JANITOR_INTERVAL", "")]);
+    // Removing takes the option: no variable does it.
+    command.envs([("DELETE", "true"), ("JANITOR_DELETE", "true")]);
+    let (code, _, log) = run(command);
+    assert_eq!(code, Some(0), "{log}");
+    for expected in ["\"keep\":4", "\"days\":7", "\"delete\":false"] {
+        assert!(log.contains(expected), "{expected} is not in: {log}");
+    }
+    for name in ["JANITOR_KEEP", "JANITOR_DAYS", "JANITOR_INTERVAL"] {
+        let mut command = bucket.janitor(&["--once"]);
+        command.env(name, "c4nary");
+        let (code, _, log) = run(command);
+        assert_eq!(code, Some(3), "{log}");
+        assert!(
+            log.contains(&format!("variable {name} for '--")) && !log.contains("c4nary"),
+            "{log}"
+        );
+    }
 }
 
 #[test]
 fn the_exit_code_says_whose_the_problem_is() {
     let (code, _, log) = run(janitor(&["--keep", "0"]));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("'--keep <N>': expected a number from 1"), "{log}");
+    let (code, _, log) = run(janitor(&[]));
     assert_eq!(code, Some(3), "{log}");
-    assert!(log.contains("--keep is \"0\"") && log.contains("--bucket is missing"), "{log}");
+    assert!(log.contains("S3_BUCKET"), "{log}");
     let (code, _, log) = run(janitor(&["--purge"]));
     assert_eq!(code, Some(2), "{log}");
 

@@ -1,7 +1,7 @@
-//! The bucket, read with care: capped, and cached so that a storm of page views is no storm of
-//! requests to the bucket.
+//! Reads views from the bucket and caches them, so that many page views are few requests to the bucket.
 
 mod reader;
+mod scope;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,38 +14,31 @@ use tokio::sync::{Mutex, Semaphore};
 use tracing::{debug, error};
 
 use self::reader::Reader;
+pub(crate) use self::scope::Scope;
 use crate::view::View;
 
-/// For so long a view, or the failure to make one, is shown without asking the bucket again.
+/// How long a view, or the failure to make one, is shown before the bucket is asked again.
 const FRESH: Duration = Duration::from_secs(5);
-/// For so long a request waits for the bucket.
+/// How long a request waits for the bucket.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// So many views are made at once, besides that of all services; more wait for their turn.
-const AT_ONCE: usize = 4;
-/// Of more pages than this, those that no one looks at any more are forgotten.
+/// How many views are made at once, besides that of all services; more wait for a permit.
+const MAX_READS: usize = 4;
+/// When there are more pages than this in the cache, those that no one looks at any more are dropped.
 const MAX_PAGES: usize = 256;
 
-/// What part of the bucket a page shows.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Scope {
-    All,
-    Service(String),
-    Release(String, String),
-}
-
-/// A view, none where there is no such service or release, or why there is none. All are shared by
-/// the requests of the next few seconds.
+/// A view, `None` where there is no such service or release, or the error. The requests of the next few
+/// seconds share it.
 pub(crate) type Outcome = Result<Option<Arc<View>>, Arc<Error>>;
 
-/// A page's latest outcome. Whoever holds the lock makes a new one.
+/// The latest outcome for a page. The holder of the lock makes a new one.
 type Slot = Arc<Mutex<Option<(Instant, Outcome)>>>;
 
-/// Where views come from.
+/// Gives views, from the cache or the bucket.
 #[derive(Clone)]
 pub(crate) struct Source {
     reader: Arc<Reader>,
     pages: Arc<Mutex<HashMap<Scope, Slot>>>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Source {
@@ -53,11 +46,11 @@ impl Source {
         Self {
             reader: Arc::new(Reader::new(bucket)),
             pages: Arc::default(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(MAX_READS)),
         }
     }
 
-    /// A view that is at most a few seconds old.
+    /// Returns a view that is at most a few seconds old.
     ///
     /// # Errors
     /// What the bucket answers; [`Kind::Unavailable`] when it does not answer in time.
@@ -71,15 +64,15 @@ impl Source {
             }
             // All services are one page, read once at a time: requests for many others, which may
             // well name nothing, do not keep it waiting.
-            let turn = match scope {
+            let permit = match scope {
                 Scope::All => None,
-                _ => Some(Arc::clone(&self.turns).acquire_owned().await),
+                _ => Some(Arc::clone(&self.permits).acquire_owned().await),
             };
             let reader = Arc::clone(&self.reader);
             service::blocking("reading the bucket", move || {
                 let outcome = read(&reader, &scope);
                 *latest = Some((Instant::now(), outcome.clone()));
-                drop(turn);
+                drop(permit);
                 Ok(outcome)
             })
             .await

@@ -1,4 +1,4 @@
-//! What several pages are made of: times, sizes, links, the marks of a release and of a channel.
+//! HTML that several pages share: times, sizes, links, the marks of a release and of a channel.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use maud::{Markup, html};
 
 use crate::view::{Channel, Details, Lag, Release};
 
-/// The path of a service's page. Its name needs no escaping: it has the grammar of object keys.
+/// Returns the path of a service's page. Its name needs no escaping: it has the grammar of object keys.
 pub(super) fn service_path(service: &str) -> String {
     format!("/{service}")
 }
 
-/// A release's version, with a link to its page.
+/// Shows a release's version, with a link to its page.
 pub(super) fn version(service: &str, version: &str) -> Markup {
     html! { a.version href={ "/" (service) "/" (version) } { (version) } }
 }
 
-/// An instant as people read it, to the minute.
+/// Shows a time to the minute.
 pub(super) fn time(epoch: Epoch) -> Markup {
     // RFC 3339 begins with them.
     let text = epoch.to_rfc3339();
@@ -25,17 +25,17 @@ pub(super) fn time(epoch: Epoch) -> Markup {
     html! { time datetime=(text) { (minute) " UTC" } }
 }
 
-/// An instant by its age; the instant itself shows up under a pointer.
+/// Shows a time by its age, with the time itself as the tooltip.
 pub(super) fn ago(epoch: Epoch, now: Epoch) -> Markup {
     html! { time datetime=(epoch) title=(epoch) { (age(epoch, now)) } }
 }
 
-/// A table's cell, which says what it is where there is no room for the table's head.
+/// Makes a cell of a table that names its column, for narrow screens, which do not show the head.
 pub(super) fn cell(head: &str, content: &Markup) -> Markup {
     html! { td data-head=(head) { (content) } }
 }
 
-/// A table of releases of one service.
+/// Makes a table of releases of one service.
 pub(super) fn releases<'r>(
     service: &str,
     releases: impl Iterator<Item = &'r Release>,
@@ -59,7 +59,7 @@ pub(super) fn releases<'r>(
     }
 }
 
-/// The channels that name a release now, and what is to be known before it is deployed.
+/// Shows the channels that name a release now, and warnings for those who want to deploy it.
 pub(super) fn marks(release: &Release) -> Markup {
     html! {
         @for named in release.channels.iter().filter(|named| named.current) {
@@ -75,7 +75,7 @@ pub(super) fn marks(release: &Release) -> Markup {
     }
 }
 
-/// The platforms of a release, each a download where there is one.
+/// Shows the platforms of a release, each with a download link where there is one.
 fn platforms(release: &Release) -> Markup {
     let Some(details) = &release.details else { return html! {} };
     html! {
@@ -90,7 +90,7 @@ fn platforms(release: &Release) -> Markup {
     }
 }
 
-/// How a channel differs from the one that is ahead of it, in a sentence.
+/// Says in a sentence how a channel differs from the one that is ahead of it.
 pub(super) fn lag(lag: &Lag) -> Markup {
     let days = lag.secs.map(|secs| span(Duration::from_secs(secs)));
     html! {
@@ -113,7 +113,7 @@ pub(super) fn lag(lag: &Lag) -> Markup {
     }
 }
 
-/// Which archives differ, in words.
+/// Says which archives differ.
 fn archives(lag: &Lag) -> String {
     let of = lag.differ.len() + lag.same.len();
     let mut words = match (lag.differ.len(), of) {
@@ -133,26 +133,26 @@ fn archives(lag: &Lag) -> String {
     words.join("; ")
 }
 
-/// Why a channel says nothing.
+/// Says why a channel cannot be read.
 pub(super) fn unreadable(channel: &Channel) -> Markup {
     html! {
         @if let Some(reason) = &channel.unreadable { span.warn { "unreadable: " (reason) } }
     }
 }
 
-/// `1 release`, `3 releases`.
+/// Writes a number with its noun: `1 release`, `3 releases`.
 pub(super) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
-/// How long ago, in the largest unit of which there is at least one.
+/// Says how long ago a time was, in the largest unit of which there is at least one.
 pub(super) fn age(then: Epoch, now: Epoch) -> String {
     // A clock that is ahead of ours makes it a moment ago, too.
     let passed = now.since(then).unwrap_or(Duration::ZERO);
     if passed.as_secs() < 60 { "just now".to_owned() } else { format!("{} ago", span(passed)) }
 }
 
-/// A time in the largest unit of which there is at least one.
+/// Writes a time span in the largest unit of which there is at least one.
 fn span(passed: Duration) -> String {
     const UNITS: [(u64, &str); 5] = [
         (365 * 86400, "year"),
@@ -166,12 +166,12 @@ fn span(passed: Duration) -> String {
     count(usize::try_from(secs / unit).unwrap_or(usize::MAX), name)
 }
 
-/// The length of all archives.
+/// Adds up the sizes of all archives.
 pub(super) fn total(details: &Details) -> u64 {
     details.artifacts.iter().fold(0, |sum, artifact| sum.saturating_add(artifact.size_bytes))
 }
 
-/// `4.1 MiB`: one decimal of the largest binary unit of which there is at least one.
+/// Writes a size as `4.1 MiB`: one decimal of the largest binary unit of which there is at least one.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
