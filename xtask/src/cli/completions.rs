@@ -124,6 +124,8 @@ _cargo_xtask_values() {
 _cargo_xtask() {
     local REPLY current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[$1]}
+    # Files only where one is expected.
+    compopt +o bashdefault +o default 2>/dev/null
     if ((COMP_CWORD == $1)); then
         _cargo_xtask_table verbs
         COMPREPLY=($(compgen -W "$REPLY --help --version" -- "$current"))
@@ -148,13 +150,14 @@ _cargo_xtask() {
     fi
 }
 
-# Sets REPLY to the function that completes cargo, unless it is the one below.
+# Sets REPLY to the function that completes cargo, unless it is the one below, or none of cargo's.
 _cargo_xtask_find_other() {
     REPLY=$(complete -p cargo 2>/dev/null)
     [[ $REPLY == *' -F '* ]] || { REPLY= && return; }
     REPLY=${REPLY##* -F }
     REPLY=${REPLY%% *}
-    [[ $REPLY != _cargo_or_xtask ]] || REPLY=
+    # bash-completion sets its minimal one where it finds none.
+    [[ $REPLY != _cargo_or_xtask && $REPLY != *_minimal ]] || REPLY=
 }
 
 # Completes the rest of cargo as before. Where nothing did, loads what comes with the toolchain.
@@ -168,12 +171,13 @@ _cargo_xtask_others() {
             _completion_loader cargo >/dev/null 2>&1
         fi
         _cargo_xtask_find_other
-        if [[ -z $REPLY ]]; then
+        # What comes with the toolchain needs the package bash-completion.
+        if [[ -z $REPLY ]] && declare -F _get_comp_words_by_ref >/dev/null; then
             eval "$(rustup completions bash cargo 2>/dev/null)" 2>/dev/null
             _cargo_xtask_find_other
         fi
         _cargo_xtask_other=$REPLY
-        complete -F _cargo_or_xtask cargo
+        complete -o bashdefault -o default -F _cargo_or_xtask cargo
     fi
     [[ -z $_cargo_xtask_other ]] || "$_cargo_xtask_other" "$@"
 }
@@ -196,7 +200,7 @@ _cargo_or_xtask() {
 _cargo_xtask_find_other
 [[ -z $REPLY ]] || _cargo_xtask_other=$REPLY
 unset REPLY
-complete -F _cargo_or_xtask cargo
+complete -o bashdefault -o default -F _cargo_or_xtask cargo
 "#;
 
 const ZSH: &str = r#"# Completion of `cargo xtask` for zsh, written by `cargo xtask completions zsh`.
@@ -294,8 +298,9 @@ fn fish(verbs: &[Verb]) -> String {
     rule("__cargo_xtask_verb help", &format!("-f -a '{}'", names.join(" ")), "verb");
     for verb in help::shown(verbs) {
         let condition = format!("__cargo_xtask_verb {}", verb.name);
-        for operand in verb.operands.iter().take(1) {
-            rule(&condition, &fish_values(operand.values), operand.name);
+        match verb.operands.first() {
+            Some(operand) => rule(&condition, &fish_values(operand.values), operand.name),
+            None => rule(&condition, "-f", ""),
         }
         for flag in &verb.flags {
             let values = flag.value.map(|(_, values)| fish_values(values));

@@ -171,7 +171,11 @@ fn a_release_that_is_not_whole_is_not_promoted() {
         ("promote alpha v1 --to stable", 2, "version \"v1\""),
         ("promote alpha dddddd --to stable", 3, "no release dddddd of alpha"),
         ("promote alpha aaaaaa --channel stable", 2, "invalid option '--channel'"),
-        ("presign alpha --version aaaaaa --channel stable", 2, "give one"),
+        (
+            "presign alpha --version aaaaaa --channel stable",
+            2,
+            "either --version or --channel, not both",
+        ),
         ("list --rollback", 2, "invalid option '--rollback'"),
     ] {
         repo.xtask(line).exits(code).says(text);
