@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use crate::support::Repo;
 use crate::support::bucket::Bucket;
-use crate::support::release::Release;
+use crate::support::release::{Release, suffix};
+use crate::support::{Repo, host};
 
 /// The service.
 pub(super) const NAME: &str = "greeter";
@@ -72,7 +72,7 @@ impl Releases {
     pub(super) fn publish(&self, behaviour: &str) -> String {
         self.repo.write(&format!("services/{NAME}/behaviour"), behaviour);
         let commit = self.repo.commit(behaviour);
-        self.repo.xtask("dist").exits(0);
+        self.repo.xtask(&format!("dist --platforms {}", host())).exits(0);
         self.repo.xtask("upload").exits(0);
         commit[..6].to_owned()
     }
@@ -80,7 +80,8 @@ impl Releases {
     /// Publishes the archive of `version` as that of another one.
     pub(super) fn publish_as(&self, version: &str, another: &str) {
         let packed = std::fs::read(self.archive(version)).unwrap();
-        Release { service: NAME, ..Release::of_alpha(another) }
+        let platforms = [host().as_str()];
+        Release { service: NAME, platforms: &platforms, ..Release::of_alpha(another) }
             .publish_with(&self.bucket, Some(&packed));
     }
 
@@ -91,6 +92,6 @@ impl Releases {
 
     /// The object of an archive, which is a file.
     pub(super) fn archive(&self, version: &str) -> PathBuf {
-        self.bucket.object(&format!("{NAME}/{NAME}_{version}.tar.gz"))
+        self.bucket.object(&format!("{NAME}/{NAME}_{version}{}.tar.gz", suffix(host().as_str())))
     }
 }

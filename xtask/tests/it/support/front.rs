@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Pass,
-    /// Passed on after this time.
-    PassAfter(Duration),
+    /// Passed on as soon as so many that get this verdict have come.
+    PassWith(usize),
     /// An answer with this status and S3's code.
     Refuse(u16, &'static str),
     /// No answer, until the client is gone.
@@ -29,7 +29,7 @@ pub(crate) struct Seen {
     pub(crate) line: String,
     /// That line and the headers.
     pub(crate) head: String,
-    /// How many were under way when its body had come, with itself.
+    /// How many had come and not been answered when its body had come, with itself.
     pub(crate) at_once: usize,
     pub(crate) verdict: Verdict,
 }
@@ -65,12 +65,14 @@ impl Front {
         thread::spawn(move || {
             let judge = Arc::new(Mutex::new(judge));
             let under_way = Arc::new(AtomicUsize::new(0));
+            let together = Arc::new((Mutex::new(0), Condvar::new()));
             for client in listener.incoming().flatten() {
                 let (server, seen, judge) = (server.clone(), Arc::clone(&seen), Arc::clone(&judge));
                 let (under_way, open) = (Arc::clone(&under_way), open.clone());
+                let together = Arc::clone(&together);
                 thread::spawn(move || {
                     client.set_read_timeout(Some(LIMIT)).ok()?;
-                    answer(open(client).ok()?, &server, &seen, &under_way, &judge)
+                    answer(open(client).ok()?, &server, &seen, &under_way, &together, &judge)
                 });
             }
         });
@@ -99,13 +101,10 @@ fn answer(
     server: &str,
     seen: &Mutex<Vec<Seen>>,
     under_way: &AtomicUsize,
+    (come, changed): &(Mutex<usize>, Condvar),
     judge: &Mutex<impl FnMut(&str) -> Verdict>,
 ) -> Option<()> {
     let head = head(&mut client)?;
-    let header = |line: &str, wanted: &str| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
-    };
     let length =
         head.lines().find_map(|line| header(line, "content-length")?.parse::<usize>().ok());
     if head.lines().any(|line| header(line, "expect").is_some()) {
@@ -117,26 +116,35 @@ fn answer(
     let verdict = judge.lock().unwrap()(&line);
     let at_once = under_way.fetch_add(1, SeqCst) + 1;
     seen.lock().unwrap().push(Seen { line, head: head.clone(), at_once, verdict });
-    if let Verdict::PassAfter(time) = verdict {
-        thread::sleep(time);
+    if let Verdict::PassWith(count) = verdict {
+        let mut come = come.lock().unwrap();
+        *come += 1;
+        changed.notify_all();
+        drop(changed.wait_timeout_while(come, LIMIT, |come| *come < count).unwrap());
     }
+    let answer = answer_of(&head, &body, server, verdict);
     // Before the answer begins: after it, the client may send the next.
     under_way.fetch_sub(1, SeqCst);
+    if verdict == Verdict::Hold {
+        // Returns when the client has hung up, or is given up.
+        let _ = client.read(&mut [0]);
+    }
+    client.write_all(&answer?).ok()
+}
+
+/// What the client is answered; nothing where it is not.
+fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<Vec<u8>> {
     match verdict {
-        Verdict::Pass | Verdict::PassAfter(_) => {}
+        Verdict::Pass | Verdict::PassWith(_) => {}
         Verdict::Refuse(status, code) => {
             let xml = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
             let length = xml.len();
             let answer = format!(
                 "HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{xml}"
             );
-            return client.write_all(answer.as_bytes()).ok();
+            return Some(answer.into_bytes());
         }
-        Verdict::Hold => {
-            // Returns when the client has hung up, or is given up.
-            let _ = client.read(&mut [0]);
-            return None;
-        }
+        Verdict::Hold => return None,
     }
     let mut upstream = TcpStream::connect(server).ok()?;
     upstream.set_read_timeout(Some(LIMIT)).ok()?;
@@ -144,8 +152,16 @@ fn answer(
     let lines = head.split_inclusive("\r\n").filter(|line| header(line, "expect").is_none());
     let head = lines.collect::<String>().replacen("\r\n", "\r\nConnection: close\r\n", 1);
     upstream.write_all(head.as_bytes()).ok()?;
-    upstream.write_all(&body).ok()?;
-    io::copy(&mut upstream, &mut client).ok().map(drop)
+    upstream.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    upstream.read_to_end(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// The value of a header's line, if it has this name.
+fn header(line: &str, wanted: &str) -> Option<String> {
+    let (name, value) = line.split_once(':')?;
+    name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
 }
 
 /// All up to and with the empty line.

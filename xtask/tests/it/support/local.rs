@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use xtask::repository::templates;
@@ -79,9 +78,18 @@ pub(crate) fn assert_silent_and_gone(repo: &Repo, run: &Run) {
 }
 
 fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
-    let mut find = Command::new("find");
-    let listing = run(find.arg(folder).args(["-type", "f"]), "find").exits(0).stdout;
-    listing.lines().map(PathBuf::from).collect()
+    let (mut files, mut folders) = (BTreeSet::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of the bucket") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(path);
+            }
+        }
+    }
+    files
 }
 
 /// One at a time: all of them look at the folder that every run empties.

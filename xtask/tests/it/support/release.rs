@@ -67,7 +67,7 @@ impl<'a> Release<'a> {
             std::fs::write(&path, packed).unwrap();
             (packed.len() as u64, files::sha256(packed))
         });
-        let suffix = if platform == "linux_amd64" { String::new() } else { format!("_{platform}") };
+        let suffix = suffix(platform);
         let triple = platform.parse::<Platform>().unwrap().triple();
         let other = files::sha256(binary.as_bytes());
         json!({
@@ -77,4 +77,9 @@ impl<'a> Release<'a> {
             "object_key": format!("{prefix}{service}/{service}_{version}{suffix}.tar.gz"),
         })
     }
+}
+
+/// What an object key says of a platform.
+pub(crate) fn suffix(platform: &str) -> String {
+    if platform == "linux_amd64" { String::new() } else { format!("_{platform}") }
 }

@@ -1,0 +1,33 @@
+//! `stamp`: which commit a binary or an archive is of.
+
+use serde_json::json;
+
+use crate::support::Repo;
+
+#[test]
+fn a_binary_and_its_archive_say_their_commit() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    let files = "linux_amd64/alpha alpha_linux_amd64.tar.gz";
+    let run = repo.xtask_in("pkg/snapshot", &format!("stamp {files}")).exits(0);
+    assert_eq!(run.stdout.matches(&head).count(), 2, "{}", run.stdout);
+    let shown = repo.xtask_in("pkg/snapshot", &format!("stamp --json {files}")).exits(0).json();
+    for (at, file) in ["linux_amd64/alpha", "alpha_linux_amd64.tar.gz: alpha_linux_amd64/alpha"]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(shown[at]["file"], file, "{shown}");
+        assert_eq!(shown[at]["stamp"]["commit"], head.as_str(), "{shown}");
+        assert_eq!(shown[at]["stamp"]["platform"], json!("linux_amd64"), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_neither_is_named() {
+    let repo = Repo::empty();
+    repo.write("notes", "no binary");
+    repo.xtask("stamp notes").exits(3).says("error: notes");
+    let run = repo.xtask("stamp .").exits(3).says("expected a binary or a .tar.gz");
+    assert_eq!(run.stdout, "");
+}
