@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest};
 use ferror::{Error, Kind};
 
 use crate::archive::{self, Entry};
@@ -17,7 +18,6 @@ use crate::cli::Options;
 use crate::compile;
 use crate::env::Env;
 use crate::git::{self, Commit};
-use crate::manifest::{self, Artifact, Branch, Manifest};
 use crate::plan::{self, Build, Plan, Request, Step};
 use crate::platform::Platform;
 use crate::toolchain::{self, Buildable};
@@ -111,9 +111,10 @@ fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<File> {
 /// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of
 /// this run's work is done. A manifest that cannot be read is only removed.
 fn take_manifest(plan: &Plan) -> anyhow::Result<Option<Manifest>> {
-    let path = plan.snapshot_dir.join(manifest::FILE);
-    let earlier =
-        std::fs::read(&path).ok().and_then(|bytes| Manifest::parse(&bytes, manifest::FILE).ok());
+    let path = plan.snapshot_dir.join(MANIFEST_FILE);
+    let earlier = std::fs::read(&path)
+        .ok()
+        .and_then(|bytes| Manifest::read_strict(&bytes, MANIFEST_FILE).ok());
     files::remove_if_there(&path)?;
     files::remove_if_there(&plan.snapshot_dir.join(SUMS))?;
     Ok(earlier)
@@ -198,6 +199,7 @@ fn pack(
         unstamped_sha256,
         object_key: build.object_key.clone(),
         rustc: rustc.to_owned(),
+        recognised: false,
     })
 }
 
@@ -258,7 +260,6 @@ fn write_manifest(
 ) -> anyhow::Result<Manifest> {
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
     let mut manifest = Manifest {
-        schema: manifest::SCHEMA,
         version: plan.version.clone(),
         commit: plan.commit.id.clone(),
         dirty: plan.commit.dirty.is_some(),
@@ -283,7 +284,7 @@ fn write_manifest(
     }
     files::write_whole(&plan.snapshot_dir.join(SUMS), sums.as_bytes(), 0o644)?;
     files::write_whole(
-        &plan.snapshot_dir.join(manifest::FILE),
+        &plan.snapshot_dir.join(MANIFEST_FILE),
         manifest.to_json().as_bytes(),
         0o644,
     )?;

@@ -10,7 +10,7 @@ use s3::{Client, Head};
 use sha2::{Digest as _, Sha256};
 
 use crate::files;
-use crate::manifest::Artifact;
+use catalog::Artifact;
 
 /// How much of an artifact is downloaded at a time.
 const PIECE_BYTES: u64 = 8 * 1024 * 1024;

@@ -7,13 +7,13 @@ use crate::cli::ShelfOptions;
 use crate::env::Env;
 use crate::shelf::{self, Shelf};
 use crate::ui::{self, Ui};
-use crate::{channel, download, unpack};
+use crate::{download, unpack};
 
 /// Runs `fetch`.
 pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let service = options.service.as_deref().context("no SERVICE named")?;
     let shelf = Shelf::open(options, &[], env, ui)?;
-    let manifest = channel::choose(&shelf, service, options)?;
+    let manifest = shelf.choose(service, options)?;
     let artifact = shelf::artifact(&manifest, options.platform)?;
     let found = shelf.look_at(artifact)?;
 

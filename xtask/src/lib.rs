@@ -17,7 +17,6 @@ use std::process::ExitCode;
 
 use ferror::{Error, Kind};
 
-pub mod json;
 pub mod names;
 pub mod nearest;
 pub mod placeholders;
@@ -26,15 +25,12 @@ pub mod platform;
 pub mod cargo_toml;
 pub mod config;
 pub mod lockfile;
-pub mod manifest;
-pub mod object_key;
 pub mod plan;
 pub mod templates;
 
 pub mod archive;
 pub mod ask;
 pub mod blueprint;
-pub mod channel;
 pub mod compile;
 pub mod destination;
 pub mod download;

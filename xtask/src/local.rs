@@ -14,10 +14,10 @@ use ferror::{Error, Kind};
 use s3::Credentials;
 
 use crate::env::Env;
-use crate::json::{self, Object};
 use crate::ui::Ui;
 use crate::workspace::Root;
 use crate::{files, nested, origin, vendored};
+use catalog::json::{self, Object};
 
 /// The server's package and binary.
 const PACKAGE: &str = "local-s3";

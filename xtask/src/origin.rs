@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::cargo_toml::{self, quoted};
 use crate::env::Env;
-use crate::json::{self, Object};
 use crate::{nested, vendored};
+use catalog::json::{self, Object};
 
 /// The package of the automation.
 pub const PACKAGE: &str = "bowline-xtask";

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use ftime::Epoch;
 use serde_json::json;
 
-use crate::channel;
 use crate::cli::ShelfOptions;
 use crate::env::Env;
 use crate::shelf::{self, Shelf};
@@ -19,7 +18,7 @@ const EXPIRES: Duration = Duration::from_hours(1);
 pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let service = options.service.as_deref().context("no SERVICE named")?;
     let shelf = Shelf::open(options, &[], env, ui)?;
-    let manifest = channel::choose(&shelf, service, options)?;
+    let manifest = shelf.choose(service, options)?;
     let artifact = shelf::artifact(&manifest, options.platform)?;
     // A URL is believed by whoever gets it. Asking also finds the bucket's region, which it names.
     shelf.look_at(artifact)?;

@@ -1,15 +1,13 @@
 //! `promote`: a channel names another release, or again the one before.
 
 use anyhow::Context as _;
+use catalog::{Channel, Entry, MAX_ENTRIES, Manifest, StoredChannel, channel_key, is_promoter};
 use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde_json::json;
 
-use crate::channel::{self, Channel, Entry, MOST_ENTRIES, Seen};
 use crate::cli::ShelfOptions;
 use crate::env::Env;
-use crate::manifest::Manifest;
-use crate::object_key;
 use crate::shelf::Shelf;
 use crate::ui::{self, Ui};
 
@@ -18,8 +16,8 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let service = options.service.as_deref().context("no SERVICE named")?;
     let name = options.channel.as_deref().context("no channel named")?;
     let by = who(options, env)?;
-    let shelf = Shelf::open(options, &[object_key::channel(service, name)], env, ui)?;
-    let seen = channel::read(&shelf, service, name)?;
+    let shelf = Shelf::open(options, &[channel_key("", service, name)], env, ui)?;
+    let seen = shelf.channel(service, name)?;
     let before = seen.as_ref().map(|seen| &seen.channel);
     let stamp = (by.as_str(), Epoch::from_secs(Epoch::now().secs()).to_rfc3339());
     let next = match options.version.as_deref() {
@@ -28,7 +26,7 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     };
     match &next {
         Some(next) => {
-            channel::write(&shelf, next, seen.as_ref())?;
+            shelf.write_channel(next, seen.as_ref())?;
             look_again(&shelf, next)?;
         }
         None => ui.say("unchanged", "the channel names that release already"),
@@ -49,7 +47,7 @@ fn forward(
     check_artifacts(shelf, &manifest)?;
     let replaced = before.map(|channel| channel.current.version.as_str());
     let mut current = Entry::new(&manifest, by, at, replaced);
-    let mut earlier: Vec<_> = before.into_iter().flat_map(entries).cloned().collect();
+    let mut earlier: Vec<_> = before.into_iter().flat_map(Channel::entries).cloned().collect();
     if let Some(channel) = before
         && channel.current.version == current.version
     {
@@ -60,7 +58,7 @@ fn forward(
         current.replaced.clone_from(&channel.current.replaced);
         earlier.remove(0);
     }
-    earlier.truncate(MOST_ENTRIES - 1);
+    earlier.truncate(MAX_ENTRIES - 1);
     let (service, name) = (service.to_owned(), name.to_owned());
     Ok(Some(Channel { service, name, current, before: earlier }))
 }
@@ -80,14 +78,10 @@ fn back(
     let [to, earlier @ ..] = channel.before.as_slice() else {
         return Err(nothing("has one entry").into());
     };
-    let manifest = channel::release(shelf, service, to)?;
+    let manifest = shelf.promoted(service, to)?;
     check_artifacts(shelf, &manifest)?;
     let current = Entry::new(&manifest, by, at, Some(&channel.current.version));
     Ok(Some(Channel { current, before: earlier.to_vec(), ..channel.clone() }))
-}
-
-fn entries(channel: &Channel) -> impl Iterator<Item = &Entry> {
-    [&channel.current].into_iter().chain(&channel.before)
 }
 
 /// Every archive is there and says that it is that.
@@ -103,8 +97,8 @@ fn check_artifacts(shelf: &Shelf, manifest: &Manifest) -> anyhow::Result<()> {
 /// written. So the release is looked at once more when it is named.
 fn look_again(shelf: &Shelf, named: &Channel) -> anyhow::Result<()> {
     let Channel { service, name, current, .. } = named;
-    let whole = channel::release(shelf, service, current)
-        .and_then(|manifest| check_artifacts(shelf, &manifest));
+    let whole =
+        shelf.promoted(service, current).and_then(|manifest| check_artifacts(shelf, &manifest));
     whole.map_err(|error| {
         let version = &current.version;
         let what = match ui::ours(&error).map(Error::kind) {
@@ -125,14 +119,14 @@ fn who(options: &ShelfOptions, env: &Env) -> ferror::Result<String> {
         Error::config("it is not known who promotes: neither CIRCLE_USERNAME nor USER is set")
             .hint("say it by --by")
     })?;
-    if channel::is_who(&by) {
+    if is_promoter(&by) {
         return Ok(by);
     }
     Err(Error::config(format!("{by:?} is no name of who promotes: expected 1 to 100 characters"))
         .hint("say another by --by"))
 }
 
-fn say(channel: Option<&Channel>, changed: bool, seen: Option<&Seen>, ui: Ui) {
+fn say(channel: Option<&Channel>, changed: bool, seen: Option<&StoredChannel>, ui: Ui) {
     let Some(Channel { service, name, current, .. }) = channel else { return };
     let was = seen.map(|seen| seen.channel.current.version.as_str());
     let from = match was {

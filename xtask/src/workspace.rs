@@ -12,8 +12,8 @@ use xshell::{Shell, cmd};
 
 use crate::config::{Config, ServiceConfig};
 use crate::env::Env;
-use crate::json::{self, Object};
 use crate::{nearest, nested};
+use catalog::json::{self, Object};
 
 mod table;
 

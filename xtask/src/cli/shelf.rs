@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
 
+use catalog::{is_channel, is_service, is_version};
 use ferror::{Error, Result};
 
 use super::values::{expires, path, signature, string};
 use super::{Options, Parsed, usage};
+use crate::help;
 use crate::platform::Platform;
-use crate::{help, object_key};
 
 /// What `list`, `presign`, `fetch` or `promote` was told. Each verb takes its own part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,7 +120,7 @@ fn missing(options: &ShelfOptions, help: &'static str) -> Option<&'static str> {
 }
 
 fn name_of_service(name: String, help: &'static str) -> Result<String> {
-    if object_key::is_service(&name) {
+    if is_service(&name) {
         return Ok(name);
     }
     Err(Error::usage(format!("{name:?} is no service's name: expected letters, digits, `-`, `_`"))
@@ -127,7 +128,7 @@ fn name_of_service(name: String, help: &'static str) -> Result<String> {
 }
 
 fn name_of_version(version: String, help: &'static str) -> Result<String> {
-    if object_key::is_version(&version) {
+    if is_version(&version) {
         return Ok(version);
     }
     let expected = "expected 6 to 40 hex digits, or those, `-dirty.` and 8 more";
@@ -135,7 +136,7 @@ fn name_of_version(version: String, help: &'static str) -> Result<String> {
 }
 
 fn name_of_channel(channel: String, help: &'static str) -> Result<String> {
-    if object_key::is_channel(&channel) {
+    if is_channel(&channel) {
         return Ok(channel);
     }
     let expected = "expected 1 to 63 lower-case letters, digits and hyphens";

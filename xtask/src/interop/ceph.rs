@@ -12,9 +12,9 @@ use anyhow::Context as _;
 use super::processes::{self, Processes};
 use super::{PAGE_OBJECTS, Running, certificates, random_hex};
 use crate::env::Env;
-use crate::json::{self, Object};
 use crate::toolchain::system;
 use crate::ui::Ui;
+use catalog::json::{self, Object};
 
 /// What is run, and the packages that have it.
 const PROGRAMS: [&str; 6] =

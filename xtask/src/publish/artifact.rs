@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Outcome, Receipt, Release, Seen, cannot_replace, check_same_release, look, unreadable,
 };
-use crate::manifest::Artifact;
 use crate::{download, files, parallel};
+use catalog::Artifact;
 
 /// How much of an object is read back at a time: it bounds the memory, whatever the object's size
 /// and however many are read at once.

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use catalog::json;
 use serde_json::Value;
 
 use super::{FOLDER, GIT_SOURCES};
+use crate::files;
 use crate::lockfile::Package;
-use crate::{files, json};
 
 /// What differs between the folder and the packages: one line each, with the folder of a package
 /// below `vendor` where the package itself has to be copied again.

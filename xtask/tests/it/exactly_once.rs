@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use catalog::Manifest;
 use s3::{Attributes, Body, Precondition, Put};
 use serde_json::Value;
 use xtask::env::Env;
-use xtask::manifest::Manifest;
 use xtask::progress::Progress;
 use xtask::publish::{self, Release};
 use xtask::ui::Ui;
@@ -115,7 +115,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     repo.xtask("dist").exits(0);
     let snapshot = repo.path().join("pkg/snapshot");
     let text = std::fs::read(snapshot.join("manifest.json")).unwrap();
-    let manifest = Manifest::parse(&text, "manifest.json").unwrap();
+    let manifest = Manifest::read_strict(&text, "manifest.json").unwrap();
     let release = Release {
         manifest: &manifest,
         service: "alpha",
