@@ -1,5 +1,5 @@
-//! How releases lie in the bucket, read-only: what an object key means, what a manifest object says,
-//! and what stands beside what.
+//! How releases lie in a bucket: what an object key means, what manifests, manifest objects and
+//! channels say, how they are written, and what stands beside what.
 //!
 //! ```text
 //! <prefix><service>/<service>_<version>.tar.gz              the archive for linux_amd64
@@ -9,19 +9,32 @@
 //! ```
 //!
 //! A release is visible once its manifest object exists. A repository may give its archives other
-//! keys, by a template of its own; then an archive is what a manifest object names, if the key names
-//! the service and the release and the object itself carries the digest that the manifest says.
+//! keys, by a [`Template`] of its own; then an archive is what a manifest object names, if the key
+//! names the service and the release and the object itself carries the digest that the manifest says.
 //! Everything else is not ours: nothing here ever names it. So a service that shows releases cannot
 //! be made to show, and one that removes them cannot be made to remove, anything else in the bucket,
 //! whatever a manifest object says. The price: a templated archive that no manifest object names
-//! (an upload that was given up, a removal that was cut short) is nobody's, and stays.
+//! (an upload that was given up, a removal that was cut short) belongs to no release, and stays.
+//!
+//! Manifests and channels are read in two ways. Who writes them again reads strictly: every field is
+//! known and has its form, since an unknown one would be lost. Who shows them reads leniently: what a
+//! newer writer adds is ignored. This crate compiles before every first `cargo xtask`, so it has no
+//! derives of serde.
 
-mod channels;
+mod channel;
+pub mod json;
+mod keys;
+mod listing;
 mod manifest;
-mod name;
-mod shelf;
+mod platform;
+mod reading;
 
-pub use channels::{Channel, Entry, Promoted, read_channel, read_channels};
-pub use manifest::{Artifact, MAX_MANIFEST_BYTES, Manifest};
-pub use name::{DEFAULT_PLATFORM, ObjectKind, ObjectName, is_service, is_version, manifest_key};
-pub use shelf::{Found, Reading, Service, Shelf, read_manifest};
+pub use channel::{Channel, Entry, MAX_ENTRIES, Promoted, StoredChannel, is_promoter};
+pub use keys::{
+    Names, ObjectName, Template, archive_key, channel_key, check_distinct, is_channel, is_service,
+    is_version, manifest_key,
+};
+pub use listing::{Found, Service, by_service};
+pub use manifest::{Artifact, Branch, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest};
+pub use platform::{Arch, Os, PLAIN_KEY_PLATFORM, Platform};
+pub use reading::{Reading, read_channel, read_channels, read_manifest};

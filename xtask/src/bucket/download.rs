@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use catalog::Artifact;
 use ferror::{Error, Kind};
 use s3::{Client, Head};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::manifest::Artifact;
 use crate::system::files;
 
 /// How much of an artifact is downloaded at a time.

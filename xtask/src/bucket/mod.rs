@@ -1,6 +1,5 @@
 //! From archive to release: where the bucket is, publishing, finding and downloading releases.
 
-pub mod channel;
 pub mod destination;
 pub mod download;
 pub mod progress;

@@ -3,21 +3,22 @@
 //! A release is there once its manifest object is. A manifest object is input: it is read as
 //! strictly as the file that `upload` takes, and believed only where it lies under its own key.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
+use catalog::{
+    Artifact, Channel, Entry, MAX_MANIFEST_BYTES, Manifest, Service, StoredChannel, by_service,
+    manifest_key,
+};
 use ferror::{Error, Kind};
-use ftime::Epoch;
 use s3::{Attributes, Client, Head};
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::model::config::{self, Config};
-use crate::model::manifest::{Artifact, Manifest};
-use crate::model::object_key;
 use crate::model::platform::{PLAIN_KEY_PLATFORM, Platform};
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
-/// A manifest object larger than this is none of ours: four platforms take three KiB.
-const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 /// More objects than this are not looked through: ten services with a release an hour for years.
 const MAX_OBJECTS: usize = 1_000_000;
 
@@ -50,26 +51,6 @@ pub struct ReleaseChoice {
     pub channel: Option<String>,
     /// `--platform`.
     pub platform: Option<Platform>,
-}
-
-/// What a listing shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listed {
-    /// The releases, by service and newest upload first; of those of one instant, by version.
-    pub releases: Vec<Found>,
-    /// Services and the names of their channels.
-    pub channels: Vec<(String, String)>,
-}
-
-/// A release, as the listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The service.
-    pub service: String,
-    /// The version.
-    pub version: String,
-    /// When its manifest object was stored.
-    pub uploaded_at: Epoch,
 }
 
 impl ReleaseBucket {
@@ -110,8 +91,8 @@ impl ReleaseBucket {
         Ok(Self { client, prefix, attributes })
     }
 
-    /// The releases and channels of `service`, or of all.
-    pub fn list(&self, service: Option<&str>) -> anyhow::Result<Listed> {
+    /// What lies there of `service`, or of all services.
+    pub fn list(&self, service: Option<&str>) -> anyhow::Result<BTreeMap<String, Service>> {
         let folder = service.map_or_else(String::new, |service| format!("{service}/"));
         let listing = self.client.list(&format!("{}{folder}", self.prefix), MAX_OBJECTS)?;
         if listing.truncated {
@@ -119,27 +100,7 @@ impl ReleaseBucket {
             let message = format!("bucket {bucket} holds more than {MAX_OBJECTS} objects there");
             return Err(Error::invalid(message).hint("name one SERVICE").into());
         }
-        let mut listed = Listed::default();
-        for object in &listing.objects {
-            let key = &object.object_key;
-            if let Some((service, channel)) = object_key::parse_channel(&self.prefix, key) {
-                listed.channels.push((service.to_owned(), channel.to_owned()));
-            } else if let Some((service, version)) =
-                object_key::parse_manifest_object(&self.prefix, key)
-            {
-                listed.releases.push(Found {
-                    service: service.to_owned(),
-                    version: version.to_owned(),
-                    uploaded_at: object.last_modified,
-                });
-            }
-        }
-        listed.releases.sort_by(|a, b| {
-            let by_service = a.service.cmp(&b.service);
-            let newest_first = b.uploaded_at.cmp(&a.uploaded_at);
-            by_service.then(newest_first).then_with(|| a.version.cmp(&b.version))
-        });
-        Ok(listed)
+        Ok(by_service(&self.prefix, listing.objects))
     }
 
     /// What a release consists of.
@@ -148,14 +109,14 @@ impl ReleaseBucket {
     /// [`Kind::Config`] where there is no such release, [`Kind::Invalid`] where its manifest object
     /// cannot be believed.
     pub fn manifest(&self, service: &str, version: &str) -> anyhow::Result<Manifest> {
-        let key = object_key::manifest_object(&self.prefix, service, version);
+        let key = manifest_key(&self.prefix, service, version);
         let bucket = &self.client.location().bucket;
         let object = self.client.get(&key, MAX_MANIFEST_BYTES).context("reading the release")?;
         let object = object.ok_or_else(|| {
             Error::config(format!("no release {version} of {service}: no {key} in {bucket}"))
                 .hint(format!("see what there is: `cargo xtask list {service}`"))
         })?;
-        let manifest = Manifest::parse_object(&object.bytes, bucket, &key)?;
+        let manifest = Manifest::read_object_strict(&object.bytes, bucket, &key)?;
         let says = manifest.services().into_iter().collect::<Vec<_>>().join(", ");
         let own_key = manifest.object_key(service);
         if says != service || manifest.version != version || own_key.as_deref() != Some(&*key) {
@@ -168,17 +129,66 @@ impl ReleaseBucket {
         Ok(manifest)
     }
 
-    /// The release of `service` that `version` names, else the one that was uploaded last.
+    /// The release that `--channel` or `--version` names, else the one that was uploaded last. Of a
+    /// channel's, only the artifacts that were promoted.
     ///
     /// # Errors
-    /// As of [`ReleaseBucket::manifest`].
-    pub fn choose(&self, service: &str, version: Option<&str>) -> anyhow::Result<Manifest> {
-        if let Some(version) = version {
+    /// [`Kind::Config`] where there is none, or its artifact for `--platform` was not promoted.
+    pub fn choose(&self, service: &str, choice: &ReleaseChoice) -> anyhow::Result<Manifest> {
+        if let Some(name) = &choice.channel {
+            let platform = choice.platform.unwrap_or(PLAIN_KEY_PLATFORM);
+            return self.named(service, name, platform);
+        }
+        if let Some(version) = &choice.version {
             return self.manifest(service, version);
         }
         let listed = self.list(Some(service))?;
-        let newest = listed.releases.first().ok_or_else(|| self.no_release(service))?;
-        self.manifest(service, &newest.version)
+        let newest = listed.get(service).and_then(|objects| objects.manifests.first());
+        self.manifest(service, &newest.ok_or_else(|| self.no_release(service))?.name)
+    }
+
+    /// What was promoted of the release that a channel names.
+    fn named(&self, service: &str, name: &str, platform: Platform) -> anyhow::Result<Manifest> {
+        let stored = self.channel(service, name)?.ok_or_else(|| {
+            Error::config(format!("{service} has no channel {name}"))
+                .hint(format!("see what there is: `cargo xtask list {service}`"))
+        })?;
+        let entry = &stored.channel.current;
+        let chosen = self.promoted(service, entry).and_then(|mut manifest| {
+            entry.keep_promoted(&mut manifest, platform)?;
+            Ok(manifest)
+        });
+        chosen.with_context(|| format!("channel {name}"))
+    }
+
+    /// The release that an entry of a channel names, with the digests that were promoted.
+    ///
+    /// # Errors
+    /// As of [`ReleaseBucket::manifest`]; [`Kind::Invalid`] where it has other digests now.
+    pub fn promoted(&self, service: &str, entry: &Entry) -> anyhow::Result<Manifest> {
+        let manifest = self.manifest(service, &entry.version)?;
+        entry.check(&manifest)?;
+        Ok(manifest)
+    }
+
+    /// Reads a channel; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] where the object is no channel.
+    pub fn channel(&self, service: &str, name: &str) -> ferror::Result<Option<StoredChannel>> {
+        StoredChannel::read(&self.client, &self.prefix, service, name)
+    }
+
+    /// Writes a channel, if it is still what was `seen`.
+    ///
+    /// # Errors
+    /// As of [`Channel::write`].
+    pub fn write_channel(
+        &self,
+        channel: &Channel,
+        seen: Option<&StoredChannel>,
+    ) -> ferror::Result<()> {
+        channel.write(&self.client, &self.prefix, &self.attributes, seen)
     }
 
     /// The object of an artifact, as it is now.

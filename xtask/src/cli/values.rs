@@ -7,7 +7,6 @@ use ferror::{Error, Result};
 
 use crate::build::toolchain::Library;
 use crate::cli::table::Given;
-use crate::model::object_key;
 use crate::model::platform::{self, Platform};
 use crate::verbs::upload::MAX_JOBS;
 
@@ -62,7 +61,7 @@ fn number(given: Given<'_>, what: &str, most: u64) -> Result<u64> {
 pub(super) fn service(given: Given<'_>) -> Result<String> {
     let expected = "expected letters, digits, `-`, `_`";
     let name = text(given)?;
-    if object_key::is_service(&name) {
+    if catalog::is_service(&name) {
         return Ok(name);
     }
     Err(Error::usage(format!("{name:?} is no service's name: {expected}")))
@@ -71,7 +70,7 @@ pub(super) fn service(given: Given<'_>) -> Result<String> {
 pub(super) fn version(given: Given<'_>) -> Result<String> {
     let expected = "expected 6 to 40 hex digits, or those, `-dirty.` and 8 more";
     let version = text(given)?;
-    if object_key::is_version(&version) {
+    if catalog::is_version(&version) {
         return Ok(version);
     }
     Err(Error::usage(format!("version {version:?}: {expected}")))
@@ -80,7 +79,7 @@ pub(super) fn version(given: Given<'_>) -> Result<String> {
 pub(super) fn channel(given: Given<'_>) -> Result<String> {
     let expected = "expected 1 to 63 lower-case letters, digits and hyphens";
     let channel = text(given)?;
-    if object_key::is_channel(&channel) {
+    if catalog::is_channel(&channel) {
         return Ok(channel);
     }
     Err(Error::usage(format!("channel {channel:?}: {expected}")))

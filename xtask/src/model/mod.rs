@@ -4,11 +4,8 @@
 pub mod cargo_toml;
 pub mod commit;
 pub mod config;
-pub mod json;
 pub mod lock_file;
-pub mod manifest;
 pub mod names;
-pub mod object_key;
 pub mod placeholders;
 pub mod plan;
 pub mod platform;

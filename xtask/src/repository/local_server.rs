@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::Context as _;
+use catalog::json::{self, Object};
 use ferror::{Error, Kind};
 use s3::Credentials;
 
-use crate::model::json::{self, Object};
 use crate::model::workspace::Root;
 use crate::repository::{vendored, xtask_source};
 use crate::system::env::Env;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest};
 use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
@@ -17,7 +18,6 @@ use crate::build::compile;
 use crate::build::toolchain::{self, Buildable, Library};
 use crate::build::{resources, stamp};
 use crate::model::commit::Commit;
-use crate::model::manifest::{self, Artifact, Branch, Manifest};
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::platform::Platform;
 use crate::model::workspace::Workspace;
@@ -139,9 +139,10 @@ fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<File> {
 /// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of
 /// this run's work is done. A manifest that cannot be read is only removed.
 fn take_manifest(plan: &Plan) -> anyhow::Result<Option<Manifest>> {
-    let path = plan.snapshot_dir.join(manifest::FILE);
-    let earlier =
-        std::fs::read(&path).ok().and_then(|bytes| Manifest::parse(&bytes, manifest::FILE).ok());
+    let path = plan.snapshot_dir.join(MANIFEST_FILE);
+    let earlier = std::fs::read(&path)
+        .ok()
+        .and_then(|bytes| Manifest::read_strict(&bytes, MANIFEST_FILE).ok());
     files::remove_if_there(&path)?;
     files::remove_if_there(&plan.snapshot_dir.join(SUMS))?;
     Ok(earlier)
@@ -235,6 +236,7 @@ fn pack(
         unstamped_sha256,
         object_key: build.object_key.clone(),
         rustc: rustc.to_owned(),
+        recognised: false,
     })
 }
 
@@ -295,7 +297,6 @@ fn write_manifest(
 ) -> anyhow::Result<Manifest> {
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
     let mut manifest = Manifest {
-        schema: manifest::SCHEMA,
         version: plan.version.clone(),
         commit: plan.commit.id.clone(),
         dirty: plan.commit.dirty.is_some(),
@@ -320,7 +321,7 @@ fn write_manifest(
     }
     files::write_whole(&plan.snapshot_dir.join(SUMS), sums.as_bytes(), 0o644)?;
     files::write_whole(
-        &plan.snapshot_dir.join(manifest::FILE),
+        &plan.snapshot_dir.join(MANIFEST_FILE),
         manifest.to_json().as_bytes(),
         0o644,
     )?;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, ReleaseChoice};
-use crate::bucket::{channel, download, unpack};
+use crate::bucket::{download, unpack};
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
@@ -32,7 +32,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_str();
     let bucket = ReleaseBucket::open(&options.bucket, Some(service), &[], config, env, ui)?;
-    let manifest = channel::choose(&bucket, service, &options.release)?;
+    let manifest = bucket.choose(service, &options.release)?;
     let artifact = releases::artifact(&manifest, options.release.platform)?;
     let found = bucket.look_at(artifact)?;
 

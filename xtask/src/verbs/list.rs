@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use catalog::{Channel, Found, Manifest, Service};
 use ferror::Kind;
 use ftime::Epoch;
 use serde_json::{Value, json};
 
-use crate::bucket::channel::{self, Channel};
-use crate::bucket::releases::{Found, Listed, ReleaseBucket, ReleaseBucketOptions};
-use crate::model::manifest::Manifest;
+use crate::bucket::releases::{ReleaseBucket, ReleaseBucketOptions};
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::parallel;
@@ -28,8 +27,12 @@ pub struct Options {
     pub json: bool,
 }
 
-/// A release and what its manifest object says, or why it cannot be believed.
-type Row = (Found, Result<Manifest, String>);
+/// A release as it was listed, and what its manifest object says, or why it cannot be believed.
+struct Row<'a> {
+    service: &'a str,
+    found: &'a Found,
+    content: Result<Manifest, String>,
+}
 
 /// Runs `list`.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
@@ -37,28 +40,37 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_deref();
     let bucket = ReleaseBucket::open(&options.bucket, service, &[], config, env, ui)?;
-    let Listed { releases, channels } = bucket.list(service)?;
+    let services = bucket.list(service)?;
+    let all = |of: fn(&Service) -> &[Found]| {
+        let mut all: Vec<(&str, &Found)> = Vec::new();
+        for (service, objects) in &services {
+            all.extend(of(objects).iter().map(|found| (service.as_str(), found)));
+        }
+        all
+    };
+    let (releases, channels) = (all(|it| &it.manifests), all(|it| &it.channels));
     if let Some(service) = service
         && releases.is_empty()
     {
         return Err(bucket.no_release(service).into());
     }
-    let channels = parallel::map(&channels, JOBS, |place| channel(&bucket, place, ui))?;
+    let channels =
+        parallel::map(&channels, JOBS, |(service, found)| channel(&bucket, service, found, ui))?;
     let channels: Vec<Channel> = channels.into_iter().flatten().collect();
-    let rows = parallel::map(&releases, JOBS, |found| row(&bucket, found))?;
+    let rows = parallel::map(&releases, JOBS, |(service, found)| row(&bucket, service, found))?;
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
     let name = &bucket.client.location().bucket;
     if rows.is_empty() {
         ui.say("empty", format_args!("no release in bucket {name}"));
     }
     let now = Epoch::now();
-    let width = |of: fn(&Found) -> &str| rows.iter().map(|(found, _)| of(found).len()).max();
-    let service_width = width(|found| &found.service).unwrap_or_default();
-    let version_width = width(|found| &found.version).unwrap_or_default();
-    for (found, content) in &rows {
-        let Found { service, version, uploaded_at } = found;
-        let age = age(now.since(*uploaded_at).unwrap_or_default());
-        let names = names(&channels, found);
+    let width = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or_default();
+    let service_width = width(|row| row.service.len());
+    let version_width = width(|row| row.found.name.len());
+    for row in &rows {
+        let Row { service, found: Found { name: version, last_modified, .. }, content } = row;
+        let age = age(now.since(*last_modified).unwrap_or_default());
+        let names = naming(&channels, row).collect::<Vec<_>>().join(", ");
         let names = if names.is_empty() { names } else { format!("  [{names}]") };
         let what = match content {
             Ok(manifest) => describe(manifest),
@@ -80,43 +92,45 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 
 /// `None` where the release was removed since it was listed. One that cannot be believed is shown
 /// as such: it must not hide the others.
-fn row(bucket: &ReleaseBucket, found: &Found) -> anyhow::Result<Option<Row>> {
-    match bucket.manifest(&found.service, &found.version) {
-        Ok(manifest) => Ok(Some((found.clone(), Ok(manifest)))),
+fn row<'a>(
+    bucket: &ReleaseBucket,
+    service: &'a str,
+    found: &'a Found,
+) -> anyhow::Result<Option<Row<'a>>> {
+    let content = match bucket.manifest(service, &found.name) {
+        Ok(manifest) => Ok(manifest),
         Err(error) => match ui::ours(&error).map(ferror::Error::kind) {
-            Some(Kind::Config) => Ok(None),
-            Some(Kind::Invalid) => Ok(Some((found.clone(), Err(format!("{error:#}"))))),
-            _ => Err(error),
+            Some(Kind::Config) => return Ok(None),
+            Some(Kind::Invalid) => Err(format!("{error:#}")),
+            _ => return Err(error),
         },
-    }
+    };
+    Ok(Some(Row { service, found, content }))
 }
 
 /// `None` where the channel was removed since it was listed, or is none, which is said.
 fn channel(
     bucket: &ReleaseBucket,
-    place: &(String, String),
+    service: &str,
+    found: &Found,
     ui: Ui,
 ) -> anyhow::Result<Option<Channel>> {
-    match channel::read(bucket, &place.0, &place.1) {
-        Ok(seen) => Ok(seen.map(|seen| seen.channel)),
-        Err(error) if ui::ours(&error).map(ferror::Error::kind) == Some(Kind::Invalid) => {
+    match bucket.channel(service, &found.name) {
+        Ok(stored) => Ok(stored.map(|stored| stored.channel)),
+        Err(error) if error.kind() == Kind::Invalid => {
             ui.warn(format_args!("{error:#}"));
             Ok(None)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// The channels that name a release.
-fn naming<'a>(channels: &'a [Channel], found: &'a Found) -> impl Iterator<Item = &'a str> {
+fn naming<'a>(channels: &'a [Channel], row: &'a Row<'_>) -> impl Iterator<Item = &'a str> {
     let names_it = |channel: &&Channel| {
-        (&channel.service, &channel.current.version) == (&found.service, &found.version)
+        channel.service == row.service && channel.current.version == row.found.name
     };
     channels.iter().filter(names_it).map(|channel| channel.name.as_str())
-}
-
-fn names(channels: &[Channel], found: &Found) -> String {
-    naming(channels, found).collect::<Vec<_>>().join(", ")
 }
 
 fn channel_to_json(channel: &Channel) -> Value {
@@ -138,14 +152,14 @@ fn size_bytes(manifest: &Manifest) -> u64 {
     manifest.artifacts.iter().fold(0, |sum, artifact| sum.saturating_add(artifact.size_bytes))
 }
 
-fn to_json((found, content): &Row, channels: &[Channel]) -> Value {
+fn to_json(row: &Row<'_>, channels: &[Channel]) -> Value {
     let mut release = json!({
-        "service": found.service,
-        "version": found.version,
-        "uploaded_at": found.uploaded_at.to_rfc3339(),
-        "channels": naming(channels, found).collect::<Value>(),
+        "service": row.service,
+        "version": row.found.name,
+        "uploaded_at": row.found.last_modified.to_rfc3339(),
+        "channels": naming(channels, row).collect::<Value>(),
     });
-    match content {
+    match &row.content {
         Ok(manifest) => {
             release["commit"] = json!(manifest.commit);
             release["dirty"] = json!(manifest.dirty);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use ftime::Epoch;
 use serde_json::json;
 
-use crate::bucket::channel;
 use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, ReleaseChoice};
 use crate::repository::workspace;
 use crate::system::env::Env;
@@ -35,7 +34,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_str();
     let bucket = ReleaseBucket::open(&options.bucket, Some(service), &[], config, env, ui)?;
-    let manifest = channel::choose(&bucket, service, &options.release)?;
+    let manifest = bucket.choose(service, &options.release)?;
     let artifact = releases::artifact(&manifest, options.release.platform)?;
     // A URL is believed by whoever gets it. Asking also finds the bucket's region, which it names.
     bucket.look_at(artifact)?;

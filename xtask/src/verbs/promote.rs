@@ -1,14 +1,12 @@
 //! `promote`: a channel names another release, or again the one before.
 
 use anyhow::Context as _;
+use catalog::{Channel, Entry, MAX_ENTRIES, Manifest, StoredChannel, channel_key, is_promoter};
 use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde_json::json;
 
-use crate::bucket::channel::{self, Channel, Entry, MOST_ENTRIES, Seen};
 use crate::bucket::releases::{ReleaseBucket, ReleaseBucketOptions};
-use crate::model::manifest::Manifest;
-use crate::model::object_key;
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
@@ -38,9 +36,9 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let by = who(options, env)?;
     let root = workspace::root(env)?;
     let config = root.as_ref().map(|root| &root.config);
-    let writes = [object_key::channel(service, name)];
+    let writes = [channel_key("", service, name)];
     let bucket = ReleaseBucket::open(&options.bucket, Some(service), &writes, config, env, ui)?;
-    let seen = channel::read(&bucket, service, name)?;
+    let seen = bucket.channel(service, name)?;
     let before = seen.as_ref().map(|seen| &seen.channel);
     let stamp = (by.as_str(), Epoch::from_secs(Epoch::now().secs()).to_rfc3339());
     let next = match options.version.as_deref() {
@@ -49,7 +47,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     };
     match &next {
         Some(next) => {
-            channel::write(&bucket, next, seen.as_ref())?;
+            bucket.write_channel(next, seen.as_ref())?;
             look_again(&bucket, next)?;
         }
         None => ui.say("unchanged", "the channel names that release already"),
@@ -69,7 +67,7 @@ fn forward(
     check_artifacts(bucket, &manifest)?;
     let replaced = before.map(|channel| channel.current.version.as_str());
     let mut current = Entry::new(&manifest, by, at, replaced);
-    let mut earlier: Vec<_> = before.into_iter().flat_map(entries).cloned().collect();
+    let mut earlier: Vec<_> = before.into_iter().flat_map(Channel::entries).cloned().collect();
     if let Some(channel) = before
         && channel.current.version == current.version
     {
@@ -80,7 +78,7 @@ fn forward(
         current.replaced.clone_from(&channel.current.replaced);
         earlier.remove(0);
     }
-    earlier.truncate(MOST_ENTRIES - 1);
+    earlier.truncate(MAX_ENTRIES - 1);
     let (service, name) = (service.to_owned(), name.to_owned());
     Ok(Some(Channel { service, name, current, before: earlier }))
 }
@@ -100,14 +98,10 @@ fn back(
     let [to, earlier @ ..] = channel.before.as_slice() else {
         return Err(nothing("has one entry").into());
     };
-    let manifest = channel::release(bucket, service, to)?;
+    let manifest = bucket.promoted(service, to)?;
     check_artifacts(bucket, &manifest)?;
     let current = Entry::new(&manifest, by, at, Some(&channel.current.version));
     Ok(Some(Channel { current, before: earlier.to_vec(), ..channel.clone() }))
-}
-
-fn entries(channel: &Channel) -> impl Iterator<Item = &Entry> {
-    [&channel.current].into_iter().chain(&channel.before)
 }
 
 /// Every archive is there and says that it is that.
@@ -123,8 +117,8 @@ fn check_artifacts(bucket: &ReleaseBucket, manifest: &Manifest) -> anyhow::Resul
 /// written. So the release is looked at once more when it is named.
 fn look_again(bucket: &ReleaseBucket, named: &Channel) -> anyhow::Result<()> {
     let Channel { service, name, current, .. } = named;
-    let whole = channel::release(bucket, service, current)
-        .and_then(|manifest| check_artifacts(bucket, &manifest));
+    let whole =
+        bucket.promoted(service, current).and_then(|manifest| check_artifacts(bucket, &manifest));
     whole.map_err(|error| {
         let version = &current.version;
         let what = match ui::ours(&error).map(Error::kind) {
@@ -145,7 +139,7 @@ fn who(options: &Options, env: &Env) -> ferror::Result<String> {
         Error::config("it is not known who promotes: neither CIRCLE_USERNAME nor USER is set")
             .hint("say it by --by")
     })?;
-    if channel::is_who(&by) {
+    if is_promoter(&by) {
         return Ok(by);
     }
     Err(Error::config(format!("{by:?} is no name of who promotes: expected 1 to 100 characters"))
@@ -155,7 +149,7 @@ fn who(options: &Options, env: &Env) -> ferror::Result<String> {
 fn print(
     channel: Option<&Channel>,
     changed: bool,
-    seen: Option<&Seen>,
+    seen: Option<&StoredChannel>,
     ui: Ui,
 ) -> anyhow::Result<()> {
     let Some(Channel { service, name, current, .. }) = channel else { return Ok(()) };

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use catalog::{Artifact, MANIFEST_FILE, Manifest};
 use ferror::Error;
 use s3::{Attributes, Client, ClientOptions, Location};
 use serde_json::json;
@@ -18,7 +19,6 @@ use crate::bucket::progress::Progress;
 use crate::bucket::publish::{self, Receipt};
 use crate::bucket::timings::Timings;
 use crate::model::config::CONTENT_TYPE;
-use crate::model::manifest::{self, Artifact, Manifest};
 use crate::model::{plan, suggest};
 use crate::repository::local_server::LocalServer;
 use crate::repository::workspace::{self, Table};
@@ -178,13 +178,13 @@ fn snapshot_dir(root: Option<&Table>, options: &Options, env: &Env) -> PathBuf {
 }
 
 fn read_manifest(snapshot_dir: &Path) -> anyhow::Result<Manifest> {
-    let path = snapshot_dir.join(manifest::FILE);
+    let path = snapshot_dir.join(MANIFEST_FILE);
     let bytes = std::fs::read(&path).map_err(|error| {
         Error::config(format!("no manifest to upload: {}", path.display()))
             .hint("run `cargo xtask dist` first, or name its folder with --dest")
             .caused_by(error)
     })?;
-    Ok(Manifest::parse(&bytes, &path.display().to_string())?)
+    Ok(Manifest::read_strict(&bytes, &path.display().to_string())?)
 }
 
 fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'a str>> {

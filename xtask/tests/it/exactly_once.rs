@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::SystemTime;
 
+use catalog::Manifest;
 use s3::{Attributes, Body, Precondition, Put};
 use serde_json::Value;
 use xtask::bucket::progress::Progress;
 use xtask::bucket::publish::{self, Release};
-use xtask::model::manifest::Manifest;
 use xtask::system::env::Env;
 use xtask::system::ui::Ui;
 
@@ -123,7 +123,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     repo.xtask("dist").exits(0);
     let snapshot = repo.path().join("pkg/snapshot");
     let text = std::fs::read(snapshot.join("manifest.json")).unwrap();
-    let manifest = Manifest::parse(&text, "manifest.json").unwrap();
+    let manifest = Manifest::read_strict(&text, "manifest.json").unwrap();
     let release = Release {
         manifest: &manifest,
         service: "alpha",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use catalog::{Found, Reading, Shelf};
+use catalog::{Found, Reading};
 use ferror::ResultExt as _;
 use ftime::Epoch;
 use service::Bucket;
@@ -50,7 +50,7 @@ impl Reader {
             truncated |= listing.truncated;
         }
         let mut services = Vec::new();
-        let sorted = Shelf::sort(prefix, listed).services;
+        let sorted = catalog::by_service(prefix, listed);
         // Some have no release, and no part of the reading either.
         let newest = scope.newest(sorted.values().filter(|it| !it.manifests.is_empty()).count());
         for (name, objects) in sorted {

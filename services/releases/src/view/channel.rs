@@ -72,7 +72,7 @@ impl Channel {
     /// Makes a channel of the result of reading it.
     pub(crate) fn new(name: &str, content: Result<catalog::Channel, String>) -> Self {
         let (entries, unreadable) = match content {
-            Ok(channel) => (channel.entries.into_iter().map(Entry::new).collect(), None),
+            Ok(channel) => (channel.entries().map(Entry::new).collect(), None),
             Err(reason) => (Vec::new(), Some(reason)),
         };
         Self { name: name.to_owned(), unreadable, entries, lag: None }
@@ -99,15 +99,15 @@ impl Channel {
 }
 
 impl Entry {
-    fn new(entry: catalog::Entry) -> Self {
-        let archives =
-            entry.artifacts.into_iter().map(|promoted| (promoted.platform, promoted.sha256));
+    fn new(entry: &catalog::Entry) -> Self {
+        let archives = entry.artifacts.iter();
+        let archives = archives.map(|it| (it.platform.clone(), it.sha256.clone()));
         Self {
-            version: entry.version,
-            commit: entry.commit,
-            promoted_at: entry.at,
-            promoted_by: entry.by,
-            replaced: entry.replaced,
+            version: entry.version.clone(),
+            commit: entry.commit.clone(),
+            promoted_at: entry.promoted_at(),
+            promoted_by: entry.by.clone(),
+            replaced: entry.replaced.clone(),
             sha256: archives.collect(),
         }
     }

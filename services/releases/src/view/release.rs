@@ -102,7 +102,7 @@ impl Details {
         Ok(Self {
             commit: manifest.commit.clone(),
             dirty: manifest.dirty,
-            committed_at: manifest.committed_at,
+            committed_at: Epoch::from_secs(manifest.committed_at),
             platforms: manifest.platforms.clone(),
             artifacts: artifacts.collect::<ferror::Result<_>>()?,
         })

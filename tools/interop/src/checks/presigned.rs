@@ -11,7 +11,7 @@ pub(super) fn a_url_is_good_for_its_object_and_its_time(bucket: &Bucket) {
     let (key, other) = (key_of("presigned", "a b+c"), key_of("presigned", "other"));
     store(&client, &key, "for you");
     store(&client, &other, "not for you");
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let url = client.presign_get(&key, Epoch::now(), minute).unwrap();
     let answer = bucket.get_url(&url);
     assert_eq!((answer.status, answer.body.as_slice()), (200, b"for you".as_slice()));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use catalog::Artifact;
 use ferror::{Error, Kind};
 use s3::{Body, Client, FileMismatch, Head, Precondition, Put, PutOutcome, Stored};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,6 @@ use super::{
     Outcome, Receipt, Release, Seen, cannot_replace, check_same_release, look, unreadable,
 };
 use crate::bucket::download;
-use crate::model::manifest::Artifact;
 use crate::system::{files, parallel};
 
 /// How much of an object is read back at a time: it bounds the memory, whatever the object's size

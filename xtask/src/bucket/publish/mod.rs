@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::Context as _;
+use catalog::{Artifact, MAX_MANIFEST_BYTES, Manifest};
 use ferror::{Error, Kind};
 use s3::{Attributes, Body, Client, Fault, Precondition, Put, PutOutcome};
 
 use crate::bucket::progress::Progress;
-use crate::model::manifest::{Artifact, Manifest};
 use crate::system::files;
 
 mod artifact;
@@ -22,8 +22,6 @@ pub use receipt::{Outcome, Receipt};
 
 /// How often a manifest object that others extend at the same time is read anew.
 const ROUNDS: usize = 8;
-/// A manifest object larger than this is none of ours: four platforms take three KiB.
-const MANIFEST_MAX_BYTES: u64 = 1 << 20;
 
 /// What is published: one service's part of a manifest, and where its files are.
 #[derive(Debug, Clone, Copy)]
@@ -214,13 +212,13 @@ fn write(
 
 /// Looks for the manifest object.
 fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
-    let object = match client.get(key, MANIFEST_MAX_BYTES) {
+    let object = match client.get(key, MAX_MANIFEST_BYTES) {
         Ok(Some(object)) => object,
         Ok(None) => return Ok(Seen::Absent),
         Err(error) if is_access_denied(&error) => return Ok(Seen::Unreadable),
         Err(error) => return Err(error.into()),
     };
-    let manifest = Manifest::parse_object(&object.bytes, &client.location().bucket, key)?;
+    let manifest = Manifest::read_object_strict(&object.bytes, &client.location().bucket, key)?;
     let (bytes, etag) = (object.bytes, object.head.etag);
     Ok(Seen::There(Box::new(Published { manifest, bytes, etag })))
 }

@@ -4,11 +4,11 @@
 //! service's. Cargo carries both through `cargo metadata` untouched, so no TOML is read here. A
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
+use catalog::Template;
 use ferror::{Error, Result};
 use s3::Attributes;
 use serde_json::Value;
 
-use crate::model::object_key::Template;
 use crate::model::platform::{self, Platform};
 use tables::{ServiceTable, WorkspaceTable, read_table};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ferror::{Error, Result};
 use serde_json::Value;
 
-use crate::model::json::{self, Object};
+use catalog::json::{self, Object};
 
 /// `[workspace.metadata.xtask]`, as written.
 #[derive(Debug, Default, Clone)]

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use catalog::{Names, archive_key, check_distinct, manifest_key};
 use ferror::{Error, Result};
 
 use crate::model::commit::Commit;
 use crate::model::config::Config;
-use crate::model::object_key::{self, Names};
 use crate::model::platform::Platform;
 use crate::model::workspace::{Service, Workspace};
 
@@ -232,16 +232,15 @@ fn object_key(
     let file = file(&service.name, platform);
     let commit = first_digits(commit, commit.id.len());
     let names = Names { service: &service.name, version, commit: &commit, platform, file: &file };
-    object_key::artifact(config.object_key.as_ref(), &config.prefix, &names)
+    archive_key(config.object_key.as_ref(), &config.prefix, &names)
 }
 
 /// Nothing of a plan overwrites anything else of it.
 fn check_object_keys(steps: &[Step], prefix: &str, version: &str) -> Result<()> {
     let builds = || steps.iter().flat_map(|step| &step.builds);
-    let manifest_objects: BTreeSet<_> = builds()
-        .map(|build| object_key::manifest_object(prefix, &build.service, version))
-        .collect();
-    object_key::check_distinct(builds().map(|build| build.object_key.as_str()), &manifest_objects)
+    let manifest_objects: BTreeSet<_> =
+        builds().map(|build| manifest_key(prefix, &build.service, version)).collect();
+    check_distinct(builds().map(|build| build.object_key.as_str()), &manifest_objects)
 }
 
 /// The folder for artifacts: the option, else the environment, else `pkg` in the workspace.

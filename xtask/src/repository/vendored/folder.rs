@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use catalog::json;
 use serde_json::Value;
 
 use super::{FOLDER, GIT_SOURCES};
-use crate::model::json;
 use crate::model::lock_file::Package;
 use crate::system::files;
 

@@ -6,12 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use catalog::json::{self, Object};
 use ferror::{Error, Kind};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::model::config::{Config, ServiceConfig};
-use crate::model::json::{self, Object};
 use crate::model::workspace::{Member, Root, Service, Workspace};
 use crate::system::child_env;
 use crate::system::env::Env;

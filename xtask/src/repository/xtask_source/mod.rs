@@ -8,11 +8,11 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
+use catalog::json::{self, Object};
 use ferror::Error;
 use serde_json::Value;
 
 use crate::model::cargo_toml::{self, quoted};
-use crate::model::json::{self, Object};
 use crate::repository::vendored;
 use crate::system::child_env;
 use crate::system::env::Env;

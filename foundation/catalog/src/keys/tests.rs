@@ -1,4 +1,4 @@
-//! Tests of `object_key`.
+//! Tests of `keys`.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    Names, Template, artifact, channel, check_distinct, manifest_object, parse_channel,
-    parse_manifest_object, problem,
+    Names, ObjectName, Template, archive_key, channel_key, check_distinct, manifest_key,
+    may_be_templated, problem,
 };
-use crate::model::platform::Platform;
+use crate::Platform;
 
 const COMMIT: &str = "abc1234567abc1234567abc1234567abc1234567";
 
@@ -21,7 +21,7 @@ fn names(service: &str, platform: Platform) -> Names<'_> {
 fn fill(text: &str, prefix: &str, service: &str) -> ferror::Result<[String; 2]> {
     let template = Template::parse(text)?;
     let [linux, _, _, darwin] = Platform::ALL;
-    let of = |platform| artifact(Some(&template), prefix, &names(service, platform));
+    let of = |platform| archive_key(Some(&template), prefix, &names(service, platform));
     Ok([of(linux)?, of(darwin)?])
 }
 
@@ -34,9 +34,10 @@ fn without_a_template_keys_have_the_fixed_form() {
         ("", linux_arm, "a/a_abc123_linux_arm64.tar.gz"),
         ("x/y/", darwin, "x/y/a/a_abc123_darwin_arm64.tar.gz"),
     ] {
-        assert_eq!(artifact(None, prefix, &names("a", platform)).unwrap(), expected);
+        assert_eq!(archive_key(None, prefix, &names("a", platform)).unwrap(), expected);
     }
-    assert_eq!(manifest_object("team/", "a", "abc123"), "team/a/a_abc123.json");
+    assert_eq!(manifest_key("team/", "a", "abc123"), "team/a/a_abc123.json");
+    assert_eq!(channel_key("team/", "a", "stable"), "team/a/channels/stable.json");
 }
 
 #[test]
@@ -193,48 +194,111 @@ proptest! {
 }
 
 #[test]
-fn keys_of_manifest_objects_are_read_back_and_no_others() {
-    for (prefix, service, version) in
-        [("", "a", "abc123"), ("team/", "odd_job-2", "abc123-dirty.89abcdef")]
-    {
-        let key = manifest_object(prefix, service, version);
-        assert_eq!(parse_manifest_object(prefix, &key), Some((service, version)), "{key}");
-        assert_eq!(parse_manifest_object("other/", &key), None, "{key}");
+fn keys_of_the_fixed_forms_are_read_back() {
+    let longest = "a".repeat(63);
+    let forty = "0123456789012345678901234567890123456789";
+    for prefix in ["", "team/", "x/y/"] {
+        for (service, version) in
+            [("a", "abc123"), ("odd_job-2", "abc123-dirty.89abcdef"), ("my_odd-job", forty)]
+        {
+            let key = manifest_key(prefix, service, version);
+            let expected = ObjectName::Manifest { service, version };
+            assert_eq!(ObjectName::parse(prefix, &key), Some(expected), "{key}");
+            assert_eq!(ObjectName::parse("other/", &key), None, "{key}");
+            for platform in Platform::ALL {
+                let names = Names { service, version, ..names(service, platform) };
+                let key = archive_key(None, prefix, &names).unwrap();
+                let platform = platform.as_str();
+                let expected = ObjectName::Archive { service, version, platform };
+                assert_eq!(ObjectName::parse(prefix, &key), Some(expected), "{key}");
+            }
+            for channel in ["stable", "x-1", &longest] {
+                let key = channel_key(prefix, service, channel);
+                let expected = ObjectName::Channel { service, channel };
+                assert_eq!(ObjectName::parse(prefix, &key), Some(expected), "{key}");
+                assert_eq!(problem(&key), Some("channels are not written by an upload"));
+            }
+        }
     }
-    for key in [
-        "",
-        "a/b_abc123.json",
-        "a/a_abc12.json",
-        "a/a_ABC123.json",
-        "a/a_abc123.tar.gz",
-        "a/a_abc123_linux_arm64.json",
-        "a/channels/a_abc123.json",
-        "channels/channels_abc123.json",
-        "../.._abc123.json",
-        "/_abc123.json",
-    ] {
-        assert_eq!(parse_manifest_object("", key), None, "{key}");
-    }
+    // A platform that this program does not know yet, and a prefix that is no folder.
+    let expected =
+        ObjectName::Archive { service: "a", version: "abc123", platform: "freebsd_riscv64" };
+    let key = "team-a/a_abc123_freebsd_riscv64.tar.gz";
+    assert_eq!(ObjectName::parse("team-", key), Some(expected));
 }
 
 #[test]
-fn keys_of_channels_are_read_back_and_no_others() {
-    let longest = "a".repeat(63);
-    for name in ["stable", "x-1", longest.as_str()] {
-        let key = format!("team/{}", channel("odd_job", name));
-        assert_eq!(parse_channel("team/", &key), Some(("odd_job", name)));
-        assert_eq!(problem(&key), Some("channels are not written by an upload"));
-    }
+fn every_other_key_is_not_ours() {
     let long = format!("a/channels/{}.json", "a".repeat(64));
     for key in [
+        "",
+        "a",
+        "a/",
+        "/_abc123.json",
+        "/a_abc123.json",
+        "a/b_abc123.json",
+        "a/a_abc12.json",
+        "a/a_abc12g.json",
+        "a/a_ABC123.json",
+        "a/a_01234567890123456789012345678901234567890.json",
+        "a/a_abc123-dirty.json",
+        "a/a_abc123-dirty.89abcde.json",
+        "a/a_abc123.json.bak",
+        "a/a_abc123_.tar.gz",
+        "a/a_abc123_linux.tar.gz",
+        "a/a_abc123_linux_amd64.tar.gz",
+        "a/a_abc123_linux_arm_64.tar.gz",
+        "a/a_abc123_Linux_arm64.tar.gz",
+        "a/a_abc123_linux_arm64.json",
+        "a/a_abc123.tar.xz",
+        "a/stable.json",
         "a/channels/.json",
         "a/channels/Stable.json",
         "a/channels/st_able.json",
         "a/channels/b/stable.json",
+        "a/channels/a_abc123.json",
+        &long,
         "channels/channels/stable.json",
-        "a/stable.json",
-        long.as_str(),
+        "channels/channels_abc123.json",
+        "a/a/a_abc123.json",
+        "../.._abc123.json",
+        "a/../a_abc123.json",
+        "ä/ä_abc123.json",
+        "<b>/<b>_abc123.json",
     ] {
-        assert_eq!(parse_channel("", key), None, "{key}");
+        assert_eq!(ObjectName::parse("", key), None, "{key:?} must not be taken for ours");
     }
+    assert_eq!(ObjectName::parse("team/", "a/a_abc123.json"), None, "outside the prefix");
+    assert_eq!(ObjectName::parse("", "team/a/a_abc123.json"), None, "deeper than the prefix");
+}
+
+#[test]
+fn a_templated_key_names_its_service_and_release() {
+    let commit = "abc1230000000000000000000000000000000000";
+    let check = |prefix: &str, key: &str, expected: bool| {
+        let may_be = may_be_templated(prefix, key, "odd-job", &["abc123", commit]);
+        assert_eq!(may_be, expected, "{key:?} under {prefix:?}");
+    };
+    check("", "odd-job/abc123/linux/amd64.tgz", true);
+    check("team/", "team/odd-job/vabc123/odd-job_linux_amd64.tar.gz", true);
+    check("", &format!("builds/{commit}/linux_amd64/odd-job.tgz"), true);
+    check("", "odd-job/odd-job_abc123_linux_amd64.tar.gz", true);
+    check("", &format!("odd-job/odd-job_{commit}_linux_arm64.tar.gz"), true);
+    check("", "secrets/password", false);
+    check("", "odd-job/abc1234/linux_amd64", false);
+    check("", "odd-job/0abc123/linux_amd64", false);
+    check("", "odd-jobs/abc123/linux_amd64", false);
+    check("team/", "odd-job/abc123/linux_amd64", false);
+    check("odd-job/abc123/", "odd-job/abc123/linux_amd64", false);
+    check("", "odd-job/channels/abc123", false);
+    check("", "/odd-job/abc123/linux_amd64", false);
+    check("", "odd-job/../abc123/linux_amd64", false);
+    check("", "odd-job/abc123/linux_amd64\n", false);
+    check("", &format!("odd-job/abc123/{}", "x".repeat(1024)), false);
+    // Our own forms mean what they say.
+    check("", "odd-job/odd-job_abc123.json", false);
+    check("", "other/other_abc123_odd-job.tar.gz", true);
+    check("", "other-odd-job/other-odd-job_abc123.tar.gz", false);
+    check("", "odd-job/odd-job_def456.tar.gz", false);
+    check("", "odd-job/odd-job_def456_linux_abc123.tar.gz", false);
 }

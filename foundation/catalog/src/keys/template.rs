@@ -1,12 +1,26 @@
-//! The template of `object-key`: read once, filled in for every artifact.
+//! The template of `object-key`: read once, filled in for every archive.
 //!
-//! What can be refused is refused when it is read: nobody wants to hear after a build of ten
-//! minutes that its artifacts have no place to go.
+//! What can be refused is refused when the template is read, before a build of ten minutes.
 
 use ferror::{Error, Result};
 
-use super::{MAX_BYTES, Names, problem};
-use crate::model::platform::Platform;
+use super::{MAX_KEY_BYTES, problem, stands_alone};
+use crate::Platform;
+
+/// What an archive's key is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The version.
+    pub version: &'a str,
+    /// The commit, all of it; with uncommitted changes marked as a version is.
+    pub commit: &'a str,
+    /// The platform.
+    pub platform: Platform,
+    /// The archive's name in the snapshot folder.
+    pub file: &'a str,
+}
 
 /// A template that has been read: its keys differ from service to service, from version to version
 /// and from platform to platform, and say which they are of.
@@ -69,7 +83,7 @@ impl Template {
         Ok(template)
     }
 
-    /// The key of one artifact, below `prefix`.
+    /// The key of one archive, below `prefix`.
     pub fn fill(&self, prefix: &str, names: &Names<'_>) -> Result<String> {
         let (os, arch) = names.platform.words();
         let below: String = self
@@ -107,8 +121,8 @@ impl Template {
     }
 
     fn problem(&self) -> Option<String> {
-        if self.text.len() > MAX_BYTES {
-            return Some(format!("it is longer than {MAX_BYTES} bytes"));
+        if self.text.len() > MAX_KEY_BYTES {
+            return Some(format!("it is longer than {MAX_KEY_BYTES} bytes"));
         }
         if self.text.starts_with('/') {
             return Some("it begins with `/`; keys begin with a name".to_owned());
@@ -168,8 +182,9 @@ fn parts(text: &str) -> std::result::Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Why readers of the bucket would take a key for another's, or for nobody's: they know services by
-/// `<service>/<service>_`, and believe a manifest object only of keys that name service and release.
+/// Why readers of the bucket would take a key for that of another service, or ignore it: they know
+/// services by `<service>/<service>_`, and believe a manifest object only of keys that name service
+/// and release.
 fn misleads(below: &str, names: &Names<'_>) -> Option<&'static str> {
     if let Some((folder, file)) = below.split_once('/')
         && folder != names.service
@@ -189,18 +204,11 @@ fn misleads(below: &str, names: &Names<'_>) -> Option<&'static str> {
     None
 }
 
-/// Whether `word` stands somewhere in `text` with nothing that belongs to words on either side.
-fn stands_alone(text: &str, word: &str, belongs: impl Fn(char) -> bool) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        !text[..at].ends_with(&belongs) && !text[at + word.len()..].starts_with(&belongs)
-    })
-}
-
 fn known() -> String {
     FIELDS.map(|(name, _)| format!("{{{name}}}")).join(" ")
 }
 
-/// Of a long text, the beginning is enough to recognise it.
+/// The beginning of a text as errors quote it.
 fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(120).collect::<String>())
 }

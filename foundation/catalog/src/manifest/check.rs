@@ -5,18 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ferror::{Error, Result};
 
-use super::{Artifact, Manifest, SCHEMA};
-use crate::model::object_key;
-use crate::model::platform::Platform;
+use super::{Artifact, Manifest};
+use crate::Platform;
+use crate::keys::{is_digest, is_lower_hex, is_service, problem};
 
 /// Checks a manifest as a whole, and each artifact.
 pub(super) fn manifest(manifest: &Manifest) -> Result<()> {
-    if manifest.schema != SCHEMA {
-        return Err(Error::invalid(format!(
-            "schema {}: this bowline knows {SCHEMA}",
-            manifest.schema
-        )));
-    }
     check_commit(&manifest.commit)?;
     check_version(&manifest.version, &manifest.commit, manifest.dirty)?;
     for platform in &manifest.platforms {
@@ -76,8 +70,7 @@ fn check_places(manifest: &Manifest) -> Result<BTreeSet<String>> {
 }
 
 fn check_artifact(artifact: &Artifact) -> Result<()> {
-    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if artifact.service.is_empty() || !artifact.service.bytes().all(is_name_byte) {
+    if !is_service(&artifact.service) {
         return Err(Error::invalid(format!("{:?} is no service's name", artifact.service)));
     }
     let platform: Platform = artifact.platform.parse()?;
@@ -97,7 +90,7 @@ fn check_artifact(artifact: &Artifact) -> Result<()> {
         )));
     }
     for digest in [&artifact.sha256, &artifact.binary_sha256, &artifact.unstamped_sha256] {
-        if digest.len() != 64 || !is_lower_hex(digest) {
+        if !is_digest(digest) {
             return Err(Error::invalid(format!("{digest:?} is no SHA-256 in lower hex")));
         }
     }
@@ -105,7 +98,7 @@ fn check_artifact(artifact: &Artifact) -> Result<()> {
 }
 
 fn check_object_key(key: &str) -> Result<()> {
-    match object_key::problem(key) {
+    match problem(key) {
         None => Ok(()),
         Some(reason) => Err(Error::invalid(format!("object key {key:?}: {reason}"))),
     }
@@ -132,8 +125,4 @@ fn check_version(version: &str, commit: &str, dirty: bool) -> Result<()> {
     }
     let form = if dirty { "<digits>-dirty.<8 hex digits>" } else { "6 to 40 digits" };
     Err(Error::invalid(format!("version {version:?}: expected {form} of commit {commit}")))
-}
-
-fn is_lower_hex(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

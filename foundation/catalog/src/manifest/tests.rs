@@ -27,7 +27,7 @@ fn manifest() -> Value {
 }
 
 fn parse(value: &Value) -> ferror::Result<Manifest> {
-    Manifest::parse(value.to_string().as_bytes(), "manifest.json")
+    Manifest::read_strict(value.to_string().as_bytes(), "manifest.json")
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_another_job_may_not_say() {
 #[test]
 fn every_field_is_there_once_and_no_other_is() {
     let refused = |text: &str, expected: &str| {
-        let error = Manifest::parse(text.as_bytes(), "manifest.json").expect_err(expected);
+        let error = Manifest::read_strict(text.as_bytes(), "manifest.json").expect_err(expected);
         assert!(error.to_string().contains(expected), "{error}: expected {expected:?}");
         assert_eq!(error.kind(), ferror::Kind::Invalid);
     };
@@ -225,4 +225,75 @@ fn fields_are_written_in_one_order() {
         "c".repeat(64),
     );
     assert_eq!(manifest.to_json(), expected);
+}
+
+/// The manifest object of `a` with nothing in it but what services need.
+fn lenient() -> Value {
+    json!({
+        "schema": 1, "version": "abc123", "commit": "abc123".to_owned() + &"0".repeat(34),
+        "dirty": false, "committed_at": 1_369_353_600, "platforms": ["linux_amd64", "linux_arm64"],
+        "artifacts": [{
+            "platform": "linux_arm64", "file": "a_linux_arm64.tar.gz", "size_bytes": 1234,
+            "sha256": "00", "object_key": "a/a_abc123_linux_arm64.tar.gz",
+        }],
+    })
+}
+
+fn read_lenient(value: &Value) -> ferror::Result<Manifest> {
+    Manifest::read_lenient(value.to_string().as_bytes(), "a", "abc123")
+}
+
+#[test]
+fn a_lenient_reader_takes_unknown_fields_and_needs_few() {
+    let least = read_lenient(&lenient()).expect("these fields are enough");
+    assert_eq!((least.committed_at, least.artifacts[0].size_bytes), (1_369_353_600, 1234));
+    assert_eq!(least.platforms, ["linux_amd64", "linux_arm64"]);
+
+    let mut more = lenient();
+    more["later"] = json!({"a": 1});
+    more["service"] = json!("a");
+    more["prefix"] = json!(7);
+    more["artifacts"][0]["triple"] = json!(["unknown"]);
+    assert_eq!(read_lenient(&more).expect("no reader needs these"), least);
+    let part = parse(&manifest()).unwrap().part_of("a");
+    read_lenient(&serde_json::from_str(&part.to_json()).unwrap()).expect("what is written is read");
+}
+
+#[test]
+fn what_is_no_manifest_of_this_key_says_why() {
+    let check = |name: &str, to: Value, expected: &str| {
+        let mut value = lenient();
+        value[name] = to;
+        let error = read_lenient(&value).expect_err(expected);
+        assert!(error.to_string().contains(expected), "{name}: {expected:?} is not in {error}");
+        assert_eq!(error.kind(), ferror::Kind::Invalid);
+    };
+    check("schema", json!(2), "schema 2, this program reads 1");
+    check("schema", json!("1"), "not a manifest object");
+    check("version", json!("abc124"), "says version \"abc124\"");
+    check("service", json!("other"), "says service \"other\"");
+    check("committed_at", json!("yesterday"), "committed_at: expected a whole number");
+    check("artifacts", json!([{}]), "artifacts[0]: missing field `platform`");
+    let error = Manifest::read_lenient(b"{\"schema\":1,", "a", "abc123").unwrap_err();
+    assert!(error.to_string().contains("not a manifest object"), "{error}");
+    // Of another schema, the other fields need not be there.
+    let error = Manifest::read_lenient(b"{\"schema\":2}", "a", "abc123").unwrap_err();
+    assert!(error.to_string().contains("schema 2"), "{error}");
+}
+
+#[test]
+fn only_archives_of_the_same_release_are_owned() {
+    let manifest = read_lenient(&lenient()).unwrap();
+    let check = |object_key: &str, expected: bool| {
+        let mut artifact = manifest.artifacts[0].clone();
+        object_key.clone_into(&mut artifact.object_key);
+        assert_eq!(manifest.owns("", "a", &artifact), expected, "{object_key:?}");
+    };
+    check("a/a_abc123_linux_arm64.tar.gz", true);
+    check("a/a_abc123_darwin_arm64.tar.gz", false);
+    check("a/a_abc124_linux_arm64.tar.gz", false);
+    check("other/other_abc123_linux_arm64.tar.gz", false);
+    check("a/a_abc123.json", false);
+    check("a/channels/stable.json", false);
+    check("secrets/password", false);
 }

@@ -5,15 +5,16 @@
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-use super::{Artifact, Branch, Manifest};
-use crate::model::json::{self, Object};
+use super::{Artifact, Branch, Manifest, SCHEMA};
+use crate::json::{self, Object};
 
-/// Reads the form; what the fields say is not checked here.
-pub(super) fn read(bytes: &[u8]) -> json::Result<Manifest> {
+/// Reads the form, all of it; what the fields say is not checked here.
+pub(super) fn read_strict(bytes: &[u8]) -> json::Result<Manifest> {
     let document = json::parse(bytes)?;
     let mut fields = Object::new(&document)?;
+    fields.expect_schema(SCHEMA)?;
+    let artifacts: Vec<_> = fields.get("artifacts")?;
     let manifest = Manifest {
-        schema: fields.get("schema")?,
         version: fields.get("version")?,
         commit: fields.get("commit")?,
         dirty: fields.get("dirty")?,
@@ -21,17 +22,13 @@ pub(super) fn read(bytes: &[u8]) -> json::Result<Manifest> {
         branch: fields.find("branch")?.map_or(Branch::LeftOut, Branch::Named),
         prefix: fields.find("prefix")?,
         platforms: fields.get("platforms")?,
-        artifacts: artifacts(fields.get("artifacts")?)?,
+        artifacts: artifacts.into_iter().map(artifact_strict).collect::<json::Result<_>>()?,
     };
     fields.end()?;
     Ok(manifest)
 }
 
-fn artifacts(objects: Vec<Object<'_>>) -> json::Result<Vec<Artifact>> {
-    objects.into_iter().map(artifact).collect()
-}
-
-fn artifact(mut fields: Object<'_>) -> json::Result<Artifact> {
+fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
     let artifact = Artifact {
         service: fields.get("service")?,
         platform: fields.get("platform")?,
@@ -43,15 +40,46 @@ fn artifact(mut fields: Object<'_>) -> json::Result<Artifact> {
         unstamped_sha256: fields.get("unstamped_sha256")?,
         object_key: fields.get("object_key")?,
         rustc: fields.get("rustc")?,
+        recognised: false,
     };
     fields.end()?;
     Ok(artifact)
 }
 
+/// Reads the fields that services show or compare, and the service that the document names, which
+/// older writers left out.
+pub(super) fn read_lenient(bytes: &[u8]) -> json::Result<(Option<String>, Manifest)> {
+    let document = json::parse(bytes)?;
+    let mut fields = Object::new(&document)?;
+    fields.expect_schema(SCHEMA)?;
+    let artifacts: Vec<_> = fields.get("artifacts")?;
+    let manifest = Manifest {
+        version: fields.get("version")?,
+        commit: fields.get("commit")?,
+        dirty: fields.get("dirty")?,
+        committed_at: fields.get("committed_at")?,
+        platforms: fields.get("platforms")?,
+        artifacts: artifacts.into_iter().map(artifact_lenient).collect::<json::Result<_>>()?,
+        ..Manifest::default()
+    };
+    Ok((fields.find::<Option<_>>("service")?.flatten(), manifest))
+}
+
+fn artifact_lenient(mut fields: Object<'_>) -> json::Result<Artifact> {
+    Ok(Artifact {
+        platform: fields.get("platform")?,
+        file: fields.get("file")?,
+        size_bytes: fields.get("size_bytes")?,
+        sha256: fields.get("sha256")?,
+        object_key: fields.get("object_key")?,
+        ..Artifact::default()
+    })
+}
+
 impl Serialize for Manifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Manifest", 9)?;
-        fields.serialize_field("schema", &self.schema)?;
+        fields.serialize_field("schema", &SCHEMA)?;
         fields.serialize_field("version", &self.version)?;
         fields.serialize_field("commit", &self.commit)?;
         fields.serialize_field("dirty", &self.dirty)?;

@@ -1,4 +1,5 @@
-//! Reads JSON that others wrote, strictly: field by field, with errors that say where.
+//! Reads JSON that others wrote, field by field, with errors that say where. A strict reader ends
+//! with [`Object::end`], which refuses unknown fields; a lenient one leaves that out.
 //!
 //! serde's derives would do this too, but compiling them is the dearest part of a cold
 //! `cargo xtask` after TLS, and an error of theirs knows the line of a document, not the place in
@@ -46,6 +47,16 @@ impl<'a> Object<'a> {
     /// The document itself, as an object.
     pub fn new(document: &'a Value) -> Result<Self> {
         Self::read(document, "")
+    }
+
+    /// Refuses a document whose field `schema` is another one than `known`. It comes first:
+    /// only a document of the known schema has to have the known fields.
+    pub fn expect_schema(&mut self, known: u64) -> Result<()> {
+        let schema: u64 = self.get("schema")?;
+        if schema != known {
+            return Err(Mismatch(format!("schema {schema}, this program reads {known}")));
+        }
+        Ok(())
     }
 
     /// The field `name`, which has to be there.

@@ -1,29 +1,37 @@
-//! manifest.json: the only hand-over between `dist` and `upload`, and the objects in the bucket
-//! that say which artifacts a release consists of.
+//! manifest.json, which `dist` hands over to `upload`, and manifest objects, each of which makes one
+//! service's part of it a release.
 //!
 //! Pure: bytes in, a checked value out, and back. A manifest may come from another machine, so
-//! reading one checks everything that is later used as a path, a key or a number.
+//! reading one strictly checks everything that is later used as a path, a key or a number. Reading
+//! one leniently takes what a newer or older program wrote, and believes nothing in it: see
+//! [`Manifest::owns`].
 
 use std::collections::BTreeSet;
 
 use ferror::{Error, Result};
 
-use crate::model::object_key;
-use crate::model::platform::Platform;
+use crate::keys::{self, ObjectName, may_be_templated};
+use crate::{Platform, manifest_key};
 
 mod check;
 mod form;
 
-/// The one form that is written and understood.
-pub const SCHEMA: u64 = 1;
+/// The one form that is written and understood; the number is raised when a reader of the old one
+/// would be wrong.
+const SCHEMA: u64 = 1;
 /// The manifest's name in the snapshot folder.
-pub const FILE: &str = "manifest.json";
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// Manifest objects larger than this are not read: a release of a hundred artifacts needs a tenth.
+pub const MAX_MANIFEST_BYTES: u64 = 256 * 1024;
+/// At most so many objects are asked for one manifest object: a request each.
+const MAX_ASKED: usize = 100;
 
 /// What a `dist` made, or, without a branch, what a release of one service consists of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// One that was read leniently has no branch and no prefix, and of its artifacts only what services
+/// show or compare; it is not to be written again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// [`SCHEMA`].
-    pub schema: u64,
     /// What the binaries report.
     pub version: String,
     /// The source's full commit.
@@ -55,7 +63,7 @@ pub enum Branch {
 }
 
 /// A file that is published.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Artifact {
     /// The service.
     pub service: String,
@@ -73,16 +81,24 @@ pub struct Artifact {
     pub binary_sha256: String,
     /// The binary's SHA-256 before the stamp: equal for equal code, whatever the commit.
     pub unstamped_sha256: String,
-    /// Where the archive goes in the bucket, byte for byte.
+    /// Where the archive goes in the bucket, byte for byte. [`Manifest::owns`] says whether a
+    /// manifest object is to be believed.
     pub object_key: String,
     /// The compiler, as `rustc --version` names it.
     pub rustc: String,
+    /// Whether the object at `object_key` was asked and says itself that it is this archive; not
+    /// part of the written form. See [`read_manifest`](crate::read_manifest).
+    pub recognised: bool,
 }
 
 impl Manifest {
-    /// Reads and checks a manifest; `origin` names it in errors.
-    pub fn parse(bytes: &[u8], origin: &str) -> Result<Self> {
-        let manifest = form::read(bytes).map_err(|error| {
+    /// Reads and checks a manifest that is written again: every field is known, has its form, and
+    /// agrees with the others. `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`ferror::Kind::Invalid`].
+    pub fn read_strict(bytes: &[u8], origin: &str) -> Result<Self> {
+        let manifest = form::read_strict(bytes).map_err(|error| {
             Error::invalid(format!("{origin} is not a manifest of schema {SCHEMA}: {error}")).hint(
                 "make it anew with `cargo xtask dist`, or use the bowline version that wrote it",
             )
@@ -91,9 +107,12 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// As [`Manifest::parse`], of the manifest object at `key`, which no `dist` makes anew.
-    pub fn parse_object(bytes: &[u8], bucket: &str, key: &str) -> Result<Self> {
-        Self::parse(bytes, &format!("object {bucket}/{key}")).map_err(|error| {
+    /// As [`Manifest::read_strict`], of the manifest object at `key`, which no `dist` makes anew.
+    ///
+    /// # Errors
+    /// [`ferror::Kind::Invalid`].
+    pub fn read_object_strict(bytes: &[u8], bucket: &str, key: &str) -> Result<Self> {
+        Self::read_strict(bytes, &format!("object {bucket}/{key}")).map_err(|error| {
             error.hint(
                 "use the bowline version that wrote it; an object that is damaged has to be deleted, \
                  and `cargo xtask upload` of the same commit writes it anew",
@@ -101,7 +120,29 @@ impl Manifest {
         })
     }
 
-    /// The manifest as it is written: pretty JSON and a newline.
+    /// Reads the manifest object that lies under `service` and `version`, as services do: unknown
+    /// fields are fine, and only the fields that are shown or compared have to be there.
+    ///
+    /// # Errors
+    /// [`ferror::Kind::Invalid`], with a reason that is fit to be shown: not JSON, another schema, or
+    /// the content belongs to another key.
+    pub fn read_lenient(bytes: &[u8], service: &str, version: &str) -> Result<Self> {
+        let (named, manifest) = form::read_lenient(bytes)
+            .map_err(|error| Error::invalid(format!("not a manifest object: {error}")))?;
+        let own = &manifest.version;
+        if own != version || !keys::is_version(version) {
+            let message = format!("says version {own:?} but lies under {version:?}");
+            return Err(Error::invalid(message));
+        }
+        match named {
+            Some(other) if other != service => {
+                Err(Error::invalid(format!("says service {other:?} but lies under {service:?}")))
+            }
+            _ => Ok(manifest),
+        }
+    }
+
+    /// The written form: pretty JSON and a newline.
     pub fn to_json(&self) -> String {
         let mut json =
             serde_json::to_string_pretty(self).expect("a manifest has nothing that JSON lacks");
@@ -121,12 +162,8 @@ impl Manifest {
         let mut artifacts: Vec<_> =
             self.artifacts.iter().filter(|artifact| artifact.service == service).cloned().collect();
         sort(&mut artifacts);
-        Self {
-            branch: Branch::LeftOut,
-            platforms: platforms_of(&artifacts),
-            artifacts,
-            ..self.clone()
-        }
+        let platforms = in_order(artifacts.iter().map(|artifact| artifact.platform.as_str()));
+        Self { branch: Branch::LeftOut, platforms, artifacts, ..self.clone() }
     }
 
     /// Whether both are of the same source.
@@ -148,12 +185,8 @@ impl Manifest {
         sort(&mut self.artifacts);
         // Once one of its artifacts has a template's key, the manifest has to say where it goes.
         self.prefix = self.prefix.take().or_else(|| earlier.prefix.clone());
-        for platform in &earlier.platforms {
-            if !self.platforms.contains(platform) {
-                self.platforms.push(platform.clone());
-            }
-        }
-        self.platforms = in_order(self.platforms.iter().map(String::as_str));
+        let platforms = self.platforms.iter().chain(&earlier.platforms);
+        self.platforms = in_order(platforms.map(String::as_str));
     }
 
     /// The object key of the manifest object of one of its services: below the prefix, or, where it
@@ -161,9 +194,43 @@ impl Manifest {
     pub fn object_key(&self, service: &str) -> Option<String> {
         let artifact = self.artifacts.iter().find(|artifact| artifact.service == service)?;
         Some(match &self.prefix {
-            Some(prefix) => object_key::manifest_object(prefix, service, &self.version),
+            Some(prefix) => manifest_key(prefix, service, &self.version),
             None => format!("{}{service}_{}.json", artifact.folder(), self.version),
         })
+    }
+
+    /// Whether `artifact`'s object key is that of an archive of this very service and version, by its
+    /// form or because the object was recognised. A manifest object is input: it is not believed
+    /// when it names anything else in the bucket.
+    pub fn owns(&self, prefix: &str, service: &str, artifact: &Artifact) -> bool {
+        artifact.recognised || self.has_fixed_form(prefix, service, artifact)
+    }
+
+    /// The artifacts whose objects have to be asked whether they are what this manifest says: those
+    /// whose keys a template may have given.
+    pub(crate) fn to_be_asked(&self, prefix: &str, service: &str) -> Vec<usize> {
+        let is_of_commit = self.commit.len() >= 40 && keys::is_version(&self.version);
+        let content = self.version.split_once("-dirty.");
+        let mut marks = vec![self.version.as_str()];
+        let commit = match content {
+            Some((_, content)) => format!("{}-dirty.{content}", self.commit),
+            None => self.commit.clone(),
+        };
+        if is_of_commit && self.commit.starts_with(content.map_or(&*self.version, |(v, _)| v)) {
+            marks.push(&commit);
+        }
+        let asks = |artifact: &Artifact| {
+            !self.has_fixed_form(prefix, service, artifact)
+                && may_be_templated(prefix, &artifact.object_key, service, &marks)
+        };
+        let all = self.artifacts.iter().enumerate();
+        all.filter(|(_, artifact)| asks(artifact)).map(|(at, _)| at).take(MAX_ASKED).collect()
+    }
+
+    fn has_fixed_form(&self, prefix: &str, service: &str, artifact: &Artifact) -> bool {
+        let (version, platform) = (self.version.as_str(), artifact.platform.as_str());
+        let expected = ObjectName::Archive { service, version, platform };
+        ObjectName::parse(prefix, &artifact.object_key) == Some(expected)
     }
 }
 
@@ -188,19 +255,11 @@ fn sort(artifacts: &mut [Artifact]) {
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
 }
 
-fn platforms_of(artifacts: &[Artifact]) -> Vec<String> {
-    in_order(artifacts.iter().map(|artifact| artifact.platform.as_str()))
-}
-
 /// Platform names in the order of [`Platform::ALL`], each once.
 fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: BTreeSet<_> = names.collect();
-    Platform::ALL
-        .iter()
-        .map(|p| p.as_str())
-        .filter(|name| names.contains(name))
-        .map(str::to_owned)
-        .collect()
+    let all = Platform::ALL.iter().map(|platform| platform.as_str());
+    all.filter(|name| names.contains(name)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
