@@ -51,6 +51,8 @@ pub fn main() -> ExitCode {
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::Result<()> {
     match cli::parse(arguments)? {
         Command::Print(text) => Ok(ui::print(&text)?),
+        Command::Completions(shell) => Ok(ui::print(&cli::completions::script(shell))?),
+        Command::Reference => Ok(ui::print(&cli::reference::page())?),
         Command::Dist(options) => dist::run(&options, env, Ui::new(env, options.json)).map(drop),
         Command::Upload(options) => upload::run(&options, env, Ui::new(env, options.json)),
         Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.dist.json)),

@@ -4,42 +4,10 @@
 //! `cargo` is `xtask`, and hands everything else to the completion that cargo or rustup brings.
 
 use std::fmt::Write as _;
-use std::str::FromStr;
-
-use ferror::Error;
 
 use crate::cli::help;
 use crate::cli::table::{self, Values, Verb};
-
-/// A shell that completions are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shell {
-    /// bash, from 3.2 on.
-    Bash,
-    /// zsh.
-    Zsh,
-    /// fish.
-    Fish,
-}
-
-/// The names of the shells.
-pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
-
-impl FromStr for Shell {
-    type Err = Error;
-
-    fn from_str(text: &str) -> ferror::Result<Self> {
-        match text {
-            "bash" => Ok(Self::Bash),
-            "zsh" => Ok(Self::Zsh),
-            "fish" => Ok(Self::Fish),
-            _ => {
-                let shells = SHELLS.join(", ");
-                Err(Error::usage(format!("unknown shell `{text}`: the shells are {shells}")))
-            }
-        }
-    }
-}
+use crate::cli::values::Shell;
 
 /// The script for a shell.
 pub fn script(shell: Shell) -> String {

@@ -4,57 +4,21 @@
 //! What was typed becomes plain data, checked for form only. What it means together with the
 //! environment and the configuration is decided by the verbs.
 
+mod command;
 pub mod completions;
 pub mod help;
 pub mod reference;
 pub mod table;
-mod values;
+pub mod values;
 
 use std::ffi::OsString;
 
 use ferror::{Error, Kind, Result};
 use lexopt::{Arg, Parser};
 
+pub use crate::cli::command::Command;
 use crate::cli::table::Verb;
 use crate::model::suggest;
-use crate::verbs::{
-    ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
-};
-
-/// A command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Print this text and stop: a help text, the version, a script for a shell.
-    Print(String),
-    /// `dist`.
-    Dist(dist::Options),
-    /// `upload`.
-    Upload(upload::Options),
-    /// `ship`.
-    Ship(ship::Options),
-    /// `list`.
-    List(list::Options),
-    /// `presign`.
-    Presign(presign::Options),
-    /// `fetch`.
-    Fetch(fetch::Options),
-    /// `promote`.
-    Promote(promote::Options),
-    /// `new`.
-    New(new::Options),
-    /// `init`.
-    Init(init::Options),
-    /// `setup`.
-    Setup(setup::Options),
-    /// `ci`.
-    Ci(ci::Options),
-    /// `stamp`.
-    Stamp(stamp::Options),
-    /// `vendor`.
-    Vendor(vendor::Options),
-    /// `update`.
-    Update(update::Options),
-}
 
 /// Reads the arguments after the program's name.
 ///

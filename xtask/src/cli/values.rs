@@ -1,14 +1,52 @@
 //! Reads the values of options and operands, each checked for form.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ferror::{Error, Result};
 
 use crate::build::toolchain::Library;
-use crate::cli::table::Given;
 use crate::model::platform::{self, Platform};
 use crate::verbs::upload::MAX_JOBS;
+
+/// A value that was typed, and the option or operand that it was typed for.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) what: &'a str,
+    pub(super) value: &'a OsStr,
+}
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// bash, from 3.2 on.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// The names of the shells.
+pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+
+impl FromStr for Shell {
+    type Err = Error;
+
+    fn from_str(text: &str) -> ferror::Result<Self> {
+        match text {
+            "bash" => Ok(Self::Bash),
+            "zsh" => Ok(Self::Zsh),
+            "fish" => Ok(Self::Fish),
+            _ => {
+                let shells = SHELLS.join(", ");
+                Err(Error::usage(format!("unknown shell `{text}`: the shells are {shells}")))
+            }
+        }
+    }
+}
 
 pub(super) fn text(given: Given<'_>) -> Result<String> {
     let Given { what, value } = given;

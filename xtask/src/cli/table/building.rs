@@ -3,7 +3,7 @@
 use super::Values::{Any, Files, Folders, Services, Words};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, within};
 use crate::bucket::destination::DestinationOptions;
-use crate::cli::Command;
+use crate::cli::command::Command;
 use crate::cli::values::{jobs, library, path, platforms, signature, text};
 use crate::verbs::{dist, setup, ship, stamp, upload};
 

@@ -8,12 +8,13 @@ mod building;
 mod releases;
 mod repository;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use ferror::{Error, Result};
 use lexopt::{Arg, Parser};
 
-use super::Command;
+use crate::cli::command::Command;
+use crate::cli::values::Given;
 
 /// Every verb, in the order of the help text.
 pub fn verbs() -> Vec<Verb> {
@@ -84,13 +85,6 @@ pub enum Values {
     Services,
     /// One of these, or in a platform line several.
     Words(&'static [&'static str]),
-}
-
-/// A value that was typed, and the option or operand that it was typed for.
-#[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    pub(super) what: &'a str,
-    pub(super) value: &'a OsStr,
 }
 
 /// An option that sets something in `O`.

@@ -2,10 +2,10 @@
 
 use super::Values::{Any, Folders, Services, Words};
 use super::building::{CREDENTIALS, destination_rows};
-use super::{Given, Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
+use super::{Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
 use crate::bucket::releases::{ReleaseBucketOptions, ReleaseChoice};
-use crate::cli::Command;
-use crate::cli::values::{channel, expires, path, platform, service, text, version};
+use crate::cli::command::Command;
+use crate::cli::values::{Given, channel, expires, path, platform, service, text, version};
 use crate::verbs::{fetch, list, presign, promote};
 
 const PLATFORMS: &[&str] = &["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];

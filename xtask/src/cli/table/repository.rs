@@ -4,10 +4,9 @@
 use ferror::{Error, Result};
 
 use super::Values::{Any, Folders, Words};
-use super::{Given, Operand, Row, Typed, Verb, assign, no_problem, option, switch, valued};
-use crate::cli::completions::{self, Shell};
-use crate::cli::values::{path, text};
-use crate::cli::{Command, reference};
+use super::{Operand, Row, Typed, Verb, assign, no_problem, option, switch, valued};
+use crate::cli::command::Command;
+use crate::cli::values::{Given, SHELLS, Shell, path, text};
 use crate::model::service_kind::ServiceKind;
 use crate::verbs::init::{self, XtaskSource};
 use crate::verbs::vendor::{self, Mode};
@@ -246,7 +245,7 @@ fn completions() -> Verb {
         about: "Prints a script that lets a shell complete `cargo xtask`: verbs, options, values, \
                 files and the services of the workspace. Every other cargo command is completed as \
                 before, by what cargo itself brings for that shell.",
-        operands: vec![Operand { name: "SHELL", values: Words(completions::SHELLS), doc: "" }],
+        operands: vec![Operand { name: "SHELL", values: Words(SHELLS), doc: "" }],
         rows: vec![],
         notes: "bash: put the script into a file and source it from ~/.bashrc. zsh: source it from \
                 ~/.zshrc after compinit. fish: put it into \
@@ -260,7 +259,7 @@ fn completions() -> Verb {
             Ok(is_first)
         }),
         problem: |shell| shell.is_none().then_some("no shell named: bash, zsh or fish"),
-        command: |shell| Command::Print(shell.map_or_else(String::new, completions::script)),
+        command: |shell| Command::Completions(shell.unwrap_or(Shell::Bash)),
     }
     .verb()
 }
@@ -277,7 +276,7 @@ fn reference() -> Verb {
         examples: &[("reference > docs/reference.md", "")],
         operand: None,
         problem: no_problem,
-        command: |(): ()| Command::Print(reference::page()),
+        command: |(): ()| Command::Reference,
     };
     Verb { hidden: true, ..verb.verb() }
 }

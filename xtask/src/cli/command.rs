@@ -1,0 +1,45 @@
+//! A command line that was read: the verb and its options.
+
+use crate::cli::values::Shell;
+use crate::verbs::{
+    ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
+};
+
+/// A command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Print this text: a help text or the version.
+    Print(String),
+    /// `dist`.
+    Dist(dist::Options),
+    /// `upload`.
+    Upload(upload::Options),
+    /// `ship`.
+    Ship(ship::Options),
+    /// `list`.
+    List(list::Options),
+    /// `presign`.
+    Presign(presign::Options),
+    /// `fetch`.
+    Fetch(fetch::Options),
+    /// `promote`.
+    Promote(promote::Options),
+    /// `new`.
+    New(new::Options),
+    /// `init`.
+    Init(init::Options),
+    /// `setup`.
+    Setup(setup::Options),
+    /// `ci`.
+    Ci(ci::Options),
+    /// `stamp`.
+    Stamp(stamp::Options),
+    /// `vendor`.
+    Vendor(vendor::Options),
+    /// `update`.
+    Update(update::Options),
+    /// `completions`, for a shell.
+    Completions(Shell),
+    /// `reference`.
+    Reference,
+}
