@@ -43,25 +43,28 @@ pub fn map<'a, T: Sync, R: Send, E: Send>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
-    use std::time::Duration;
 
     use super::map;
 
     #[test]
-    fn results_stand_in_order_and_no_more_than_allowed_run_at_once() {
-        for threads in [1, 3, 99] {
+    fn results_stand_in_order_and_as_many_as_allowed_run_at_once() {
+        for (threads, expected) in [(1, 1), (3, 3), (99, 20)] {
+            // The first end when as many have begun.
+            let together = Barrier::new(expected);
             let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let items: Vec<u64> = (0..20).collect();
+            let items: Vec<usize> = (0..20).collect();
             let squares: Result<Vec<_>, ()> = map(&items, threads, |item| {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(20 - item));
+                if *item < expected {
+                    together.wait();
+                }
                 now.fetch_sub(1, Ordering::SeqCst);
                 Ok(item * item)
             });
-            assert_eq!(squares.unwrap(), (0..20).map(|item| item * item).collect::<Vec<u64>>());
-            assert!(most.into_inner() <= threads);
+            assert_eq!(squares.unwrap(), (0..20).map(|item| item * item).collect::<Vec<usize>>());
+            assert_eq!(most.into_inner(), expected);
         }
         let none: Result<Vec<()>, ()> = map(&[0; 0], 4, |_| Ok(()));
         assert_eq!(none, Ok(Vec::new()));

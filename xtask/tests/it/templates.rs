@@ -81,7 +81,8 @@ fn a_new_repository_builds_as_this_one_does() {
     let all = [templates::OF_WEB, templates::OF_WORKER, templates::OF_FIRST].concat();
     for dependency in all {
         let named = &ours["workspace"]["dependencies"][dependency.name];
-        let folder = root().join("foundation").join(dependency.name.trim_start_matches("bowline-"));
+        let folder = dependency.name.strip_prefix("bowline-").unwrap_or(dependency.name);
+        let folder = root().join("foundation").join(folder);
         match dependency.place {
             Place::Registry(value) => {
                 let toml = cargo_toml::parse(&format!("it = {value}"), value).expect(value);
