@@ -13,7 +13,7 @@ use crate::system::env::Env;
 use crate::system::ui::Ui;
 
 /// How long a URL lasts where `--expires` says nothing: long enough for one deployment.
-const EXPIRES: Duration = Duration::from_hours(1);
+const EXPIRES: Duration = Duration::from_secs(60 * 60);
 
 /// Runs `presign`.
 pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {

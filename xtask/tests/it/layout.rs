@@ -128,7 +128,9 @@ fn every_variable_that_is_read_is_documented() {
         for name in variables(&text[..end]) {
             read_names += 1;
             if !VARIABLES.iter().any(|(known, _)| *known == name) {
-                wrong.push(format!("{path} reads {name}: add it to VARIABLES in xtask/src/system/env.rs"));
+                wrong.push(format!(
+                    "{path} reads {name}: add it to VARIABLES in xtask/src/system/env.rs"
+                ));
             }
         }
         let direct = ["env::var", "env::var_os", "env::vars", "env::vars_os", "env::current_dir"];

@@ -68,7 +68,7 @@ fn repository() -> Repo {
             root().join("foundation").join(name).display()
         )
     });
-    let axum = templates::OF_WEB.iter().find_map(|dependency| match dependency.place {
+    let axum = templates::WEB_DEPENDENCIES.iter().find_map(|dependency| match dependency.place {
         Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
         Place::Foundation | Place::Own => None,
     });

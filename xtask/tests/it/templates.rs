@@ -53,7 +53,10 @@ fn no_template_is_lost_when_xtask_is_packaged_or_vendored() {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let is_lost =
             names.contains(&name) || [".orig", ".rej"].iter().any(|end| name.ends_with(end));
-        assert!(!is_lost, "{path}: give it another name, and that one in xtask/src/repository/templates.rs");
+        assert!(
+            !is_lost,
+            "{path}: give it another name, and that one in xtask/src/repository/templates.rs"
+        );
         let file = root().join(path).symlink_metadata().expect(path);
         assert!(file.is_file(), "{path} is a link");
     }
@@ -79,7 +82,12 @@ fn a_new_repository_builds_as_this_one_does() {
     assert_eq!(theirs, ours, "the profiles of .cargo/config.toml and of its template differ");
 
     let ours = cargo_toml::parse(&read("Cargo.toml"), "Cargo.toml").expect("Cargo.toml");
-    let all = [templates::OF_WEB, templates::OF_WORKER, templates::OF_FIRST].concat();
+    let all = [
+        templates::WEB_DEPENDENCIES,
+        templates::WORKER_DEPENDENCIES,
+        templates::FIRST_DEPENDENCIES,
+    ]
+    .concat();
     for dependency in all {
         let named = &ours["workspace"]["dependencies"][dependency.name];
         let folder = root().join("foundation").join(dependency.name);

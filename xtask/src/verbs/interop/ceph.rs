@@ -11,7 +11,7 @@ use anyhow::Context as _;
 
 use super::processes::{self, Processes};
 use super::{PAGE_OBJECTS, Running, certificates, random_hex};
-use crate::build::toolchain::system;
+use crate::build::toolchain::system_packages;
 use crate::model::json::{self, Object};
 use crate::system::env::Env;
 use crate::system::ui::Ui;
@@ -23,11 +23,11 @@ const PACKAGES: [&str; 4] = ["ceph-common", "ceph-mon", "ceph-osd", "radosgw"];
 
 /// Installs the distribution's packages where a program is missing.
 pub(super) fn install(env: &Env, ui: Ui) -> anyhow::Result<()> {
-    if PROGRAMS.iter().all(|program| system::find(env, program).is_some()) {
+    if PROGRAMS.iter().all(|program| env.find_program(program).is_some()) {
         return Ok(());
     }
     let why = "Ceph's gateway is one of the servers that the S3 client is tested against.";
-    Ok(system::install(&PACKAGES, why, true, env, ui)?)
+    Ok(system_packages::install(&PACKAGES, why, true, env, ui)?)
 }
 
 /// Starts it with its state in `state`.

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::processes;
-use crate::build::toolchain::system;
+use crate::build::toolchain::system_packages;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
@@ -25,9 +25,9 @@ const SERVER: &str = "basicConstraints = critical, CA:FALSE\n\
 
 /// Makes sure that there is an openssl.
 pub(super) fn install(env: &Env, ui: Ui) -> anyhow::Result<()> {
-    if system::find(env, "openssl").is_none() {
+    if env.find_program("openssl").is_none() {
         let why = "openssl makes the certificates of the servers under test, and is not there.";
-        system::install(&["openssl"], why, true, env, ui)?;
+        system_packages::install(&["openssl"], why, true, env, ui)?;
     }
     Ok(())
 }

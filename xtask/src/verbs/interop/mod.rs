@@ -20,7 +20,7 @@ use ferror::{Error, Kind};
 use self::processes::Processes;
 use crate::repository::workspace;
 use crate::system::env::Env;
-use crate::system::files;
+use crate::system::file_lock;
 use crate::system::ui::{self, Ui};
 
 /// A server that others wrote.
@@ -75,7 +75,7 @@ pub fn run(servers: &[Server], missing: Missing, env: &Env, ui: Ui) -> anyhow::R
         return Err(Error::config(message).hint("run it in a clone of that").into());
     }
     let folder = root.target_dir.join("interop");
-    let _alone = files::lock(&folder.join("lock"), || ui.say("waiting", "for another interop"))?;
+    let _lock = file_lock::lock(&folder.join("lock"), || ui.say("waiting", "for another interop"))?;
     let (mut not_installed, mut failed) = (Vec::new(), Vec::new());
     for &server in if servers.is_empty() { &Server::ALL } else { servers } {
         match server.install(&folder, env, ui) {

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 
-use crate::build::toolchain::{bounded, system};
 use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::process;
 
 /// A server that does not listen by then will not.
-const START: Duration = Duration::from_mins(1);
+const START: Duration = Duration::from_secs(60);
 /// What a server may take to end by itself before it is killed.
 const STOP: Duration = Duration::from_secs(5);
 /// One command that prepares or asks something.
-const COMMAND: Duration = Duration::from_mins(2);
+const COMMAND: Duration = Duration::from_secs(2 * 60);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Processes that end with this value.
@@ -46,7 +46,8 @@ impl Processes {
         let (stdout, stderr) = open().with_context(|| format!("making {}", log.display()))?;
         child_env::clean(command, &self.env);
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
-        let child = child.with_context(|| format!("running `{}`", bounded::show(command)))?;
+        let child =
+            child.with_context(|| format!("running `{}`", process::command_line(command)))?;
         let note = self.folder.join(format!("{name}.pid"));
         let id = child.id().to_string();
         self.children.push((name.to_owned(), child));
@@ -110,11 +111,11 @@ impl Drop for Processes {
 /// Runs a command to its end and returns what it printed.
 pub(super) fn run(command: &mut Command, env: &Env) -> ferror::Result<String> {
     child_env::clean(command, env);
-    let output = bounded::run(command, COMMAND)?;
+    let output = process::run(command, COMMAND)?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(Error::config(format!("`{}`: {}", bounded::show(command), output.reason())))
+    Err(Error::config(format!("`{}`: {}", process::command_line(command), output.reason())))
 }
 
 /// Ends what a killed run left: the processes that `folder` notes, as far as they are still those.
@@ -151,13 +152,13 @@ pub(super) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
 
 /// Sends a signal, where there is a program that does: the standard library only kills children.
 fn signal(signal: &str, ids: &[u32], env: &Env) {
-    if ids.is_empty() || system::find(env, "kill").is_none() {
+    if ids.is_empty() || env.find_program("kill").is_none() {
         return;
     }
     let mut command = Command::new("kill");
     command.arg(signal).args(ids.iter().map(u32::to_string));
     child_env::clean(&mut command, env);
-    let _ = bounded::run(&mut command, STOP);
+    let _ = process::run(&mut command, STOP);
 }
 
 #[cfg(test)]

@@ -8,17 +8,17 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use super::{REGION, Running, Server};
-use crate::build::toolchain::bounded;
 use crate::repository::vendored;
 use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::process;
 use crate::system::ui::Ui;
 
 /// Where the tests stand, below the workspace.
 pub(super) const MAIN: &str = "foundation/s3/tests/interop/main.rs";
 const TESTS: [&str; 6] = ["test", "--locked", "--package", "bowline-s3", "--test", "interop"];
 /// All tests against one server take some ten seconds.
-const LIMIT: Duration = Duration::from_mins(10);
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Whether a workspace has the tests.
 pub(super) fn are_in(workspace: &Path) -> bool {
@@ -30,7 +30,7 @@ pub(super) fn build(workspace: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     ui.say("building", "the tests of foundation/s3 against servers");
     let mut cargo = child_env::cargo(env);
     let cargo = cargo
-        .args(vendored::arguments(&TESTS, workspace))
+        .args(vendored::with_lock_option(&TESTS, workspace))
         .args(["--no-run", "--quiet"])
         .current_dir(workspace);
     let status = cargo.status().context("running cargo test")?;
@@ -54,7 +54,7 @@ pub(super) fn all(
             let name = format!("{server} {signature} {scheme}");
             let mut cargo = child_env::cargo(env);
             cargo
-                .args(vendored::arguments(&TESTS, workspace))
+                .args(vendored::with_lock_option(&TESTS, workspace))
                 .args(["--quiet", "--", "--ignored"])
                 .current_dir(workspace);
             cargo
@@ -83,7 +83,7 @@ pub(super) fn all(
 
 /// What passed in one line, or all that was said.
 fn run(cargo: &mut Command) -> anyhow::Result<Result<String, String>> {
-    let output = bounded::run(cargo, LIMIT)?;
+    let output = process::run(cargo, LIMIT)?;
     let passed = passed(&output.stdout).filter(|_| output.status.success());
     Ok(passed.ok_or_else(|| format!("{}{}", output.stdout, output.stderr)))
 }

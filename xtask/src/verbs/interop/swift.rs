@@ -16,13 +16,14 @@ use ferror::{Error, Kind};
 use super::processes::{self, Processes};
 use super::{PAGE_OBJECTS, REGION, Running, certificates, random_hex};
 use crate::build::pins;
-use crate::build::toolchain::{bounded, system};
+use crate::build::toolchain::system_packages;
 use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::process;
 use crate::system::ui::{self, Ui};
 
 /// Twenty megabytes over a slow line.
-const LIMIT: Duration = Duration::from_mins(10);
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 fn home(folder: &Path) -> PathBuf {
     folder.join(format!("swift-{}", pins::SWIFT))
@@ -44,7 +45,7 @@ pub(super) fn install(folder: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let started = Instant::now();
     if environment(&home, env).is_err() {
         let why = "Swift comes from PyPI, and python3 cannot make virtual environments.";
-        system::install(&["python3", "python3-venv"], why, true, env, ui)?;
+        system_packages::install(&["python3", "python3-venv"], why, true, env, ui)?;
         environment(&home, env)?;
     }
     let mut pip = Command::new(home.join("bin/python"));
@@ -52,9 +53,9 @@ pub(super) fn install(folder: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
         .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
         .env("PIP_NO_INPUT", "1");
     child_env::clean(&mut pip, env);
-    let output = bounded::run(&mut pip, LIMIT)?;
+    let output = process::run(&mut pip, LIMIT)?;
     if !output.status.success() {
-        let message = format!("`{}`: {}", bounded::show(&pip), output.reason());
+        let message = format!("`{}`: {}", process::command_line(&pip), output.reason());
         let error = Error::new(Kind::Config, message);
         return Err(error.hint(format!("make {requirement} available to pip")).into());
     }

@@ -101,7 +101,9 @@ fn image_problems(config: &Value) -> Vec<String> {
     images
         .filter(|image| !image.starts_with(&prefix))
         .map(|image| {
-            format!("image `{image}`: expected `{prefix}...`, the compiler of xtask/src/build/pins.rs")
+            format!(
+                "image `{image}`: expected `{prefix}...`, the compiler of xtask/src/build/pins.rs"
+            )
         })
         .collect()
 }

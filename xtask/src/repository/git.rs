@@ -1,5 +1,5 @@
-//! What git knows about the source: the commit, its time, the branch, and whether the work tree
-//! holds anything else.
+//! Reads the commit, its time, the branch and uncommitted changes from git, and makes a new repository's
+//! first commit.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,14 @@ use crate::model::commit::Commit;
 use crate::system::child_env;
 use crate::system::env::Env;
 
-mod begin;
-
-pub use begin::{begin, setting};
-
-/// Reads the repository around `root`. Changes below the folders `aside` do not count.
+/// Reads the repository around `root`. Changes below `ignored_folders` do not count.
 ///
 /// Fails with [`ferror::Kind::Config`] outside a repository, before the first commit, and when CI
 /// says that it builds another commit than HEAD.
-pub fn read(root: &Path, aside: &[&Path], env: &Env) -> anyhow::Result<Commit> {
+pub fn read(root: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Commit> {
     let shell = Shell::new()?;
     shell.change_dir(root);
-    // Reading must not write: another git may hold the index's lock.
+    // Without this, git may write the index, whose lock another git may hold.
     shell.set_var("GIT_OPTIONAL_LOCKS", "0");
 
     let top = read_line(cmd!(shell, "git rev-parse --show-toplevel"), env).map_err(|error| {
@@ -40,8 +36,50 @@ pub fn read(root: &Path, aside: &[&Path], env: &Env) -> anyhow::Result<Commit> {
         id: id.to_owned(),
         committed_at: seconds.parse().context("git log printed no commit time")?,
         branch: branch.or_else(|| env.get("CIRCLE_BRANCH")),
-        dirty: dirty(&shell, Path::new(&top), aside, env)?,
+        dirty: changes_digest(&shell, Path::new(&top), ignored_folders, env)?,
     })
+}
+
+/// Makes `dir` a repository on the branch `main` with one commit of every file in it, those on the user's
+/// own list of ignored files included. Where git knows no name and address of the user, this commit gets
+/// those of the GitHub account.
+pub fn init_with_first_commit(
+    dir: &Path,
+    account: &str,
+    message: &str,
+    env: &Env,
+) -> anyhow::Result<()> {
+    let shell = Shell::new()?;
+    shell.change_dir(dir);
+    read_line(cmd!(shell, "git init --quiet --initial-branch main"), env)
+        .map_err(|error| error.hint("it needs git 2.28 or newer"))?;
+    read_line(cmd!(shell, "git add --all --force"), env)?;
+    let is_known = |who: &str| {
+        let who = format!("GIT_{who}_IDENT");
+        read_line(cmd!(shell, "git -c user.useConfigOnly=true var {who}"), env).is_ok()
+    };
+    let mut identity = Vec::new();
+    if !(is_known("AUTHOR") && is_known("COMMITTER")) {
+        for setting in [
+            format!("user.name={account}"),
+            format!("user.email={account}@users.noreply.github.com"),
+        ] {
+            identity.extend(["-c".to_owned(), setting]);
+        }
+    }
+    // The user's hooks and signature are meant for commits that they make themselves.
+    let plain = ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"];
+    read_line(cmd!(shell, "git {plain...} {identity...} commit --quiet --message {message}"), env)
+        .map_err(|error: Error| error.hint("git made no first commit; nothing was left behind"))?;
+    Ok(())
+}
+
+/// Returns the value of a setting in git's configuration, such as `github.user`.
+pub fn config_value(name: &str, dir: &Path, env: &Env) -> Option<String> {
+    let shell = Shell::new().ok()?;
+    shell.change_dir(dir);
+    let value = read_line(cmd!(shell, "git config --get {name}"), env).ok()?;
+    (!value.trim().is_empty()).then(|| value.trim().to_owned())
 }
 
 fn check_ci_commit(id: &str, env: &Env) -> anyhow::Result<()> {
@@ -55,11 +93,17 @@ fn check_ci_commit(id: &str, env: &Env) -> anyhow::Result<()> {
     }
 }
 
-/// A digest over path, mode and content of whatever differs from HEAD: what a compiler would read.
-fn dirty(shell: &Shell, top: &Path, aside: &[&Path], env: &Env) -> anyhow::Result<Option<String>> {
+/// Computes a digest of the path, mode and content of every file that differs from HEAD; `None` where none
+/// does.
+fn changes_digest(
+    shell: &Shell,
+    top: &Path,
+    ignored_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<Option<String>> {
     shell.change_dir(top);
     // Git refuses an excluding pathspec that names the whole repository.
-    let excluded = aside
+    let excluded = ignored_folders
         .iter()
         .filter_map(|dir| dir.strip_prefix(top).ok())
         .filter(|relative| !relative.as_os_str().is_empty())
@@ -69,7 +113,7 @@ fn dirty(shell: &Shell, top: &Path, aside: &[&Path], env: &Env) -> anyhow::Resul
         shell,
         "git status --porcelain=v1 -z --no-renames --untracked-files=all -- {pathspecs...}"
     );
-    let listing = here(status, env)
+    let listing = without_hook_variables(status, env)
         .quiet()
         .ignore_stderr()
         .output()
@@ -87,7 +131,7 @@ fn dirty(shell: &Shell, top: &Path, aside: &[&Path], env: &Env) -> anyhow::Resul
     for path in paths {
         digest.update((path.len() as u64).to_le_bytes());
         digest.update(path);
-        digest.update(content(&top.join(to_path(path)))?);
+        digest.update(content_digest(&top.join(to_path(path)))?);
     }
     let mut hex = String::new();
     for byte in &digest.finalize()[..4] {
@@ -96,16 +140,17 @@ fn dirty(shell: &Shell, top: &Path, aside: &[&Path], env: &Env) -> anyhow::Resul
     Ok(Some(hex))
 }
 
-/// The digest of one changed path; a removed one, a link and a file never have the same.
-fn content(path: &Path) -> anyhow::Result<[u8; 32]> {
+/// Computes the digest of one changed path. A removed path, a link and a file have different digests whatever
+/// they hold.
+fn content_digest(path: &Path) -> anyhow::Result<[u8; 32]> {
     let name = || format!("reading {}", path.display());
     let Ok(metadata) = path.symlink_metadata() else {
         return Ok([0; 32]);
     };
-    let (mark, bytes) = if metadata.is_symlink() {
+    let (kind, bytes) = if metadata.is_symlink() {
         (b'l', std::fs::read_link(path).with_context(name)?.into_os_string().into_encoded_bytes())
     } else if metadata.is_dir() {
-        // A repository inside this one, which git lists as a folder.
+        // Git lists a repository inside this one as a folder.
         (b'd', Vec::new())
     } else {
         (
@@ -113,7 +158,7 @@ fn content(path: &Path) -> anyhow::Result<[u8; 32]> {
             std::fs::read(path).with_context(name)?,
         )
     };
-    Ok(Sha256::new().chain_update([mark]).chain_update(bytes).finalize().into())
+    Ok(Sha256::new().chain_update([kind]).chain_update(bytes).finalize().into())
 }
 
 #[cfg(unix)]
@@ -128,24 +173,24 @@ fn to_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
-/// A git that looks at the folder it runs in. A hook's git tells its children of its own repository
-/// and index, which hold a part of the changes or belong to another repository.
-pub(crate) fn here<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
+/// Removes the variables by which a git that runs a hook makes its children use its own repository and
+/// index: those may hold a part of the changes, or belong to another repository.
+pub(crate) fn without_hook_variables<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"]
         .into_iter()
-        .fold(child_env::cleaned(command, env), Cmd::env_remove)
+        .fold(child_env::clean_cmd(command, env), Cmd::env_remove)
 }
 
 fn read_line(command: Cmd<'_>, env: &Env) -> ferror::Result<String> {
     let name = command.to_string();
-    let output = here(command, env)
+    let output = without_hook_variables(command, env)
         .quiet()
         .ignore_status()
         .output()
         .map_err(|error| Error::config(format!("cannot run `{name}`")).caused_by(error))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::config(format!("`{name}` failed: {}", said.trim())));
+        let printed = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::config(format!("`{name}` failed: {}", printed.trim())));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())
 }
