@@ -47,15 +47,15 @@ fn a_url_is_one_that_cargo_takes_and_holds_no_secret() {
     for (url, expected) in [
         ("git@host:team/bowline", "not a URL that cargo takes"),
         ("../bowline", "not a URL that cargo takes"),
-        ("", "none that cargo"),
-        ("https://", "none that cargo"),
-        ("https://h/\"x", "none that cargo"),
-        ("https://h/a b", "none that cargo"),
+        ("", "not a URL that cargo"),
+        ("https://", "not a URL that cargo"),
+        ("https://h/\"x", "not a URL that cargo"),
+        ("https://h/a b", "not a URL that cargo"),
         ("https://me:hidden@h/x", "a user or a password"),
         ("https://me:hid/hidden@h/x", "a user or a password"),
         ("https://hidden@h/x", "a user or a password"),
         ("ssh://me:hidden@h/x", "a user or a password"),
-        ("https:/me:hidden@h/x", "none that cargo"),
+        ("https:/me:hidden@h/x", "not a URL that cargo"),
     ] {
         let error = XtaskSource::at_url(url).expect_err(url);
         assert!(error.to_string().contains(expected), "{url}: {error}");
