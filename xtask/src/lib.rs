@@ -29,8 +29,7 @@ use crate::cli::Command;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 use crate::verbs::{
-    ci, dist, fetch, init, interop, list, new, presign, promote, setup, ship, stamp, update,
-    upload, vendor,
+    ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
 };
 
 /// The whole program: this process's arguments and environment in, its exit code out.
@@ -51,31 +50,20 @@ pub fn main() -> ExitCode {
 /// Runs one command line. `arguments` come without the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::Result<()> {
     match cli::parse(arguments)? {
-        Command::Help(text) => ui::print(text),
-        Command::Version => ui::print(concat!("bowline-xtask ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Dist(options) => {
-            dist::run(&options, env, Ui::new(env, options.json))?;
-        }
-        Command::Upload(options) => upload::run(&options, env, Ui::new(env, options.json))?,
-        Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.json))?,
-        Command::List(options) => list::run(&options, env, Ui::new(env, options.place.json))?,
-        Command::Presign(options) => {
-            presign::run(&options, env, Ui::new(env, options.place.json))?;
-        }
-        Command::Fetch(options) => fetch::run(&options, env, Ui::new(env, options.place.json))?,
-        Command::Promote(options) => {
-            promote::run(&options, env, Ui::new(env, options.place.json))?;
-        }
-        Command::New(options) => new::run(&options, env, Ui::new(env, false))?,
-        Command::Init(options) => init::run(&options, env, Ui::new(env, false))?,
-        Command::Setup(options) => setup::run(&options, env, Ui::new(env, false))?,
-        Command::Ci { all } => ci::run(all, env, Ui::new(env, false))?,
-        Command::Interop { servers } => {
-            interop::run(&servers, interop::Missing::Fails, env, Ui::new(env, false))?;
-        }
-        Command::Update(options) => update::run(&options, env, Ui::new(env, false))?,
-        Command::Vendor(mode) => vendor::run(mode, env, Ui::new(env, false))?,
-        Command::Stamp { files, json } => ui::print(&stamp::run(&files, json)?),
+        Command::Print(text) => Ok(ui::print(&text)?),
+        Command::Dist(options) => dist::run(&options, env, Ui::new(env, options.json)).map(drop),
+        Command::Upload(options) => upload::run(&options, env, Ui::new(env, options.json)),
+        Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.dist.json)),
+        Command::List(options) => list::run(&options, env, Ui::new(env, options.json)),
+        Command::Presign(options) => presign::run(&options, env, Ui::new(env, options.json)),
+        Command::Fetch(options) => fetch::run(&options, env, Ui::new(env, options.json)),
+        Command::Promote(options) => promote::run(&options, env, Ui::new(env, options.json)),
+        Command::New(options) => new::run(&options, env, Ui::new(env, false)),
+        Command::Init(options) => init::run(&options, env, Ui::new(env, false)),
+        Command::Setup(options) => setup::run(&options, env, Ui::new(env, false)),
+        Command::Ci(options) => ci::run(options, env, Ui::new(env, false)),
+        Command::Update(options) => update::run(&options, env, Ui::new(env, false)),
+        Command::Vendor(options) => vendor::run(options, env, Ui::new(env, false)),
+        Command::Stamp(options) => stamp::run(&options),
     }
-    Ok(())
 }

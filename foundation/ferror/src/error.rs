@@ -22,7 +22,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of `kind` that says `message`: what failed, with the name of the thing.
+    /// Makes an error of `kind` that says `message`: what failed, with the name of the thing.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -33,30 +33,30 @@ impl Error {
         }))
     }
 
-    /// An error of [`Kind::Usage`].
+    /// Makes an error of [`Kind::Usage`].
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)
     }
 
-    /// An error of [`Kind::Config`].
+    /// Makes an error of [`Kind::Config`].
     pub fn config(message: impl Into<String>) -> Self {
         Self::new(Kind::Config, message)
     }
 
-    /// An error of [`Kind::Invalid`].
+    /// Makes an error of [`Kind::Invalid`].
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, message)
     }
 
-    /// Adds what was being done, on the way up; the newest context is printed first.
+    /// Adds what was being done when it failed; the newest context is printed first.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {
         self.0.contexts.push(context.into());
         self
     }
 
-    /// Says what to do about it, as one imperative sentence. A later hint replaces an earlier one:
-    /// whoever is nearer to the person knows better.
+    /// Says what to do about it, as one imperative sentence. A later hint replaces an earlier one,
+    /// because a caller knows more about the situation.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -71,22 +71,22 @@ impl Error {
         self
     }
 
-    /// Who can mend it.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The message alone, without contexts and sources.
+    /// Returns the message alone, without contexts and sources.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do about it, where someone knew.
+    /// Returns what to do about it, if there is a hint.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Whether the same call, made again later, may work.
+    /// Returns whether the same call, made again later, may work.
     pub fn is_retryable(&self) -> bool {
         self.kind().is_retryable()
     }
@@ -123,7 +123,7 @@ impl StdError for Error {
     }
 }
 
-/// Context on a result, for the happy path's one line.
+/// Adds contexts to the error of a result.
 pub trait ResultExt<T> {
     /// Adds a context that is cheap to make.
     fn context(self, context: impl Into<String>) -> crate::Result<T>;

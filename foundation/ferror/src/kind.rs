@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-/// Who can mend a failure, and how.
+/// The kind of a failure: who can correct it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The command line or the request is malformed: the person who typed it mends it.
+    /// The command line or the request is malformed: its author corrects it.
     Usage,
-    /// Configuration, environment or local state is not what the work needs: whoever set it up mends it.
+    /// Configuration, environment or local state is not what the work needs: who set it up corrects it.
     Config,
-    /// Data from outside does not hold what it should: its producer mends it.
+    /// Data from outside does not hold what it should: its producer corrects it.
     Invalid,
     /// The thing named does not exist.
     NotFound,
@@ -24,7 +24,7 @@ pub enum Kind {
     Unavailable,
     /// A server asks for fewer calls: the same call works later, after a longer wait.
     Throttled,
-    /// A check or a compiler said no: the code under test is mended.
+    /// A check or a compiler said no: the code under test has to be corrected.
     Failed,
     /// A fault of this program.
     Bug,
@@ -46,7 +46,7 @@ impl Kind {
         Self::Bug,
     ];
 
-    /// Whether the same call, made again later, may work.
+    /// Returns whether the same call, made again later, may work.
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Unavailable | Self::Throttled)
     }
@@ -70,7 +70,7 @@ impl Kind {
 
     /// The HTTP status of a response that reports this failure (RFC 9110, section 15).
     ///
-    /// A failure of the server's own surroundings is never blamed on the client: [`Kind::Config`],
+    /// A failure on the server's side never has a status of the client's (4xx): [`Kind::Config`],
     /// [`Kind::Failed`] and [`Kind::Bug`] are 500, [`Kind::Refused`] is 502.
     pub const fn http_status(self) -> u16 {
         match self {

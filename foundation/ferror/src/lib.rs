@@ -1,7 +1,7 @@
 //! One error type for services and automation: what went wrong, and what the caller can do about it.
 //!
 //! A library that fails does not know whether its caller is a command line, a web request or a
-//! retry loop. It knows the [`Kind`]: who can mend the failure. Everything else follows from that:
+//! retry loop. It knows the [`Kind`]: who can correct the failure. Everything else follows from that:
 //! the exit code of a command ([`Kind::exit_code`]), the status of a response
 //! ([`Kind::http_status`]), and whether the same call may work later ([`Kind::is_retryable`]).
 //!

@@ -1,4 +1,4 @@
-//! The instant: its range, its arithmetic, and the one place that reads the clock.
+//! The instant with its range and arithmetic, and the reading of the clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -34,8 +34,8 @@ impl Epoch {
         Self::from_millis(secs.saturating_mul(1000))
     }
 
-    /// Now, by the machine's clock. The only function here whose answer its arguments do not fix:
-    /// call it at the rim and hand the value down.
+    /// Now, by the machine's clock. Call it in the
+    /// outermost code and pass the value down, so that everything else can be tested.
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => Self::ZERO.saturating_add(after),
@@ -53,31 +53,31 @@ impl Epoch {
         self.0.div_euclid(1000)
     }
 
-    /// `duration` later, in whole milliseconds; `None` when that is after [`Epoch::MAX`].
+    /// Adds `duration`, in whole milliseconds; `None` when that is after [`Epoch::MAX`].
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         let millis = self.0.checked_add(i64::try_from(duration.as_millis()).ok()?)?;
         Self::within_range(millis)
     }
 
-    /// `duration` earlier, in whole milliseconds; `None` when that is before [`Epoch::MIN`].
+    /// Subtracts `duration`, in whole milliseconds; `None` when that is before [`Epoch::MIN`].
     pub fn checked_sub(self, duration: Duration) -> Option<Self> {
         let millis = self.0.checked_sub(i64::try_from(duration.as_millis()).ok()?)?;
         Self::within_range(millis)
     }
 
-    /// `duration` later, at most [`Epoch::MAX`].
+    /// Adds `duration`, at most [`Epoch::MAX`].
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         self.checked_add(duration).unwrap_or(Self::MAX)
     }
 
-    /// `duration` earlier, at least [`Epoch::MIN`].
+    /// Subtracts `duration`, at least [`Epoch::MIN`].
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         self.checked_sub(duration).unwrap_or(Self::MIN)
     }
 
-    /// The time that passed since `earlier`; `None` when `earlier` is in truth the later one.
+    /// Returns the time that passed since `earlier`; `None` if `earlier` is the later one.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         u64::try_from(self.0 - earlier.0).ok().map(Duration::from_millis)
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn arithmetic_with_durations() {
         let noon = Epoch::from_secs(1_174_996_800);
-        let hour = Duration::from_hours(1);
+        let hour = Duration::from_secs(60 * 60);
         assert_eq!(noon.checked_add(hour).map(Epoch::secs), Some(1_175_000_400));
         assert_eq!(noon.checked_sub(hour).map(Epoch::secs), Some(1_174_993_200));
         assert_eq!(noon.saturating_add(hour).since(noon), Some(hour));

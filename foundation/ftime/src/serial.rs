@@ -4,8 +4,8 @@
 
 /// An [`Epoch`](crate::Epoch) as an integer: milliseconds since 1970.
 pub mod as_millis {
-    use serde_core::de::Error as _;
-    use serde_core::{Deserialize, Deserializer, Serializer};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::Epoch;
 
@@ -27,8 +27,8 @@ pub mod as_millis {
 
 /// An [`Epoch`](crate::Epoch) as a string in RFC 3339.
 pub mod as_rfc3339 {
-    use serde_core::de::Error as _;
-    use serde_core::{Deserialize, Deserializer, Serializer};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::Epoch;
 

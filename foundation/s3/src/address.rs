@@ -1,4 +1,4 @@
-//! What follows from a [`Location`]: host, style, URLs; and what is refused before a request.
+//! Derives host, path style and URLs from a [`Location`], and refuses unsafe ones before a request.
 //!
 //! URLs are built by concatenation. Resolving an object key against a base would let
 //! `//evil.example/x` choose the host that gets the credentials.
@@ -8,7 +8,7 @@ use ferror::Error;
 use crate::endpoint::{Endpoint, is_ip, is_label, is_loopback};
 use crate::{Location, Request, Signature, encode};
 
-/// Where requests for one bucket go.
+/// The scheme, host and path style of the requests for one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     scheme: &'static str,
@@ -20,8 +20,8 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Checks `location` and derives the address from it. `allow_http`: plain http beyond loopback
-    /// is not refused, save for `SigV2`.
+    /// Checks `location` and derives the address from it. With `allow_http`, plain http is accepted
+    /// beyond loopback, except for `SigV2`.
     pub(crate) fn of(location: &Location, allow_http: bool) -> ferror::Result<Self> {
         check_region(&location.region)?;
         let endpoint = match &location.endpoint {
@@ -53,27 +53,27 @@ impl Address {
         Ok(Self { scheme: endpoint.scheme, host, bucket, path_style, loopback })
     }
 
-    /// The `Host` header.
+    /// Returns the value of the `Host` header.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether nobody on the way can read or change what is sent.
+    /// Returns whether requests cannot be read or changed on the way: https or loopback.
     pub(crate) fn is_private(&self) -> bool {
         self.loopback || self.scheme == "https"
     }
 
-    /// Whether requests stay on this machine.
+    /// Returns whether requests stay on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
 
-    /// The bucket when it stands in the host name: `SigV2` has to put it into the resource.
+    /// Returns the bucket if it is in the host name, where `SigV2` has to add it to the resource.
     pub(crate) fn virtual_host_bucket(&self) -> Option<&str> {
         (!self.path_style).then_some(self.bucket.as_str())
     }
 
-    /// The path of an object, encoded; of the bucket itself for an empty object key.
+    /// Returns the encoded path of an object, or of the bucket itself for an empty object key.
     pub(crate) fn path(&self, object_key: &str) -> String {
         let object_key = encode::object_key(object_key);
         if self.path_style {
@@ -83,7 +83,7 @@ impl Address {
         }
     }
 
-    /// The URL of a request.
+    /// Returns the URL of a request.
     pub(crate) fn url(&self, request: &Request) -> String {
         let query = encode::query(&request.query);
         let question_mark = if query.is_empty() { "" } else { "?" };
@@ -101,8 +101,8 @@ fn check_region(region: &str) -> ferror::Result<()> {
     .hint("write it as in us-east-1"))
 }
 
-/// In a host name, a bucket has to be what S3 calls valid (3 to 63 of `a-z 0-9 . -`); in a path,
-/// what old servers allow too, as long as it is one segment that no one resolves away.
+/// Refuses a bucket name that is not valid. In a host name, S3's rules hold (3 to 63 of `a-z 0-9 . -`);
+/// in a path, names of old servers are accepted too, if they are one plain segment.
 fn check_bucket(bucket: &str, path_style: bool) -> ferror::Result<()> {
     let bytes = bucket.as_bytes();
     let ends_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric)

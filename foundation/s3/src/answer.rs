@@ -1,4 +1,4 @@
-//! What an answer means: a refusal, or what it says of an object.
+//! Reads a refusal or the headers of an object from an answer.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{Fault, Head, Stored};
 
 const METADATA_PREFIX: &str = "x-amz-meta-";
 
-/// The refusal that an answer is. A HEAD has no body, so its code is empty.
+/// Reads the refusal in an answer. The answer to a HEAD has no body, so the code is empty.
 pub(crate) fn fault(answer: &Answer) -> Fault {
     let body = xml::error_body(&answer.body).unwrap_or_default();
     let header = |name| one_line(&answer.header(name).unwrap_or_default());
@@ -26,7 +26,7 @@ pub(crate) fn fault(answer: &Answer) -> Fault {
     }
 }
 
-/// What the server says of an object that it stored.
+/// Reads what the server says about an object that it stored.
 pub(crate) fn stored(answer: &Answer, etag: String, attempts: u32) -> Stored {
     Stored {
         etag,
@@ -38,17 +38,17 @@ pub(crate) fn stored(answer: &Answer, etag: String, attempts: u32) -> Stored {
     }
 }
 
-/// The server's name for the request; may be empty.
+/// Returns the server's id for the request; may be empty.
 pub(crate) fn request_id(answer: &Answer) -> String {
     one_line(&answer.header("x-amz-request-id").unwrap_or_default())
 }
 
-/// The version of an object in a bucket that keeps versions.
+/// Returns the version of an object in a bucket that keeps versions.
 fn version_id(answer: &Answer) -> Option<String> {
     answer.header("x-amz-version-id").map(|id| one_line(&id))
 }
 
-/// What the headers say of an object of `size_bytes`.
+/// Reads the headers of an object of `size_bytes`.
 pub(crate) fn head(answer: &Answer, size_bytes: u64) -> Head {
     let metadata: BTreeMap<_, _> = answer
         .headers()
@@ -64,35 +64,10 @@ pub(crate) fn head(answer: &Answer, size_bytes: u64) -> Head {
     }
 }
 
-/// The length that the answer to a HEAD declares.
+/// Reads the length from the answer to a HEAD.
 pub(crate) fn declared_size(answer: &Answer) -> ferror::Result<u64> {
     let length = answer.header("content-length");
     length
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| Error::invalid("the server does not say how long the object is"))
-}
-
-/// Headers that carry `metadata`, checked: what HTTP or a signature would change is refused.
-pub(crate) fn metadata_headers(metadata: &[(&str, &str)]) -> ferror::Result<Vec<(String, String)>> {
-    let header = |(name, value): &(&str, &str)| {
-        // The client's own: a second header of that name would be joined to it.
-        let name_fits = !name.is_empty()
-            && *name != "sha256"
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !name_fits {
-            return Err(Error::invalid(format!(
-                "the metadata name {name:?} has to be lower-case letters, digits and hyphens, and not sha256"
-            )));
-        }
-        // Inner runs of spaces are collapsed by `SigV4`, outer ones are trimmed by HTTP.
-        let value_fits = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-            && value.split(' ').all(|word| !word.is_empty());
-        if !value_fits {
-            return Err(Error::invalid(format!(
-                "the value of the metadata {name:?} has to be ASCII words with single spaces between them"
-            )));
-        }
-        Ok((format!("{METADATA_PREFIX}{name}"), (*value).to_owned()))
-    };
-    metadata.iter().map(header).collect()
 }

@@ -1,6 +1,6 @@
 //! The client: one method per operation.
 //!
-//! Every operation has the same course: describe the request, let `exchange` bring it to its end,
+//! Every operation has the same log: describe the request, let `exchange` bring it to its end,
 //! and say what the answer means. Storing is in `put` and `multipart`.
 
 use std::fmt;
@@ -12,14 +12,15 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::exchange::{Ask, Bearing, Reply, Wire, check_token};
+use crate::exchange::{Operation, Reply, RequestRunner, ServerFacts, check_token};
+use crate::meter::Meter;
 use crate::payload::Payload;
 use crate::pool::Pool;
-use crate::retry::Waiting;
+use crate::retry::WaitBudget;
 use crate::transport::{Timeouts, Transport};
 use crate::{
-    ClientOptions, Copied, Head, Keyring, Listing, Location, Object, Request, Signature, Usage,
-    answer, attributes, digest, encode, listing, sigv2, sigv4, xml,
+    ClientOptions, Copied, CredentialProvider, Head, Listing, Location, Object, Request, Signature,
+    Usage, answer, attributes, digest, encode, listing, sigv2, sigv4, xml,
 };
 
 /// The longest object key that S3 takes, in bytes.
@@ -28,15 +29,15 @@ const MAX_OBJECT_KEY_BYTES: usize = 1024;
 /// A page of 1,000 objects with the longest object keys stays well below this.
 pub(crate) const MAX_PAGE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Answers whose body nobody reads, or that are short by nature.
+/// The limit for answers that are short or whose body is ignored.
 pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 
 /// A client for one bucket: blocking, cheap to clone; all clones share the connections, the memory
 /// for bodies, the budget of waiting, and what was learnt of the server.
 ///
-/// Every request is tried again where that may help ([`Patience`](crate::Patience)), and a wrong
+/// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), and a wrong
 /// region or clock, an expired token, a refused `Expect` (417) and a conflicting conditional
-/// request (409) are mended once each.
+/// request (409) are corrected once each.
 ///
 /// Errors say what was tried, on which object, and what the server answered; when it did answer,
 /// the error's source is a [`Fault`](crate::Fault).
@@ -44,24 +45,27 @@ pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 pub struct Client(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) wire: Wire,
+    pub(crate) runner: RequestRunner,
     pub(crate) pool: Pool,
 }
 
 impl Client {
-    /// A client for the bucket at `location`. Makes no request; a bucket, region or endpoint that
+    /// Makes a client for the bucket at `location`, without a request. A bucket, region or endpoint that
     /// is not valid is a [`Kind::Config`], and so is plain http to anything but loopback.
     ///
     /// The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is set, save for the
     /// hosts in `NO_PROXY`; requests to loopback never use one.
-    pub fn new(location: Location, keyring: impl Into<Keyring>) -> ferror::Result<Self> {
-        Self::with_options(location, keyring, ClientOptions::default())
+    pub fn new(
+        location: Location,
+        provider: impl Into<CredentialProvider>,
+    ) -> ferror::Result<Self> {
+        Self::with_options(location, provider, ClientOptions::default())
     }
 
-    /// As [`Client::new`], with options.
+    /// Makes a client as [`Client::new`] does, with options.
     pub fn with_options(
         location: Location,
-        keyring: impl Into<Keyring>,
+        provider: impl Into<CredentialProvider>,
         options: ClientOptions,
     ) -> ferror::Result<Self> {
         if let Some(owner) = &options.expected_bucket_owner {
@@ -73,44 +77,47 @@ impl Client {
         let transport =
             Transport::new(address.is_loopback(), roots, Timeouts::default(), connections)?;
         let region = location.region.clone();
-        let bearing =
-            Bearing { region, address: Arc::new(address), clock_ahead_millis: 0, asks_first: true };
-        let wire = Wire {
+        let facts = ServerFacts {
+            region,
+            address: Arc::new(address),
+            clock_ahead_millis: 0,
+            sends_expect: true,
+        };
+        let runner = RequestRunner {
             location,
-            keyring: keyring.into(),
+            provider: provider.into(),
             transport,
             expected_bucket_owner: options.expected_bucket_owner,
             allow_http: options.allow_http,
-            patience: options.patience,
-            waiting: Mutex::new(Waiting::new(&options.patience, Instant::now())),
-            bearing: Mutex::new(bearing),
+            retry_policy: options.retry_policy,
+            wait_budget: Mutex::new(WaitBudget::new(&options.retry_policy, Instant::now())),
+            facts: Mutex::new(facts),
         };
         let pool = Pool::new(options.memory_bytes, options.bodies_at_once);
-        Ok(Self(Arc::new(Inner { wire, pool })))
+        Ok(Self(Arc::new(Inner { runner, pool })))
     }
 
-    /// Where the bucket is, as configured.
+    /// Returns the location as configured.
     pub fn location(&self) -> &Location {
-        &self.0.wire.location
+        &self.0.runner.location
     }
 
-    /// The region that the bucket turned out to be in; the configured one until a server says
-    /// otherwise.
+    /// Returns the region of the bucket: the configured one until a server names another.
     pub fn region(&self) -> String {
-        self.0.wire.bearing().region
+        self.0.runner.facts().region
     }
 
-    /// What this client and its clones did so far.
+    /// Returns counts and times of what this client and its clones did so far.
     pub fn usage(&self) -> Usage {
-        self.0.wire.transport.meter().usage()
+        self.meter().usage()
     }
 
-    /// What is known about an object; `None` when there is none (or no such bucket: the answer to
-    /// a HEAD has no body that would tell).
+    /// Asks for an object's headers; `None` if it does not exist. A missing bucket is `None` too,
+    /// since the answer to a HEAD has no body that tells them apart.
     pub fn head(&self, object_key: &str) -> ferror::Result<Option<Head>> {
-        let ask = self.ask("HEAD", object_key)?;
-        let what = ask.what.clone();
-        let reply = self.exchange(&ask)?;
+        let operation = self.operation("HEAD", object_key)?;
+        let what = operation.what.clone();
+        let reply = self.exchange(&operation)?;
         if matches!(&reply.result, Err(fault) if fault.status == 404) {
             return Ok(None);
         }
@@ -119,17 +126,17 @@ impl Client {
         Ok(Some(answer::head(&answer, size_bytes)))
     }
 
-    /// An object with its bytes; `None` when there is none. One of more than `max_bytes` is a
+    /// Reads an object; `None` if it does not exist. One of more than `max_bytes` is a
     /// [`Kind::Invalid`].
     pub fn get(&self, object_key: &str, max_bytes: u64) -> ferror::Result<Option<Object>> {
-        let mut ask = self.ask("GET", object_key)?;
-        ask.max_bytes = max_bytes;
-        self.fetch(&ask)
+        let mut operation = self.operation("GET", object_key)?;
+        operation.max_bytes = max_bytes;
+        self.fetch(&operation)
     }
 
-    /// The bytes of an object from `range.start` to before `range.end` (to its end, where that
+    /// Reads the bytes of an object from `range.start` to before `range.end` (to its end, where that
     /// comes first), if its `ETag` is still `etag`: a large object read in pieces stays one object.
-    /// `None` when there is none; another `ETag` is a [`Kind::Conflict`]. The head's length is that of
+    /// `None` if the object does not exist; another `ETag` is a [`Kind::Conflict`]. The head's length is that of
     /// these bytes.
     pub fn get_range(
         &self,
@@ -137,29 +144,33 @@ impl Client {
         range: Range<u64>,
         etag: &str,
     ) -> ferror::Result<Option<Object>> {
-        let mut ask = self.ask("GET", object_key)?;
+        let mut operation = self.operation("GET", object_key)?;
         if range.is_empty() {
-            return Err(Error::invalid(format!("{}: the range {range:?} is empty", ask.what)));
+            return Err(Error::invalid(format!(
+                "{}: the range {range:?} is empty",
+                operation.what
+            )));
         }
-        ask.max_bytes = range.end - range.start;
-        ask.request.push_header("range", format!("bytes={}-{}", range.start, range.end - 1));
-        ask.request.push_header("if-match", etag);
-        self.fetch(&ask)
+        operation.max_bytes = range.end - range.start;
+        operation.request.push_header("range", format!("bytes={}-{}", range.start, range.end - 1));
+        operation.request.push_header("if-match", etag);
+        self.fetch(&operation)
     }
 
-    /// The first `max_objects` objects whose object keys begin with `prefix`, in as many requests
-    /// as that takes.
+    /// Lists the first `max_objects` objects whose object keys begin with `prefix`, in as many
+    /// requests as needed.
     pub fn list(&self, prefix: &str, max_objects: usize) -> ferror::Result<Listing> {
         let what = format!("GET {}?prefix={}", self.location().bucket, xml::one_line(prefix));
         listing::collect(prefix, max_objects, |parameters| {
             let request = Request { query: parameters, ..self.request("GET", "") };
-            let ask = Ask { what: what.clone(), request, payload: None, max_bytes: MAX_PAGE_BYTES };
-            xml::list_page(&self.page(&ask)?).with_context(|| what.clone())
+            let operation =
+                Operation { what: what.clone(), request, payload: None, max_bytes: MAX_PAGE_BYTES };
+            xml::list_page(&self.page(&operation)?).with_context(|| what.clone())
         })
     }
 
     /// Copies an object within the bucket, with its metadata; the server moves the bytes (at most
-    /// 5 GiB). With `etag`, only if the source still has it. `None` when there is no source.
+    /// 5 GiB). With `etag`, only if the source still has it. `None` if the source does not exist.
     pub fn copy(
         &self,
         from_object_key: &str,
@@ -167,46 +178,47 @@ impl Client {
         etag: Option<&str>,
     ) -> ferror::Result<Option<Copied>> {
         // The source is checked like any object key, though it travels in a header.
-        let source = self.ask("GET", from_object_key)?;
-        let mut ask = self.ask("PUT", to_object_key)?;
-        ask.what = format!("{} (a copy of {})", ask.what, xml::one_line(from_object_key));
+        let source = self.operation("GET", from_object_key)?;
+        let mut operation = self.operation("PUT", to_object_key)?;
+        operation.what =
+            format!("{} (a copy of {})", operation.what, xml::one_line(from_object_key));
         drop(source);
         let bucket = &self.location().bucket;
         let source = format!("/{bucket}/{}", encode::object_key(from_object_key));
-        ask.request.push_header("x-amz-copy-source", source);
+        operation.request.push_header("x-amz-copy-source", source);
         if let Some(etag) = etag {
-            ask.request.push_header("x-amz-copy-source-if-match", etag);
+            operation.request.push_header("x-amz-copy-source-if-match", etag);
         }
-        let reply = self.exchange(&ask)?;
+        let reply = self.exchange(&operation)?;
         if matches!(&reply.result, Err(fault) if fault.code == "NoSuchKey") {
             return Ok(None);
         }
         let answer = reply.or_refused()?;
-        let etag = xml::result_etag(&answer.body, "CopyObjectResult").context(ask.what)?;
+        let etag = xml::result_etag(&answer.body, "CopyObjectResult").context(operation.what)?;
         Ok(Some(Copied { etag, request_id: answer::request_id(&answer) }))
     }
 
-    /// Removes an object. One that is not there is removed already.
+    /// Removes an object. Removing one that does not exist is a success.
     pub fn delete(&self, object_key: &str) -> ferror::Result<()> {
-        let reply = self.exchange(&self.ask("DELETE", object_key)?)?;
+        let reply = self.exchange(&self.operation("DELETE", object_key)?)?;
         match &reply.result {
             Err(fault) if (fault.status, fault.code.as_str()) == (404, "NoSuchKey") => Ok(()),
             _ => reply.or_refused().map(drop),
         }
     }
 
-    /// A URL with which anyone can GET the object until `expires_in` after `now`; makes no request
-    /// (save for credentials that have to be fetched).
+    /// Returns a URL with which anyone can GET the object until `expires_in` after `now`. Makes no
+    /// request, except for credentials that have to be fetched.
     pub fn presign_get(
         &self,
         object_key: &str,
         now: Epoch,
         expires_in: Duration,
     ) -> ferror::Result<String> {
-        let mut request = self.ask("GET", object_key)?.request;
-        let Bearing { address, region, .. } = self.0.wire.bearing();
+        let mut request = self.operation("GET", object_key)?.request;
+        let ServerFacts { address, region, .. } = self.0.runner.facts();
         request.push_header("host", address.host());
-        let credentials = self.0.wire.keyring.current()?;
+        let credentials = self.0.runner.provider.current()?;
         check_token(&address, &credentials)?;
         match self.location().signature {
             Signature::V4 => sigv4::presign(&mut request, &credentials, &region, now, expires_in)?,
@@ -218,8 +230,8 @@ impl Client {
         Ok(address.url(&request))
     }
 
-    fn fetch(&self, ask: &Ask<'_>) -> ferror::Result<Option<Object>> {
-        let reply = self.exchange(ask)?;
+    fn fetch(&self, operation: &Operation<'_>) -> ferror::Result<Option<Object>> {
+        let reply = self.exchange(operation)?;
         if let Err(fault) = &reply.result
             && (fault.status, fault.code.as_str()) == (404, "NoSuchKey")
         {
@@ -227,31 +239,35 @@ impl Client {
         }
         let answer = reply.or_refused()?;
         if answer.cut {
-            let (what, max_bytes) = (&ask.what, ask.max_bytes);
+            let (what, max_bytes) = (&operation.what, operation.max_bytes);
             return Err(Error::invalid(format!("{what}: it is larger than {max_bytes} bytes")));
         }
-        // Who ignores the range sends the beginning, which may be short enough to be taken for it.
-        if ask.request.header("range").is_some_and(|range| !range.starts_with("bytes=0-"))
+        // A server that ignores the range sends the object from its beginning.
+        if operation.request.header("range").is_some_and(|range| !range.starts_with("bytes=0-"))
             && answer.status != 206
         {
-            let message = format!("{}: {} instead of a range of it", ask.what, answer.status);
+            let message = format!("{}: {} instead of a range of it", operation.what, answer.status);
             return Err(Error::invalid(message));
         }
         let head = answer::head(&answer, answer.body.len() as u64);
         Ok(Some(Object { bytes: answer.body, head }))
     }
 
-    pub(crate) fn exchange(&self, ask: &Ask<'_>) -> ferror::Result<Reply> {
-        self.0.wire.exchange(ask)
+    pub(crate) fn meter(&self) -> &Meter {
+        self.0.runner.transport.meter()
     }
 
-    /// A request for an object, to be completed by the operation. Without an object key it would
-    /// be one for the bucket: a DELETE would remove that.
-    pub(crate) fn ask<'a>(
+    pub(crate) fn exchange(&self, operation: &Operation<'_>) -> ferror::Result<Reply> {
+        self.0.runner.exchange(operation)
+    }
+
+    /// Begins an operation on an object. An empty object key is refused: the request would be for the
+    /// bucket, and a DELETE would remove it.
+    pub(crate) fn operation<'a>(
         &self,
         method: &'static str,
         object_key: &str,
-    ) -> ferror::Result<Ask<'a>> {
+    ) -> ferror::Result<Operation<'a>> {
         // An object key may have come from a listing, and so from anyone.
         let what = format!("{method} {}/{}", self.location().bucket, xml::one_line(object_key));
         let bytes = object_key.len();
@@ -260,7 +276,7 @@ impl Client {
                 format!("an object key has 1 to {MAX_OBJECT_KEY_BYTES} bytes, not {bytes}");
             return Err(Error::new(Kind::Invalid, message).context(what));
         }
-        // No listing could say it: XML has no way to write most of them.
+        // XML cannot express most of them, so no listing could name the object.
         if object_key.chars().any(char::is_control) {
             return Err(Error::invalid("an object key holds no control characters").context(what));
         }
@@ -268,16 +284,16 @@ impl Client {
         // A server may insist on a length, and so on a body, though an empty one.
         let has_body = ["PUT", "POST"].contains(&method);
         let payload = has_body.then(|| self.payload(b"", digest::sha256(b"")));
-        Ok(Ask { what, request, payload, max_bytes: MAX_SHORT_BYTES })
+        Ok(Operation { what, request, payload, max_bytes: MAX_SHORT_BYTES })
     }
 
-    /// A body as this client's signature wants it.
+    /// Makes a body with the digests that this client's signature needs.
     pub(crate) fn payload<'a>(&self, bytes: &'a [u8], sha256: [u8; 32]) -> Payload<'a> {
         Payload::new(bytes, sha256, self.location().signature)
     }
 
     pub(crate) fn request(&self, method: &'static str, object_key: &str) -> Request {
-        let path = self.0.wire.bearing().address.path(object_key);
+        let path = self.0.runner.facts().address.path(object_key);
         Request { method, path, query: Vec::new(), headers: Vec::new() }
     }
 }
@@ -286,7 +302,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("location", self.location())
-            .field("keyring", &self.0.wire.keyring)
+            .field("provider", &self.0.runner.provider)
             .finish_non_exhaustive()
     }
 }

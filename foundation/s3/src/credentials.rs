@@ -1,29 +1,8 @@
-//! Credentials: where they come from, and that nothing ever prints them.
-
-mod chain;
-mod container;
-mod document;
-mod ini;
-mod instance;
-mod policy;
-mod process;
-mod profile;
-mod server;
-mod web_identity;
+//! An access key id with its secret access key; nothing ever prints the secret.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 
 use ferror::Error;
-
-pub use chain::{CREDENTIAL_VARIABLES, Chain, Found, Step, Verdict, find_credentials};
-pub use policy::SessionScope;
-pub use process::PROCESS_VARIABLES;
-
-/// Longer than any token that an identity provider or an agent issues.
-const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
 /// An access key id with its secret access key, and a session token when they are temporary.
 ///
@@ -36,8 +15,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes them as they are; characters that no header can carry are an error, which does not
-    /// show them.
+    /// Checks and keeps the values as they are. A character that no header can carry is an error,
+    /// which does not show it.
     pub fn new(
         access_key_id: impl Into<String>,
         secret_access_key: impl Into<String>,
@@ -52,10 +31,10 @@ impl Credentials {
         Ok(Self { access_key_id, secret_access_key, session_token })
     }
 
-    /// The first complete pair of `S3_KEY` with `S3_SECRET`, and `AWS_ACCESS_KEY_ID` with
+    /// Reads the first complete pair of `S3_KEY` with `S3_SECRET`, and `AWS_ACCESS_KEY_ID` with
     /// `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN`. `None` when neither is set; blank
     /// is unset; half a pair is an error that names the other half, and so is a value with a blank
-    /// at an end. [`find_credentials`] knows more sources.
+    /// at an end. [`find_credentials`](crate::find_credentials) knows more sources.
     pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> ferror::Result<Option<Self>> {
         match Self::from_pair(&get, "S3_KEY", "S3_SECRET", None)? {
             Some(credentials) => Ok(Some(credentials)),
@@ -68,8 +47,8 @@ impl Credentials {
         }
     }
 
-    /// One pair, and the token that belongs to it.
-    fn from_pair(
+    /// Reads one pair, and the session token that belongs to it.
+    pub(crate) fn from_pair(
         get: impl Fn(&str) -> Option<String>,
         id_name: &str,
         secret_name: &str,
@@ -97,7 +76,7 @@ impl Credentials {
         Self::new(id, secret, token).map(Some)
     }
 
-    /// The access key id; it travels openly in every request.
+    /// Returns the access key id, which is not secret: every request contains it.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
@@ -113,7 +92,7 @@ impl Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of a short id, four characters would be too much of it.
+        // Four characters would be too large a share of a short id.
         let last_four = match self.access_key_id.len().checked_sub(4) {
             Some(start) if start >= 4 => &self.access_key_id[start..],
             _ => "",
@@ -137,45 +116,13 @@ fn printable(what: &str, value: &str) -> ferror::Result<()> {
     Ok(())
 }
 
-fn half_a_pair(set: &str, missing: &str) -> Error {
+pub(crate) fn half_a_pair(set: &str, missing: &str) -> Error {
     Error::config(format!("{set} is set, but {missing} is not"))
         .hint(format!("set {missing} as well, or unset {set}"))
 }
 
-/// The token in a file that the variable `name` names, without the line break at its end.
-fn token_file(name: &str, path: &Path) -> ferror::Result<String> {
-    let unreadable =
-        |error| Error::config(format!("{name}: cannot read {}", path.display())).caused_by(error);
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_TOKEN_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_TOKEN_BYTES {
-        return Err(Error::config(format!(
-            "{name}: the file has more than {MAX_TOKEN_BYTES} bytes"
-        )));
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::config(format!("{name}: the file is not UTF-8")))?;
-    let token = text.strip_suffix('\n').unwrap_or(&text);
-    let token = token.strip_suffix('\r').unwrap_or(token);
-    check_token(name, token)?;
-    Ok(token.to_owned())
-}
-
-/// Whether a token fits into a header: visible ASCII, with blanks inside at most.
-fn check_token(name: &str, token: &str) -> ferror::Result<()> {
-    let fits = token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    if token.is_empty() || !fits || token.trim() != token {
-        return Err(Error::config(format!(
-            "the token of {name} is empty or holds a control character or a blank at an end"
-        ))
-        .hint("look for a line break that came along when it was written"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use ferror::Kind;
     use proptest::prelude::ProptestConfig;
     use proptest::test_runner::RngSeed;
@@ -183,7 +130,7 @@ mod tests {
     use super::Credentials;
 
     /// For the readers below: one seed, so that a change fails for what it changes.
-    pub(super) fn bounded() -> ProptestConfig {
+    pub(crate) fn bounded() -> ProptestConfig {
         ProptestConfig {
             cases: 500,
             failure_persistence: None,

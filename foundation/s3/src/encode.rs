@@ -1,4 +1,4 @@
-//! The one spelling of object keys and queries, for the signature and the wire alike.
+//! Percent-encodes object keys and queries; the signature and the request use the same encoding.
 //!
 //! Bytes are percent-encoded once, with upper-case digits; `A-Z a-z 0-9 - . _ ~` stay, and in an
 //! object key `/` too. Nothing is normalised: `..`, `//` and a leading `/` are ordinary parts of an
@@ -6,17 +6,17 @@
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
-/// An object key as it stands in a path.
+/// Encodes an object key for a path.
 pub fn object_key(key: &str) -> String {
     percent(key, |byte| byte == b'/')
 }
 
-/// A name or a value of a query.
+/// Encodes a name or a value of a query.
 pub fn component(text: &str) -> String {
     percent(text, |_| false)
 }
 
-/// A query: names and values encoded, sorted by encoded name and then value, `name=` when the value
+/// Encodes a query: names and values encoded, sorted by encoded name and then value, `name=` when the value
 /// is empty. `SigV4` calls this the canonical query string.
 pub fn query(parameters: &[(String, String)]) -> String {
     let mut encoded: Vec<_> =

@@ -1,4 +1,4 @@
-//! Endpoints and host names: what is one, and nothing that only looks like one.
+//! Parses and checks endpoints and host names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,14 +15,14 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// AWS's own for a region that was checked.
+    /// Returns AWS's endpoint for a region that was checked.
     pub(crate) fn aws(region: &str) -> Self {
         let china = if region.starts_with("cn-") { ".cn" } else { "" };
         let host = format!("s3.{region}.amazonaws.com{china}");
         Self { scheme: "https", host, port: None }
     }
 
-    /// Takes `SCHEME://HOST[:PORT]` and nothing else.
+    /// Parses `SCHEME://HOST[:PORT]` and accepts nothing else.
     pub(crate) fn parse(text: &str) -> ferror::Result<Self> {
         // The text is not shown: what is wrong with it may be the password in it.
         let wrong = |why: &str| {
@@ -63,17 +63,17 @@ impl Endpoint {
     }
 }
 
-/// Whether a host is this machine and cannot be another.
+/// Returns whether a host is certainly this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 
-/// Whether a host is an address and not a name.
+/// Returns whether a host is an address and not a name.
 pub(crate) fn is_ip(host: &str) -> bool {
     address(host).is_some()
 }
 
-/// Whether this is one label of a host name (RFC 1123, section 2.1).
+/// Returns whether this is one label of a host name (RFC 1123, section 2.1).
 pub(crate) fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
@@ -85,7 +85,7 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && (is_ip(host) || host.split('.').all(is_label))
 }
 
-/// The address that `host` is, IPv6 in brackets.
+/// Parses `host` as an address, IPv6 in brackets.
 fn address(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),

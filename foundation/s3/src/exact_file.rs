@@ -1,5 +1,5 @@
-//! A file that is what it was said to be: its length goes out before its bytes, and its digest
-//! stands in a manifest, so a file that was changed meanwhile has to be an error.
+//! Reads a file of a declared length and digest. The length is sent before the bytes and the digest is
+//! in a manifest, so a file that changes meanwhile is an error.
 
 use std::fmt;
 use std::fs::File;
@@ -11,34 +11,34 @@ use ferror::Error;
 use crate::digest;
 use crate::fault::behind;
 
-/// The source of an error that says of a file that it is not of the length or the digest that was
-/// declared: the file is wrong, not the server.
+/// The source of an error about a file that does not have the declared length or digest. It tells a
+/// wrong file from a failing server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WrongFile;
+pub struct FileMismatch;
 
-impl fmt::Display for WrongFile {
+impl fmt::Display for FileMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the file is not the one that was declared")
     }
 }
 
-impl std::error::Error for WrongFile {}
+impl std::error::Error for FileMismatch {}
 
-impl WrongFile {
-    /// Whether that is what an error reports, behind whatever context.
+impl FileMismatch {
+    /// Returns whether an error has this source, behind any context.
     pub fn is_in(error: &Error) -> bool {
         behind::<Self>(error).is_some()
     }
 }
 
-/// A file of the length that was declared; whatever is wrong with it is an error that names it.
+/// A file of the declared length.
 pub(crate) struct ExactFile {
     file: File,
     path: PathBuf,
 }
 
 impl ExactFile {
-    /// Opens the file at `path`, if it has `size_bytes`.
+    /// Opens the file at `path`; an error if it does not have `size_bytes`.
     pub(crate) fn open(path: &Path, size_bytes: u64) -> ferror::Result<Self> {
         let unreadable =
             |error| Error::config(format!("cannot read {}", path.display())).caused_by(error);
@@ -53,7 +53,7 @@ impl ExactFile {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Reads the next bytes of it, as many as `buffer` has.
+    /// Fills `buffer` with the next bytes.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> ferror::Result<()> {
         let path = self.path.display();
         self.file.read_exact(buffer).map_err(|error| match error.kind() {
@@ -65,7 +65,7 @@ impl ExactFile {
     }
 }
 
-/// The digest of a file that was read is the one that was declared.
+/// Compares the digest of a file that was read with the declared one.
 pub(crate) fn check_digest(
     path: &Path,
     found: &[u8; 32],
@@ -79,5 +79,5 @@ pub(crate) fn check_digest(
 }
 
 fn wrong(message: String) -> Error {
-    Error::invalid(message).caused_by(WrongFile)
+    Error::invalid(message).caused_by(FileMismatch)
 }

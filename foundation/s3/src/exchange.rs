@@ -1,8 +1,8 @@
-//! One request to its end: sign, send, and where time or a repair may help, again.
+//! Signs and sends one request, and repeats it where waiting or a repair may help.
 //!
-//! Every attempt is signed anew, with what the client has learnt by then: the bucket's region, how
+//! Every attempt is signed anew, with what the client knows by then: the bucket's region, how
 //! far the server's clock is from ours, fresh credentials. What is learnt once serves every later
-//! request of the client and its clones. Of all that sends to a bucket, this file and the keyring
+//! request of the client and its clones. Of all that sends to a bucket, this file and the provider
 //! read the clock.
 
 use std::collections::hash_map::RandomState;
@@ -15,107 +15,109 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::meter::Spent;
+use crate::meter::Activity;
 use crate::payload::Payload;
-use crate::retry::{self, Class, Patience, Repair, Waiting};
+use crate::retry::{self, Class, Repair, RetryPolicy, WaitBudget};
 use crate::transport::{Answer, Transport};
-use crate::{Credentials, Fault, Keyring, Location, Request, Signature, answer, sigv2, sigv4, xml};
+use crate::{
+    CredentialProvider, Credentials, Fault, Location, Request, Signature, answer, sigv2, sigv4, xml,
+};
 
-/// What all clones of a client share.
-pub(crate) struct Wire {
+/// The state that all clones of a client share.
+pub(crate) struct RequestRunner {
     pub(crate) location: Location,
-    pub(crate) keyring: Keyring,
+    pub(crate) provider: CredentialProvider,
     pub(crate) transport: Transport,
     pub(crate) expected_bucket_owner: Option<String>,
     pub(crate) allow_http: bool,
-    pub(crate) patience: Patience,
-    /// What is left of the budget of waiting.
-    pub(crate) waiting: Mutex<Waiting>,
-    pub(crate) bearing: Mutex<Bearing>,
+    pub(crate) retry_policy: RetryPolicy,
+    /// The rest of the time for waiting.
+    pub(crate) wait_budget: Mutex<WaitBudget>,
+    pub(crate) facts: Mutex<ServerFacts>,
 }
 
-/// What the client has learnt of the server.
+/// What the client knows about the server.
 #[derive(Debug, Clone)]
-pub(crate) struct Bearing {
+pub(crate) struct ServerFacts {
     /// The region that signs: the configured one until a server names the bucket's own.
     pub(crate) region: String,
     pub(crate) address: Arc<Address>,
     /// How many milliseconds the server's clock is ahead of ours.
     pub(crate) clock_ahead_millis: i64,
     /// Whether the server is asked before a large body is sent: until it refuses or ignores that.
-    pub(crate) asks_first: bool,
+    pub(crate) sends_expect: bool,
 }
 
 /// A request as an operation describes it, before host, time and signature.
-pub(crate) struct Ask<'a> {
-    /// For messages, such as `PUT bucket/key`.
+pub(crate) struct Operation<'a> {
+    /// The operation in messages, such as `PUT bucket/key`.
     pub(crate) what: String,
     pub(crate) request: Request,
     pub(crate) payload: Option<Payload<'a>>,
-    /// How much of a success's body is read.
+    /// The most that is read of the body of a success.
     pub(crate) max_bytes: u64,
 }
 
-/// How it ended, when the server answered at all.
+/// The result of a request that the server answered.
 pub(crate) struct Reply {
     pub(crate) result: Result<Answer, Fault>,
     pub(crate) attempts: u32,
-    /// Whether an attempt before the last may have been carried out unseen.
-    pub(crate) in_doubt: bool,
+    /// Whether an earlier attempt may have been carried out although its answer was lost.
+    pub(crate) maybe_applied: bool,
     label: String,
 }
 
-/// What happened to one request so far.
+/// The attempts of one request so far.
 #[derive(Default)]
-struct Course {
+struct AttemptLog {
     attempts: u32,
     failures: u32,
-    in_doubt: bool,
-    mended: Vec<std::mem::Discriminant<Repair>>,
+    maybe_applied: bool,
+    repaired: Vec<std::mem::Discriminant<Repair>>,
 }
 
 impl Reply {
-    /// The error that reports a refusal.
+    /// Makes the error that reports a refusal.
     pub(crate) fn error(&self, fault: &Fault) -> Error {
         fault.clone().into_error(&self.label)
     }
 
-    /// A success's answer, or the error of the refusal.
+    /// Returns the answer of a success, or the error of a refusal.
     pub(crate) fn or_refused(self) -> ferror::Result<Answer> {
         self.result.map_err(|fault| fault.into_error(&self.label))
     }
 }
 
-impl Wire {
-    /// The present bearing.
-    pub(crate) fn bearing(&self) -> Bearing {
-        lock(&self.bearing).clone()
+impl RequestRunner {
+    /// Returns what is known about the server now.
+    pub(crate) fn facts(&self) -> ServerFacts {
+        lock(&self.facts).clone()
     }
 
-    /// Sends until there is an answer that counts. An error means that no answer came.
-    pub(crate) fn exchange(&self, ask: &Ask<'_>) -> ferror::Result<Reply> {
-        let mut course = Course::default();
+    /// Sends the request until there is a final answer. An error means that no answer came.
+    pub(crate) fn exchange(&self, operation: &Operation<'_>) -> ferror::Result<Reply> {
+        let mut log = AttemptLog::default();
         loop {
-            course.attempts += 1;
-            let bearing = self.bearing();
-            let credentials = self.keyring.current().with_context(|| ask.what.clone())?;
-            let signed_at = now_there(&bearing);
-            let answered = self.attempt(ask, &bearing, &credentials, signed_at);
+            log.attempts += 1;
+            let facts = self.facts();
+            let credentials = self.provider.current().with_context(|| operation.what.clone())?;
+            let signed_at = server_time_now(&facts);
+            let answered = self.attempt(operation, &facts, &credentials, signed_at);
             let (ended, asked) = match answered {
                 Ok(answer) => {
-                    let Some(fault) = refusal(ask, &answer) else {
-                        lock(&self.bearing).asks_first &= !answer.ignored_expect;
-                        let label = label(ask, &course, false);
-                        let Course { attempts, in_doubt, .. } = course;
-                        return Ok(Reply { result: Ok(answer), attempts, in_doubt, label });
+                    let Some(fault) = refusal(operation, &answer) else {
+                        lock(&self.facts).sends_expect &= !answer.ignored_expect;
+                        let label = label(operation, &log, false);
+                        let AttemptLog { attempts, maybe_applied, .. } = log;
+                        return Ok(Reply { result: Ok(answer), attempts, maybe_applied, label });
                     };
                     let server_time = answer.header("date");
                     let server_time = server_time.and_then(|text| Epoch::parse_rfc1123(&text).ok());
-                    let repair = retry::repair(&fault, &bearing.region, signed_at, server_time);
+                    let repair = retry::repair(&fault, &facts.region, signed_at, server_time);
                     if let Some(repair) = repair
                         && self
-                            .mend(repair, &bearing, &credentials, &mut course)
-                            .with_context(|| ask.what.clone())?
+                            .apply_repair(repair, &facts, &credentials, &mut log)
+                            .with_context(|| operation.what.clone())?
                     {
                         continue;
                     }
@@ -124,23 +126,23 @@ impl Wire {
                 }
                 Err(error) => (Err(error), None),
             };
-            course.failures += 1;
+            log.failures += 1;
             let kind = ended.as_ref().map_or_else(Error::kind, Fault::kind);
             let mut out_of_time = false;
             if let Some(class) = retry::class(kind) {
                 // Whatever went wrong may have gone wrong after the work was done.
-                course.in_doubt = true;
-                if course.failures < self.patience.attempts {
-                    if self.wait(class, course.failures, asked) {
+                log.maybe_applied = true;
+                if log.failures < self.retry_policy.attempts {
+                    if self.wait(class, log.failures, asked) {
                         continue;
                     }
                     out_of_time = true;
                 }
             }
-            let label = label(ask, &course, out_of_time);
-            let Course { attempts, in_doubt, .. } = course;
+            let label = label(operation, &log, out_of_time);
+            let AttemptLog { attempts, maybe_applied, .. } = log;
             return match ended {
-                Ok(fault) => Ok(Reply { result: Err(fault), attempts, in_doubt, label }),
+                Ok(fault) => Ok(Reply { result: Err(fault), attempts, maybe_applied, label }),
                 Err(error) => Err(error.context(label)),
             };
         }
@@ -148,50 +150,53 @@ impl Wire {
 
     fn attempt(
         &self,
-        ask: &Ask<'_>,
-        bearing: &Bearing,
+        operation: &Operation<'_>,
+        facts: &ServerFacts,
         credentials: &Credentials,
         signed_at: Epoch,
     ) -> ferror::Result<Answer> {
-        let address = &*bearing.address;
+        let address = &*facts.address;
         check_token(address, credentials)?;
-        let mut request = ask.request.clone();
+        let mut request = operation.request.clone();
         request.headers.insert(0, ("host".to_owned(), address.host().to_owned()));
         if let Some(owner) = &self.expected_bucket_owner {
             request.push_header("x-amz-expected-bucket-owner", owner);
         }
         match self.location.signature {
             Signature::V4 => {
-                let sha256 = Payload::sha256_of(ask.payload.as_ref());
-                sigv4::sign(&mut request, credentials, &bearing.region, &sha256, signed_at);
+                let sha256 = Payload::sha256_of(operation.payload.as_ref());
+                sigv4::sign(&mut request, credentials, &facts.region, &sha256, signed_at);
             }
             Signature::V2 => {
-                if let Some(md5) = ask.payload.as_ref().and_then(|payload| payload.md5.as_ref()) {
+                if let Some(md5) =
+                    operation.payload.as_ref().and_then(|payload| payload.md5.as_ref())
+                {
                     request.push_header("content-md5", md5);
                 }
                 let bucket = address.virtual_host_bucket();
                 sigv2::sign(&mut request, credentials, bucket, signed_at);
             }
         }
-        let body = ask.payload.as_ref().map(|payload| payload.bytes);
+        let body = operation.payload.as_ref().map(|payload| payload.bytes);
         let url = address.url(&request);
-        let sent = self.transport.send(&url, &request, body, ask.max_bytes, bearing.asks_first);
+        let sent =
+            self.transport.send(&url, &request, body, operation.max_bytes, facts.sends_expect);
         sent.map_err(|error| unanswered(error, address))
     }
 
-    /// Removes the cause of a refusal, each kind of cause once a request. False: it cannot be.
-    fn mend(
+    /// Removes the cause of a refusal, each kind of cause once per request. Returns false if it cannot.
+    fn apply_repair(
         &self,
         repair: Repair,
-        bearing: &Bearing,
+        facts: &ServerFacts,
         credentials: &Credentials,
-        course: &mut Course,
+        log: &mut AttemptLog,
     ) -> ferror::Result<bool> {
         let kind = std::mem::discriminant(&repair);
-        if course.mended.contains(&kind) {
+        if log.repaired.contains(&kind) {
             return Ok(false);
         }
-        course.mended.push(kind);
+        log.repaired.push(kind);
         match repair {
             Repair::Region(region) => {
                 // V2 signs no host, and with the region the host would come from an answer.
@@ -200,29 +205,29 @@ impl Wire {
                 }
                 let moved = Location { region, ..self.location.clone() };
                 let Ok(address) = Address::of(&moved, self.allow_http) else { return Ok(false) };
-                let mut known = lock(&self.bearing);
+                let mut known = lock(&self.facts);
                 known.region = moved.region;
                 known.address = Arc::new(address);
                 Ok(true)
             }
             Repair::Clock(server_time) => {
                 // Whoever could change the answer on its way could make a signature last.
-                if !bearing.address.is_private() {
+                if !facts.address.is_private() {
                     return Ok(false);
                 }
                 let ahead = server_time.millis().saturating_sub(Epoch::now().millis());
-                lock(&self.bearing).clock_ahead_millis = ahead;
+                lock(&self.facts).clock_ahead_millis = ahead;
                 Ok(true)
             }
             Repair::Credentials => {
-                self.keyring.renew(credentials).context("fetching credentials anew")
+                self.provider.renew(credentials).context("fetching credentials anew")
             }
             Repair::Expect => {
-                lock(&self.bearing).asks_first = false;
+                lock(&self.facts).sends_expect = false;
                 Ok(true)
             }
             Repair::Conflict => {
-                course.in_doubt = true;
+                log.maybe_applied = true;
                 Ok(self.wait(Class::Transient, 1, None))
             }
         }
@@ -230,18 +235,18 @@ impl Wire {
 
     /// Waits before another attempt; false when the budget does not allow it.
     fn wait(&self, class: Class, failures: u32, asked: Option<Duration>) -> bool {
-        // The standard library's only dice; good enough to spread clients.
-        let dice = RandomState::new().build_hasher().finish();
-        let wait = self.patience.wait(class, failures, dice, asked);
-        if !lock(&self.waiting).take(&self.patience, wait, Instant::now()) {
+        // The hasher's seed is the standard library's only source of randomness; it suffices here.
+        let random = RandomState::new().build_hasher().finish();
+        let wait = self.retry_policy.wait(class, failures, random, asked);
+        if !lock(&self.wait_budget).take(&self.retry_policy, wait, Instant::now()) {
             return false;
         }
-        self.transport.meter().time(Spent::Waiting, || thread::sleep(wait));
+        self.transport.meter().time(Activity::Waiting, || thread::sleep(wait));
         true
     }
 }
 
-/// A session token stays off plain http, in a header and in a presigned URL alike.
+/// Refuses to send a session token over plain http, in a header or in a presigned URL.
 pub(crate) fn check_token(address: &Address, credentials: &Credentials) -> ferror::Result<()> {
     if credentials.session_token().is_none() || address.is_private() {
         return Ok(());
@@ -251,18 +256,18 @@ pub(crate) fn check_token(address: &Address, credentials: &Credentials) -> ferro
         .hint("use an https endpoint, or credentials without a session token"))
 }
 
-/// The time on the server's clock.
-pub(crate) fn now_there(bearing: &Bearing) -> Epoch {
-    Epoch::from_millis(Epoch::now().millis().saturating_add(bearing.clock_ahead_millis))
+/// Returns the time on the server's clock.
+pub(crate) fn server_time_now(facts: &ServerFacts) -> Epoch {
+    Epoch::from_millis(Epoch::now().millis().saturating_add(facts.clock_ahead_millis))
 }
 
-/// The refusal in an answer, if it is one.
-fn refusal(ask: &Ask<'_>, answer: &Answer) -> Option<Fault> {
+/// Reads the refusal in an answer, if it is one.
+fn refusal(operation: &Operation<'_>, answer: &Answer) -> Option<Fault> {
     if !answer.is_success() {
         return Some(answer::fault(answer));
     }
     // S3 answers some requests before the work is done: a 200 may carry an error.
-    let late = ask.request.method != "GET" && xml::error_body(&answer.body).is_some();
+    let late = operation.request.method != "GET" && xml::error_body(&answer.body).is_some();
     late.then(|| answer::fault(answer))
 }
 
@@ -281,13 +286,13 @@ fn unanswered(error: Error, address: &Address) -> Error {
     error.context(format!("request to {}", address.host()))
 }
 
-/// What was tried, and how often.
-fn label(ask: &Ask<'_>, course: &Course, out_of_time: bool) -> String {
-    match (course.attempts, out_of_time) {
-        (1, false) => ask.what.clone(),
-        (attempts, false) => format!("{} (attempt {attempts})", ask.what),
+/// Describes the operation and the number of attempts.
+fn label(operation: &Operation<'_>, log: &AttemptLog, out_of_time: bool) -> String {
+    match (log.attempts, out_of_time) {
+        (1, false) => operation.what.clone(),
+        (attempts, false) => format!("{} (attempt {attempts})", operation.what),
         (attempts, true) => {
-            format!("{} (attempt {attempts}, and the time for waiting is used up)", ask.what)
+            format!("{} (attempt {attempts}, and the time for waiting is used up)", operation.what)
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What a server said when it refused, and which kind of failure that is.
+//! The refusal of a server, and the kind of failure that it is.
 
 use std::fmt;
 
 use ferror::{Error, Kind};
 
-/// A server's refusal: the source of the [`ferror::Error`] that reports it.
+/// The refusal of a server: the source of the [`ferror::Error`] that reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The HTTP status.
@@ -13,14 +13,14 @@ pub struct Fault {
     pub code: String,
     /// S3's message, one line; may be empty.
     pub message: String,
-    /// The server's name for the request, for its support; may be empty.
+    /// The server's id for the request; may be empty.
     pub request_id: String,
     /// The bucket's region, when the server names it (as it does to a request that came to the
     /// wrong one); else empty. A region may be taken from an answer, a host never.
     pub region: String,
 }
 
-/// Short, because the error that has it as its source says the rest.
+/// Prints the status alone; the error that has this as its source says the rest.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server answered {}", self.status)
@@ -30,12 +30,12 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl Fault {
-    /// The refusal that an error reports, behind whatever context; `None` where no server refused.
+    /// Returns the refusal that an error reports, behind any context; `None` if no server refused.
     pub fn of(error: &Error) -> Option<&Self> {
         behind(error)
     }
 
-    /// Who can mend it.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> Kind {
         match (self.code.as_str(), self.status) {
             ("SlowDown" | "RequestLimitExceeded" | "TooManyRequests", _) | (_, 429 | 503 | 509) => {
@@ -55,7 +55,7 @@ impl Fault {
         }
     }
 
-    /// The error that reports this refusal of `what`, such as `PUT bucket/key`.
+    /// Makes the error that reports this refusal of `what`, such as `PUT bucket/key`.
     pub(crate) fn into_error(self, what: &str) -> Error {
         let request_id = match self.request_id.as_str() {
             "" => String::new(),
@@ -95,7 +95,7 @@ impl Fault {
     }
 }
 
-/// The error of that type that `error` or one of its sources is.
+/// Finds an error of type `E` among `error` and its sources.
 pub(crate) fn behind<E: std::error::Error + 'static>(error: &Error) -> Option<&E> {
     let first: &(dyn std::error::Error + 'static) = error;
     std::iter::successors(Some(first), |error| error.source())

@@ -5,7 +5,7 @@
 //! signature and the wire alike. [`sigv4`] and [`sigv2`] sign a [`Request`], one function per
 //! published step, with the time and the secret as arguments. [`Location`] says where a bucket is
 //! and refuses what would send a credential to a host that nobody named. [`find_credentials`] looks
-//! for credentials in the order of AWS's own tools, and a [`Keyring`] keeps them fresh. [`Client`]
+//! for credentials in the order of AWS's own tools, and a [`CredentialProvider`] keeps them fresh. [`Client`]
 //! puts them together: `exchange` brings one request to its end, again and again where that helps
 //! (`retry` says where), `put` and `multipart` store an object exactly once, `journal` is what a run that
 //! dies leaves for the next one, and `transport` alone knows about sockets.
@@ -42,6 +42,8 @@ mod address;
 mod answer;
 mod attributes;
 mod client;
+mod credential_chain;
+mod credential_provider;
 mod credentials;
 mod digest;
 pub mod encode;
@@ -49,17 +51,19 @@ mod endpoint;
 mod exact_file;
 mod exchange;
 mod fault;
+mod file_lock;
 mod journal;
-mod keyring;
 mod listing;
 mod location;
 mod meter;
 mod multipart;
 mod object;
 mod options;
+mod part_size;
 mod payload;
 mod pool;
 mod put;
+mod put_request;
 mod request;
 mod retry;
 pub mod sigv2;
@@ -70,20 +74,21 @@ mod xml;
 
 pub use attributes::{Attributes, Encryption, check_bucket_owner};
 pub use client::Client;
-pub use credentials::{
-    CREDENTIAL_VARIABLES, Chain, Credentials, Found, PROCESS_VARIABLES, SessionScope, Step,
-    Verdict, find_credentials,
+pub use credential_chain::{
+    CREDENTIAL_VARIABLES, CredentialInputs, Found, PROCESS_VARIABLES, SessionScope, Step, Verdict,
+    find_credentials,
 };
+pub use credential_provider::CredentialProvider;
+pub use credentials::Credentials;
 pub use digest::{hex, sha256};
-pub use exact_file::WrongFile;
+pub use exact_file::FileMismatch;
 pub use fault::Fault;
-pub use keyring::Keyring;
 pub use location::{DEFAULT_REGION, Location, Signature};
 pub use meter::Usage;
-pub use multipart::bodies_of;
 pub use object::{
     Body, Copied, Head, ListedObject, Listing, Object, Precondition, Put, PutOutcome, Stored,
 };
 pub use options::{ClientOptions, roots_pem};
+pub use part_size::body_count;
 pub use request::Request;
-pub use retry::Patience;
+pub use retry::RetryPolicy;

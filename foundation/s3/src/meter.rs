@@ -1,25 +1,25 @@
-//! Where the time and the bytes of a client went: for a progress line and for `--timings`.
+//! Counts the bytes and the times of a client, for a progress line and for `--timings`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a client and its clones did so far. Times are summed over threads, so that together they
-/// may be longer than the clock on the wall.
+/// Counts and times of a client and its clones. Times are summed over threads, so they may exceed the
+/// elapsed time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Requests sent, each attempt counted.
     pub requests: u64,
-    /// Bytes of bodies sent and not sent in vain: those of a failed attempt are taken off again.
+    /// Bytes of bodies sent, without those of failed attempts.
     pub sent_bytes: u64,
-    /// Bytes of parts that an earlier run had sent, and that were not sent again.
+    /// Bytes of parts that an earlier run had sent and that were not sent again.
     pub resumed_bytes: u64,
-    /// Reading files.
+    /// The time for reading files.
     pub reading: Duration,
-    /// Computing digests.
+    /// The time for computing digests.
     pub hashing: Duration,
-    /// Requests under way: connecting, sending, waiting for the answer and reading it.
+    /// The time of requests: connecting, sending, waiting for the answer and reading it.
     pub exchanging: Duration,
-    /// Waiting before another attempt.
+    /// The time waited before another attempt.
     pub waiting: Duration,
 }
 
@@ -34,9 +34,9 @@ pub(crate) struct Meter {
     waiting_nanos: AtomicU64,
 }
 
-/// What a stretch of time was spent on.
+/// The activities whose time is measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Spent {
+pub(crate) enum Activity {
     Reading,
     Hashing,
     Exchanging,
@@ -58,15 +58,15 @@ impl Meter {
         }
     }
 
-    /// Does `work` and books its time.
-    pub(crate) fn time<T>(&self, spent: Spent, work: impl FnOnce() -> T) -> T {
+    /// Runs `work` and adds its time to that of `activity`.
+    pub(crate) fn time<T>(&self, activity: Activity, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let done = work();
-        let counter = match spent {
-            Spent::Reading => &self.reading_nanos,
-            Spent::Hashing => &self.hashing_nanos,
-            Spent::Exchanging => &self.exchanging_nanos,
-            Spent::Waiting => &self.waiting_nanos,
+        let counter = match activity {
+            Activity::Reading => &self.reading_nanos,
+            Activity::Hashing => &self.hashing_nanos,
+            Activity::Exchanging => &self.exchanging_nanos,
+            Activity::Waiting => &self.waiting_nanos,
         };
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         counter.fetch_add(nanos, Ordering::Relaxed);
@@ -81,7 +81,7 @@ impl Meter {
         self.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn sent_in_vain(&self, bytes: u64) {
+    pub(crate) fn subtract_sent(&self, bytes: u64) {
         self.sent_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -89,8 +89,8 @@ impl Meter {
         self.resumed_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// They had to be sent again after all.
-    pub(crate) fn resumed_in_vain(&self, bytes: u64) {
+    /// Subtracts parts that had to be sent again.
+    pub(crate) fn subtract_resumed(&self, bytes: u64) {
         self.resumed_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What goes into a bucket and what comes out of it, as plain data.
+//! Uploads, objects and listings as plain data.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use ftime::Epoch;
 
 use crate::Attributes;
 
-/// An upload: the bytes, what is said about them, and on which condition.
+/// An upload: the bytes, their description and the condition.
 #[derive(Debug, Clone, Copy)]
 pub struct Put<'a> {
     /// The bytes.
@@ -16,9 +16,9 @@ pub struct Put<'a> {
     pub content_type: &'a str,
     /// Names and values that are kept with the object; a name travels as `x-amz-meta-NAME`.
     pub metadata: &'a [(&'a str, &'a str)],
-    /// How the server shall keep and serve it; `None`: as the bucket does by default.
+    /// How the server stores and serves it; `None`: as the bucket does by default.
     pub attributes: Option<&'a Attributes>,
-    /// What must hold for the object to be stored.
+    /// The condition under which the object is stored.
     pub precondition: Precondition<'a>,
 }
 
@@ -38,18 +38,18 @@ pub enum Body<'a> {
     },
 }
 
-/// What must hold for an upload to be stored. Not every server knows of it.
+/// The condition under which an upload is stored. Not every server supports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition<'a> {
-    /// Nothing: an object of that key is replaced.
+    /// No condition: an existing object is replaced.
     None,
-    /// There is no object of that key (`If-None-Match: *`).
+    /// No object of that key exists (`If-None-Match: *`).
     Absent,
     /// The object has this `ETag`, as [`Head`] gave it (`If-Match`).
     Matches(&'a str),
 }
 
-/// How an upload ended, when it did not fail.
+/// The result of an upload that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutOutcome {
     /// The object is stored.
@@ -60,7 +60,7 @@ pub enum PutOutcome {
     PreconditionFailed,
 }
 
-/// What the server said of a stored object.
+/// The server's answer to a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// Its `ETag`, with the quotes: opaque, good only for [`Precondition::Matches`].
@@ -69,24 +69,24 @@ pub struct Stored {
     pub status: u16,
     /// The object's version, in a bucket that keeps versions.
     pub version_id: Option<String>,
-    /// The server's name for the request; may be empty.
+    /// The server's id for the request; may be empty.
     pub request_id: String,
-    /// How often the request was sent (of a multipart upload, the one that completed it).
+    /// How often the request was sent; for a multipart upload, the one that completed it.
     pub attempts: u32,
     /// How many bytes an earlier run had sent already ([`Client::put_resumable`](crate::Client::put_resumable)).
     pub resumed_bytes: u64,
 }
 
-/// What the server said of a copy.
+/// The server's answer to a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
     /// The copy's `ETag`, with the quotes; opaque.
     pub etag: String,
-    /// The server's name for the request; may be empty.
+    /// The server's id for the request; may be empty.
     pub request_id: String,
 }
 
-/// What is known about an object without its bytes.
+/// The headers of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// Its length.
@@ -106,7 +106,7 @@ pub struct Head {
 pub struct Object {
     /// All of its bytes.
     pub bytes: Vec<u8>,
-    /// What else is known about it.
+    /// Its headers.
     pub head: Head,
 }
 
@@ -115,7 +115,7 @@ pub struct Object {
 pub struct Listing {
     /// The objects.
     pub objects: Vec<ListedObject>,
-    /// Whether there are more than the caller wanted to see.
+    /// Whether there are more objects than the caller asked for.
     pub truncated: bool,
 }
 

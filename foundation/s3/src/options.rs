@@ -1,12 +1,12 @@
-//! How a client behaves, where the defaults do not fit.
+//! The options of a client.
 
 use std::path::PathBuf;
 
 use ferror::{Error, ResultExt as _};
 
-use crate::{Patience, transport};
+use crate::{RetryPolicy, transport};
 
-/// What a client may be told besides where the bucket is.
+/// The options of a client besides the location of the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
     /// Trust these root certificates (a bundle in PEM, as `AWS_CA_BUNDLE` and `SSL_CERT_FILE` name
@@ -17,8 +17,8 @@ pub struct ClientOptions {
     pub expected_bucket_owner: Option<String>,
     /// Whether plain http may be used beyond loopback. Never with a session token or `SigV2`.
     pub allow_http: bool,
-    /// How long it keeps trying.
-    pub patience: Patience,
+    /// How often and how long failed requests are repeated.
+    pub retry_policy: RetryPolicy,
     /// How many bodies of files are under way at once, counting each part of a multipart upload;
     /// at least one.
     pub bodies_at_once: usize,
@@ -27,7 +27,7 @@ pub struct ClientOptions {
     pub memory_bytes: usize,
 }
 
-/// The certificate authorities to trust in place of the bundled ones: the file that `AWS_CA_BUNDLE`
+/// Reads the certificate authorities to trust in place of the bundled ones: the file that `AWS_CA_BUNDLE`
 /// names, else that of `SSL_CERT_FILE`; none where neither is set. `variable` looks up an
 /// environment variable, blank is unset.
 ///
@@ -42,7 +42,7 @@ pub fn roots_pem(
             let pem = std::fs::read(&path).map_err(|error| {
                 Error::config(format!("reading {name} ({})", path.display())).caused_by(error)
             })?;
-            // Here, where it is known who named it.
+            // Checked here, where the variable that names it is known.
             transport::root_certs(&pem).with_context(|| format!("{name} ({})", path.display()))?;
             return Ok(Some(pem));
         }
@@ -56,7 +56,7 @@ impl Default for ClientOptions {
             roots_pem: None,
             expected_bucket_owner: None,
             allow_http: false,
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
             bodies_at_once: 4,
             memory_bytes: 32 * 1024 * 1024,
         }

@@ -2,7 +2,7 @@
 
 use crate::{Signature, digest};
 
-/// Bytes to send.
+/// A body to send.
 #[derive(Debug, Clone)]
 pub(crate) struct Payload<'a> {
     pub(crate) bytes: &'a [u8],
@@ -13,13 +13,13 @@ pub(crate) struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// `bytes` with their digest, for that signature.
+    /// Makes the body of `bytes`, with the digests that `signature` needs.
     pub(crate) fn new(bytes: &'a [u8], sha256: [u8; 32], signature: Signature) -> Self {
         let md5 = (signature == Signature::V2).then(|| digest::base64(&digest::md5(bytes)));
         Self { bytes, sha256, md5 }
     }
 
-    /// The digest of a body, of no bytes where there is none.
+    /// Returns the digest of a body, or of no bytes if there is none.
     pub(crate) fn sha256_of(payload: Option<&Self>) -> [u8; 32] {
         payload.map_or_else(|| digest::sha256(b""), |payload| payload.sha256)
     }

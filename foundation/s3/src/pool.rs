@@ -1,8 +1,8 @@
-//! The memory that bodies are read into: one bound for all uploads of a client.
+//! The buffers that bodies are read into, with one limit for all uploads of a client.
 //!
 //! A body is hashed before it is sent (the signature covers its digest), so it is either read twice
-//! or kept. It is kept here, and the bound is what keeps an upload's memory from growing with its
-//! files. A buffer is also the right to have one body under way.
+//! or kept. It is kept here, and the limit keeps the memory from growing with the files. A limit on the
+//! number of buffers also limits how many bodies are sent at the same time.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,10 +23,10 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Buffers in use, and what they hold.
+    /// The number of buffers in use, and their size.
     taken_buffers: usize,
     taken_bytes: usize,
-    /// Kept for the next taker, so that their pages are not faulted in anew.
+    /// Free buffers, kept so that their pages are not faulted in again.
     idle: Vec<Vec<u8>>,
 }
 
@@ -47,7 +47,7 @@ impl Pool {
         Self { limit_bytes, limit_buffers: limit_buffers.max(1), held, given_back: Condvar::new() }
     }
 
-    /// Waits until `size` bytes are free. More than the bound is given to whoever is alone: an
+    /// Waits until `size` bytes are free. More than the limit is given if no other buffer is in use: an
     /// object of hundreds of gigabytes has parts that large.
     pub(crate) fn take(&self, size: usize) -> Buffer<'_> {
         let mut held = self.lock();

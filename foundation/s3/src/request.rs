@@ -15,7 +15,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
 }
 
-/// Signed, it carries a session token and a signature: those are left out.
+/// Leaves out session token and signature.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secret = |name: &str| {
@@ -39,7 +39,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// The value of the first header of that name (in lower case).
+    /// Returns the value of the first header of that name (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -72,7 +72,7 @@ mod tests {
             query: Vec::new(),
             headers: vec![("host".to_owned(), "h".to_owned())],
         };
-        let (now, minute) = (Epoch::ZERO, Duration::from_mins(1));
+        let (now, minute) = (Epoch::ZERO, Duration::from_secs(60));
         let mut signed = [plain(), plain(), plain(), plain()];
         sigv4::sign(&mut signed[0], &credentials, "r", &[0; 32], now);
         sigv2::sign(&mut signed[1], &credentials, None, now);

@@ -1,5 +1,5 @@
-//! Which failures are worth another try, and how long to wait before it. Pure: the dice and the
-//! clock's reading come in.
+//! Which failures are worth another try, and how long to wait before it. Random
+//! numbers and the time are arguments.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use ftime::Epoch;
 
 use crate::Fault;
 
-/// How long a client keeps trying.
+/// How often and how long a client repeats failed requests.
 ///
 /// Waits are drawn evenly from zero to a bound that doubles with each failure ("full jitter"; AWS
 /// Architecture Blog, "Exponential Backoff And Jitter"), so that many clients do not come back at
 /// the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// How often one request is sent at most; repairs, such as a mended region, not counted.
+pub struct RetryPolicy {
+    /// How often one request is sent at most; repairs, such as a corrected region, not counted.
     pub attempts: u32,
     /// The bound of the first wait when a server fails or cannot be reached.
     pub transient_wait: Duration,
@@ -27,30 +27,30 @@ pub struct Patience {
     pub budget: Duration,
     /// After this time the budget is whole again, for a client that lives as long as its service.
     /// `None`: never; one run, one budget.
-    pub renewed_every: Option<Duration>,
+    pub budget_renewed_every: Option<Duration>,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             attempts: 6,
             transient_wait: Duration::from_millis(50),
             throttle_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(20),
-            budget: Duration::from_mins(1),
-            renewed_every: None,
+            budget: Duration::from_secs(60),
+            budget_renewed_every: None,
         }
     }
 }
 
-impl Patience {
-    /// The wait after `failures` failures (one or more), when the dice showed `dice` (0 to
+impl RetryPolicy {
+    /// The wait after `failures` failures (one or more), with the random number `random` (0 to
     /// `u64::MAX`, evenly) and the server asked for `asked` (`Retry-After`).
     pub(crate) fn wait(
         &self,
         class: Class,
         failures: u32,
-        dice: u64,
+        random: u64,
         asked: Option<Duration>,
     ) -> Duration {
         let first = match class {
@@ -61,30 +61,35 @@ impl Patience {
         let bound = first.saturating_mul(doubled).min(self.longest_wait);
         let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         // The high half of the product: an even draw from 0..=nanos without a division.
-        let drawn = ((u128::from(nanos) + 1) * u128::from(dice)) >> 64;
+        let drawn = ((u128::from(nanos) + 1) * u128::from(random)) >> 64;
         let drawn = Duration::from_nanos(u64::try_from(drawn).unwrap_or(nanos));
         drawn.max(asked.unwrap_or_default().min(self.longest_wait))
     }
 }
 
-/// What is left of a client's budget of waiting.
+/// The rest of the time that a client may spend waiting.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitBudget {
     left: Duration,
     since: Instant,
 }
 
-impl Waiting {
-    /// The whole budget.
-    pub(crate) fn new(patience: &Patience, now: Instant) -> Self {
-        Self { left: patience.budget, since: now }
+impl WaitBudget {
+    /// Makes a budget of which nothing is used.
+    pub(crate) fn new(retry_policy: &RetryPolicy, now: Instant) -> Self {
+        Self { left: retry_policy.budget, since: now }
     }
 
-    /// Takes `wait` from it; false when less is left.
-    pub(crate) fn take(&mut self, patience: &Patience, wait: Duration, now: Instant) -> bool {
+    /// Takes `wait` from the budget; returns false if less is left.
+    pub(crate) fn take(
+        &mut self,
+        retry_policy: &RetryPolicy,
+        wait: Duration,
+        now: Instant,
+    ) -> bool {
         let old = now.saturating_duration_since(self.since);
-        if patience.renewed_every.is_some_and(|every| old >= every) {
-            *self = Self::new(patience, now);
+        if retry_policy.budget_renewed_every.is_some_and(|every| old >= every) {
+            *self = Self::new(retry_policy, now);
         }
         let Some(rest) = self.left.checked_sub(wait) else { return false };
         self.left = rest;
@@ -92,7 +97,7 @@ impl Waiting {
     }
 }
 
-/// A failure that time may mend.
+/// The failures after which waiting may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// The server asks for fewer requests.
@@ -101,7 +106,7 @@ pub(crate) enum Class {
     Transient,
 }
 
-/// The class of an error; `None` when the same request would fail again.
+/// Returns the class of an error; `None` if the same request would fail again.
 pub(crate) fn class(kind: Kind) -> Option<Class> {
     match kind {
         Kind::Throttled => Some(Class::Throttle),
@@ -110,7 +115,7 @@ pub(crate) fn class(kind: Kind) -> Option<Class> {
     }
 }
 
-/// A cause that a client removes by itself, once a request.
+/// A cause of refusal that a client removes by itself, once per request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Repair {
     /// Sign for the region that the bucket is in.
@@ -127,10 +132,10 @@ pub(crate) enum Repair {
 
 /// How far a machine's clock may be wrong before S3 refuses (15 minutes); a refusal without a code,
 /// as a HEAD gets it, is taken for that when the clocks differ by more.
-const MAX_SKEW: Duration = Duration::from_mins(15);
+const MAX_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// What may mend `fault`, the answer to a request that was signed for `region` at `signed_at`; the
-/// server's own clock showed `server_time`.
+/// Chooses the repair for `fault`, the answer to a request that was signed for `region` at `signed_at`;
+/// the server's clock showed `server_time`.
 pub(crate) fn repair(
     fault: &Fault,
     region: &str,
@@ -175,14 +180,14 @@ mod tests {
     use ferror::Kind;
     use ftime::Epoch;
 
-    use super::{Class, Patience, Repair, Waiting, class, repair};
+    use super::{Class, Repair, RetryPolicy, WaitBudget, class, repair};
     use crate::Fault;
 
     #[test]
     fn waits_double_within_their_bounds_and_are_drawn_evenly() {
-        let patience = Patience::default();
+        let retry_policy = RetryPolicy::default();
         let millis = Duration::from_millis;
-        for (class, failures, dice, expected) in [
+        for (class, failures, random, expected) in [
             (Class::Transient, 1, u64::MAX, millis(50)),
             (Class::Transient, 1, 0, millis(0)),
             (Class::Transient, 1, u64::MAX / 2, millis(25)),
@@ -192,13 +197,13 @@ mod tests {
             (Class::Throttle, 4, u64::MAX, millis(8_000)),
             (Class::Throttle, 6, u64::MAX, millis(20_000)),
         ] {
-            let wait = patience.wait(class, failures, dice, None);
+            let wait = retry_policy.wait(class, failures, random, None);
             let off = wait.abs_diff(expected);
-            assert!(off < millis(1), "{class:?} {failures} {dice}: {wait:?}, not {expected:?}");
+            assert!(off < millis(1), "{class:?} {failures} {random}: {wait:?}, not {expected:?}");
         }
         // A server that says when is believed, up to the longest wait.
         for (asked, expected) in [(3, 3), (3_600, 20)] {
-            let wait = patience.wait(Class::Throttle, 1, 0, Some(Duration::from_secs(asked)));
+            let wait = retry_policy.wait(Class::Throttle, 1, 0, Some(Duration::from_secs(asked)));
             assert_eq!(wait, Duration::from_secs(expected));
         }
     }
@@ -251,15 +256,16 @@ mod tests {
     #[test]
     fn a_budget_ends_and_where_that_is_wanted_comes_back() {
         let second = Duration::from_secs(1);
-        for (renewed_every, expected) in [
+        for (budget_renewed_every, expected) in [
             (None, [true, true, false, false, false]),
             (Some(10 * second), [true, true, false, true, true]),
         ] {
-            let patience = Patience { budget: 2 * second, renewed_every, ..Patience::default() };
+            let retry_policy =
+                RetryPolicy { budget: 2 * second, budget_renewed_every, ..RetryPolicy::default() };
             let start = Instant::now();
-            let mut waiting = Waiting::new(&patience, start);
-            let mut take = |at: u32| waiting.take(&patience, second, start + at * second);
-            assert_eq!([0, 1, 9, 10, 19].map(&mut take), expected, "{renewed_every:?}");
+            let mut waiting = WaitBudget::new(&retry_policy, start);
+            let mut take = |at: u32| waiting.take(&retry_policy, second, start + at * second);
+            assert_eq!([0, 1, 9, 10, 19].map(&mut take), expected, "{budget_renewed_every:?}");
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn presign(
     Ok(())
 }
 
-/// Everything that is signed, in one text. `date` is what stands in the Date slot: the `Date`
+/// Returns everything that is signed, in one text. `date` fills the Date slot: the `Date`
 /// header's value, nothing when there is an `x-amz-date`, the time of expiry in a presigned URL.
 pub fn string_to_sign(request: &Request, virtual_host_bucket: Option<&str>, date: &str) -> String {
     format!(
@@ -97,7 +97,7 @@ pub fn string_to_sign(request: &Request, virtual_host_bucket: Option<&str>, date
     )
 }
 
-/// One line for each `x-amz-*` header, sorted; values trimmed, those of one name joined by `,`.
+/// Returns one line for each `x-amz-*` header, sorted; values trimmed, those of one name joined by `,`.
 /// A parameter of that name counts as a header, as it does in a presigned URL.
 pub fn canonicalized_amz_headers(request: &Request) -> String {
     let mut lines: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -111,7 +111,7 @@ pub fn canonicalized_amz_headers(request: &Request) -> String {
         .fold(String::new(), |text, (name, values)| text + name + ":" + &values.join(",") + "\n")
 }
 
-/// The bucket when it stands in the host name, the path as it is sent, the sub-resources sorted.
+/// Returns the bucket if it is in the host name, the path as it is sent, and the sorted sub-resources.
 pub fn canonicalized_resource(request: &Request, virtual_host_bucket: Option<&str>) -> String {
     let bucket = virtual_host_bucket.map(|bucket| format!("/{bucket}")).unwrap_or_default();
     let mut sub_resources: Vec<String> = request
@@ -128,12 +128,12 @@ pub fn canonicalized_resource(request: &Request, virtual_host_bucket: Option<&st
     format!("{bucket}{}{question_mark}{}", request.path, sub_resources.join("&"))
 }
 
-/// The signature, in base64.
+/// Computes the signature, in base64.
 pub fn signature(secret_access_key: &str, string_to_sign: &str) -> String {
     base64(&hmac_sha1(secret_access_key.as_bytes(), string_to_sign.as_bytes()))
 }
 
-/// The value of `Authorization`.
+/// Returns the value of `Authorization`.
 pub fn authorization_header(access_key_id: &str, signature: &str) -> String {
     format!("AWS {access_key_id}:{signature}")
 }

@@ -14,11 +14,11 @@ use crate::{Credentials, Request, encode};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What stands in a presigned URL's canonical request in place of the payload hash.
+/// The text in a presigned URL's canonical request in place of the payload hash.
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// The longest that a presigned URL can be valid: seven days.
-pub const MAX_EXPIRES_IN: Duration = Duration::from_hours(7 * 24);
+pub const MAX_EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Headers that a proxy or the transport may add or change on the way.
 const NEVER_SIGNED: [&str; 6] =
@@ -81,7 +81,7 @@ pub fn presign(
     Ok(())
 }
 
-/// Everything that is signed, in one text.
+/// Returns everything that is signed, in one text.
 pub fn canonical_request(request: &Request, payload_hash: &str) -> String {
     let headers = canonical_headers(request)
         .iter()
@@ -97,24 +97,24 @@ pub fn canonical_request(request: &Request, payload_hash: &str) -> String {
     .join("\n")
 }
 
-/// The names of the headers that are signed, sorted.
+/// Returns the names of the headers that are signed, sorted.
 pub fn signed_headers(request: &Request) -> String {
     let names: Vec<_> = canonical_headers(request).into_iter().map(|(name, _)| name).collect();
     names.join(";")
 }
 
-/// What a signature is good for: a day, a region and a service.
+/// Returns the scope of a signature: a day, a region and a service.
 pub fn credential_scope(now: Epoch, region: &str, service: &str) -> String {
     format!("{}/{region}/{service}/aws4_request", now.date_stamp())
 }
 
-/// The digest of the canonical request, with when and for what.
+/// Returns the digest of the canonical request with its time and scope.
 pub fn string_to_sign(now: Epoch, credential_scope: &str, canonical_request: &str) -> String {
     let digest = hex(&sha256(canonical_request.as_bytes()));
     format!("{ALGORITHM}\n{}\n{credential_scope}\n{digest}", now.to_compact())
 }
 
-/// The key that signs within one credential scope.
+/// Derives the key that signs within one credential scope.
 pub fn signing_key(secret_access_key: &str, now: Epoch, region: &str, service: &str) -> [u8; 32] {
     let seed = format!("AWS4{secret_access_key}");
     let day = hmac_sha256(seed.as_bytes(), now.date_stamp().as_bytes());
@@ -123,12 +123,12 @@ pub fn signing_key(secret_access_key: &str, now: Epoch, region: &str, service: &
     hmac_sha256(&day_region_service, b"aws4_request")
 }
 
-/// The signature, in lower-case hexadecimal.
+/// Computes the signature, in lower-case hexadecimal.
 pub fn signature(signing_key: &[u8; 32], string_to_sign: &str) -> String {
     hex(&hmac_sha256(signing_key, string_to_sign.as_bytes()))
 }
 
-/// The value of `Authorization`.
+/// Returns the value of `Authorization`.
 pub fn authorization_header(
     access_key_id: &str,
     credential_scope: &str,

@@ -1,4 +1,4 @@
-//! Multipart uploads that nobody completed: what the server has of them, and their end.
+//! Lists and aborts multipart uploads that were not completed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,16 +6,16 @@ use std::path::Path;
 use ferror::{Error, ResultExt as _};
 
 use crate::client::MAX_PAGE_BYTES;
-use crate::exchange::Ask;
+use crate::exchange::Operation;
 use crate::journal::Journal;
-use crate::xml::uploads::{ListedPart, parts_page, uploads_page};
+use crate::xml::{ListedPart, parts_page, uploads_page};
 use crate::{Client, Request};
 
-/// More uploads of one object than these many pages hold are not looked for.
+/// The most pages of uploads that are read for one object.
 const MAX_UPLOAD_PAGES: usize = 10;
 
 impl Client {
-    /// Ends the unfinished multipart uploads of exactly this object key, and says how many there
+    /// Aborts the unfinished multipart uploads of exactly this object key, and returns how many there
     /// were: those that the server lists, and the one that a journal in `journals` is of
     /// ([`Client::put_resumable`]), whose journal is removed.
     ///
@@ -44,26 +44,26 @@ impl Client {
         Ok(ended)
     }
 
-    /// Where objects go, as configured: a journal is of one such place.
+    /// Returns endpoint and bucket as configured, which identify a journal's destination.
     pub(crate) fn destination(&self) -> String {
         let location = self.location();
         let endpoint = location.endpoint.as_deref().unwrap_or("aws");
         format!("{}/{}", endpoint.trim_end_matches('/'), location.bucket)
     }
 
-    /// Throws an upload away; one that is not there is thrown away already.
+    /// Aborts an upload; aborting one that does not exist is a success.
     pub(crate) fn abort_upload(&self, object_key: &str, id: &str) -> ferror::Result<()> {
-        let mut ask = self.ask("DELETE", object_key)?;
-        ask.what.push_str("?uploadId");
-        ask.request.push_query("uploadId", id);
-        let reply = self.exchange(&ask)?;
+        let mut operation = self.operation("DELETE", object_key)?;
+        operation.what.push_str("?uploadId");
+        operation.request.push_query("uploadId", id);
+        let reply = self.exchange(&operation)?;
         match &reply.result {
             Err(fault) if fault.status == 404 => Ok(()),
             _ => reply.or_refused().map(drop),
         }
     }
 
-    /// The parts 1 to `last` that the server has of an upload, by their numbers.
+    /// Lists the parts 1 to `last` that the server has of an upload, by their numbers.
     pub(crate) fn parts_of(
         &self,
         object_key: &str,
@@ -74,28 +74,29 @@ impl Client {
         let mut marker = 0;
         // Each page begins after a higher number, so there are at most as many as parts.
         while marker < last {
-            let mut ask = self.ask("GET", object_key)?;
-            ask.what.push_str("?uploadId");
-            ask.max_bytes = MAX_PAGE_BYTES;
-            ask.request.push_query("uploadId", id);
+            let mut operation = self.operation("GET", object_key)?;
+            operation.what.push_str("?uploadId");
+            operation.max_bytes = MAX_PAGE_BYTES;
+            operation.request.push_query("uploadId", id);
             if marker > 0 {
-                ask.request.push_query("part-number-marker", marker.to_string());
+                operation.request.push_query("part-number-marker", marker.to_string());
             }
-            let page = parts_page(&self.page(&ask)?).with_context(|| ask.what.clone())?;
+            let page =
+                parts_page(&self.page(&operation)?).with_context(|| operation.what.clone())?;
             found.extend(page.parts.into_iter().map(|part| (part.number, part)));
             match page.next_marker {
                 None => break,
                 Some(next) if next > marker => marker = next,
                 Some(_) => {
                     let message = "the server sends the same page again and again";
-                    return Err(Error::invalid(message).context(ask.what));
+                    return Err(Error::invalid(message).context(operation.what));
                 }
             }
         }
         Ok(found)
     }
 
-    /// The ids of the unfinished uploads of exactly this object key.
+    /// Lists the ids of the unfinished uploads of exactly this object key.
     fn uploads_of(&self, object_key: &str) -> ferror::Result<Vec<String>> {
         let what = format!("GET {}?uploads", self.location().bucket);
         let (mut ids, mut markers) = (Vec::new(), None);
@@ -108,8 +109,9 @@ impl Client {
             }
             let request = Request { query, ..self.request("GET", "") };
             let what = what.clone();
-            let ask = Ask { what, request, payload: None, max_bytes: MAX_PAGE_BYTES };
-            let page = uploads_page(&self.page(&ask)?).with_context(|| ask.what.clone())?;
+            let operation = Operation { what, request, payload: None, max_bytes: MAX_PAGE_BYTES };
+            let page =
+                uploads_page(&self.page(&operation)?).with_context(|| operation.what.clone())?;
             let before = ids.len();
             let exact = page.uploads.into_iter().filter(|upload| upload.object_key == object_key);
             ids.extend(exact.map(|upload| upload.id));
@@ -123,11 +125,12 @@ impl Client {
         Ok(ids)
     }
 
-    /// The body of a page, whole.
-    pub(crate) fn page(&self, ask: &Ask<'_>) -> ferror::Result<Vec<u8>> {
-        let answer = self.exchange(ask)?.or_refused()?;
+    /// Reads the whole body of a page.
+    pub(crate) fn page(&self, operation: &Operation<'_>) -> ferror::Result<Vec<u8>> {
+        let answer = self.exchange(operation)?.or_refused()?;
         if answer.cut {
-            let message = format!("{}: a page is larger than {MAX_PAGE_BYTES} bytes", ask.what);
+            let message =
+                format!("{}: a page is larger than {MAX_PAGE_BYTES} bytes", operation.what);
             return Err(Error::invalid(message));
         }
         Ok(answer.body)

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use s3::{Chain, Client, ClientOptions, DEFAULT_REGION, Keyring, Location, Patience};
+use s3::{
+    Client, ClientOptions, CredentialInputs, CredentialProvider, DEFAULT_REGION, Location,
+    RetryPolicy,
+};
 
 use crate::{Setting, Settings};
 
@@ -72,7 +75,7 @@ impl Bucket {
         let roots_pem = s3::roots_pem(|name| settings.env(name).map(Into::into));
         let roots_pem = roots_pem.map_err(|error| settings.problem(format!("{error:#}"))).ok();
         let roots = roots_pem.clone().flatten();
-        let keyring = find_keyring(settings, region.as_deref(), roots);
+        let provider = find_credentials(settings, region.as_deref(), roots);
         let prefix = folder_prefix(settings);
         let location = Location {
             bucket: bucket?,
@@ -81,10 +84,13 @@ impl Bucket {
             path_style: None,
             signature: signature?,
         };
-        let patience =
-            Patience { renewed_every: Some(BUDGET_RENEWED_EVERY), ..Patience::default() };
-        let options = ClientOptions { roots_pem: roots_pem?, patience, ..ClientOptions::default() };
-        match Client::with_options(location, keyring?, options) {
+        let retry_policy = RetryPolicy {
+            budget_renewed_every: Some(BUDGET_RENEWED_EVERY),
+            ..RetryPolicy::default()
+        };
+        let options =
+            ClientOptions { roots_pem: roots_pem?, retry_policy, ..ClientOptions::default() };
+        match Client::with_options(location, provider?, options) {
             Ok(client) => Some(Self { client, prefix: prefix? }),
             Err(error) => {
                 settings.problem(error.to_string());
@@ -95,13 +101,13 @@ impl Bucket {
 }
 
 /// Credentials from wherever AWS's own tools look for them; those that end are fetched anew.
-fn find_keyring(
+fn find_credentials(
     settings: &mut Settings<'_>,
     region: Option<&str>,
     roots_pem: Option<Vec<u8>>,
-) -> Option<Keyring> {
+) -> Option<CredentialProvider> {
     let named = |name: &str| settings.env(name).map(|value| (name.into(), value.into()));
-    let found = s3::find_credentials(&Chain {
+    let found = s3::find_credentials(&CredentialInputs {
         variable: &|name| settings.env(name),
         home: settings.env("HOME").map(Into::into),
         child_environment: ["HOME", "PATH"]
@@ -113,8 +119,8 @@ fn find_keyring(
         region: region.unwrap_or(DEFAULT_REGION).to_owned(),
         scope: None,
     });
-    match found.keyring {
-        Ok(Some(keyring)) => Some(keyring),
+    match found.provider {
+        Ok(Some(provider)) => Some(provider),
         Ok(None) => {
             let steps: Vec<_> = found.steps.iter().map(ToString::to_string).collect();
             settings.problem(format!("no credentials ({})", steps.join("; ")));

@@ -31,7 +31,7 @@ pub const ELF_SECTION: &str = ".bowline_stamp";
 /// The section of the record in a Mach-O file, in segment `__DATA_CONST`. Names there have at most 16 bytes.
 pub const MACHO_SECTION: &str = "__bowline_stamp";
 
-/// What [`version`] says until the binary is stamped.
+/// The version of a binary that is not stamped.
 pub const UNSTAMPED: &str = "DEV";
 
 /// The record's bytes in the running program: never written by it, only by the automation before it runs.
@@ -43,41 +43,41 @@ pub const UNSTAMPED: &str = "DEV";
 )]
 static STAMP: [u8; SIZE] = [0; SIZE];
 
-/// The version of this build, [`UNSTAMPED`] until stamped: `abc123`, or `abc123-dirty.0badcafe`.
+/// Returns the version of this build, [`UNSTAMPED`] until stamped: `abc123`, or `abc123-dirty.0badcafe`.
 pub fn version() -> &'static str {
     record().map_or(UNSTAMPED, |record| &record.version)
 }
 
-/// The full commit of this build in lower hex: 40 digits, or 64 in a SHA-256 repository.
+/// Returns the full commit of this build in lower hex: 40 digits, or 64 in a SHA-256 repository.
 pub fn commit() -> Option<&'static str> {
     record().map(|record| record.commit.as_str())
 }
 
-/// Whether the build had changes that its commit does not hold; false until stamped.
+/// Returns whether the build had changes that its commit does not hold; false until stamped.
 pub fn dirty() -> bool {
     record().is_some_and(|record| record.dirty)
 }
 
-/// When the commit was made, in seconds since 1970 UTC.
+/// Returns when the commit was made, in seconds since 1970 UTC.
 pub fn committed_at() -> Option<i64> {
     record().map(|record| record.committed_at)
 }
 
-/// The platform this was built for, as file names say it: `linux_amd64`.
+/// Returns the platform of this build as in file names: `linux_amd64`.
 pub fn platform() -> Option<&'static str> {
     record().map(|record| record.platform.as_str())
 }
 
-/// What `--version` prints, in one line without its end: `releases abc123 (commit 0123..., linux_amd64)`.
+/// Returns the line that `--version` prints, without a line break: `releases abc123 (commit 0123..., linux_amd64)`.
 pub fn line(name: &str) -> String {
     describe(name, record())
 }
 
-/// The stamped record of the running program; `None` until stamped.
+/// Returns the stamped record of the running program; `None` until stamped.
 ///
 /// A damaged record counts as none: the automation reads back every stamp it writes, so the file
-/// was changed later, and nothing in the record can be believed.
-pub fn record() -> Option<&'static Record> {
+/// was changed later, and the record cannot be trusted.
+fn record() -> Option<&'static Record> {
     static RECORD: OnceLock<Option<Record>> = OnceLock::new();
     RECORD.get_or_init(|| Record::decode(&stamp_bytes()).unwrap_or_default()).as_ref()
 }

@@ -1,16 +1,19 @@
-//! What the counting server says: as much of S3 as the tools ask for while they upload.
+//! The answers of the counting server: as much of S3 as the tools ask for while they upload.
 //!
-//! An `ETag` is what the client declared in Content-MD5, which rclone compares afterwards, or else
-//! a number: the other tools take it as it comes.
+//! An `ETag` is the Content-MD5 that the client declared, which rclone compares afterwards, or else a
+//! number, which the other tools accept.
 
 use std::fmt::Write as _;
 
-use crate::server::{Head, Object, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::state::{Head, Object, State};
 
 const XMLNS: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 
-/// The whole answer to a request whose body had this length.
+/// Returns the whole answer to a request whose body had this length.
 pub(crate) fn answer(state: &mut State, head: &Head, size_bytes: u64) -> Vec<u8> {
     let key = head.path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key);
     let upload = head.parameter("uploadId");
@@ -96,26 +99,12 @@ fn found(object: Option<&Object>) -> Vec<u8> {
     text(200, &headers, "")
 }
 
-/// The `ETag`, with its quotes.
+/// Makes the `ETag` of what the request uploads, with its quotes.
 fn etag(state: &mut State, head: &Head) -> String {
     state.next += 1;
-    let md5 = head.header("content-md5").map(hex_of_base64);
+    let md5 = head.header("content-md5").and_then(|text| STANDARD.decode(text).ok());
+    let md5 = md5.map(|md5| s3::hex(&md5));
     format!("\"{}\"", md5.unwrap_or_else(|| format!("{:032x}", state.next)))
-}
-
-/// Turns base64 into hexadecimal digits; what is no base64 is left out.
-fn hex_of_base64(text: &str) -> String {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut count, mut hex) = (0_u32, 0, String::new());
-    for digit in text.bytes().filter_map(|byte| DIGITS.iter().position(|&digit| digit == byte)) {
-        bits = bits << 6 | u32::try_from(digit).unwrap_or_default();
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            let _ = write!(hex, "{:02x}", bits >> count & 0xff);
-        }
-    }
-    hex
 }
 
 fn error(status: u16, code: &str) -> Vec<u8> {
@@ -138,20 +127,4 @@ fn text(status: u16, headers: &[(&str, String)], body: &str) -> Vec<u8> {
     }
     let _ = write!(answer, "\r\n{body}");
     answer.into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hex_of_base64;
-
-    #[test]
-    fn a_content_md5_becomes_an_etag() {
-        for (base64, hex) in [
-            ("1B2M2Y8AsgTpgAmY7PhCfg==", "d41d8cd98f00b204e9800998ecf8427e"),
-            ("kAFQmDzST7DWlj99KOF/cg==", "900150983cd24fb0d6963f7d28e17f72"),
-            ("", ""),
-        ] {
-            assert_eq!(hex_of_base64(base64), hex, "{base64}");
-        }
-    }
 }

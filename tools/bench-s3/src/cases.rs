@@ -1,4 +1,4 @@
-//! What is uploaded: the cases and their files.
+//! The cases: which files are uploaded, and by which tools.
 //!
 //! Files are made once, below the folder of the benchmark, and kept. They are read before the first
 //! run, so that every tool finds them in memory.
@@ -11,19 +11,19 @@ use ferror::{Error, Result};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::tools::Tool;
+use crate::tool::Tool;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-/// How many files the case of many has.
+/// The number of files of the case `many`.
 const MANY: usize = 200;
 /// The archive in the manifest of a case that runs our whole program.
 const ARCHIVE: &str = "bench_linux_amd64.tar.gz";
 
-/// What one case asks of a tool.
+/// Files to upload, and the tools to compare.
 #[derive(Debug)]
 pub(crate) struct Case {
-    /// How `--case` names it.
+    /// The name for `--case`.
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) files: Vec<PathBuf>,
@@ -31,10 +31,10 @@ pub(crate) struct Case {
     pub(crate) digests: Vec<String>,
     /// The folder that holds these files and nothing else.
     pub(crate) folder: PathBuf,
-    /// Their length, together.
+    /// The total length of the files.
     pub(crate) bytes: u64,
     pub(crate) tools: &'static [Tool],
-    /// How often, where `--runs` does not say.
+    /// How often each tool runs unless `--runs` says otherwise.
     pub(crate) runs: usize,
 }
 
@@ -117,7 +117,7 @@ fn fill(file: &Path, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The digest of a file, which is in memory afterwards.
+/// Computes the digest of a file, which is in the page cache afterwards.
 fn digest(file: &Path) -> io::Result<String> {
     let mut sha256 = Sha256::new();
     let mut reader = BufReader::with_capacity(MIB as usize, File::open(file)?);
@@ -132,7 +132,7 @@ fn digest(file: &Path) -> io::Result<String> {
     }
 }
 
-/// What `xtask upload --dest` reads: the manifest of a release with one artifact.
+/// Writes what `xtask upload --dest` reads: the manifest of a release with one artifact.
 fn write_manifest(case: &Case) -> io::Result<()> {
     let (digest, commit) = (&case.digests[0], "a".repeat(40));
     let manifest = json!({
@@ -166,7 +166,7 @@ fn write_manifest(case: &Case) -> io::Result<()> {
     Ok(())
 }
 
-/// The folder of manifest and archive, below `--dest`.
+/// Returns the folder of manifest and archive, below `--dest`.
 fn snapshot(folder: &Path) -> PathBuf {
     folder.join("dest").join("snapshot")
 }

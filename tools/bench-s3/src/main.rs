@@ -1,4 +1,4 @@
-//! Uploads measured beside the peers: s5cmd, the AWS CLI, rclone and curl, in one run.
+//! Measures uploads beside other tools: s5cmd, the AWS CLI, rclone and curl.
 //!
 //! ```text
 //! cargo build --release -p bowline-xtask -p bench-s3
@@ -33,8 +33,10 @@ mod measure;
 mod ours;
 mod report;
 mod server;
+mod setup;
 mod signed_curl;
-mod tools;
+mod state;
+mod tool;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,8 +44,10 @@ use std::process::ExitCode;
 use cases::Case;
 use ferror::{Error, Result};
 use report::Row;
-use server::{Seen, Server};
-use tools::{Setup, Tool};
+use server::Server;
+use setup::Setup;
+use state::Seen;
+use tool::Tool;
 
 const HELP: &str = "\
 Uploads to a counting server on loopback, measured beside s5cmd, the AWS CLI, rclone and curl.
@@ -58,10 +62,10 @@ bench-s3 [--case one|many|memory|small]... [--runs N] [--xtask FILE]
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let done = match arguments.next().as_ref().and_then(|verb| verb.to_str()) {
-        // Our own side, curl with equal work, and the process between us and a tool.
+        // Subcommands that the benchmark calls itself with.
         Some("put") => ours::put(arguments).map(|()| 0),
         Some("signed-curl") => signed_curl::put(arguments),
-        Some("measure") => measure::between(arguments.skip(1)),
+        Some("measure") => measure::run_and_print_usage(arguments.skip(1)),
         _ => bench().map(|()| 0),
     };
     match done {
@@ -76,7 +80,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Default)]
 struct Asked {
     cases: Vec<&'static str>,
@@ -112,7 +116,7 @@ fn bench() -> Result<()> {
     Ok(())
 }
 
-/// Lets every tool of a case run so often, in rounds that begin with another tool each.
+/// Runs every tool of a case `runs` times, in rounds that each begin with another tool.
 fn run(case: &Case, runs: usize, setup: &Setup, server: &Server) -> Vec<Row> {
     let row = |&tool| Row { tool, runs: Vec::new(), seen: Seen::default(), failure: None };
     let mut rows: Vec<_> = case.tools.iter().map(row).collect();

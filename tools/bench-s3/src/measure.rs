@@ -1,4 +1,4 @@
-//! What one run of a tool takes: wall, CPU seconds, peak memory.
+//! Measures one run of a tool: wall time, CPU seconds, peak memory.
 //!
 //! The system counts the peak of a child from the moment before it becomes the tool, when it still
 //! is a copy of its parent. So a small process stands in between: `bench-s3 measure` runs one
@@ -17,10 +17,10 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// After this a tool is taken to hang.
+/// A tool that takes longer is killed.
 const LIMIT: Duration = Duration::from_mins(10);
 
-/// One run.
+/// The measurements of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Usage {
     pub(crate) wall_seconds: f64,
@@ -28,23 +28,23 @@ pub(crate) struct Usage {
     pub(crate) peak_bytes: f64,
 }
 
-/// Runs `command` in a process of its own in between.
+/// Runs `command` below a small process that measures it.
 pub(crate) fn run(command: &Command, log: &Path) -> Result<Usage> {
     let own = std::env::current_exe()
         .map_err(|error| Error::config("this program cannot find itself").caused_by(error))?;
-    let mut between = Command::new(own);
-    between.arg("measure").arg("--").arg(command.get_program()).args(command.get_args());
-    between.env_clear();
+    let mut measured = Command::new(own);
+    measured.arg("measure").arg("--").arg(command.get_program()).args(command.get_args());
+    measured.env_clear();
     for (name, value) in command.get_envs() {
-        between.env(name, value.unwrap_or_default());
+        measured.env(name, value.unwrap_or_default());
     }
     if let Some(folder) = command.get_current_dir() {
-        between.current_dir(folder);
+        measured.current_dir(folder);
     }
     let cannot = |error| Error::config(format!("cannot write {}", log.display())).caused_by(error);
     let stderr = File::create(log).map_err(cannot)?;
     let tool = command.get_program().display().to_string();
-    let output = between
+    let output = measured
         .stdin(Stdio::null())
         .stderr(stderr)
         .output()
@@ -59,8 +59,8 @@ pub(crate) fn run(command: &Command, log: &Path) -> Result<Usage> {
         .ok_or_else(|| Error::invalid(format!("{tool} was not measured")))
 }
 
-/// `bench-s3 measure -- COMMAND`: runs it, prints its usage; its exit code.
-pub(crate) fn between(mut command: impl Iterator<Item = OsString>) -> Result<u8> {
+/// `bench-s3 measure -- COMMAND`: runs the command, prints its usage and returns its exit code.
+pub(crate) fn run_and_print_usage(mut command: impl Iterator<Item = OsString>) -> Result<u8> {
     let program = command.next().ok_or_else(|| Error::usage("measure needs a command"))?;
     let started = Instant::now();
     let cannot =

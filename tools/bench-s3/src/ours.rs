@@ -1,6 +1,6 @@
-//! Our side: `bench-s3 put`, the client of `foundation/s3` and as little else as can be.
+//! `bench-s3 put`: uploads with the client of `foundation/s3` and as little else as possible.
 //!
-//! The files' digests are arguments: an upload knows them, from the manifest, and compares.
+//! The files' digests are arguments, because `xtask upload` knows them from the manifest.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ferror::{Error, Result};
 use s3::{Body, Client, Credentials, Location, Precondition, Put, PutOutcome, Signature};
 
-use crate::tools::{ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY};
+use crate::setup::{ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY};
 
 /// How many files are sent at a time.
 const JOBS: usize = 4;
@@ -53,7 +53,7 @@ pub(crate) fn put(mut arguments: impl Iterator<Item = OsString>) -> Result<()> {
     })
 }
 
-/// Sends one file: the one place that says how the client is used.
+/// Sends one file.
 fn send(client: &Client, file: &Path, sha256: [u8; 32], object_key: &str) -> Result<()> {
     let status = file.metadata().map_err(|error| {
         Error::config(format!("cannot read {}", file.display())).caused_by(error)

@@ -1,19 +1,19 @@
-//! The runs of one case as a table, with the ratios that count.
+//! Prints the runs of one case as a table, with the ratios between ours and the fastest peers.
 
 use std::fmt::Write as _;
 
 use crate::measure::Usage;
-use crate::server::Seen;
-use crate::tools::Tool;
+use crate::state::Seen;
+use crate::tool::Tool;
 
-/// What one tool did in one case.
+/// The runs of one tool in one case.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) tool: Tool,
     pub(crate) runs: Vec<Usage>,
-    /// Of the last run.
+    /// The requests of the last run.
     pub(crate) seen: Seen,
-    /// Why it does not count, if it does not.
+    /// Why the tool failed, if it did.
     pub(crate) failure: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Row {
         median(self.runs.iter().map(|run| run.cpu_seconds))
     }
 
-    /// The run that nothing else on the machine disturbed most.
+    /// Returns the time of the fastest run, which the rest of the machine disturbed least.
     fn fastest(&self) -> f64 {
         self.runs.iter().map(|run| run.wall_seconds).fold(f64::INFINITY, f64::min)
     }
@@ -35,13 +35,13 @@ impl Row {
         self.failure.is_none() && !self.runs.is_empty()
     }
 
-    /// Whether a server could tell the body from another one by the signature.
+    /// Returns whether all signatures covered the payload.
     fn signs(&self) -> bool {
         self.seen.payloads.iter().all(|payload| payload.starts_with("signed"))
     }
 }
 
-/// The table of a case.
+/// Formats the table of a case.
 pub(crate) fn table(title: &str, rows: &[Row]) -> String {
     let mut text = format!(
         "\n{title}\n  {:<12}{:>5}{:>10}{:>10}{:>9}{:>11}{:>10}{:>10}  payload\n",
@@ -93,7 +93,7 @@ fn gigabytes(bytes: u64) -> f64 {
     f64::from(u32::try_from(bytes / 1_000_000).unwrap_or(u32::MAX)) / 1e3
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
+/// Returns the median; of an even number, the mean of the two in the middle.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

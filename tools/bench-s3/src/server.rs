@@ -1,19 +1,19 @@
-//! The server that everyone uploads to: it counts bytes and keeps none.
+//! The server that every tool uploads to: it counts bytes and keeps none.
 //!
 //! It costs the same for every tool and as little as it can: a thread a connection, no signature
 //! looked at, no digest computed. What it remembers of an object is what a tool may ask for
 //! afterwards: length, `ETag` and metadata.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::answers;
+use crate::state::{Head, Seen, State};
 
 /// How much of a body is read at a time.
 const READ_BYTES: usize = 256 * 1024;
-/// Where that goes: at a multiple of this, because AMD's Zen 3 copies four times slower to the first
+/// The buffer begins at a multiple of this, because AMD's Zen 3 copies four times slower to the first
 /// bytes of a page, where an allocation of its own begins.
 const ALIGNMENT: usize = 64;
 /// The longest head of a request; S3 takes 8 KiB.
@@ -25,45 +25,6 @@ pub(crate) struct Server {
     state: Arc<Mutex<State>>,
 }
 
-/// What the server remembers.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) objects: BTreeMap<String, Object>,
-    /// Uploads under way, by id.
-    pub(crate) uploads: BTreeMap<String, Object>,
-    pub(crate) next: u64,
-    seen: Seen,
-}
-
-/// An object, or what has come of it so far.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Object {
-    pub(crate) size_bytes: u64,
-    pub(crate) etag: String,
-    pub(crate) parts: usize,
-    /// `x-amz-meta-*`, as it came.
-    pub(crate) metadata: Vec<(String, String)>,
-}
-
-/// What was asked since it was looked at last.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    /// The lengths of all bodies, decoded.
-    pub(crate) body_bytes: u64,
-    pub(crate) requests: usize,
-    /// How bodies of objects and parts were signed: what `x-amz-content-sha256` said.
-    pub(crate) payloads: BTreeSet<&'static str>,
-}
-
-/// A request without its body.
-#[derive(Debug, Default)]
-pub(crate) struct Head {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    headers: Vec<(String, String)>,
-}
-
 impl Server {
     /// Starts to listen on any free port of 127.0.0.1.
     pub(crate) fn start() -> io::Result<Self> {
@@ -73,19 +34,19 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&shared);
-                // A connection that fails is its client's affair: the run counts what has come.
+                // A failed connection fails its client; what has arrived is counted.
                 std::thread::spawn(move || serve(&stream, &state));
             }
         });
         Ok(Self { port, state })
     }
 
-    /// Such as `http://127.0.0.1:40123`.
+    /// Returns the URL of the server, such as `http://127.0.0.1:40123`.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What was asked since the last call. Forgets all objects.
+    /// Returns what was asked since the last call, and forgets all objects.
     pub(crate) fn take_seen(&self) -> Seen {
         std::mem::take(&mut *lock(&self.state)).seen
     }
@@ -120,42 +81,6 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> io::Result<()> {
     Ok(())
 }
 
-impl Seen {
-    fn count(&mut self, head: &Head, size_bytes: u64) {
-        self.requests += 1;
-        if head.method != "PUT" {
-            return;
-        }
-        self.body_bytes += size_bytes;
-        self.payloads.insert(match head.header("x-amz-content-sha256") {
-            Some("UNSIGNED-PAYLOAD") => "unsigned",
-            Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER") => "unsigned, checksum in a trailer",
-            Some(text) if text.starts_with("STREAMING-") => "signed in chunks",
-            Some(text) if text.len() == 64 => "signed",
-            Some(_) => "something else",
-            None => "not mentioned",
-        });
-    }
-}
-
-impl Head {
-    /// The value of a header, whose name is in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The headers whose names begin so.
-    pub(crate) fn headers(&self, begin: &str) -> Vec<(String, String)> {
-        self.headers.iter().filter(|(name, _)| name.starts_with(begin)).cloned().collect()
-    }
-
-    /// The value of a parameter of the query, as it was sent.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        pairs.into_iter().find(|(found, _)| *found == name).map(|(_, value)| value)
-    }
-}
-
 /// Reads a head; nothing when the client has closed the connection.
 fn read_head(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Head>> {
     let mut reader = reader.take(MAX_HEAD_BYTES);
@@ -179,7 +104,7 @@ fn read_head(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Head>> {
     }
 }
 
-/// Reads a body and forgets it; its length.
+/// Reads a body, drops it and returns its length.
 fn read_body(reader: &mut impl io::BufRead, head: &Head, scratch: &mut [u8]) -> io::Result<u64> {
     if head.header("transfer-encoding").is_none() {
         let length = head.header("content-length").and_then(|text| text.parse().ok());

@@ -1,5 +1,5 @@
-//! curl with equal work: `bench-s3 signed-curl` has openssl compute each file's digest and curl sign and
-//! send it, as everyone has to who signs what is sent.
+//! `bench-s3 signed-curl`: curl with the same work as a client that signs its payloads. openssl computes
+//! each file's digest, and curl signs it and sends the file.
 //!
 //! Two processes however many files there are: one openssl, then one curl, which reads what to send
 //! from its standard input. Time and memory of both count. Not `sha256sum`: coreutils' own uses no
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use ferror::{Error, Result};
 
-use crate::tools::{ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY};
+use crate::setup::{ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY};
 
 /// `bench-s3 signed-curl ENDPOINT PREFIX FILE...`: sends the files to `PREFIX` and their names; curl's
 /// exit code.
@@ -40,7 +40,7 @@ pub(crate) fn put(mut arguments: impl Iterator<Item = OsString>) -> Result<u8> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-/// What curl is to do, from lines in the form of sha256sum, which `-r` asks for.
+/// Writes the configuration of curl from lines in the form of sha256sum, which `-r` asks for.
 fn config(sums: &str, folder: &str) -> Result<String> {
     let mut transfers = Vec::new();
     for line in sums.lines() {

@@ -1,4 +1,4 @@
-//! Who may: the one pair of credentials, and what `s3s` leaves out when it verifies a signature.
+//! Authentication: the accepted credentials, and the checks that `s3s` leaves out.
 //!
 //! `s3s` compares the signatures themselves, `SigV4` and `SigV2`, in headers and presigned; it checks
 //! the date of `SigV4` and the expiry of presigned requests. The date of `SigV2` headers and the
@@ -19,7 +19,7 @@ use crate::{Credentials, OWNER};
 /// How far a request's date may be from ours: S3's fifteen minutes.
 const MAX_SKEW: Duration = Duration::from_mins(15);
 
-/// Answers the secret of the one access key id there is.
+/// Returns the secret access key of the only access key id.
 pub(crate) struct OnePair(pub(crate) Credentials);
 
 #[async_trait::async_trait]
@@ -35,7 +35,7 @@ impl S3Auth for OnePair {
     }
 }
 
-/// Lets in what is signed, in time and wholly.
+/// Admits requests that are signed completely and recently.
 pub(crate) struct Gate;
 
 #[async_trait::async_trait]
@@ -48,23 +48,23 @@ impl S3Access for Gate {
         if owner.is_some_and(|owner| owner.as_bytes() != OWNER.as_bytes()) {
             return Err(s3_error!(AccessDenied, "Another account owns the bucket."));
         }
-        judge(cx.headers(), Epoch::now())
+        check_headers(cx.headers(), Epoch::now())
     }
 }
 
-/// Judges the headers of a request whose signature is right. A presigned request has no
-/// Authorization header, and nothing is left to judge.
-fn judge(headers: &HeaderMap, now: Epoch) -> S3Result<()> {
+/// Checks the headers of a request whose signature is right. A presigned request has no
+/// Authorization header, and needs no further check.
+fn check_headers(headers: &HeaderMap, now: Epoch) -> S3Result<()> {
     let Some(authorization) = headers.get(AUTHORIZATION) else { return Ok(()) };
     let authorization = authorization.to_str().unwrap_or_default();
     if authorization.starts_with("AWS ") {
-        judge_v2_date(headers, now)
+        check_v2_date(headers, now)
     } else {
-        judge_v4_signed_headers(headers, authorization)
+        check_v4_signed_headers(headers, authorization)
     }
 }
 
-fn judge_v2_date(headers: &HeaderMap, now: Epoch) -> S3Result<()> {
+fn check_v2_date(headers: &HeaderMap, now: Epoch) -> S3Result<()> {
     // Where both are sent, x-amz-date is the one that is signed.
     let text = headers.get("x-amz-date").or_else(|| headers.get(DATE));
     let text = text.and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -82,7 +82,7 @@ fn judge_v2_date(headers: &HeaderMap, now: Epoch) -> S3Result<()> {
     Ok(())
 }
 
-fn judge_v4_signed_headers(headers: &HeaderMap, authorization: &str) -> S3Result<()> {
+fn check_v4_signed_headers(headers: &HeaderMap, authorization: &str) -> S3Result<()> {
     let signed = authorization.split_once("SignedHeaders=").map_or("", |(_, rest)| rest);
     let signed = signed.split(',').next().unwrap_or_default().trim();
     let has_to_be_signed = |name: &str| name == HOST || name.starts_with("x-amz-");
@@ -112,7 +112,7 @@ mod tests {
                 (hyper::header::HeaderName::from_static(name), value.parse().unwrap())
             })
             .collect();
-        let found = judge(&map, NOW).err().map(|error| error.code().as_str().to_owned());
+        let found = check_headers(&map, NOW).err().map(|error| error.code().as_str().to_owned());
         assert_eq!(found.as_deref(), expected, "{headers:?}");
     }
 

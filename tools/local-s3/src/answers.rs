@@ -1,4 +1,4 @@
-//! What is found, as the answers that S3 gives about it.
+//! Makes the answers of S3 about objects, parts and uploads.
 
 use std::io::{Seek as _, SeekFrom};
 

@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use s3s::dto::{ETag, ETagCondition};
 use s3s::{S3Error, S3Result, s3_error};
 
-/// What a request asks of an object's `ETag`.
+/// The conditions of a request on an object's `ETag`.
 #[derive(Debug)]
 pub(crate) struct Conditions {
     if_match: Option<ETagCondition>,
@@ -35,7 +35,7 @@ impl Conditions {
         Ok(Self { if_match: read(if_match)?, if_none_match: read(if_none_match)? })
     }
 
-    /// Refuses what S3 has not for writing, before a body is taken in.
+    /// Refuses conditions that S3 does not support for writing, before a body is read.
     pub(crate) fn for_writing(self) -> S3Result<Self> {
         if matches!(self.if_none_match, Some(ETagCondition::ETag(_))) {
             return Err(s3_error!(NotImplemented, "If-None-Match takes * alone."));
@@ -43,7 +43,7 @@ impl Conditions {
         Ok(self)
     }
 
-    /// Judges a write onto an object with this `ETag`, or onto nothing.
+    /// Checks a write onto an object with this `ETag`, or onto nothing.
     pub(crate) fn check_write(&self, present: Option<&str>) -> S3Result<()> {
         match (&self.if_match, present) {
             (Some(_), None) => {
@@ -55,7 +55,7 @@ impl Conditions {
         if self.if_none_match.is_some() && present.is_some() { Err(unmet()) } else { Ok(()) }
     }
 
-    /// Judges reading an object with this `ETag`.
+    /// Checks reading an object with this `ETag`.
     pub(crate) fn check_read(&self, etag: &str) -> S3Result<()> {
         if self.if_match.as_ref().is_some_and(|condition| !matches(condition, etag)) {
             return Err(unmet());
@@ -66,7 +66,7 @@ impl Conditions {
         Ok(())
     }
 
-    /// Judges copying an object with this `ETag`: there is no 304 for a copy.
+    /// Checks copying an object with this `ETag`: there is no 304 for a copy.
     pub(crate) fn check_copy(&self, etag: &str) -> S3Result<()> {
         self.check_read(etag).map_err(|_| unmet())
     }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use ferror::{Error, Kind};
 
+use crate::record::hex;
+
 /// An access key id with its secret.
 #[derive(Clone)]
 pub struct Credentials {
@@ -34,16 +36,11 @@ impl fmt::Debug for Credentials {
 }
 
 fn random_hex<const BYTES: usize>() -> ferror::Result<String> {
-    use fmt::Write as _;
-
     let mut bytes = [0_u8; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| {
         Error::new(Kind::Config, "the operating system gives no random numbers").caused_by(error)
     })?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hex(&bytes))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where things lie: `ROOT/<bucket>/<object key>` for the objects, `ROOT/.local-s3` for the rest.
+//! The paths of everything on disk: `ROOT/<bucket>/<object key>` for the objects, `ROOT/.local-s3` for the rest.
 //!
 //! What a person finds in ROOT is buckets and objects alone. S3 takes any 1,024 bytes for an object
 //! key, a file system does not: a segment may be empty, `.`, `..` or longer than a file name, and an
@@ -65,22 +65,22 @@ impl Places {
         &self.root
     }
 
-    /// Where bodies are taken in before they are stored; empty at the start of every run.
+    /// Returns the folder that bodies are written to before they are stored; empty at the start of every run.
     pub(crate) fn staging(&self) -> PathBuf {
         self.root.join(BOOKKEEPING).join("staging")
     }
 
-    /// Where the parts of uploads wait; a folder an upload.
+    /// Returns the folder of the uploads, with one folder for each.
     pub(crate) fn uploads(&self) -> PathBuf {
         self.root.join(BOOKKEEPING).join("uploads")
     }
 
-    /// Where the objects of `bucket` lie whose object keys are no paths.
+    /// Returns the folder of the objects of `bucket` whose object keys are not paths.
     pub(crate) fn odd(&self, bucket: &str) -> PathBuf {
         self.root.join(BOOKKEEPING).join("odd").join(bucket)
     }
 
-    /// Where it is written what the files of `bucket` do not say.
+    /// Returns the folder of the records of `bucket`.
     fn records(&self, bucket: &str) -> PathBuf {
         self.root.join(BOOKKEEPING).join("records").join(bucket)
     }

@@ -1,5 +1,4 @@
-//! What a file does not say about its object: object key, `ETag`, and the headers that come back
-//! with it. One JSON file an object; an object without one was put there by hand, and is served too.
+//! The properties of an object that its file does not hold: object key, `ETag` and headers. One JSON file an object; an object without one was put there by hand, and is served too.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -46,7 +46,7 @@ impl Store {
         Self { places, lock: RwLock::default(), next: AtomicU64::default() }
     }
 
-    /// Where things lie.
+    /// Returns the paths on disk.
     pub(crate) fn places(&self) -> &Places {
         &self.places
     }
@@ -57,13 +57,13 @@ impl Store {
         Scratch(self.places.staging().join(number.to_string()))
     }
 
-    /// Holds off writers.
+    /// Locks out writers.
     pub(crate) fn reading(&self) -> RwLockReadGuard<'_, ()> {
         // It guards files, which a panic elsewhere leaves as they are.
         self.lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Holds off everyone else.
+    /// Locks out readers and writers.
     pub(crate) fn writing(&self) -> RwLockWriteGuard<'_, ()> {
         self.lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -75,7 +75,7 @@ impl Store {
             .ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist: {object_key}"))
     }
 
-    /// As [`Store::find`], for whoever holds the lock.
+    /// As [`Store::find`], for a caller that holds the lock.
     pub(crate) fn look(&self, bucket: &str, object_key: &str) -> S3Result<Option<Found>> {
         let Some(path) = self.places.object(bucket, object_key)? else { return Ok(None) };
         let file = File::open(&path).map_err(broken)?;
@@ -107,7 +107,7 @@ impl Store {
         self.replace_locked(bucket, record, body, conditions)
     }
 
-    /// As [`Store::replace`], for whoever holds the lock.
+    /// As [`Store::replace`], for a caller that holds the lock.
     pub(crate) fn replace_locked(
         &self,
         bucket: &str,
@@ -149,12 +149,12 @@ impl Store {
 }
 
 impl Scratch {
-    /// Where to write it.
+    /// Returns the path to write to.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Gives it its place, in one step.
+    /// Moves the file to its place, in one step.
     pub(crate) fn rename(self, place: &Path) -> std::io::Result<()> {
         std::fs::rename(&self.0, place)
     }

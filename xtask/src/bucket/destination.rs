@@ -1,15 +1,31 @@
 //! Where an upload goes and as whom: from options, environment and table to a client.
 
 use ferror::Error;
-use s3::{Chain, ClientOptions, Encryption, Keyring, Location, SessionScope};
+use s3::{ClientOptions, CredentialInputs, CredentialProvider, Encryption, Location, SessionScope};
 
-use crate::cli::Options;
 use crate::model::config::Config;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
 /// The bucket of `--local` where none is named.
 const LOCAL_BUCKET: &str = "local";
+
+/// The options that say where a bucket is and how its server is spoken to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DestinationOptions {
+    /// `--bucket`.
+    pub bucket: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--endpoint`.
+    pub endpoint: Option<String>,
+    /// `--signature`.
+    pub signature: Option<s3::Signature>,
+    /// `--local`, which the verbs that upload have.
+    pub local: bool,
+    /// `--explain`.
+    pub explain: bool,
+}
 
 /// What credentials are to be used for; those of a web identity may do nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,12 +46,12 @@ pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
 /// Those of a web identity may do no more than `reach`; `None` leaves them what the role may do,
 /// which is right only where nothing is asked of them.
 pub fn credentials(
-    options: &Options,
+    options: &DestinationOptions,
     config: Option<&Config>,
     reach: Option<Reach>,
     env: &Env,
     ui: Ui,
-) -> anyhow::Result<Option<Keyring>> {
+) -> anyhow::Result<Option<CredentialProvider>> {
     let scope = bucket(options, config, env).zip(reach);
     let scope = scope.map(|(bucket, reach)| SessionScope {
         bucket,
@@ -47,7 +63,7 @@ pub fn credentials(
         }),
         ..SessionScope::default()
     });
-    let found = s3::find_credentials(&Chain {
+    let found = s3::find_credentials(&CredentialInputs {
         variable: &|name| env.get(name),
         home: env.get_os("HOME").map(Into::into),
         child_environment: env.variables(),
@@ -55,12 +71,12 @@ pub fn credentials(
         region: region(options, config, env),
         scope,
     });
-    if options.upload.explain {
+    if options.explain {
         for step in &found.steps {
             ui.say("credentials", step);
         }
     }
-    Ok(found.keyring?)
+    Ok(found.provider?)
 }
 
 /// What a client is told besides where the bucket is.
@@ -84,21 +100,25 @@ pub fn no_credentials() -> Error {
         .hint("set one pair, see with `--explain` what each source lacks, or try it without any: `--local`")
 }
 
-fn region(options: &Options, config: Option<&Config>, env: &Env) -> String {
+fn region(options: &DestinationOptions, config: Option<&Config>, env: &Env) -> String {
     let table = || config.and_then(|config| config.region.clone());
-    let region = options.upload.region.clone();
+    let region = options.region.clone();
     let region = region.or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])).or_else(table);
     region.unwrap_or_else(|| s3::DEFAULT_REGION.to_owned())
 }
 
-fn bucket(options: &Options, config: Option<&Config>, env: &Env) -> Option<String> {
+fn bucket(options: &DestinationOptions, config: Option<&Config>, env: &Env) -> Option<String> {
     let configured = || config.and_then(|config| config.bucket.clone());
-    options.upload.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
+    options.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
 }
 
 /// Option, environment, table, default: in this order, for each part by itself.
-pub fn location(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
-    let local = || options.upload.local.then(|| LOCAL_BUCKET.to_owned());
+pub fn location(
+    options: &DestinationOptions,
+    config: Option<&Config>,
+    env: &Env,
+) -> ferror::Result<Location> {
+    let local = || options.local.then(|| LOCAL_BUCKET.to_owned());
     let bucket = bucket(options, config, env).or_else(local).ok_or_else(|| {
         Error::config("no bucket named")
             .hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]; or try `--local`")
@@ -107,20 +127,28 @@ pub fn location(options: &Options, config: Option<&Config>, env: &Env) -> ferror
 }
 
 /// As [`location`], refusing what a client would refuse: for a dry run, which makes none.
-pub fn checked(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<Location> {
+pub fn checked(
+    options: &DestinationOptions,
+    config: Option<&Config>,
+    env: &Env,
+) -> ferror::Result<Location> {
     let location = location(options, config, env)?;
     check(&location, options, config)?;
     Ok(location)
 }
 
 /// Where an upload would go, as far as that is known, in words; what is known is checked.
-pub fn describe(options: &Options, config: Option<&Config>, env: &Env) -> ferror::Result<String> {
+pub fn describe(
+    options: &DestinationOptions,
+    config: Option<&Config>,
+    env: &Env,
+) -> ferror::Result<String> {
     let named = bucket(options, config, env);
     // Endpoint and region are checked without a bucket too: any valid name serves for that.
     let bucket = named.clone().unwrap_or_else(|| LOCAL_BUCKET.to_owned());
     let location = location_of(bucket, options, config, env)?;
     check(&location, options, config)?;
-    if options.upload.local {
+    if options.local {
         return Ok(format!("to bucket {} of an S3 server of its own", location.bucket));
     }
     let bucket = named.map_or_else(
@@ -131,8 +159,12 @@ pub fn describe(options: &Options, config: Option<&Config>, env: &Env) -> ferror
     Ok(format!("to {bucket} at {server}, region {}", location.region))
 }
 
-fn check(location: &Location, options: &Options, config: Option<&Config>) -> ferror::Result<()> {
-    if !options.upload.local {
+fn check(
+    location: &Location,
+    options: &DestinationOptions,
+    config: Option<&Config>,
+) -> ferror::Result<()> {
+    if !options.local {
         return location.check(config.is_some_and(|config| config.allow_http));
     }
     // The local server's port is known when it runs, and its address is always valid.
@@ -144,16 +176,17 @@ fn check(location: &Location, options: &Options, config: Option<&Config>) -> fer
 
 fn location_of(
     bucket: String,
-    options: &Options,
+    options: &DestinationOptions,
     config: Option<&Config>,
     env: &Env,
 ) -> ferror::Result<Location> {
-    let upload = &options.upload;
     let table =
         |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
-    let endpoint =
-        upload.endpoint.clone().or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
-    let signature = match (upload.signature, table(|config| &config.signature)) {
+    let endpoint = options
+        .endpoint
+        .clone()
+        .or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+    let signature = match (options.signature, table(|config| &config.signature)) {
         (Some(signature), _) => signature,
         (None, Some(text)) => text.parse()?,
         (None, None) => s3::Signature::V4,

@@ -70,9 +70,9 @@ impl Progress {
     }
 
     /// A result: one line, an artifact.
-    pub fn result(&self, text: impl Display) {
+    pub fn result(&self, text: impl Display) -> ferror::Result<()> {
         let _pen = self.shown.clear();
-        self.ui.result(text);
+        self.ui.result(text)
     }
 }
 

@@ -8,13 +8,11 @@ use ferror::{Error, Kind};
 use ftime::Epoch;
 use s3::{Attributes, Client, Head};
 
-use crate::bucket::destination::{self, Reach};
-use crate::cli::ShelfOptions;
+use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::model::config::{self, Config};
 use crate::model::manifest::{Artifact, Manifest};
 use crate::model::object_key;
 use crate::model::platform::{PLAIN_KEY_PLATFORM, Platform};
-use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
@@ -25,13 +23,33 @@ const MAX_OBJECTS: usize = 1_000_000;
 
 /// A bucket, and the folder of it that is ours.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct ReleaseBucket {
     /// What the bucket is spoken to with.
     pub client: Client,
     /// What every key begins with: empty, or ending in `/`.
     pub prefix: String,
     /// How the server shall keep what is written.
     pub attributes: Attributes,
+}
+
+/// The options of the verbs that read or promote releases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseBucketOptions {
+    /// Where the bucket is.
+    pub destination: DestinationOptions,
+    /// `--prefix`.
+    pub prefix: Option<String>,
+}
+
+/// The options that choose an archive of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseChoice {
+    /// `--version`.
+    pub version: Option<String>,
+    /// `--channel`.
+    pub channel: Option<String>,
+    /// `--platform`.
+    pub platform: Option<Platform>,
 }
 
 /// What a listing shows.
@@ -54,32 +72,33 @@ pub struct Found {
     pub uploaded_at: Epoch,
 }
 
-impl Shelf {
-    /// A client for the bucket that options, environment and table name. `writes` are the keys,
-    /// below the prefix, that are to be written; everything else is only read.
+impl ReleaseBucket {
+    /// Makes a client for the bucket that options, environment and table (`config`) name. `writes`
+    /// are the keys, below the prefix, that are to be written; everything else is only read, and
+    /// with `service` only of that one.
     ///
     /// # Errors
     /// [`Kind::Config`] where no bucket is named or there are no credentials.
     pub fn open(
-        options: &ShelfOptions,
+        options: &ReleaseBucketOptions,
+        service: Option<&str>,
         writes: &[String],
+        config: Option<&Config>,
         env: &Env,
         ui: Ui,
     ) -> anyhow::Result<Self> {
-        let root = workspace::root(env)?;
-        let config = root.as_ref().map(|root| &root.config);
         let prefix = options.prefix.clone().map(config::folder_prefix);
         let prefix = prefix.or_else(|| config.map(|config| config.prefix.clone()));
         let prefix = prefix.unwrap_or_default();
-        let place = &options.place;
-        let location = destination::location(place, config, env).map_err(|error| {
+        let destination = &options.destination;
+        let location = destination::location(destination, config, env).map_err(|error| {
             error.hint("name it by --bucket, S3_BUCKET, or `bucket` in [workspace.metadata.xtask]")
         })?;
         let reach = Reach {
             object_keys: writes.iter().map(|key| format!("{prefix}{key}")).collect(),
-            read_prefixes: vec![read_prefix(&prefix, options.service.as_deref(), config)],
+            read_prefixes: vec![read_prefix(&prefix, service, config)],
         };
-        let keyring = destination::credentials(place, config, Some(reach), env, ui)?;
+        let keyring = destination::credentials(destination, config, Some(reach), env, ui)?;
         let keyring = keyring.ok_or_else(|| {
             destination::no_credentials()
                 .hint("set one pair, or see with `--explain` what each source lacks")
@@ -152,7 +171,7 @@ impl Shelf {
     /// The release of `service` that `version` names, else the one that was uploaded last.
     ///
     /// # Errors
-    /// As of [`Shelf::manifest`].
+    /// As of [`ReleaseBucket::manifest`].
     pub fn choose(&self, service: &str, version: Option<&str>) -> anyhow::Result<Manifest> {
         if let Some(version) = version {
             return self.manifest(service, version);

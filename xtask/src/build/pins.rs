@@ -18,9 +18,6 @@ pub const DISTRIBUTION_RUSTC: &str = "1.96.0";
 pub const DISTRIBUTION_PACKAGES: [&str; 4] =
     ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm"];
 
-/// `OpenStack` Swift on `PyPI`, which the S3 client is tested against; no build needs it.
-pub const SWIFT: &str = "2.38.0";
-
 /// The wheels for one kind of machine that builds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wheels {

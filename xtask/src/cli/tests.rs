@@ -2,8 +2,10 @@
 
 use ferror::Kind;
 
-use super::{Command, InitOptions, NewOptions, ServiceKind, UploadOptions, XtaskSource, parse};
-use crate::cli::help;
+use super::{Command, parse, table};
+use crate::model::service_kind::ServiceKind;
+use crate::verbs::init::{self, XtaskOption};
+use crate::verbs::{ci, new, promote, vendor};
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
     parse(line.split_whitespace().map(Into::into))
@@ -19,32 +21,47 @@ fn every_option_reaches_its_field() {
     .unwrap() else {
         panic!("ship is ship")
     };
-    assert_eq!(options.services, ["a", "b"]);
-    assert_eq!(options.dest.as_deref(), Some("d".as_ref()));
-    assert!(options.dry_run && options.json);
-    assert_eq!(options.dist.platforms.unwrap().len(), 1);
-    assert_eq!(options.dist.version.as_deref(), Some("abc1234"));
-    assert!(options.dist.library.is_some());
-    let upload = options.upload;
-    assert_eq!(upload.bucket.as_deref(), Some("k"));
-    assert_eq!(upload.region.as_deref(), Some("r"));
-    assert_eq!(upload.endpoint.as_deref(), Some("http://h"));
-    assert_eq!(upload.signature, Some(s3::Signature::V2));
-    assert!(upload.local && upload.allow_dirty && upload.skip_without_credentials);
-    assert!(upload.verify && upload.timings && upload.explain);
+    let (dist, upload) = (options.dist, options.upload);
+    assert_eq!(
+        (&*dist.services, &*upload.services),
+        (&["a".into(), "b".into()][..], &*dist.services)
+    );
+    assert_eq!(dist.dest.as_deref(), Some("d".as_ref()));
+    assert_eq!(upload.dest, dist.dest, "an option of both verbs reaches both");
+    assert!(dist.dry_run && dist.json && upload.dry_run && upload.json);
+    assert_eq!(dist.platforms.unwrap().len(), 1);
+    assert_eq!(dist.version.as_deref(), Some("abc1234"));
+    assert!(dist.library.is_some());
+    assert_eq!(upload.destination.bucket.as_deref(), Some("k"));
+    assert_eq!(upload.destination.region.as_deref(), Some("r"));
+    assert_eq!(upload.destination.endpoint.as_deref(), Some("http://h"));
+    assert_eq!(upload.destination.signature, Some(s3::Signature::V2));
+    assert!(upload.destination.local && upload.destination.explain);
+    assert!(upload.allow_dirty && upload.skip_without_credentials);
+    assert!(upload.verify && upload.timings);
     assert_eq!(upload.jobs, Some(64));
     let Command::Upload(options) = parse_line("upload --jobs=1").unwrap() else {
         panic!("upload is upload")
     };
-    let UploadOptions { jobs, verify, timings, explain, .. } = options.upload;
-    assert_eq!((jobs, verify, timings, explain), (Some(1), false, false, false));
+    let plain = (options.verify, options.timings, options.destination.explain);
+    assert_eq!((options.jobs, plain), (Some(1), (false, false, false)));
+    let Command::Promote(options) =
+        parse_line("promote a abc123 --to stable --by me --prefix p --bucket b --json").unwrap()
+    else {
+        panic!("promote is promote")
+    };
+    let promote::Options { service, version, channel, by, bucket, json, .. } = options;
+    assert_eq!((&*service, version.as_deref(), &*channel), ("a", Some("abc123"), "stable"));
+    assert_eq!((by.as_deref(), bucket.prefix.as_deref()), (Some("me"), Some("p")));
+    assert!(bucket.destination.bucket.is_some() && json);
 }
 
 #[test]
-fn beginnings_are_read() {
-    let new = |kind, dry_run| Command::New(NewOptions { name: "a".to_owned(), kind, dry_run });
-    let init = |xtask| {
-        Command::Init(InitOptions {
+fn new_and_init_are_read() {
+    let service =
+        |kind, dry_run| Command::New(new::Options { name: "a".to_owned(), kind, dry_run });
+    let repository = |xtask| {
+        Command::Init(init::Options {
             dir: Some("d".into()),
             name: Some("n".to_owned()),
             github_username: Some("u".to_owned()),
@@ -54,38 +71,40 @@ fn beginnings_are_read() {
     };
     let options = "--name n --github-username u --s3-bucket=b";
     for (line, expected) in [
-        ("new a", new(ServiceKind::Web, false)),
-        ("new --web a --web", new(ServiceKind::Web, false)),
-        ("new a --worker --dry-run", new(ServiceKind::Worker, true)),
-        (&*format!("init d {options} --xtask-git g"), init(XtaskSource::Git("g".to_owned()))),
-        (&*format!("init {options} --xtask-path p d"), init(XtaskSource::Path("p".into()))),
-        ("init", Command::Init(InitOptions::default())),
+        ("new a", service(ServiceKind::Web, false)),
+        ("new --web a --web", service(ServiceKind::Web, false)),
+        ("new a --worker --dry-run", service(ServiceKind::Worker, true)),
+        (&*format!("init d {options} --xtask-git g"), repository(XtaskOption::Git("g".to_owned()))),
+        (&*format!("init {options} --xtask-path p d"), repository(XtaskOption::Path("p".into()))),
+        ("init", Command::Init(init::Options::default())),
     ] {
         assert_eq!(parse_line(line).unwrap(), expected, "`{line}`");
     }
 }
 
 #[test]
-fn help_and_version_are_commands() {
+fn help_and_version_are_printed() {
     let rows = [
-        ("--help", Command::Help(help::MAIN)),
-        ("-h", Command::Help(help::MAIN)),
-        ("help", Command::Help(help::MAIN)),
-        ("help --help", Command::Help(help::MAIN)),
-        ("help dist", Command::Help(help::DIST)),
-        ("help stamp", Command::Help(help::STAMP)),
-        ("dist --help", Command::Help(help::DIST)),
-        ("upload -h", Command::Help(help::UPLOAD)),
-        ("ship a --help", Command::Help(help::SHIP)),
-        ("setup --help", Command::Help(help::SETUP)),
-        ("ci --help", Command::Help(help::CI)),
-        ("stamp --help", Command::Help(help::STAMP)),
-        ("--version", Command::Version),
-        ("ci --all", Command::Ci { all: true }),
+        ("--help", "Usage: cargo xtask VERB"),
+        ("-h", "Usage: cargo xtask VERB"),
+        ("help", "Usage: cargo xtask VERB"),
+        ("help --help", "Usage: cargo xtask VERB"),
+        ("help dist", "Usage: cargo xtask dist"),
+        ("help stamp", "Usage: cargo xtask stamp FILE..."),
+        ("upload -h", "Usage: cargo xtask upload"),
+        ("ship a --help", "Usage: cargo xtask ship [SERVICE]... [OPTION]...\n"),
+        ("--version", "bowline-xtask "),
+        ("completions zsh", "# Completion of `cargo xtask` for zsh"),
     ];
     for (line, expected) in rows {
-        assert_eq!(parse_line(line).unwrap(), expected, "`{line}`");
+        match parse_line(line).unwrap() {
+            Command::Print(text) => assert!(text.starts_with(expected), "`{line}`: {text}"),
+            other => panic!("`{line}`: {other:?}"),
+        }
     }
+    assert_eq!(parse_line("ci --all").unwrap(), Command::Ci(ci::Options { all: true }));
+    let check = vendor::Options { mode: vendor::Mode::Check };
+    assert_eq!(parse_line("vendor --check").unwrap(), Command::Vendor(check));
 }
 
 #[test]
@@ -134,6 +153,17 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
         ("init a b", "unexpected argument \"b\""),
         ("init --name --s3-bucket b", "--name needs a value"),
         ("init --xtask-git g --xtask-path p", "xtask comes from one place"),
+        ("init --xtask-git g --xtask-git h", "xtask comes from one place"),
+        ("vendor --check --remove", "either --check or --remove, not both"),
+        ("vendor x", "unexpected argument \"x\""),
+        ("presign a --channel c --version abc123", "either --version or --channel, not both"),
+        ("promote a abc123", "no channel named: give it by --to"),
+        ("promote a --to c", "no VERSION named"),
+        ("promote a abc123 --to c --rollback", "--rollback takes no VERSION"),
+        ("promote a abc123 more --to c", "unexpected argument \"more\""),
+        ("completions", "no shell named"),
+        ("completions tcsh", "unknown shell `tcsh`: the shells are bash, zsh, fish"),
+        ("interop", "unknown verb `interop`"),
         ("ci extra", "unexpected argument \"extra\""),
     ];
     for (line, expected) in rows {
@@ -147,20 +177,40 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
 }
 
 #[test]
-fn every_verb_has_its_help_and_its_options_are_found_in_it() {
-    for verb in help::VERBS.split(", ") {
-        let text = help::of(verb).unwrap_or_else(|| panic!("no help of {verb}"));
-        assert!(text.starts_with(&format!("Usage: cargo xtask {verb}")), "{text}");
-        assert_eq!(parse_line(&format!("{verb} --help")).unwrap(), Command::Help(text));
+fn the_help_of_a_verb_has_all_that_the_table_has_of_it() {
+    for verb in table::verbs() {
+        let Command::Print(text) = parse_line(&format!("{} --help", verb.name)).unwrap() else {
+            panic!("{} --help is no text", verb.name)
+        };
+        assert!(text.starts_with(&format!("Usage: cargo xtask {}", verb.name)), "{text}");
+        for flag in &verb.flags {
+            let name = format!("\n  --{}", flag.long);
+            assert!(text.contains(&name), "no {name:?} in {text}");
+        }
+        for (line, _) in verb.examples {
+            assert!(text.contains(&format!("\n  cargo xtask {line}")), "no {line:?} in {text}");
+            // What a shell does is no part of an example's words.
+            let words = line.split(" > ").next().unwrap().replace('\'', "");
+            parse_line(&words).unwrap_or_else(|error| panic!("{line}: {error:#}"));
+        }
+        let too_long = text.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(too_long, None, "in the help of {}", verb.name);
     }
-    let options = |text| help::options(text).collect::<Vec<_>>().join(" ");
-    assert_eq!(options(help::CI), "--all --help");
-    assert_eq!(options(help::MAIN), "--help --version");
-    assert_eq!(options(help::SETUP), "--check --help --library --platforms");
-    assert_eq!(
-        options(help::DIST),
-        "--dest --dry-run --help --json --library --platforms --strict --version"
-    );
-    assert!(options(help::SHIP).contains("--dry-run --endpoint --explain"));
-    assert!(!options(help::UPLOAD).contains("--stay"), "that is an option of another program");
+}
+
+#[test]
+fn the_usage_of_a_verb_names_choices_and_wraps() {
+    for (line, expected) in [
+        ("ci x", "Usage: cargo xtask ci [--all]"),
+        ("new", "Usage: cargo xtask new NAME [--web | --worker] [--dry-run]"),
+        ("vendor x", "Usage: cargo xtask vendor [--check | --remove]"),
+        (
+            "promote",
+            "Usage: cargo xtask promote SERVICE (VERSION | --rollback) --to CHANNEL [--by WHO] \
+             [--prefix P]\n                           [--bucket B]",
+        ),
+    ] {
+        let error = parse_line(line).unwrap_err();
+        assert!(error.hint_text().unwrap().starts_with(expected), "{:?}", error.hint_text());
+    }
 }

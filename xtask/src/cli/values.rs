@@ -1,74 +1,87 @@
-//! The values of options: each checked for form, each mistake with its option and the verb's usage.
+//! Reads the values of options and operands, each checked for form.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ferror::{Error, Result};
-use lexopt::Parser;
 
-use super::{MAX_JOBS, usage};
 use crate::build::toolchain::Library;
-use crate::cli::help;
+use crate::cli::table::Given;
+use crate::model::object_key;
 use crate::model::platform::{self, Platform};
+use crate::verbs::upload::MAX_JOBS;
 
-/// What follows an option. Another option does not: without its value, one would take the next for
-/// it, and a `--dry-run` would build.
-fn value(parser: &mut Parser, option: &str, help: &'static str) -> Result<OsString> {
-    let value = parser.value().map_err(|error| usage(&error, help))?;
-    let text = value.to_string_lossy();
-    if !text.starts_with("--") {
-        return Ok(value);
+pub(super) fn text(given: Given<'_>) -> Result<String> {
+    let Given { what, value } = given;
+    let text = value.to_str().map(str::to_owned);
+    let shown = value.display();
+    text.ok_or_else(|| Error::usage(format!("{what} \"{shown}\": expected text in UTF-8")))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one form for all of them")]
+pub(super) fn path(given: Given<'_>) -> Result<PathBuf> {
+    Ok(given.value.into())
+}
+
+pub(super) fn platforms(given: Given<'_>) -> Result<Vec<Platform>> {
+    platform::parse_line(&text(given)?)
+}
+
+pub(super) fn platform(given: Given<'_>) -> Result<Platform> {
+    text(given)?.parse()
+}
+
+pub(super) fn library(given: Given<'_>) -> Result<Library> {
+    text(given)?.parse()
+}
+
+pub(super) fn signature(given: Given<'_>) -> Result<s3::Signature> {
+    let word = text(given)?;
+    word.parse().map_err(|_| Error::usage(format!("--signature {word:?}: expected v4 or v2")))
+}
+
+pub(super) fn jobs(given: Given<'_>) -> Result<u8> {
+    let jobs = number(given, "a number", MAX_JOBS.into())?;
+    Ok(u8::try_from(jobs).unwrap_or(MAX_JOBS))
+}
+
+/// Reads seconds, as many as a signature of version 4 lasts at most.
+pub(super) fn expires(given: Given<'_>) -> Result<Duration> {
+    number(given, "seconds", 7 * 24 * 60 * 60).map(Duration::from_secs)
+}
+
+fn number(given: Given<'_>, what: &str, most: u64) -> Result<u64> {
+    let (option, word) = (given.what, text(given)?);
+    // Digits alone: `parse` takes a sign too.
+    let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
+    number
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| Error::usage(format!("{option} {word:?}: expected {what} from 1 to {most}")))
+}
+
+pub(super) fn service(given: Given<'_>) -> Result<String> {
+    let expected = "expected letters, digits, `-`, `_`";
+    let name = text(given)?;
+    if object_key::is_service(&name) {
+        return Ok(name);
     }
-    Err(Error::usage(format!("{option} needs a value: `{text}` is an option"))
-        .hint(help::usage(help)))
+    Err(Error::usage(format!("{name:?} is no service's name: {expected}")))
 }
 
-pub(super) fn string(parser: &mut Parser, option: &str, help: &'static str) -> Result<String> {
-    use lexopt::ValueExt as _;
-
-    value(parser, option, help)?.string().map_err(|error| usage(&error, help))
+pub(super) fn version(given: Given<'_>) -> Result<String> {
+    let expected = "expected 6 to 40 hex digits, or those, `-dirty.` and 8 more";
+    let version = text(given)?;
+    if object_key::is_version(&version) {
+        return Ok(version);
+    }
+    Err(Error::usage(format!("version {version:?}: {expected}")))
 }
 
-pub(super) fn path(parser: &mut Parser, option: &str, help: &'static str) -> Result<PathBuf> {
-    value(parser, option, help).map(PathBuf::from)
-}
-
-pub(super) fn platforms(parser: &mut Parser, help: &'static str) -> Result<Vec<Platform>> {
-    platform::parse_line(&string(parser, "--platforms", help)?)
-}
-
-pub(super) fn library(parser: &mut Parser, help: &'static str) -> Result<Library> {
-    let word = string(parser, "--library", help)?;
-    word.parse().map_err(|error: Error| error.hint(help::usage(help)))
-}
-
-pub(super) fn signature(parser: &mut Parser, help: &'static str) -> Result<s3::Signature> {
-    let word = string(parser, "--signature", help)?;
-    word.parse().map_err(|_| {
-        Error::usage(format!("--signature {word:?}: expected v4 or v2")).hint(help::usage(help))
-    })
-}
-
-pub(super) fn jobs(parser: &mut Parser, help: &'static str) -> Result<u8> {
-    let word = string(parser, "--jobs", help)?;
-    // Digits alone: `parse` takes a sign too.
-    let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
-    number.filter(|jobs| (1..=MAX_JOBS).contains(jobs)).ok_or_else(|| {
-        Error::usage(format!("--jobs {word:?}: expected a number from 1 to {MAX_JOBS}"))
-            .hint(help::usage(help))
-    })
-}
-
-/// Seconds, as many as a signature of version 4 lasts at most.
-pub(super) fn expires(parser: &mut Parser, help: &'static str) -> Result<Duration> {
-    const MAX_SECS: u64 = 7 * 24 * 60 * 60;
-    let word = string(parser, "--expires", help)?;
-    // Digits alone: `parse` takes a sign too.
-    let number = word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten();
-    let secs = number.filter(|secs| (1..=MAX_SECS).contains(secs));
-    secs.map(Duration::from_secs).ok_or_else(|| {
-        Error::usage(format!("--expires {word:?}: expected seconds from 1 to {MAX_SECS}"))
-            .hint(help::usage(help))
-    })
+pub(super) fn channel(given: Given<'_>) -> Result<String> {
+    let expected = "expected 1 to 63 lower-case letters, digits and hyphens";
+    let channel = text(given)?;
+    if object_key::is_channel(&channel) {
+        return Ok(channel);
+    }
+    Err(Error::usage(format!("channel {channel:?}: {expected}")))
 }

@@ -12,5 +12,6 @@ pub mod object_key;
 pub mod placeholders;
 pub mod plan;
 pub mod platform;
+pub mod service_kind;
 pub mod suggest;
 pub mod workspace;

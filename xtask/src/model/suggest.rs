@@ -1,10 +1,10 @@
-//! What someone who mistyped a word may have meant.
+//! Suggests the word that someone who mistyped one may have meant.
 
-/// The one of `known` that `given` is a slip away from: at most two letters more, fewer, others or
+/// Returns the one of `known` that `given` is a slip away from: at most two letters more, fewer, others or
 /// swapped, and at most half of the word; `None` when there is no such word, or are several.
 ///
 /// Of a path (`services/janitor/`), the last part counts: a shell completes the folder's name.
-pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn similar<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = given.trim_end_matches('/').rsplit('/').next().unwrap_or(given);
     let most = 2.min(name.chars().count() / 2);
     let mut near: Vec<_> = known
@@ -22,7 +22,7 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 
 /// `did you mean ...? `, to stand before the list of what there is; empty without a near word.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(given, known).map_or_else(String::new, |word| format!("did you mean `{word}`? "))
+    similar(given, known).map_or_else(String::new, |word| format!("did you mean `{word}`? "))
 }
 
 /// How many letters have to be put in, taken out, replaced or swapped with their neighbour (the
@@ -47,7 +47,7 @@ fn distance(from: &str, to: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, nearest};
+    use super::{distance, similar};
 
     #[test]
     fn a_slip_has_one_near_word() {
@@ -71,10 +71,10 @@ mod tests {
             ("/", None),
             ("Größe", None),
         ] {
-            assert_eq!(nearest(given, verbs), expected, "{given:?}");
+            assert_eq!(similar(given, verbs), expected, "{given:?}");
         }
-        assert_eq!(nearest("beat", ["beta", "bear"]), None, "two are as near");
-        assert_eq!(nearest("beta", ["beta", "bets"]), Some("beta"));
+        assert_eq!(similar("beat", ["beta", "bear"]), None, "two are as near");
+        assert_eq!(similar("beta", ["beta", "bets"]), Some("beta"));
     }
 
     #[test]

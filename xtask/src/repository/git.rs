@@ -2,14 +2,14 @@
 //! first commit.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
-use sha2::{Digest as _, Sha256};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::model::commit::Commit;
+use crate::repository::work_tree;
 use crate::system::child_env;
 use crate::system::env::Env;
 
@@ -24,7 +24,12 @@ pub fn read(root: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result
     shell.set_var("GIT_OPTIONAL_LOCKS", "0");
 
     let top = read_line(cmd!(shell, "git rev-parse --show-toplevel"), env).map_err(|error| {
-        error.hint("dist writes the commit into binaries: run it in a git repository (`git init`, then commit)")
+        let hint = if error.to_string().contains("safe.directory") {
+            "the repository belongs to another user: if you trust it, run the `git config --global --add safe.directory` line above"
+        } else {
+            "dist writes the commit into binaries: run it in a git repository (`git init`, then commit)"
+        };
+        error.hint(hint)
     })?;
     let head = read_line(cmd!(shell, "git -c log.showSignature=false log -1 --format=%H/%ct"), env)
         .map_err(|error| error.hint("commit something first: a version is the commit's name"))?;
@@ -36,8 +41,23 @@ pub fn read(root: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result
         id: id.to_owned(),
         committed_at: seconds.parse().context("git log printed no commit time")?,
         branch: branch.or_else(|| env.get("CIRCLE_BRANCH")),
-        dirty: changes_digest(&shell, Path::new(&top), ignored_folders, env)?,
+        dirty: dirty_digits(Path::new(&top), ignored_folders, env)?,
     })
+}
+
+/// Returns the digits that stand for uncommitted changes in a version.
+fn dirty_digits(
+    top: &Path,
+    ignored_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<Option<String>> {
+    let digest = work_tree::changes_digest(top, ignored_folders, env)?;
+    Ok(digest.map(|digest| {
+        digest[..4].iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }))
 }
 
 /// Makes `dir` a repository on the branch `main` with one commit of every file in it, those on the user's
@@ -91,86 +111,6 @@ fn check_ci_commit(id: &str, env: &Env) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Computes a digest of the path, mode and content of every file that differs from HEAD; `None` where none
-/// does.
-fn changes_digest(
-    shell: &Shell,
-    top: &Path,
-    ignored_folders: &[&Path],
-    env: &Env,
-) -> anyhow::Result<Option<String>> {
-    shell.change_dir(top);
-    // Git refuses an excluding pathspec that names the whole repository.
-    let excluded = ignored_folders
-        .iter()
-        .filter_map(|dir| dir.strip_prefix(top).ok())
-        .filter(|relative| !relative.as_os_str().is_empty())
-        .map(|relative| format!(":(top,exclude,literal){}", relative.display()));
-    let pathspecs: Vec<String> = std::iter::once(":(top)".to_owned()).chain(excluded).collect();
-    let status = cmd!(
-        shell,
-        "git status --porcelain=v1 -z --no-renames --untracked-files=all -- {pathspecs...}"
-    );
-    let listing = without_hook_variables(status, env)
-        .quiet()
-        .ignore_stderr()
-        .output()
-        .context("asking git for changes")?
-        .stdout;
-
-    let mut paths: Vec<&[u8]> =
-        listing.split(|&b| b == 0).filter_map(|entry| entry.get(3..)).collect();
-    if paths.is_empty() {
-        return Ok(None);
-    }
-    paths.sort_unstable();
-    paths.dedup();
-    let mut digest = Sha256::new();
-    for path in paths {
-        digest.update((path.len() as u64).to_le_bytes());
-        digest.update(path);
-        digest.update(content_digest(&top.join(to_path(path)))?);
-    }
-    let mut hex = String::new();
-    for byte in &digest.finalize()[..4] {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Ok(Some(hex))
-}
-
-/// Computes the digest of one changed path. A removed path, a link and a file have different digests whatever
-/// they hold.
-fn content_digest(path: &Path) -> anyhow::Result<[u8; 32]> {
-    let name = || format!("reading {}", path.display());
-    let Ok(metadata) = path.symlink_metadata() else {
-        return Ok([0; 32]);
-    };
-    let (kind, bytes) = if metadata.is_symlink() {
-        (b'l', std::fs::read_link(path).with_context(name)?.into_os_string().into_encoded_bytes())
-    } else if metadata.is_dir() {
-        // Git lists a repository inside this one as a folder.
-        (b'd', Vec::new())
-    } else {
-        (
-            if is_executable(&metadata) { b'x' } else { b'f' },
-            std::fs::read(path).with_context(name)?,
-        )
-    };
-    Ok(Sha256::new().chain_update([kind]).chain_update(bytes).finalize().into())
-}
-
-#[cfg(unix)]
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(unix)]
-fn to_path(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt as _;
-    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
 /// Removes the variables by which a git that runs a hook makes its children use its own repository and

@@ -7,5 +7,6 @@ pub mod new_repository;
 pub mod service_template;
 pub mod templates;
 pub mod vendored;
+pub mod work_tree;
 pub mod workspace;
 pub mod xtask_source;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::cli::ServiceKind;
 use crate::model::cargo_toml;
+use crate::model::service_kind::ServiceKind;
 use crate::repository::templates::{self, Dependency, File, Place, Template};
 use crate::repository::xtask_source::XtaskSource;
 
@@ -118,8 +118,8 @@ mod tests {
     use std::path::Path;
 
     use super::{ParentWorkspace, service};
-    use crate::cli::ServiceKind;
     use crate::model::cargo_toml::parse;
+    use crate::model::service_kind::ServiceKind;
     use crate::repository::xtask_source::XtaskSource;
 
     fn cargo_toml(root: &str) -> String {

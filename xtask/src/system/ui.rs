@@ -1,11 +1,11 @@
 //! How the program speaks: results on stdout, talk on stderr, colour only where a person looks.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use ferror::{Error, Kind};
+use ferror::{Error, Kind, Result};
 
 use crate::system::env::Env;
 
@@ -39,16 +39,18 @@ impl Ui {
         self.stderr(33, "warning", &what);
     }
 
-    /// A result: one line, an artifact.
-    pub fn result(self, text: impl Display) {
-        line(self.json, &text.to_string());
+    /// Prints a result: one line, an artifact. With `--json` it is talk.
+    pub fn result(self, text: impl Display) -> Result<()> {
+        if self.json {
+            talk(&text.to_string());
+            return Ok(());
+        }
+        print(&format!("{text}\n"))
     }
 
-    /// The document of `--json`; says nothing without it.
-    pub fn document(self, json: &str) {
-        if self.document {
-            line(false, json.trim_end_matches('\n'));
-        }
+    /// Prints the document of `--json`; does nothing without it.
+    pub fn document(self, json: &str) -> Result<()> {
+        if self.document { print(&format!("{}\n", json.trim_end_matches('\n'))) } else { Ok(()) }
     }
 
     fn stderr(self, colour: u8, word: &str, what: &dyn Display) {
@@ -57,7 +59,7 @@ impl Ui {
         } else {
             format!("{word:>12} {what}")
         };
-        line(true, &text);
+        talk(&text);
     }
 }
 
@@ -68,28 +70,33 @@ pub fn ours(error: &anyhow::Error) -> Option<&Error> {
 
 /// What a failed run says last, on stderr, whatever became of the rest of the output.
 pub fn report(error: &anyhow::Error) {
-    line(true, &format!("error: {error:#}"));
+    talk(&format!("error: {error:#}"));
     if let Some(error) = ours(error)
         && let Some(hint) = error.hint_text()
     {
         // A usage error's hint is the usage, which begins with that word.
         let label = if error.kind() == Kind::Usage { "" } else { "hint: " };
-        line(true, &format!("{label}{hint}"));
+        talk(&format!("{label}{hint}"));
     }
 }
 
-/// Writes a text to stdout as it is: a help text, a plan.
-pub fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+/// Writes a text to stdout as it is. Fails where it cannot be written, since a result that is lost
+/// is one that nobody has; a closed pipe is the reader's choice, and no failure.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::config("the result cannot be written to stdout")
+                .hint("send stdout to where there is room, and run the command again")
+                .caused_by(error))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// A closed pipe is the reader's choice, not a failure of the work.
-fn line(to_stderr: bool, line: &str) {
-    if to_stderr {
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
-    } else {
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
-    }
+/// Writes a line to stderr, as far as that takes it: nobody waits for talk.
+fn talk(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// A path as people read it: from the folder they stand in, where it lies below that.

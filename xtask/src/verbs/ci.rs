@@ -2,7 +2,7 @@
 //!
 //! The checks are formatting, clippy and tests, the fastest first. Everything else that is checked (layering,
 //! layout, the CI file, documentation) is a test. With `--all` the slow tests run after the others have
-//! passed, and then `interop`.
+//! passed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -14,7 +14,6 @@ use crate::repository::{vendored, workspace};
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
-use crate::verbs::interop::{self, Missing};
 
 /// One check: its name and cargo's arguments.
 type Check = (&'static str, &'static [&'static str]);
@@ -24,33 +23,41 @@ const CLIPPY: Check =
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
 /// Runs to the end, so that it shows the failing tests of every crate.
 const TESTS: Check = ("tests", &["test", "--locked", "--workspace", "--no-fail-fast"]);
-/// Runs the tests marked `#[ignore]`: they are slow, install toolchains or need servers. Those for which
-/// `interop` starts a server are left out.
+/// Runs the tests marked `#[ignore]`, which are slow, install toolchains, or install and start servers. No
+/// example in the documentation is one of them. Four run at once, also on two cores, because they often wait:
+/// for another's cargo in the shared target folder, for a service to be healthy, or for the network.
 const SLOW_TESTS: Check = (
     "slow tests",
     &[
         "test",
         "--locked",
         "--workspace",
+        "--tests",
         "--no-fail-fast",
         "--",
         "--ignored",
-        "--skip",
-        "real_server::",
+        "--test-threads=4",
     ],
 );
 
 /// The components of rustup that a minimal toolchain lacks, and a cargo command that needs each.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
 
+/// The options of `ci`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--all`.
+    pub all: bool,
+}
+
 /// Runs every check; the first that fails ends the run with [`Kind::Failed`].
-pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     for (component, command) in COMPONENTS {
         install_component(component, command, env, ui)?;
     }
-    let slow = all.then_some(SLOW_TESTS);
+    let slow = options.all.then_some(SLOW_TESTS);
     for (name, arguments) in [FORMAT, CLIPPY, TESTS].into_iter().chain(slow) {
         let arguments = vendored::with_lock_option(arguments, &root.dir);
         let line = format!("cargo {}", arguments.join(" "));
@@ -67,9 +74,6 @@ pub fn run(all: bool, env: &Env, ui: Ui) -> anyhow::Result<()> {
             );
         }
         ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
-    }
-    if all {
-        interop::run(&[], Missing::Warns, env, ui)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -13,9 +13,8 @@ use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
 use crate::build::compile;
-use crate::build::toolchain::{self, Toolchain};
+use crate::build::toolchain::{self, Library, Toolchain};
 use crate::build::{resources, stamp};
-use crate::cli::Options;
 use crate::model::commit::Commit;
 use crate::model::manifest::{self, Artifact, Branch, Manifest};
 use crate::model::plan::{self, Build, Plan, Request, Step};
@@ -28,15 +27,36 @@ use crate::system::file_lock::{self, FileLock};
 use crate::system::files;
 use crate::system::ui::{self, Ui};
 
+/// The options of `dist`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The services named; empty means all.
+    pub services: Vec<String>,
+    /// `--dest`.
+    pub dest: Option<PathBuf>,
+    /// `--platforms`.
+    pub platforms: Option<Vec<Platform>>,
+    /// `--version`.
+    pub version: Option<String>,
+    /// `--library`.
+    pub library: Option<Library>,
+    /// `--strict`.
+    pub strict: bool,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--json`.
+    pub json: bool,
+}
+
 /// Runs `dist`. `None` after a dry run.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
     let workspace = workspace::read(env)?;
     let plan = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
-            ui.document(&plan.to_json());
+            ui.document(&plan.to_json())?;
         } else {
-            ui.result(plan.to_string().trim_end());
+            ui.result(plan.to_string().trim_end())?;
         }
         return Ok(None);
     }
@@ -45,7 +65,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
 
     let toolchain_request = toolchain::Request {
         platforms: &plan.platforms().collect::<Vec<_>>(),
-        library: options.dist.library,
+        library: options.library,
         install: true,
         glibc: &plan.glibc,
         macos: &plan.macos,
@@ -57,13 +77,18 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
     for (step, (platform, toolchain)) in plan.steps.iter().zip(toolchains) {
         let toolchain = toolchain.and_then(|toolchain| {
-            if options.dist.strict {
+            if options.strict {
                 toolchain.check_pin()?;
             }
             Ok(toolchain)
         });
         match toolchain.and_then(|toolchain| run_step(&plan, step, &toolchain, env, ui)) {
-            Ok(made) => artifacts.extend(made),
+            Ok(made) => {
+                for artifact in &made {
+                    print(artifact, &plan, env, ui)?;
+                }
+                artifacts.extend(made);
+            }
             Err(error) => failures.push((platform, error)),
         }
     }
@@ -72,7 +97,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     }
     check_unchanged(&workspace, &plan, env)?;
     let manifest = write_manifest(&plan, artifacts, earlier)?;
-    ui.document(&manifest.to_json());
+    ui.document(&manifest.to_json())?;
     Ok(Some(manifest))
 }
 
@@ -84,8 +109,8 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
         found.insert(service.name.clone(), resources::find(workspace, service)?);
     }
     let request = Request {
-        platforms: options.dist.platforms.clone(),
-        version: options.dist.version.clone(),
+        platforms: options.platforms.clone(),
+        version: options.version.clone(),
         dest: dest(workspace, options, env),
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
     };
@@ -93,7 +118,7 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
     Ok(plan::plan(workspace, &services, &found, commit, &request)?)
 }
 
-fn dest(workspace: &Workspace, options: &Options, env: &Env) -> std::path::PathBuf {
+fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
     let variable = env.get("CIRCLE_ARTIFACTS");
     plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
 }
@@ -144,15 +169,19 @@ fn run_step(
     for (build, binary) in step.builds.iter().zip(&built.binaries) {
         let artifact = pack(plan, step, build, &binary.path, &toolchain.rustc, ui)
             .with_context(|| format!("service {}", build.service))?;
-        ui.result(format_args!(
-            "{}  {}  sha256 {}",
-            ui::path(&plan.snapshot_dir.join(&artifact.file), env),
-            ui::size(artifact.size_bytes),
-            artifact.sha256
-        ));
         artifacts.push(artifact);
     }
     Ok(artifacts)
+}
+
+/// Prints the line of an archive that is there.
+fn print(artifact: &Artifact, plan: &Plan, env: &Env, ui: Ui) -> ferror::Result<()> {
+    ui.result(format_args!(
+        "{}  {}  sha256 {}",
+        ui::path(&plan.snapshot_dir.join(&artifact.file), env),
+        ui::size(artifact.size_bytes),
+        artifact.sha256
+    ))
 }
 
 /// Stamps one linked binary and packs it.

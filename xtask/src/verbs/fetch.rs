@@ -1,21 +1,40 @@
 //! `fetch`: an archive of a release, downloaded, checked and unpacked.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::bucket::releases::{self, Shelf};
+use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, ReleaseChoice};
 use crate::bucket::{channel, download, unpack};
-use crate::cli::ShelfOptions;
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 
+/// The options of `fetch`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The service named.
+    pub service: String,
+    /// Which archive of it.
+    pub release: ReleaseChoice,
+    /// `--into`.
+    pub into: Option<PathBuf>,
+    /// The bucket to look into.
+    pub bucket: ReleaseBucketOptions,
+    /// `--json`.
+    pub json: bool,
+}
+
 /// Runs `fetch`.
-pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let service = options.service.as_deref().context("no SERVICE named")?;
-    let shelf = Shelf::open(options, &[], env, ui)?;
-    let manifest = channel::choose(&shelf, service, options)?;
-    let artifact = releases::artifact(&manifest, options.platform)?;
-    let found = shelf.look_at(artifact)?;
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    let service = options.service.as_str();
+    let bucket = ReleaseBucket::open(&options.bucket, Some(service), &[], config, env, ui)?;
+    let manifest = channel::choose(&bucket, service, &options.release)?;
+    let artifact = releases::artifact(&manifest, options.release.platform)?;
+    let found = bucket.look_at(artifact)?;
 
     let into = options.into.as_deref().map(|dir| env.current_dir.join(dir));
     let into = into.unwrap_or_else(|| env.current_dir.clone());
@@ -26,11 +45,11 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "fetching",
         format_args!("{service} {} {}, {size}", manifest.version, artifact.platform),
     );
-    download::to_file(&shelf.client, artifact, &found, &archive)?;
+    download::to_file(&bucket.client, artifact, &found, &archive)?;
     let files = unpack::unpack(&archive, &into)?;
 
     for path in [&archive].into_iter().chain(&files) {
-        ui.result(ui::path(path, env));
+        ui.result(ui::path(path, env))?;
     }
     let document = json!({
         "service": service,
@@ -43,6 +62,5 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "archive": archive,
         "files": files,
     });
-    ui.document(&format!("{document:#}"));
-    Ok(())
+    Ok(ui.document(&format!("{document:#}"))?)
 }

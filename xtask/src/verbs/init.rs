@@ -7,7 +7,6 @@ use ferror::{Error, Result};
 use s3::{DEFAULT_REGION, Location, Signature};
 
 use crate::build::pins;
-use crate::cli::{InitOptions, XtaskSource as SourceOption};
 use crate::model::{lock_file, names};
 use crate::repository::new_repository::{self, Answers};
 use crate::repository::xtask_source::{self, XtaskSource};
@@ -25,11 +24,35 @@ const UNKNOWN_ACCOUNT: &str = "someone";
 /// The crate in `foundation/` of the new repository.
 const LIBRARY: &str = "greeting";
 
+/// Where a new repository takes xtask from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum XtaskOption {
+    /// `--xtask-git`.
+    Git(String),
+    /// `--xtask-path`.
+    Path(PathBuf),
+}
+
+/// The options of `init`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The folder; default `./<name>`.
+    pub dir: Option<PathBuf>,
+    /// `--name`.
+    pub name: Option<String>,
+    /// `--github-username`.
+    pub github_username: Option<String>,
+    /// `--s3-bucket`.
+    pub s3_bucket: Option<String>,
+    /// `--xtask-git` or `--xtask-path`.
+    pub xtask: Option<XtaskOption>,
+}
+
 /// Runs `init`.
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad answer, and with [`ferror::Kind::Config`] where the folder
 /// exists and is not empty, or where xtask's repository cannot be found.
-pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // The folder is checked before any question is asked.
     if let Some(dir) = &options.dir {
         new_repository::check_free(dir, env)?;
@@ -56,26 +79,21 @@ pub fn run(options: &InitOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         ));
     }
     let shown = shown(&named);
-    ui.result(format_args!("Template applied in {shown}\n"));
+    ui.result(format_args!("Template applied in {shown}\n"))?;
     if shown != "." {
         let dir = shown.trim_start_matches("./");
         let quote = if dir.contains(char::is_whitespace) { "'" } else { "" };
-        ui.result(format_args!("  cd {quote}{dir}{quote}"));
+        ui.result(format_args!("  cd {quote}{dir}{quote}"))?;
     }
-    ui.result("  cargo xtask ship --local");
-    Ok(())
+    Ok(ui.result("  cargo xtask ship --local")?)
 }
 
 /// Returns where the new repository takes xtask from: the place that an option names, else that of the
 /// workspace `here`, at the commit of its lock file.
-fn xtask_source(
-    options: &InitOptions,
-    here: Option<&Path>,
-    env: &Env,
-) -> anyhow::Result<XtaskSource> {
+fn xtask_source(options: &Options, here: Option<&Path>, env: &Env) -> anyhow::Result<XtaskSource> {
     match (&options.xtask, here) {
-        (Some(SourceOption::Git(url)), _) => Ok(XtaskSource::at_url(url)?),
-        (Some(SourceOption::Path(path)), _) => XtaskSource::at_path(path, &env.current_dir),
+        (Some(XtaskOption::Git(url)), _) => Ok(XtaskSource::at_url(url)?),
+        (Some(XtaskOption::Path(path)), _) => XtaskSource::at_path(path, &env.current_dir),
         (None, here) => {
             let found = here.map(|dir| XtaskSource::of_workspace(dir, env)).transpose()?.flatten();
             let found = found.ok_or_else(|| {
@@ -98,7 +116,7 @@ fn commit_of_xtask(lock: &str) -> Option<String> {
 
 /// Takes the answers from the options, asks a person for the others, and uses the defaults where nobody can
 /// be asked. All options are checked before the first question.
-fn answers(options: &InitOptions, env: &Env) -> anyhow::Result<Answers> {
+fn answers(options: &Options, env: &Env) -> anyhow::Result<Answers> {
     type Check = fn(&str) -> Result<()>;
     let account = default_account(env);
     let questions: [(&str, &Option<String>, &str, Check); 3] = [

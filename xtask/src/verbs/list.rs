@@ -7,9 +7,9 @@ use ftime::Epoch;
 use serde_json::{Value, json};
 
 use crate::bucket::channel::{self, Channel};
-use crate::bucket::releases::{Found, Listed, Shelf};
-use crate::cli::ShelfOptions;
+use crate::bucket::releases::{Found, Listed, ReleaseBucket, ReleaseBucketOptions};
 use crate::model::manifest::Manifest;
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::parallel;
 use crate::system::ui::{self, Ui};
@@ -17,26 +17,39 @@ use crate::system::ui::{self, Ui};
 /// How many manifest objects are read at once: enough to hide the way to a distant server.
 const JOBS: usize = 8;
 
+/// The options of `list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The service named; `None` means all.
+    pub service: Option<String>,
+    /// The bucket to look into.
+    pub bucket: ReleaseBucketOptions,
+    /// `--json`.
+    pub json: bool,
+}
+
 /// A release and what its manifest object says, or why it cannot be believed.
 type Row = (Found, Result<Manifest, String>);
 
 /// Runs `list`.
-pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let shelf = Shelf::open(options, &[], env, ui)?;
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?;
+    let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_deref();
-    let Listed { releases, channels } = shelf.list(service)?;
+    let bucket = ReleaseBucket::open(&options.bucket, service, &[], config, env, ui)?;
+    let Listed { releases, channels } = bucket.list(service)?;
     if let Some(service) = service
         && releases.is_empty()
     {
-        return Err(shelf.no_release(service).into());
+        return Err(bucket.no_release(service).into());
     }
-    let channels = parallel::map(&channels, JOBS, |place| channel(&shelf, place, ui))?;
+    let channels = parallel::map(&channels, JOBS, |place| channel(&bucket, place, ui))?;
     let channels: Vec<Channel> = channels.into_iter().flatten().collect();
-    let rows = parallel::map(&releases, JOBS, |found| row(&shelf, found))?;
+    let rows = parallel::map(&releases, JOBS, |found| row(&bucket, found))?;
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
-    let bucket = &shelf.client.location().bucket;
+    let name = &bucket.client.location().bucket;
     if rows.is_empty() {
-        ui.say("empty", format_args!("no release in bucket {bucket}"));
+        ui.say("empty", format_args!("no release in bucket {name}"));
     }
     let now = Epoch::now();
     let width = |of: fn(&Found) -> &str| rows.iter().map(|(found, _)| of(found).len()).max();
@@ -53,23 +66,22 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         };
         ui.result(format_args!(
             "{service:service_width$}  {version:version_width$}  {age:>7}  {what}{names}"
-        ));
+        ))?;
     }
     let releases: Vec<_> = rows.iter().map(|row| to_json(row, &channels)).collect();
     let document = json!({
-        "bucket": bucket,
-        "prefix": shelf.prefix,
+        "bucket": name,
+        "prefix": bucket.prefix,
         "releases": releases,
         "channels": channels.iter().map(channel_to_json).collect::<Value>(),
     });
-    ui.document(&format!("{document:#}"));
-    Ok(())
+    Ok(ui.document(&format!("{document:#}"))?)
 }
 
 /// `None` where the release was removed since it was listed. One that cannot be believed is shown
 /// as such: it must not hide the others.
-fn row(shelf: &Shelf, found: &Found) -> anyhow::Result<Option<Row>> {
-    match shelf.manifest(&found.service, &found.version) {
+fn row(bucket: &ReleaseBucket, found: &Found) -> anyhow::Result<Option<Row>> {
+    match bucket.manifest(&found.service, &found.version) {
         Ok(manifest) => Ok(Some((found.clone(), Ok(manifest)))),
         Err(error) => match ui::ours(&error).map(ferror::Error::kind) {
             Some(Kind::Config) => Ok(None),
@@ -80,8 +92,12 @@ fn row(shelf: &Shelf, found: &Found) -> anyhow::Result<Option<Row>> {
 }
 
 /// `None` where the channel was removed since it was listed, or is none, which is said.
-fn channel(shelf: &Shelf, place: &(String, String), ui: Ui) -> anyhow::Result<Option<Channel>> {
-    match channel::read(shelf, &place.0, &place.1) {
+fn channel(
+    bucket: &ReleaseBucket,
+    place: &(String, String),
+    ui: Ui,
+) -> anyhow::Result<Option<Channel>> {
+    match channel::read(bucket, &place.0, &place.1) {
         Ok(seen) => Ok(seen.map(|seen| seen.channel)),
         Err(error) if ui::ours(&error).map(ferror::Error::kind) == Some(Kind::Invalid) => {
             ui.warn(format_args!("{error:#}"));

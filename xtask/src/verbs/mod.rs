@@ -4,7 +4,6 @@ pub mod ci;
 pub mod dist;
 pub mod fetch;
 pub mod init;
-pub mod interop;
 pub mod list;
 pub mod new;
 pub mod presign;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use ferror::Error;
 
-use crate::cli::{NewOptions, ServiceKind};
+use crate::model::service_kind::ServiceKind;
 use crate::model::{cargo_toml, lock_file, names};
 use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::File;
@@ -22,6 +22,17 @@ use crate::verbs::vendor;
 const AMBIGUOUS: &str =
     "cargo could not tell the two apart; take another name: nothing was written";
 
+/// The options of `new`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The service's name.
+    pub name: String,
+    /// `--web` or `--worker`.
+    pub kind: ServiceKind,
+    /// `--dry-run`.
+    pub dry_run: bool,
+}
+
 /// Everything that `new` writes.
 struct Plan {
     /// The service's folder, below the workspace.
@@ -35,20 +46,21 @@ struct Plan {
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad name, and with [`ferror::Kind::Config`] where the name
 /// is taken or no service can be added to the workspace.
-pub fn run(options: &NewOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     names::check_service(&options.name)?;
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?
         .dir;
     let plan = plan(options, &root, env)?;
     if options.dry_run {
-        show(&plan, ui);
-        return Ok(());
+        return show(&plan, ui);
     }
-    let NewOptions { name, kind, .. } = options;
-    apply(&plan, name, &root, env, ui)?;
+    let Options { name, kind, .. } = options;
+    if let Some(vendored) = apply(&plan, name, &root, env, ui)? {
+        ui.result(vendored)?;
+    }
     for (path, _) in &plan.files {
-        ui.result(ui::path(&root.join(path), env));
+        ui.result(ui::path(&root.join(path), env))?;
     }
     if plan.cargo_toml.is_some() {
         ui.say("added", format_args!("{} to `members` in Cargo.toml", plan.folder));
@@ -62,8 +74,8 @@ pub fn run(options: &NewOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn plan(options: &NewOptions, root: &Path, env: &Env) -> anyhow::Result<Plan> {
-    let NewOptions { name, kind, .. } = options;
+fn plan(options: &Options, root: &Path, env: &Env) -> anyhow::Result<Plan> {
+    let Options { name, kind, .. } = options;
     let folder = format!("services/{name}");
     refuse_taken_name(name, &folder, root, env)?;
     let xtask_source = XtaskSource::of_workspace(root, env)?.ok_or_else(|| {
@@ -112,21 +124,28 @@ fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(plan: &Plan, ui: Ui) {
+fn show(plan: &Plan, ui: Ui) -> anyhow::Result<()> {
     for (path, bytes) in &plan.files {
-        ui.result(format_args!("would write {path}:\n"));
+        ui.result(format_args!("would write {path}:\n"))?;
         for line in String::from_utf8_lossy(bytes).lines() {
-            ui.result(format_args!("    {line}").to_string().trim_end());
+            ui.result(format_args!("    {line}").to_string().trim_end())?;
         }
-        ui.result("");
+        ui.result("")?;
     }
     if plan.cargo_toml.is_some() {
-        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder));
+        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder))?;
     }
-    ui.result("would add the package to Cargo.lock");
+    Ok(ui.result("would add the package to Cargo.lock")?)
 }
 
-fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+/// Writes the plan. Where sources were vendored again, returns the line that says so.
+fn apply(
+    plan: &Plan,
+    name: &str,
+    root: &Path,
+    env: &Env,
+    ui: Ui,
+) -> anyhow::Result<Option<String>> {
     let lock = FileGuard::read_if_there(root.join("Cargo.lock"))?;
     let cargo_toml = FileGuard::read(&root.join("Cargo.toml"), "")?;
     // The folder is filled under another name: a pattern such as services/* takes every folder for a package.
@@ -143,17 +162,21 @@ fn apply(plan: &Plan, name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Res
     if let Some(text) = &plan.cargo_toml {
         cargo_toml.write(text)?;
     }
-    update_lock_file(name, root, env, ui)?;
+    let vendored = update_lock_file(name, root, env, ui)?;
     folder.keep();
     cargo_toml.keep_changes();
     lock.keep_changes();
-    Ok(())
+    Ok(vendored)
 }
 
-/// Adds the package to Cargo.lock. Where sources are vendored, vendors those that it needs and that are missing.
-fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+/// Adds the package to Cargo.lock. Where sources are vendored, vendors those that it needs and that are missing,
+/// and returns the line that says so.
+fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<Option<String>> {
     let first = resolve(root, env)?;
-    let Err(reason) = first else { return refuse_ambiguous(name, root) };
+    let Err(reason) = first else {
+        refuse_ambiguous(name, root)?;
+        return Ok(None);
+    };
     let failed = |reason: &str| {
         Error::config(format!("cargo cannot add {name}: {reason}"))
             .hint("nothing was left behind; what is not downloaded yet needs the network")
@@ -164,7 +187,7 @@ fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Resul
     drop(config);
     second.map_err(|reason| failed(&reason))?;
     refuse_ambiguous(name, root)?;
-    vendor::make(root, env, ui)
+    vendor::make(root, env, ui).map(Some)
 }
 
 /// Lets cargo bring Cargo.lock up to date. The inner error is the reason that cargo printed.

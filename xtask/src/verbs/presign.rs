@@ -2,32 +2,48 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use ftime::Epoch;
 use serde_json::json;
 
 use crate::bucket::channel;
-use crate::bucket::releases::{self, Shelf};
-use crate::cli::ShelfOptions;
+use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, ReleaseChoice};
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
 /// How long a URL lasts where `--expires` says nothing: long enough for one deployment.
 const EXPIRES: Duration = Duration::from_secs(60 * 60);
 
+/// The options of `presign`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The service named.
+    pub service: String,
+    /// Which archive of it.
+    pub release: ReleaseChoice,
+    /// `--expires`.
+    pub expires: Option<Duration>,
+    /// The bucket to look into.
+    pub bucket: ReleaseBucketOptions,
+    /// `--json`.
+    pub json: bool,
+}
+
 /// Runs `presign`.
-pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let service = options.service.as_deref().context("no SERVICE named")?;
-    let shelf = Shelf::open(options, &[], env, ui)?;
-    let manifest = channel::choose(&shelf, service, options)?;
-    let artifact = releases::artifact(&manifest, options.platform)?;
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let root = workspace::root(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    let service = options.service.as_str();
+    let bucket = ReleaseBucket::open(&options.bucket, Some(service), &[], config, env, ui)?;
+    let manifest = channel::choose(&bucket, service, &options.release)?;
+    let artifact = releases::artifact(&manifest, options.release.platform)?;
     // A URL is believed by whoever gets it. Asking also finds the bucket's region, which it names.
-    shelf.look_at(artifact)?;
+    bucket.look_at(artifact)?;
     let (now, expires) = (Epoch::now(), options.expires.unwrap_or(EXPIRES));
-    let url = shelf.client.presign_get(&artifact.object_key, now, expires)?;
-    if !options.place.json {
-        ui.result(&url);
-        ui.result(&artifact.sha256);
+    let url = bucket.client.presign_get(&artifact.object_key, now, expires)?;
+    if !options.json {
+        ui.result(&url)?;
+        ui.result(&artifact.sha256)?;
     }
     let document = json!({
         "service": service,
@@ -41,6 +57,5 @@ pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "url": url,
         "expires_at": now.saturating_add(expires).to_rfc3339(),
     });
-    ui.document(&format!("{document:#}"));
-    Ok(())
+    Ok(ui.document(&format!("{document:#}"))?)
 }

@@ -6,47 +6,67 @@ use ftime::Epoch;
 use serde_json::json;
 
 use crate::bucket::channel::{self, Channel, Entry, MOST_ENTRIES, Seen};
-use crate::bucket::releases::Shelf;
-use crate::cli::ShelfOptions;
+use crate::bucket::releases::{ReleaseBucket, ReleaseBucketOptions};
 use crate::model::manifest::Manifest;
 use crate::model::object_key;
+use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 
+/// The options of `promote`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The service named.
+    pub service: String,
+    /// The version named; with `--rollback` none is.
+    pub version: Option<String>,
+    /// `--to`.
+    pub channel: String,
+    /// `--rollback`.
+    pub rollback: bool,
+    /// `--by`.
+    pub by: Option<String>,
+    /// The bucket to look into.
+    pub bucket: ReleaseBucketOptions,
+    /// `--json`.
+    pub json: bool,
+}
+
 /// Runs `promote`.
-pub fn run(options: &ShelfOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
-    let service = options.service.as_deref().context("no SERVICE named")?;
-    let name = options.channel.as_deref().context("no channel named")?;
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    let (service, name) = (options.service.as_str(), options.channel.as_str());
     let by = who(options, env)?;
-    let shelf = Shelf::open(options, &[object_key::channel(service, name)], env, ui)?;
-    let seen = channel::read(&shelf, service, name)?;
+    let root = workspace::root(env)?;
+    let config = root.as_ref().map(|root| &root.config);
+    let writes = [object_key::channel(service, name)];
+    let bucket = ReleaseBucket::open(&options.bucket, Some(service), &writes, config, env, ui)?;
+    let seen = channel::read(&bucket, service, name)?;
     let before = seen.as_ref().map(|seen| &seen.channel);
     let stamp = (by.as_str(), Epoch::from_secs(Epoch::now().secs()).to_rfc3339());
     let next = match options.version.as_deref() {
-        Some(version) => forward(&shelf, (service, name), version, before, &stamp)?,
-        None => back(&shelf, (service, name), before, &stamp)?,
+        Some(version) => forward(&bucket, (service, name), version, before, &stamp)?,
+        None => back(&bucket, (service, name), before, &stamp)?,
     };
     match &next {
         Some(next) => {
-            channel::write(&shelf, next, seen.as_ref())?;
-            look_again(&shelf, next)?;
+            channel::write(&bucket, next, seen.as_ref())?;
+            look_again(&bucket, next)?;
         }
         None => ui.say("unchanged", "the channel names that release already"),
     }
-    say(next.as_ref().or(before), next.is_some(), seen.as_ref(), ui);
-    Ok(())
+    print(next.as_ref().or(before), next.is_some(), seen.as_ref(), ui)
 }
 
 /// The channel that names `version`; `None` where it does so already.
 fn forward(
-    shelf: &Shelf,
+    bucket: &ReleaseBucket,
     (service, name): (&str, &str),
     version: &str,
     before: Option<&Channel>,
     (by, at): &(&str, String),
 ) -> anyhow::Result<Option<Channel>> {
-    let manifest = shelf.manifest(service, version)?;
-    check_artifacts(shelf, &manifest)?;
+    let manifest = bucket.manifest(service, version)?;
+    check_artifacts(bucket, &manifest)?;
     let replaced = before.map(|channel| channel.current.version.as_str());
     let mut current = Entry::new(&manifest, by, at, replaced);
     let mut earlier: Vec<_> = before.into_iter().flat_map(entries).cloned().collect();
@@ -67,7 +87,7 @@ fn forward(
 
 /// The channel without its current entry. The one before says who went back to it, and from what.
 fn back(
-    shelf: &Shelf,
+    bucket: &ReleaseBucket,
     (service, name): (&str, &str),
     before: Option<&Channel>,
     (by, at): &(&str, String),
@@ -80,8 +100,8 @@ fn back(
     let [to, earlier @ ..] = channel.before.as_slice() else {
         return Err(nothing("has one entry").into());
     };
-    let manifest = channel::release(shelf, service, to)?;
-    check_artifacts(shelf, &manifest)?;
+    let manifest = channel::release(bucket, service, to)?;
+    check_artifacts(bucket, &manifest)?;
     let current = Entry::new(&manifest, by, at, Some(&channel.current.version));
     Ok(Some(Channel { current, before: earlier.to_vec(), ..channel.clone() }))
 }
@@ -91,9 +111,9 @@ fn entries(channel: &Channel) -> impl Iterator<Item = &Entry> {
 }
 
 /// Every archive is there and says that it is that.
-fn check_artifacts(shelf: &Shelf, manifest: &Manifest) -> anyhow::Result<()> {
+fn check_artifacts(bucket: &ReleaseBucket, manifest: &Manifest) -> anyhow::Result<()> {
     for artifact in &manifest.artifacts {
-        let looked = shelf.look_at(artifact);
+        let looked = bucket.look_at(artifact);
         looked.with_context(|| format!("release {} cannot be promoted", manifest.version))?;
     }
     Ok(())
@@ -101,10 +121,10 @@ fn check_artifacts(shelf: &Shelf, manifest: &Manifest) -> anyhow::Result<()> {
 
 /// Whoever removes releases looks at the channels first, and may have done so before this one was
 /// written. So the release is looked at once more when it is named.
-fn look_again(shelf: &Shelf, named: &Channel) -> anyhow::Result<()> {
+fn look_again(bucket: &ReleaseBucket, named: &Channel) -> anyhow::Result<()> {
     let Channel { service, name, current, .. } = named;
-    let whole = channel::release(shelf, service, current)
-        .and_then(|manifest| check_artifacts(shelf, &manifest));
+    let whole = channel::release(bucket, service, current)
+        .and_then(|manifest| check_artifacts(bucket, &manifest));
     whole.map_err(|error| {
         let version = &current.version;
         let what = match ui::ours(&error).map(Error::kind) {
@@ -119,7 +139,7 @@ fn look_again(shelf: &Shelf, named: &Channel) -> anyhow::Result<()> {
     })
 }
 
-fn who(options: &ShelfOptions, env: &Env) -> ferror::Result<String> {
+fn who(options: &Options, env: &Env) -> ferror::Result<String> {
     let by = options.by.clone().or_else(|| env.first(&["CIRCLE_USERNAME", "USER"]));
     let by = by.ok_or_else(|| {
         Error::config("it is not known who promotes: neither CIRCLE_USERNAME nor USER is set")
@@ -132,14 +152,19 @@ fn who(options: &ShelfOptions, env: &Env) -> ferror::Result<String> {
         .hint("say another by --by"))
 }
 
-fn say(channel: Option<&Channel>, changed: bool, seen: Option<&Seen>, ui: Ui) {
-    let Some(Channel { service, name, current, .. }) = channel else { return };
+fn print(
+    channel: Option<&Channel>,
+    changed: bool,
+    seen: Option<&Seen>,
+    ui: Ui,
+) -> anyhow::Result<()> {
+    let Some(Channel { service, name, current, .. }) = channel else { return Ok(()) };
     let was = seen.map(|seen| seen.channel.current.version.as_str());
     let from = match was {
         Some(was) if changed && was != current.version => format!(", was {was}"),
         _ => String::new(),
     };
-    ui.result(format_args!("{service} {name} is {}{from}", current.version));
+    ui.result(format_args!("{service} {name} is {}{from}", current.version))?;
     let document = json!({
         "service": service,
         "channel": name,
@@ -150,5 +175,5 @@ fn say(channel: Option<&Channel>, changed: bool, seen: Option<&Seen>, ui: Ui) {
         "by": current.by,
         "at": current.at,
     });
-    ui.document(&format!("{document:#}"));
+    Ok(ui.document(&format!("{document:#}"))?)
 }

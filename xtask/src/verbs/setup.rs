@@ -5,17 +5,27 @@
 
 use ferror::{Error, Kind};
 
-use crate::build::toolchain::{self, Request, Toolchain};
-use crate::cli::SetupOptions;
+use crate::build::toolchain::{self, Library, Request, Toolchain};
 use crate::model::platform::Platform;
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 
+/// The options of `setup`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--platforms`.
+    pub platforms: Option<Vec<Platform>>,
+    /// `--check`.
+    pub check: bool,
+    /// `--library`.
+    pub library: Option<Library>,
+}
+
 /// Runs `setup`.
 ///
 /// Fails with [`Kind::Config`] when a platform cannot be built, after the line of every platform is printed.
-pub fn run(options: &SetupOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let workspace = workspace::read(env)?;
     if !options.check {
         toolchain::forget_refusals(&workspace.target_dir)?;
@@ -32,7 +42,7 @@ pub fn run(options: &SetupOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
     };
     let prepared = toolchain::prepare(&request, ui);
     for line in lines(&prepared) {
-        ui.result(line);
+        ui.result(line)?;
     }
     let missing: Vec<_> = prepared
         .iter()

@@ -16,6 +16,7 @@ use ftime::Epoch;
 use serde_json::{Value, json};
 
 use crate::build::stamp::{self, Facts, Format};
+use crate::system::ui;
 
 /// Limits on what is read, in bytes and entries. They bound memory and time for a made-up file; real
 /// binaries are a tenth of that.
@@ -49,9 +50,23 @@ struct Stamp {
     platform: String,
 }
 
+/// The options of `stamp`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The files; at least one.
+    pub files: Vec<PathBuf>,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// Runs `stamp`.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    Ok(ui::print(&show_files(&options.files, options.json)?)?)
+}
+
 /// Returns what is stamped into each file, or into each binary of a `.tar.gz`: a block of lines for each
 /// binary, or with `json` one array. An error names the file that is neither.
-pub fn run(files: &[PathBuf], json: bool) -> anyhow::Result<String> {
+fn show_files(files: &[PathBuf], json: bool) -> anyhow::Result<String> {
     let mut reports = Vec::new();
     for path in files {
         let name = path.display().to_string();
@@ -210,7 +225,7 @@ mod tests {
     use ferror::Kind;
     use tempfile::TempDir;
 
-    use super::run;
+    use super::show_files;
     use crate::build::stamp::fixture::{MachO, Signed, elf, record};
     use crate::build::stamp::write;
 
@@ -243,7 +258,7 @@ mod tests {
             file(&folder, "fresh", &MachO::new(Signed::Linker).image()),
             file(&folder, "foreign", &elf(&[])),
         ];
-        let shown = run(&files, false).unwrap();
+        let shown = show_files(&files, false).unwrap();
         let [stamped, fresh, foreign] = files.each_ref().map(|path| path.display());
         let expected =
             format!("{stamped}\n{STAMPED_ELF}\n{fresh}\n{FRESH_MACH_O}\n{foreign}\n{NO_SECTION}");
@@ -256,7 +271,7 @@ mod tests {
         let packed = tar_gz(&[("s/releases", &stamped_elf()), ("s/README.md", b"# releases")]);
         // The name of the file decides nothing.
         let path = file(&folder, "download", &packed);
-        let shown = run(std::slice::from_ref(&path), false).unwrap();
+        let shown = show_files(std::slice::from_ref(&path), false).unwrap();
         assert_eq!(shown, format!("{}: s/releases\n{STAMPED_ELF}", path.display()));
     }
 
@@ -265,7 +280,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = file(&folder, "stamped", &stamped_elf());
         let shown: serde_json::Value =
-            serde_json::from_str(&run(std::slice::from_ref(&path), true).unwrap()).unwrap();
+            serde_json::from_str(&show_files(std::slice::from_ref(&path), true).unwrap()).unwrap();
         let expected = serde_json::json!([{
             "file": path,
             "section": true,
@@ -289,7 +304,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named_with_the_reason() {
         let folder = TempDir::new().unwrap();
         let check = |path: PathBuf, kind: Kind, reason: &str| {
-            let error = run(std::slice::from_ref(&path), false).unwrap_err();
+            let error = show_files(std::slice::from_ref(&path), false).unwrap_err();
             let text = format!("{error:#}");
             assert!(text.starts_with(&path.display().to_string()), "names no file: {text}");
             assert!(text.contains(reason), "{path:?}: expected {reason:?} in {text}");

@@ -11,7 +11,6 @@ use std::path::Path;
 use anyhow::Context as _;
 use ferror::Error;
 
-use crate::cli::UpdateOptions;
 use crate::model::lock_file::{self, Package};
 use crate::model::suggest;
 use crate::model::workspace::Member;
@@ -23,8 +22,17 @@ use crate::system::file_guard::FileGuard;
 use crate::system::ui::Ui;
 use crate::verbs::vendor;
 
+/// The options of `update`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What to move; at least one.
+    pub patterns: Vec<String>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+}
+
 /// Runs `update`.
-pub fn run(options: &UpdateOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
@@ -44,15 +52,20 @@ pub fn run(options: &UpdateOptions, env: &Env, ui: Ui) -> anyhow::Result<()> {
             "nothing moved: Cargo.lock has the newest versions that the Cargo.toml files allow",
         );
     }
+    let mut vendored = None;
     // Where vendoring fails, the lock file is restored, and nothing has moved.
     if !options.dry_run && !moves.is_empty() && vendored::is_vendored(&root.dir) {
-        vendor::make(&root.dir, env, ui)?;
+        vendored = Some(vendor::make(&root.dir, env, ui)?);
     }
-    for line in &moves {
-        ui.result(line);
-    }
+    // What is done stays done, whether or not it can be printed.
     if !options.dry_run {
         lock.keep_changes();
+    }
+    if let Some(line) = vendored {
+        ui.result(line)?;
+    }
+    for line in &moves {
+        ui.result(line)?;
     }
     Ok(())
 }

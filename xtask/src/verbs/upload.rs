@@ -13,12 +13,10 @@ use ferror::Error;
 use s3::{Attributes, Client, ClientOptions, Location};
 use serde_json::json;
 
-use crate::bucket::destination;
-use crate::bucket::destination::Reach;
+use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::bucket::progress::Progress;
 use crate::bucket::publish::{self, Receipt};
 use crate::bucket::timings::Timings;
-use crate::cli::Options;
 use crate::model::config::CONTENT_TYPE;
 use crate::model::manifest::{self, Artifact, Manifest};
 use crate::model::{plan, suggest};
@@ -32,6 +30,35 @@ use crate::system::ui::{self, Ui};
 /// way to a distant server, too few to be in its way.
 const MOST_JOBS: usize = 8;
 
+/// The most that `--jobs` takes: beyond it, a server sooner asks to slow down than it gets faster.
+pub const MAX_JOBS: u8 = 64;
+
+/// The options of `upload`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is there or is not")]
+pub struct Options {
+    /// The services named; empty means all.
+    pub services: Vec<String>,
+    /// `--dest`.
+    pub dest: Option<PathBuf>,
+    /// Where the bucket is.
+    pub destination: DestinationOptions,
+    /// `--allow-dirty`.
+    pub allow_dirty: bool,
+    /// `--skip-without-credentials`.
+    pub skip_without_credentials: bool,
+    /// `--jobs`: how many requests at once, 1 to [`MAX_JOBS`]; `None` goes by size and count.
+    pub jobs: Option<u8>,
+    /// `--verify`.
+    pub verify: bool,
+    /// `--timings`.
+    pub timings: bool,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--json`.
+    pub json: bool,
+}
+
 /// Runs `upload`.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
@@ -43,12 +70,17 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 
     let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
-        return dry_run(&manifest, &services, &destination::checked(options, config, env)?, ui);
+        return dry_run(
+            &manifest,
+            &services,
+            &destination::checked(&options.destination, config, env)?,
+            ui,
+        );
     }
     let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
     let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
-    let bodies: usize = artifacts.iter().map(|artifact| s3::bodies_of(artifact.size_bytes)).sum();
-    let jobs = options.upload.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
+    let bodies: usize = artifacts.iter().map(|artifact| s3::body_count(artifact.size_bytes)).sum();
+    let jobs = options.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
     let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
     let keys = keys.chain(services.iter().filter_map(|service| manifest.object_key(service)));
     let keys: Vec<_> = keys.collect();
@@ -66,7 +98,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         dir: &snapshot_dir,
         content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
         attributes: &attributes,
-        verify: options.upload.verify,
+        verify: options.verify,
     });
     let releases: Vec<_> = releases.collect();
     let receipts = Mutex::default();
@@ -76,7 +108,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
     }
-    let timings = options.upload.timings.then(|| Timings::new(&client, started.elapsed()));
+    let timings = options.timings.then(|| Timings::new(&client, started.elapsed()));
     if let Some(timings) = &timings {
         ui.say("timings", timings);
     }
@@ -84,8 +116,9 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let mut receipts = receipts.into_inner().unwrap_or_else(PoisonError::into_inner);
     receipts.sort_by_key(|receipt| keys.iter().position(|key| *key == receipt.object_key));
     let bucket = &client.location().bucket;
-    ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
-    published
+    let written = ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
+    published?;
+    Ok(written?)
 }
 
 /// Every artifact of every service, then every manifest object. What was done stands in `receipts`,
@@ -114,16 +147,16 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
-        return Ok(destination::describe(options, config, env).map(drop)?);
+        return Ok(destination::describe(&options.destination, config, env).map(drop)?);
     }
-    if options.upload.local {
-        return Ok(destination::checked(options, config, env).map(drop)?);
+    if options.destination.local {
+        return Ok(destination::checked(&options.destination, config, env).map(drop)?);
     }
-    let keyring = destination::credentials(options, config, None, env, ui)?;
-    if keyring.is_none() && options.upload.skip_without_credentials {
+    let keyring = destination::credentials(&options.destination, config, None, env, ui)?;
+    if keyring.is_none() && options.skip_without_credentials {
         return Ok(());
     }
-    let location = destination::location(options, config, env)?;
+    let location = destination::location(&options.destination, config, env)?;
     let keyring = keyring.ok_or_else(destination::no_credentials)?;
     Client::with_options(location, keyring, destination::client_options(config, 1, env)?)?;
     Ok(())
@@ -133,7 +166,7 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 pub fn say_destination(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
-    ui.say("would upload", destination::describe(options, config, env)?);
+    ui.say("would upload", destination::describe(&options.destination, config, env)?);
     Ok(())
 }
 
@@ -170,7 +203,7 @@ fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'
 
 /// What is built from more than a commit is published only when that is asked for.
 pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Result<()> {
-    if !dirty || options.upload.local || options.upload.allow_dirty {
+    if !dirty || options.destination.local || options.allow_dirty {
         return Ok(());
     }
     Err(Error::config(format!("version {version} is built from uncommitted changes"))
@@ -212,8 +245,8 @@ fn connect(
     ui: Ui,
 ) -> anyhow::Result<Option<(Client, Option<LocalServer>)>> {
     let config = root.map(|root| &root.config);
-    if options.upload.local {
-        let location = destination::location(options, config, env)?;
+    if options.destination.local {
+        let location = destination::location(&options.destination, config, env)?;
         let root = workspace::root(env)?;
         let server = LocalServer::start(root.as_ref(), &location.bucket, env, ui)?;
         let location = Location {
@@ -227,15 +260,16 @@ fn connect(
         return Ok(Some((client, Some(server))));
     }
     let reach = Reach { object_keys, ..Reach::default() };
-    let keyring = destination::credentials(options, config, Some(reach), env, ui)?;
+    let keyring = destination::credentials(&options.destination, config, Some(reach), env, ui)?;
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
-    if keyring.is_none() && options.upload.skip_without_credentials {
-        ui.result("no credentials in the environment: nothing is uploaded");
-        ui.document(&format!("{:#}", json!({ "bucket": null, "complete": false, "objects": [] })));
+    if keyring.is_none() && options.skip_without_credentials {
+        ui.result("no credentials in the environment: nothing is uploaded")?;
+        let nothing = json!({ "bucket": null, "complete": false, "objects": [] });
+        ui.document(&format!("{nothing:#}"))?;
         return Ok(None);
     }
-    let location = destination::location(options, config, env)?;
+    let location = destination::location(&options.destination, config, env)?;
     let keyring = keyring.ok_or_else(destination::no_credentials)?;
     let client =
         Client::with_options(location, keyring, destination::client_options(config, jobs, env)?)?;
@@ -256,15 +290,15 @@ fn dry_run(
                 location.bucket,
                 artifact.object_key,
                 ui::size(artifact.size_bytes)
-            ));
+            ))?;
             objects.push(artifact.object_key.clone());
         }
         let key = manifest.object_key(service).context("a service without artifacts")?;
-        ui.result(format_args!("would PUT  {}/{key}", location.bucket));
+        ui.result(format_args!("would PUT  {}/{key}", location.bucket))?;
         objects.push(key);
     }
-    ui.document(&format!("{:#}", json!({ "bucket": location.bucket, "object_keys": objects })));
-    Ok(())
+    let document = json!({ "bucket": location.bucket, "object_keys": objects });
+    Ok(ui.document(&format!("{document:#}"))?)
 }
 
 fn document(

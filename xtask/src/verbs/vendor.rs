@@ -12,7 +12,6 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use crate::build::toolchain;
-use crate::cli::VendorMode;
 use crate::model::lock_file::Package;
 use crate::repository::vendored::{
     self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, VendorGuard, block, ci_file, copy,
@@ -32,20 +31,41 @@ const ATTRIBUTES_TEXT: &str = "\
 * -text
 ";
 
+/// The options of `vendor`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What to do.
+    pub mode: Mode,
+}
+
+/// What `vendor` does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Copies the sources.
+    #[default]
+    Make,
+    /// `--check`.
+    Check,
+    /// `--remove`.
+    Remove,
+}
+
 /// Runs `vendor`.
-pub fn run(mode: VendorMode, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
-    match mode {
-        VendorMode::Make => make(&root.dir, env, ui),
-        VendorMode::Check => check(&root.dir, env, ui),
-        VendorMode::Remove => remove(&root.dir, ui),
-    }
+    let done = match options.mode {
+        Mode::Make => make(&root.dir, env, ui),
+        Mode::Check => check(&root.dir, env, ui),
+        Mode::Remove => remove(&root.dir, ui),
+    }?;
+    Ok(ui.result(done)?)
 }
 
 /// Copies the sources, writes the block, and checks both. Where that fails, everything is as before.
-/// `update` and `new` call it too.
-pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+/// `update` and `new` call it too. Returns the line that says what was done, for the verb to print when all
+/// of its work is done.
+pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     let config = read_config(root)?;
     refuse_foreign_sources(root, &config)?;
     let lock = root.join("Cargo.lock");
@@ -57,8 +77,11 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     copy::update_lock_file(root, &lock, env, ui)?;
     if vendored::packages_to_vendor(&lock)?.is_empty() {
         guard.keep_changes()?;
-        ui.result("Cargo.lock names no source outside the repository: nothing to vendor");
-        return if block::is_in(&config) { remove(root, ui) } else { Ok(()) };
+        let nothing = "Cargo.lock names no source outside the repository: nothing to vendor";
+        if block::is_in(&config) {
+            return Ok(format!("{nothing}\n{}", remove(root, ui)?));
+        }
+        return Ok(nothing.to_owned());
     }
     let library = toolchain::distribution_library(env);
     let library_lock = library.as_ref().ok().map(|library| library.join("Cargo.lock"));
@@ -92,11 +115,10 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     guard.keep_changes()?;
     say_covered(earlier_library_lock.is_file(), ui);
     ci_file::warn(root, true, ui);
-    ui.result(format_args!("{FOLDER}/ holds the sources of {} packages", packages.len()));
-    Ok(())
+    Ok(format!("{FOLDER}/ holds the sources of {} packages", packages.len()))
 }
 
-fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     if !block::is_in(&read_config(root)?) {
         let error = Error::config(format!("no vendored sources in {}", root.display()));
         return Err(error.hint("run `cargo xtask vendor`").into());
@@ -109,16 +131,14 @@ fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
     check_all(root, &packages, env)?;
     say_covered(covers_library, ui);
     ci_file::warn(root, true, ui);
-    ui.result(format_args!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()));
-    Ok(())
+    Ok(format!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()))
 }
 
-fn remove(root: &Path, ui: Ui) -> anyhow::Result<()> {
+fn remove(root: &Path, ui: Ui) -> anyhow::Result<String> {
     let config = read_config(root)?;
     let is_vendored = block::is_in(&config) || is_made_by_vendor(root);
     if !is_vendored {
-        ui.result("no vendored sources to remove");
-        return Ok(());
+        return Ok("no vendored sources to remove".to_owned());
     }
     // The block is removed first, since every build fails with the block and without the folder.
     let without = block::without(&config)?;
@@ -129,8 +149,7 @@ fn remove(root: &Path, ui: Ui) -> anyhow::Result<()> {
     }
     files::remove_folder_if_there(&root.join(FOLDER))?;
     ci_file::warn(root, false, ui);
-    ui.result(format_args!("removed {FOLDER}/ and its block in .cargo/config.toml"));
-    Ok(())
+    Ok(format!("removed {FOLDER}/ and its block in .cargo/config.toml"))
 }
 
 /// Removes duplicates: the workspace and the library may use the same package.

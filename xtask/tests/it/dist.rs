@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Repo, run};
+use crate::support::{Repo, check_sums, host, run};
 
 #[test]
 fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
@@ -14,36 +14,33 @@ fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
     repo.add_service("alpha", "[package.metadata.xtask]\ninclude = [\"alpha.*.conf\"]");
     let head = repo.commit("resources");
 
-    let made = repo.xtask_in("services/alpha", "dist").exits(0);
+    let host = host();
+    let line = format!("dist --platforms {host}");
+    let made = repo.xtask_in("services/alpha", &line).exits(0);
     assert_eq!(made.stdout.lines().count(), 2, "one line per artifact: {}", made.stdout);
 
     let snapshot = repo.path().join("pkg/snapshot");
-    let binary = snapshot.join("linux_amd64/alpha");
+    let binary = snapshot.join(host.as_str()).join("alpha");
     let line = run(&mut Command::new(&binary), "alpha").exits(0).stdout;
     assert!(line.starts_with(&format!("alpha {}", &head[..6])) && line.contains(&head), "{line}");
     assert_eq!(binary.metadata().unwrap().permissions().mode() & 0o777, 0o755);
 
-    let sums = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&snapshot).output();
-    assert!(sums.unwrap().status.success(), "sha256sum -c SHA256SUMS");
-
+    check_sums(&snapshot);
+    let archive = format!("alpha_{host}.tar.gz");
     let mut tar = Command::new("tar");
-    tar.args(["-tvzf", "alpha_linux_amd64.tar.gz"]).current_dir(&snapshot);
+    tar.args(["-tvzf", &archive]).current_dir(&snapshot);
     let listing = run(&mut tar, "tar").exits(0).stdout;
     let names: Vec<_> = listing.lines().filter_map(|line| line.split_whitespace().last()).collect();
-    let top = |name: &str| format!("alpha_linux_amd64/{name}");
+    let top = |name: &str| format!("alpha_{host}/{name}");
     assert_eq!(names, [top("alpha"), top("README.md"), top("alpha.production.conf")], "{listing}");
 
     let manifest = repo.manifest();
     assert_eq!(manifest["commit"], head.as_str());
     assert_eq!(manifest["branch"], "main");
-    assert_eq!(
-        manifest["artifacts"][0]["object_key"],
-        format!("alpha/alpha_{}.tar.gz", &head[..6])
-    );
-    repo.xtask("stamp pkg/snapshot/alpha_linux_amd64.tar.gz")
-        .exits(0)
-        .prints(&head)
-        .prints("linux_amd64");
+    let key = manifest["artifacts"][0]["object_key"].as_str().unwrap();
+    assert!(key.starts_with(&format!("alpha/alpha_{}", &head[..6])), "{key}");
+    let stamp = repo.xtask(&format!("stamp pkg/snapshot/{archive}")).exits(0);
+    stamp.prints(&head).prints(host.as_str());
 }
 
 #[test]
@@ -203,4 +200,76 @@ fn a_second_dist_waits_for_the_first() {
     drop(held);
     std::io::copy(&mut said, &mut std::io::sink()).unwrap();
     assert!(child.wait().unwrap().success(), "it goes on when the first has ended");
+}
+
+#[test]
+fn outside_a_workspace_or_a_repository_the_error_says_so() {
+    let nowhere = Repo::empty();
+    nowhere.xtask("dist").exits(3).says("cargo reads no workspace here");
+    nowhere.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"services/*\"]\n");
+    nowhere.add_service("alpha", "");
+    nowhere.xtask("dist --dry-run").exits(3).says("not a git repository").says("git init");
+    nowhere.git(&["init", "--quiet"]);
+    nowhere.xtask("dist --dry-run").exits(3).says("commit something first");
+}
+
+#[test]
+fn a_wrong_table_is_named() {
+    let rows = [
+        ("[package.metadata.xtask]\nplatform = \"linux\"", "unknown field `platform`"),
+        (
+            "[package.metadata.xtask]\nbin = \"other\"",
+            "bin = \"other\" is none of its binaries: alpha",
+        ),
+        (
+            "[package.metadata.xtask]\ninclude = [\"conf/*\"]",
+            "[package.metadata.xtask] of alpha: include = \"conf/*\" names no file",
+        ),
+        (
+            "[[bin]]\nname = \"a\"\npath = \"src/main.rs\"\n[[bin]]\nname = \"b\"\npath = \"src/main.rs\"",
+            "several binaries: a, b",
+        ),
+    ];
+    for (table, text) in rows {
+        let repo = Repo::new(&["alpha"]);
+        repo.add_service("alpha", table);
+        repo.lock();
+        repo.xtask("dist --dry-run").exits(3).says("alpha").says(text);
+    }
+}
+
+#[test]
+fn a_wrong_table_of_the_workspace_is_named() {
+    for (field, text) in [
+        ("include = [\"nothing/*\"]", "include = \"nothing/*\" names no file"),
+        ("glibc = \"2.5\"", "glibc = \"2.5\": expected 2.17 or newer"),
+        ("macos = \"10.9\"", "macos = \"10.9\": expected 10.12 or newer"),
+    ] {
+        let repo = Repo::new(&["alpha"]);
+        repo.add_to_table(field);
+        let run = repo.xtask("dist --dry-run").exits(3);
+        run.says(&format!("[workspace.metadata.xtask]: {text}"));
+    }
+}
+
+#[test]
+fn ci_that_names_another_commit_is_refused() {
+    let mut repo = Repo::new(&["alpha"]);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    repo.set("CIRCLE_SHA1", &head);
+    repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
+    repo.commit("second");
+    repo.xtask("dist --dry-run").exits(3).says(&format!("CIRCLE_SHA1 is {head}, but HEAD is"));
+}
+
+#[test]
+fn a_hooks_repository_is_not_taken_for_this_one() {
+    let mut repo = Repo::new(&["alpha"]);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    let other = Repo::new(&["beta"]);
+    for (name, file) in [("GIT_DIR", ".git"), ("GIT_INDEX_FILE", ".git/index")] {
+        repo.set(name, &other.path().join(file).display().to_string());
+    }
+    repo.set("GIT_WORK_TREE", &other.path().display().to_string());
+    repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
 }

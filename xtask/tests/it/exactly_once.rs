@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use s3::{Attributes, Body, Precondition, Put};
 use serde_json::Value;
@@ -13,8 +13,9 @@ use xtask::model::manifest::Manifest;
 use xtask::system::env::Env;
 use xtask::system::ui::Ui;
 
-use crate::bucket::Bucket;
-use crate::snapshot::{manifest_object, snapshot};
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict, wait_until};
+use crate::support::snapshot::{manifest_object, snapshot};
 use crate::support::{Repo, run};
 
 const SERVICES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -44,15 +45,22 @@ fn an_upload_that_was_killed_is_finished_by_the_next_one() {
     let repo = Repo::new(&SERVICES);
     repo.xtask("dist").exits(0);
     let mut cut_short = 0;
-    // Killed as soon as so many objects are there.
+    // Killed when it sends the next object after so many.
     for objects in 0..2 * SERVICES.len() {
         let bucket = Bucket::new();
+        let mut puts = 0;
+        let front = Front::start(&bucket.endpoint(), move |line| {
+            puts += usize::from(line.starts_with("PUT "));
+            if puts > objects { Verdict::Hold } else { Verdict::Pass }
+        });
         let mut upload = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload"]);
         bucket.name_in(&mut upload);
+        upload.env("AWS_ENDPOINT_URL_S3", &front.endpoint);
         let mut child = upload.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while bucket.keys().len() < objects && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_micros(200));
-        }
+        wait_until("an object that is not let through, and all before it", || {
+            let is_held = front.seen().iter().any(|seen| seen.verdict == Verdict::Hold);
+            is_held && bucket.keys().len() == objects
+        });
         child.kill().unwrap();
         child.wait().unwrap();
         let case = format!("killed at {objects} objects");

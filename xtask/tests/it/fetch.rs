@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 use tar::{EntryType, Header};
 
-use crate::bucket::Bucket;
-use crate::releases::Release;
 use crate::support::Repo;
+use crate::support::bucket::Bucket;
+use crate::support::release::Release;
 
 /// Every file and link below a folder, with its content.
 fn tree(folder: &Path) -> BTreeMap<String, String> {

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::circleci;
-use crate::local::{alone, assert_published, assert_silent_and_gone};
-use crate::new::serves;
-use crate::support::{Repo, Run, root, run, target_dir};
-use crate::terminal::type_into;
+use crate::support::local::{alone, assert_published, assert_silent_and_gone};
+use crate::support::service::serves;
+use crate::support::terminal::type_into;
+use crate::support::{Repo, Run, host, root, run, target_dir};
 
 /// A folder to make repositories in.
 fn empty() -> Repo {
@@ -226,13 +226,15 @@ fn a_new_repository_checks_runs_ships_and_grows() {
     let dir = repo.path().join("made");
     // Its manifest stands where `Repo` looks for one.
     let dest = repo.path().join("pkg").display().to_string();
-    let ship = format!("ship --local --platforms linux_amd64 --dest {dest}");
+    let host = host();
+    let ship = format!("ship --local --platforms {host} --dest {dest}");
     let shipped = cargo_xtask(&repo, &dir.join("services"), &ship);
     let objects = target_dir().join("local-s3/builds");
     assert_published(&repo, &shipped, &objects);
     assert_silent_and_gone(&repo, &shipped);
     assert_eq!(git(&repo, "made", "status --porcelain"), "", "shipping leaves nothing behind");
-    serves(Command::new(repo.path().join("pkg/snapshot/linux_amd64/made-web")), "Hello, world!");
+    let program = repo.path().join("pkg/snapshot").join(host.as_str()).join("made-web");
+    serves(Command::new(program), "Hello, world!");
 
     cargo_xtask(&repo, &dir.join("foundation"), "new made-worker --worker");
     git(&repo, "made", "add --all");
@@ -247,7 +249,7 @@ fn a_new_repository_checks_runs_ships_and_grows() {
 #[ignore = "builds xtask for a new repository that has it by git, twice: once vendored"]
 fn by_git_the_templates_travel_with_xtask_vendored_too() {
     let _alone = alone();
-    let repo = Repo::empty();
+    let mut repo = Repo::empty();
     let url = format!("file://{}", root().display());
     repo.xtask(&format!("init made --name git-web --xtask-git {url}")).exits(0);
     let dir = repo.path().join("made");
@@ -263,15 +265,19 @@ fn by_git_the_templates_travel_with_xtask_vendored_too() {
     cargo_xtask(&repo, &dir, "vendor");
     git(&repo, "made", "add --all");
     git(&repo, "made", "commit --quiet --message vendored");
+    let target = repo.own_target();
     let frozen = cargo_xtask(&repo, &dir.join("services"), "new git-more --web");
     assert!(frozen.stdout.contains("git-more/src/main.rs"), "{}", frozen.stdout);
     cargo_xtask(&repo, &dir, "vendor --check");
     cargo_xtask(&repo, &dir, "dist git-more --platforms linux_amd64");
-    // The local server is not in the vendored package: it lies in the checkout.
-    cargo_xtask(&repo, &dir, "upload --local").says("left the objects in");
     // From here a further repository has xtask at the same commit.
     let next = repo.path().join("next").display().to_string();
     cargo_xtask(&repo, &dir, &format!("init {next} --name git-next"));
+    // The local server is not in the vendored package: it lies in the checkout, which others share.
+    repo.set("CARGO_TARGET_DIR", target_dir().to_str().unwrap());
+    let program = target.join("debug/xtask").display().to_string();
+    let mut upload = repo.prepare(&program, &["upload", "--local"]);
+    run(upload.current_dir(&dir), "upload --local").exits(0).says("left the objects in");
     let toml = std::fs::read_to_string(repo.path().join("next/xtask/Cargo.toml")).unwrap();
     assert!(toml.contains(&format!("git = \"{url}\", rev = \"{head}\"")), "{toml}");
 }

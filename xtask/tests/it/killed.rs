@@ -1,5 +1,5 @@
-//! `upload` killed in the middle of a large file: the next run finishes it, sends only what is
-//! missing, and leaves nothing behind.
+//! `dist` killed before each file that it writes, and `upload` in the middle of a large one: what is
+//! there is whole, the next run finishes it, sends only what is missing, and leaves nothing behind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use serde_json::{Value, json};
 
-use crate::bucket::Bucket;
-use crate::refusing::{Front, Seen, Verdict, wait_until};
-use crate::support::{Repo, run};
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Seen, Verdict, wait_until};
+use crate::support::{Repo, check_sums, run};
 
 const PART: usize = 8 * 1024 * 1024;
 const KEY: &str = "big/big_aaaaaa.tar.gz";
@@ -213,4 +213,48 @@ fn two_runs_of_one_snapshot_at_once_are_no_harm_to_each_other() {
         assert_eq!(bucket.unfinished(), 0);
         assert!(!repo.path().join("pkg/snapshot/.uploads").exists());
     }
+}
+
+#[test]
+fn a_dist_that_was_killed_leaves_no_half_file_and_the_next_one_succeeds() {
+    let mut repo = Repo::new(&["alpha"]);
+    // Another test's build is not to be waited for.
+    repo.own_target();
+    let snapshot = repo.path().join("pkg/snapshot");
+    let [binary, archive, sums, manifest] =
+        ["linux_amd64/alpha", "alpha_linux_amd64.tar.gz", "SHA256SUMS", "manifest.json"];
+    let bytes = |file: &str| fs::read(snapshot.join(file)).ok();
+    // A file that it cannot begin to write, and the one that it has changed by then.
+    for (next, changed) in
+        [(binary, manifest), (archive, binary), (sums, archive), (manifest, sums)]
+    {
+        repo.commit("another stamp");
+        repo.xtask("dist").exits(0);
+        repo.commit("and another");
+        let partial = xtask::system::files::partial_name(&snapshot.join(next));
+        // Whoever opens a pipe to write waits for one who reads.
+        run(Command::new("mkfifo").arg(&partial), "mkfifo").exits(0);
+        let before = bytes(changed);
+        let mut dist = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist"]);
+        let mut child = dist.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // SHA256SUMS is removed with the manifest, and written anew.
+        let is_there = next == manifest;
+        wait_until(&format!("another {changed}"), || {
+            let now = bytes(changed);
+            now != before && (now.is_some() || !is_there)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!snapshot.join(manifest).exists(), "a manifest says that all is there");
+        for file in [binary, archive] {
+            repo.xtask(&format!("stamp pkg/snapshot/{file}")).exits(0).prints("linux_amd64");
+        }
+        // As a run leaves it that was killed while it wrote.
+        fs::remove_file(&partial).unwrap();
+        fs::write(&partial, "half").unwrap();
+    }
+    repo.xtask("dist").exits(0);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    repo.xtask(&format!("stamp pkg/snapshot/{archive}")).exits(0).prints(&head);
+    check_sums(&snapshot);
 }

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use xtask::model::platform::Platform;
 use xtask::repository::templates::{self, Place};
 
-use crate::local::{alone, assert_published, assert_silent_and_gone, other_repository};
-use crate::support::{Repo, Run, root, run, target_dir};
+use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};
+use crate::support::{Repo, host, root, run, target_dir};
 
 /// Answers with its version, by `service` and `stamp`.
 const PLAIN: &str = r#"//! A web service.
@@ -44,15 +45,18 @@ fn main() {
 }
 "#;
 
-/// `SQLite` takes a minute a platform with optimisation, and seconds without.
-const QUICK_C: &str = "\n[profile.release.package.libsqlite3-sys]\nopt-level = 0\n";
+/// This machine's platform, and one of another system.
+fn platforms() -> [Platform; 2] {
+    let other = Platform::ALL.into_iter().find(|other| other.os != host().os);
+    [host(), other.expect("there are two systems")]
+}
 
 /// The repository of three lines, with two more services.
 fn repository() -> Repo {
     let repo = other_repository();
     let root_toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).expect("Cargo.toml");
-    let root_toml = root_toml.replace("\nplatforms = \"linux,amd64\"", "");
-    repo.write("Cargo.toml", &(root_toml + QUICK_C));
+    let platforms = format!("platforms = \"{}\"", platforms().map(Platform::as_str).join(" "));
+    repo.write("Cargo.toml", &root_toml.replace("platforms = \"linux,amd64\"", &platforms));
     std::fs::remove_dir_all(repo.path().join("services/alpha")).expect("its first service");
     let package = |name: &str, dependencies: &str| {
         let head =
@@ -84,58 +88,52 @@ fn repository() -> Repo {
     repo
 }
 
-/// `cargo run -p xtask -- LINE`, as the alias has it.
-fn xtask(repo: &Repo, folder: &str, line: &str) -> Run {
-    let words = "run --quiet --locked --package xtask --".split(' ').chain(line.split(' '));
-    let mut cargo = repo.prepare(env!("CARGO"), &words.collect::<Vec<_>>());
-    run(cargo.current_dir(repo.path().join(folder)), line)
-}
-
 #[test]
-#[ignore = "builds xtask, a web service, and SQLite for four platforms, for another repository"]
+#[ignore = "builds xtask, two services, and SQLite for two platforms, for another repository"]
 fn every_verb_works_in_another_repository_from_below_too() {
     let _alone = alone();
-    let repo = repository();
-    let head = repo.git(&["rev-parse", "HEAD"]);
+    let mut repo = repository();
     let below = "services/other-plain/src";
-
-    // C code for every platform, from one machine.
-    let dist = xtask(&repo, below, "dist other-sqlite").exits(0);
-    dist.says("other-sqlite for linux_amd64 carries no stamp");
-    let manifest = repo.manifest();
-    let platforms: Vec<_> = manifest["artifacts"]
-        .as_array()
-        .expect("artifacts")
-        .iter()
-        .map(|artifact| artifact["platform"].as_str().expect("a platform").to_owned())
-        .collect();
-    assert_eq!(platforms.len(), 4, "{platforms:?}");
-    let program = repo.path().join("pkg/snapshot/linux_amd64/other-sqlite");
-    let said = run(&mut Command::new(program), "other-sqlite").exits(0).stdout;
-    assert!(said.starts_with("SQLite 3.") && said.ends_with(": 42\n"), "{said}");
-
-    xtask(&repo, below, "dist --platforms linux_amd64").exits(0);
-    let upload = xtask(&repo, "", "upload --local").exits(0);
-    assert_published(&repo, &upload, &target_dir().join("local-s3/local"));
-    assert_silent_and_gone(&repo, &upload);
-    let stamp = xtask(&repo, "pkg/snapshot", "stamp other-plain_linux_amd64.tar.gz").exits(0);
-    stamp.prints(&head).prints("linux_amd64");
-
-    xtask(&repo, "services", "new other-new --worker").exits(0).prints("src/main.rs");
+    // What the alias does. Later verbs are run by the program that is built already.
+    let cargo = |folder: &str, line: &str| {
+        let mut cargo = repo.prepare(env!("CARGO"), &line.split(' ').collect::<Vec<_>>());
+        run(cargo.current_dir(repo.path().join(folder)), line).exits(0)
+    };
+    cargo("services", "xtask new other-new --worker").prints("src/main.rs");
     assert!(repo.git(&["status", "--porcelain"]).contains("?? services/other-new/"));
-    let test = ["test", "--locked", "--package", "other-new"];
-    run(&mut repo.prepare(env!("CARGO"), &test), "cargo test").exits(0);
+    cargo("", "test --locked --package other-new");
     repo.commit("one more");
 
-    xtask(&repo, below, "vendor").exits(0).prints("vendor/ holds the sources of");
+    repo.xtask_in(below, "vendor").exits(0).prints("vendor/ holds the sources of");
     assert!(vendored(repo.path()).any(|name| name.starts_with("libsqlite3-sys-")));
     assert!(
         !vendored(repo.path()).any(|name| name.starts_with("bowline-service-")),
         "a path stays one"
     );
-    repo.commit("vendored");
-    xtask(&repo, below, "vendor --check").exits(0);
-    xtask(&repo, below, "dist other-sqlite other-new --platforms linux_amd64").exits(0);
+    let head = repo.commit("vendored");
+    repo.xtask_in(below, "vendor --check").exits(0);
+
+    // C code for Linux and for macOS, from one machine, and all of it from vendor/.
+    repo.own_target();
+    let dist = repo.xtask_in(below, "dist other-sqlite").exits(0);
+    let unstamped = |platform| format!("other-sqlite for {platform} carries no stamp");
+    let [ours, other] = platforms().map(unstamped);
+    dist.says(&ours).says(&other);
+    assert_eq!(repo.manifest()["artifacts"].as_array().expect("artifacts").len(), 2);
+    let snapshot = repo.path().join("pkg/snapshot");
+    let program = snapshot.join(host().as_str()).join("other-sqlite");
+    let said = run(&mut Command::new(program), "other-sqlite").exits(0).stdout;
+    assert!(said.starts_with("SQLite 3.") && said.ends_with(": 42\n"), "{said}");
+    let line = format!("dist other-plain other-new --platforms {}", host());
+    repo.xtask_in(below, &line).exits(0);
+
+    // The server is built beside xtask, where nothing is vendored.
+    repo.set("CARGO_TARGET_DIR", target_dir().to_str().expect("a path in UTF-8"));
+    let upload = repo.xtask("upload --local").exits(0);
+    assert_published(&repo, &upload, &target_dir().join("local-s3/local"));
+    assert_silent_and_gone(&repo, &upload);
+    let line = format!("stamp other-plain_{}.tar.gz", host());
+    repo.xtask_in("pkg/snapshot", &line).exits(0).prints(&head).prints(host().as_str());
     assert_eq!(repo.git(&["status", "--porcelain"]), "", "every verb leaves the tree as it was");
 }
 

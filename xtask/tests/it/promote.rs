@@ -4,10 +4,10 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::bucket::Bucket;
-use crate::refusing::{self, Front, Verdict};
-use crate::releases::{PADDING, Release};
 use crate::support::Repo;
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict, refuse_channels};
+use crate::support::release::{PADDING, Release};
 
 const STABLE: &str = "alpha/channels/stable.json";
 
@@ -254,7 +254,7 @@ fn a_server_that_refuses_the_condition_says_which_way() {
     ] {
         let (bucket, mut repo) = shelf(&["aaaaaa", "bbbbbb"]);
         repo.xtask("promote alpha aaaaaa --to stable").exits(0);
-        let endpoint = refusing::channels(&bucket.endpoint(), status, code);
+        let endpoint = refuse_channels(&bucket.endpoint(), status, code);
         repo.set("AWS_ENDPOINT_URL_S3", &endpoint);
         repo.xtask("promote alpha bbbbbb --to stable").exits(1).says(text).says("hint: ");
         assert_eq!(versions(&bucket), ["aaaaaa"]);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use xtask::model::cargo_toml;
 use xtask::repository::templates::{self, Place};
 
-use crate::source::{files, read};
+use crate::support::tree::{files, read};
 use crate::support::{root, run};
 
 const FOLDER: &str = "xtask/templates/";
@@ -90,7 +90,7 @@ fn a_new_repository_builds_as_this_one_does() {
     .concat();
     for dependency in all {
         let named = &ours["workspace"]["dependencies"][dependency.name];
-        let folder = root().join("foundation").join(dependency.name);
+        let folder = root().join("foundation").join(dependency.name.trim_start_matches("bowline-"));
         match dependency.place {
             Place::Registry(value) => {
                 let toml = cargo_toml::parse(&format!("it = {value}"), value).expect(value);

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{Journal, Purpose, Record, SentPart, begin_line, file_name, parse, part_line};
+use super::{Journal, Record, SentPart, UploadIdentity, begin_line, file_name, parse, part_line};
 
 const DESTINATION: &str = "https://s3.example/builds";
 
-fn purpose() -> Purpose {
-    Purpose {
+fn identity() -> UploadIdentity {
+    UploadIdentity {
         destination: DESTINATION.to_owned(),
         object_key: "a/\"b\"\n".to_owned(),
         sha256: "00".repeat(32),
         size_bytes: 20 << 20,
         part_bytes: 8 << 20,
-        told: "11".repeat(32),
+        headers_sha256: "11".repeat(32),
     }
 }
 
@@ -26,17 +26,17 @@ fn part(number: u64) -> SentPart {
 }
 
 fn open(folder: &Path) -> (Journal, Option<Record>) {
-    Journal::open(folder, DESTINATION, &purpose().object_key, true)
+    Journal::open(folder, DESTINATION, &identity().object_key, true)
 }
 
 fn path(folder: &Path) -> PathBuf {
-    folder.join(file_name(DESTINATION, &purpose().object_key))
+    folder.join(file_name(DESTINATION, &identity().object_key))
 }
 
 /// A journal as a run leaves it that dies after these parts.
 fn left_behind(folder: &Path, parts: &[u64]) {
     let (journal, _) = open(folder);
-    journal.begin("id-1", &purpose());
+    journal.begin("id-1", &identity());
     for &number in parts {
         journal.sent(&part(number));
     }
@@ -50,13 +50,13 @@ fn what_a_run_wrote_is_what_the_next_one_reads() {
     left_behind(&folder, &[2, 1]);
     let (journal, record) = open(&folder);
     let parts = vec![part(2), part(1)];
-    let expected = Record { upload_id: "id-1".to_owned(), purpose: purpose(), parts };
+    let expected = Record { upload_id: "id-1".to_owned(), identity: identity(), parts };
     assert_eq!(record, Some(expected));
     // Another object has another journal.
     assert_eq!(Journal::open(&folder, DESTINATION, "other", false).1, None);
     assert_eq!(Journal::open(&folder, "https://other.example/builds", "a", false).1, None);
     // A new upload forgets the old one.
-    journal.begin("id-2", &purpose());
+    journal.begin("id-2", &identity());
     drop(journal);
     let (journal, record) = open(&folder);
     assert_eq!(record.map(|it| (it.upload_id, it.parts)), Some(("id-2".to_owned(), vec![])));
@@ -84,7 +84,7 @@ fn a_torn_line_is_ignored_and_written_over() {
         };
         assert_eq!(parts, expected, "cut at {end}");
         if record.is_none() {
-            journal.begin("id-1", &purpose());
+            journal.begin("id-1", &identity());
         }
         journal.sent(&part(7));
         drop(journal);
@@ -96,7 +96,7 @@ fn a_torn_line_is_ignored_and_written_over() {
 
 #[test]
 fn what_is_no_journal_is_taken_for_none() {
-    let begin = begin_line("id-1", &purpose());
+    let begin = begin_line("id-1", &identity());
     for text in [
         String::new(),
         "\n".to_owned(),
@@ -120,10 +120,10 @@ fn what_is_no_journal_is_taken_for_none() {
 fn of_two_writers_one_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let (first, _) = open(folder.path());
-    first.begin("id-1", &purpose());
+    first.begin("id-1", &identity());
     let (second, record) = open(folder.path());
     assert_eq!((second.is_kept(), record), (false, None));
-    second.begin("id-2", &purpose());
+    second.begin("id-2", &identity());
     second.sent(&part(1));
     second.remove();
     drop(first);
@@ -156,7 +156,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     let parts = (any::<u64>(), "[0-9a-f]{0,64}", any::<String>());
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..60),
-        2 => any::<String>().prop_map(|id| begin_line(&id, &purpose()).into_bytes()),
+        2 => any::<String>().prop_map(|id| begin_line(&id, &identity()).into_bytes()),
         4 => parts.prop_map(|(number, sha256, etag)| part_line(&SentPart { number, sha256, etag }).into_bytes()),
         1 => "\\{\"(part|format|etag)\":(-?[0-9]{1,25}|null|\\[\\[)\\}\n".prop_map(String::into_bytes),
     ]
@@ -175,7 +175,7 @@ proptest! {
             prop_assert!(whole <= bytes.len() && bytes[..whole].ends_with(b"\n"));
             let again = parse(&bytes[..whole]);
             prop_assert_eq!(again, Some((record.clone(), whole)));
-            let written = begin_line(&record.upload_id, &record.purpose)
+            let written = begin_line(&record.upload_id, &record.identity)
                 + &record.parts.iter().map(part_line).collect::<String>();
             prop_assert_eq!(parse(written.as_bytes()).map(|(record, _)| record), Some(record));
         }

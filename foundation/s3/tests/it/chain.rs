@@ -35,7 +35,7 @@ fn the_steps_say_what_each_source_lacks() {
     let mut outside =
         Outside::new(&["S3_KEY= ", "AWS_SESSION_TOKEN=hidden", "CIRCLE_OIDC_TOKEN_V2=hidden"]);
     let found = outside.find().unwrap();
-    assert!(found.keyring.is_none());
+    assert!(found.provider.is_none());
     assert_eq!(
         steps(&found),
         [
@@ -52,8 +52,8 @@ fn the_steps_say_what_each_source_lacks() {
     let found = outside.find().unwrap();
     assert_eq!(steps(&found).last().unwrap(), "AWS_ACCESS_KEY_ID: used");
     assert_eq!(
-        format!("{:?}", found.keyring.unwrap()),
-        "Keyring(AWS_ACCESS_KEY_ID, Credentials(..pair))"
+        format!("{:?}", found.provider.unwrap()),
+        "CredentialProvider(AWS_ACCESS_KEY_ID, Credentials(..pair))"
     );
 }
 
@@ -220,7 +220,7 @@ fn the_files_can_be_named() {
 
 #[test]
 fn an_empty_outside_is_no_error() {
-    let found = find_credentials(&s3::Chain {
+    let found = find_credentials(&s3::CredentialInputs {
         variable: &|name| (name == "AWS_EC2_METADATA_DISABLED").then(|| "TRUE".to_owned()),
         home: None,
         child_environment: Vec::new(),
@@ -228,5 +228,5 @@ fn an_empty_outside_is_no_error() {
         region: String::new(),
         scope: None,
     });
-    assert!(found.keyring.unwrap().is_none());
+    assert!(found.provider.unwrap().is_none());
 }

@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ferror::Kind;
-use s3::{Body, Client, Patience, Precondition, Put, PutOutcome, Signature, sha256};
+use s3::{Body, Client, Precondition, Put, PutOutcome, RetryPolicy, Signature, sha256};
 
 use crate::server::client_with;
 use crate::store::{CUTS, Cut, Store};
 
 /// As in the real thing, only faster.
-const QUICK: Patience = Patience {
+const QUICK: RetryPolicy = RetryPolicy {
     attempts: 6,
     transient_wait: Duration::from_millis(2),
     throttle_wait: Duration::from_millis(4),
     longest_wait: Duration::from_millis(20),
     budget: Duration::from_secs(5),
-    renewed_every: None,
+    budget_renewed_every: None,
 };
 
 fn client(store: &Store) -> Client {
@@ -105,7 +105,7 @@ fn check_died(at: usize, cut: Cut) {
     });
     let body = Body::File { path: file.path(), size_bytes: LARGE as u64, sha256: sha256(&bytes) };
     let case = format!("dead from request {at} on, {cut:?}");
-    let once = client_with(&store.endpoint, Signature::V4, Patience { attempts: 1, ..QUICK });
+    let once = client_with(&store.endpoint, Signature::V4, RetryPolicy { attempts: 1, ..QUICK });
     once.put_resumable("k", &put(body), &journals).expect_err(&case);
     is_down.store(false, Ordering::Relaxed);
     let again = client(&store);
@@ -199,7 +199,7 @@ fn a_storm_ends_in_an_error_that_says_how_often_it_was_tried() {
 #[test]
 fn waiting_has_a_budget_for_the_whole_run() {
     let store = Store::start(|_, _| Some(Cut::SlowDown));
-    let budget = Patience { budget: Duration::ZERO, attempts: 1_000, ..QUICK };
+    let budget = RetryPolicy { budget: Duration::ZERO, attempts: 1_000, ..QUICK };
     let client = client_with(&store.endpoint, Signature::V4, budget);
     let error = client.put("k", &put(Body::Bytes(b"x"))).unwrap_err();
     assert_eq!(error.kind(), Kind::Throttled);

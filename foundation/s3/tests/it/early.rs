@@ -8,19 +8,19 @@ use std::thread;
 use std::time::Duration;
 
 use s3::{
-    Body, Client, ClientOptions, Credentials, Location, Patience, Precondition, Put, Signature,
+    Body, Client, ClientOptions, Credentials, Location, Precondition, Put, RetryPolicy, Signature,
 };
 
 use crate::server::{Script, Server, answer, client_with, read_head, refusal};
 
 /// No second attempt but for a repair.
-const ONCE: Patience = Patience {
+const ONCE: RetryPolicy = RetryPolicy {
     attempts: 1,
     transient_wait: Duration::from_millis(1),
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(1),
     budget: Duration::from_secs(1),
-    renewed_every: None,
+    budget_renewed_every: None,
 };
 
 #[test]
@@ -46,8 +46,8 @@ fn an_early_refusal_is_read_though_the_connection_stays_open() {
         path_style: None,
         signature: Signature::V4,
     };
-    let patience = Patience { attempts: 1, ..Patience::default() };
-    let options = ClientOptions { patience, ..ClientOptions::default() };
+    let retry_policy = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
+    let options = ClientOptions { retry_policy, ..ClientOptions::default() };
     let credentials = Credentials::new("id", "secret", None).unwrap();
     let client = Client::with_options(location, credentials, options).unwrap();
     let bytes = vec![b'x'; 2 * 1024 * 1024];

@@ -75,11 +75,11 @@ fn a_token_file_is_read_anew_for_each_exchange() {
     let mut outside = Outside::new(&[ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE=HOME/token"]);
     outside.set("AWS_ENDPOINT_URL_STS", &sts.endpoint);
     outside.file("token", "first\n");
-    let keyring = outside.find().unwrap().keyring.unwrap();
-    let first = keyring.current().unwrap();
+    let provider = outside.find().unwrap().provider.unwrap();
+    let first = provider.current().unwrap();
     outside.file("token", "second");
     // The server gives the same again: these are all there are.
-    assert!(!keyring.renew(&first).unwrap());
+    assert!(!provider.renew(&first).unwrap());
     for expected in ["first", "second"] {
         let body = String::from_utf8(sts.seen().body).unwrap();
         assert!(body.ends_with(&format!("&WebIdentityToken={expected}")), "{body}");
@@ -145,17 +145,17 @@ fn a_containers_agent_is_asked_with_its_token_read_anew() {
     ]);
     outside.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/v1/c?a=b", agent.endpoint));
     outside.file("token", "hidden-1\n");
-    let keyring = outside.find().unwrap().keyring.unwrap();
-    assert_eq!(keyring.current().unwrap(), issued());
+    let provider = outside.find().unwrap().provider.unwrap();
+    assert_eq!(provider.current().unwrap(), issued());
     outside.file("token", "hidden-2");
-    keyring.renew(&issued()).unwrap();
+    provider.renew(&issued()).unwrap();
     for expected in ["hidden-1", "hidden-2"] {
         let seen = agent.seen();
         assert_eq!(seen.line, "GET /v1/c?a=b HTTP/1.1");
         assert_eq!(seen.header("authorization"), Some(expected));
     }
     outside.file("token", "hidden\r\nx-evil: 1");
-    let error = keyring.renew(&issued()).unwrap_err();
+    let error = provider.renew(&issued()).unwrap_err();
     assert!(shown(&error).contains("control character"), "{}", shown(&error));
 }
 
@@ -234,7 +234,7 @@ fn a_machine_without_a_metadata_service_just_lacks_it() {
     for address in [closed, silent.local_addr().unwrap()] {
         let endpoint = format!("AWS_EC2_METADATA_SERVICE_ENDPOINT=http://{address}");
         let found = Outside::new(&[&endpoint]).find().unwrap();
-        assert!(found.keyring.is_none());
+        assert!(found.provider.is_none());
         assert_eq!(steps(&found)[5], format!("EC2 instance: no answer from {address}"));
     }
 }

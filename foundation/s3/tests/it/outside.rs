@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use s3::{
-    CREDENTIAL_VARIABLES, Chain, Credentials, Keyring, SessionScope, Step, Verdict,
-    find_credentials,
+    CREDENTIAL_VARIABLES, CredentialInputs, CredentialProvider, Credentials, SessionScope, Step,
+    Verdict, find_credentials,
 };
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ pub(crate) struct Outside {
 /// A search that met nothing wrong.
 #[derive(Debug)]
 pub(crate) struct Search {
-    pub(crate) keyring: Option<Keyring>,
+    pub(crate) provider: Option<CredentialProvider>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -65,7 +65,7 @@ impl Outside {
         let mut child_environment: Vec<_> =
             self.variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         child_environment.push(("PATH".into(), std::env::var_os("PATH").unwrap()));
-        let found = find_credentials(&Chain {
+        let found = find_credentials(&CredentialInputs {
             variable: &variable,
             home: Some(self.home.path().to_owned()),
             child_environment,
@@ -74,7 +74,7 @@ impl Outside {
             scope: self.scope.clone(),
         });
         assert_unmarked(&format!("{:?}", found.steps));
-        match &found.keyring {
+        match &found.provider {
             Ok(found) => assert_unmarked(&format!("{found:?}")),
             Err(error) => {
                 assert_unmarked_error(error);
@@ -84,14 +84,14 @@ impl Outside {
                 assert!(error.to_string().contains(&source), "{error}");
             }
         }
-        Ok(Search { keyring: found.keyring?, steps: found.steps })
+        Ok(Search { provider: found.provider?, steps: found.steps })
     }
 
     /// Finds credentials and fetches them.
     pub(crate) fn fetch(&self) -> ferror::Result<Credentials> {
-        let keyring = self.find()?.keyring.expect("a source has credentials");
-        let fetched = keyring.current();
-        assert_unmarked(&format!("{keyring:?} {fetched:?}"));
+        let provider = self.find()?.provider.expect("a source has credentials");
+        let fetched = provider.current();
+        assert_unmarked(&format!("{provider:?} {fetched:?}"));
         fetched.inspect_err(assert_unmarked_error)
     }
 

@@ -75,10 +75,10 @@ fn a_program_runs_when_credentials_are_needed_and_again_when_they_are_stale() {
         "echo x >> HOME/runs; n=$(wc -l < HOME/runs)\n\
          echo '{\"Version\": 1, \"AccessKeyId\": \"run-'$((n))'\", \"SecretAccessKey\": \"hidden\"}'",
     );
-    let keyring = outside.find().unwrap().keyring.unwrap();
+    let provider = outside.find().unwrap().provider.unwrap();
     assert!(!outside.home.path().join("runs").exists(), "it ran before it was needed");
-    let first = keyring.current().unwrap();
-    assert_eq!((first.access_key_id(), keyring.current().unwrap() == first), ("run-1", true));
-    assert!(keyring.renew(&first).unwrap());
-    assert_eq!(keyring.current().unwrap().access_key_id(), "run-2");
+    let first = provider.current().unwrap();
+    assert_eq!((first.access_key_id(), provider.current().unwrap() == first), ("run-1", true));
+    assert!(provider.renew(&first).unwrap());
+    assert_eq!(provider.current().unwrap().access_key_id(), "run-2");
 }

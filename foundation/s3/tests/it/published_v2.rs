@@ -87,7 +87,7 @@ fn all_steps_by_query() {
         let expires = row["expires"].as_i64().expect("seconds since 1970");
         let now = Epoch::from_secs(expires - 60);
         let mut request = request(row);
-        let minute = Duration::from_mins(1);
+        let minute = Duration::from_secs(60);
         sigv2::presign(&mut request, &credentials, bucket(row), now, minute).unwrap();
         let expected = [
             ("AWSAccessKeyId", id.to_owned()),

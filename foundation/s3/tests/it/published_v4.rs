@@ -158,29 +158,3 @@ fn all_steps_by_query() {
         }
     }
 }
-
-/// Further published values of the signing key and of the last step.
-#[test]
-fn chunk_and_trailer_signatures() {
-    let data = published();
-    let Scope { now, region, secret_access_key, .. } = scope(&data);
-    let key = sigv4::signing_key(&secret_access_key, now, &region, "s3");
-    let scope = sigv4::credential_scope(now, &region, "s3");
-    let time = now.to_compact();
-    for table in rows(&data, "chunks") {
-        let mut previous = text(table, "seed_signature").to_owned();
-        for row in rows(table, "signatures") {
-            let to_sign = if let Some(trailer) = row["trailer"].as_str() {
-                let trailer = hex(&sha256(trailer.as_bytes()));
-                format!("AWS4-HMAC-SHA256-TRAILER\n{time}\n{scope}\n{previous}\n{trailer}")
-            } else {
-                let length = row["length_of_a"].as_u64().expect("a length");
-                let chunk = hex(&sha256("a".repeat(usize::try_from(length).unwrap()).as_bytes()));
-                let nothing = hex(&sha256(b""));
-                format!("AWS4-HMAC-SHA256-PAYLOAD\n{time}\n{scope}\n{previous}\n{nothing}\n{chunk}")
-            };
-            previous = sigv4::signature(&key, &to_sign);
-            assert_eq!(previous, text(row, "signature"), "{} in {}", row, table["name"]);
-        }
-    }
-}

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ferror::Kind;
 use ftime::Epoch;
 use s3::{
-    Attributes, Body, Client, ClientOptions, Credentials, Encryption, Fault, Location, Patience,
-    Precondition, Put, PutOutcome, Signature,
+    Attributes, Body, Client, ClientOptions, Credentials, Encryption, Fault, Location,
+    Precondition, Put, PutOutcome, RetryPolicy, Signature,
 };
 
 use crate::outside::Outside;
@@ -17,13 +17,13 @@ use crate::server::{Script, Seen, Server, answer, client_with, refusal};
 const ETAG: &str = "etag: \"e1\"";
 
 /// No second attempt but for a repair.
-const ONCE: Patience = Patience {
+const ONCE: RetryPolicy = RetryPolicy {
     attempts: 1,
     transient_wait: Duration::from_millis(1),
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(1),
     budget: Duration::from_secs(1),
-    renewed_every: None,
+    budget_renewed_every: None,
 };
 
 fn put(bytes: &[u8]) -> Put<'_> {
@@ -118,7 +118,7 @@ fn a_clock_is_set_by_the_servers_and_kept() {
         // A HEAD's refusal has no body.
         (Signature::V4, "403 Forbidden", String::new()),
     ] {
-        let there = Epoch::now().saturating_add(Duration::from_hours(5));
+        let there = Epoch::now().saturating_add(Duration::from_secs(5 * 60 * 60));
         let date = format!("date: {}", there.to_rfc1123());
         let (server, client) = pair(signature, &[answer(status, &[&date], &body), stored()]);
         client.put("k", &put(b"x")).unwrap();
@@ -196,7 +196,7 @@ fn check_renewal(is_head: bool) {
     let agent = Server::start(["FIRST", "SECOND"].map(document).map(Script::Answer).to_vec());
     let mut outside = Outside::new(&["AWS_CONTAINER_AUTHORIZATION_TOKEN=hidden"]);
     outside.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &agent.endpoint);
-    let keyring = outside.find().unwrap().keyring.unwrap();
+    let provider = outside.find().unwrap().provider.unwrap();
 
     // The answer to a HEAD has no body that could say why.
     let bare = answer("400 Bad Request", &[], "");
@@ -204,8 +204,8 @@ fn check_renewal(is_head: bool) {
     let answers = if is_head { [bare, stored()] } else { [expired, stored()] };
     let server = Server::start(answers.map(Script::Answer).to_vec());
     let location = location(Signature::V4, &server.endpoint);
-    let options = ClientOptions { patience: ONCE, ..ClientOptions::default() };
-    let client = Client::with_options(location, keyring, options).unwrap();
+    let options = ClientOptions { retry_policy: ONCE, ..ClientOptions::default() };
+    let client = Client::with_options(location, provider, options).unwrap();
     for _ in 0..2 {
         if is_head {
             assert!(client.head("k").unwrap().is_some());
@@ -224,7 +224,7 @@ fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
     let credentials =
         |token: Option<&str>| Credentials::new("id", "hidden", token.map(str::to_owned)).unwrap();
     let client = |signature, allow_http, token| {
-        let options = ClientOptions { allow_http, patience: ONCE, ..ClientOptions::default() };
+        let options = ClientOptions { allow_http, retry_policy: ONCE, ..ClientOptions::default() };
         Client::with_options(location(signature, "http://s3.invalid"), credentials(token), options)
     };
     for (signature, allow_http) in
@@ -238,7 +238,7 @@ fn plain_http_is_refused_but_where_it_is_allowed_and_a_token_always() {
     assert_eq!(error.kind(), Kind::Config, "{error:?}");
     assert!(error.to_string().contains("session token"), "{error}");
     let token = client(Signature::V4, true, Some("t")).unwrap();
-    let url = token.presign_get("k", Epoch::ZERO, Duration::from_mins(1));
+    let url = token.presign_get("k", Epoch::ZERO, Duration::from_secs(60));
     assert_eq!(url.unwrap_err().kind(), Kind::Config, "nor in a URL");
     // Allowed: it gets as far as looking for the host, which does not exist.
     let error = client(Signature::V4, true, None).unwrap().put("k", &put(b"x")).unwrap_err();

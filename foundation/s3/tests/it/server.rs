@@ -9,22 +9,22 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use s3::{Client, ClientOptions, Credentials, Location, Patience, Signature};
+use s3::{Client, ClientOptions, Credentials, Location, RetryPolicy, Signature};
 
 pub(crate) const SECRET: &str = "hidden-secret";
 pub(crate) const TOKEN: &str = "hidden-token";
 
 /// Longer than any of this takes; a test that hangs ends here.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const RETRY_POLICY: Duration = Duration::from_secs(20);
 
 /// Of a client that has two attempts and hardly waits.
-pub(crate) const TWICE: Patience = Patience {
+pub(crate) const TWICE: RetryPolicy = RetryPolicy {
     attempts: 2,
     transient_wait: Duration::from_millis(1),
     throttle_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(1),
     budget: Duration::from_secs(5),
-    renewed_every: None,
+    budget_renewed_every: None,
 };
 
 /// What an endless answer sends at most, should the client not hang up.
@@ -72,8 +72,8 @@ impl Server {
             let Some(last) = scripts.last().cloned() else { return };
             for script in scripts.into_iter().chain(std::iter::repeat_n(last, 16)) {
                 let (stream, _) = listener.accept().expect("a connection");
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                stream.set_write_timeout(Some(PATIENCE)).unwrap();
+                stream.set_read_timeout(Some(RETRY_POLICY)).unwrap();
+                stream.set_write_timeout(Some(RETRY_POLICY)).unwrap();
                 // What the client made of the answer is the test's matter, so nobody is told
                 // that it hung up early.
                 let _ = serve(stream, &script, &sender);
@@ -103,16 +103,20 @@ impl Server {
 
     /// The next request; it is an error when there is none.
     pub(crate) fn seen(&self) -> Seen {
-        self.seen.recv_timeout(PATIENCE).expect("the client should have sent one more request")
+        self.seen.recv_timeout(RETRY_POLICY).expect("the client should have sent one more request")
     }
 }
 
 /// A client that tries once: what one answer means is the test's matter.
 pub(crate) fn client_at(endpoint: &str, signature: Signature) -> Client {
-    client_with(endpoint, signature, Patience { attempts: 1, ..Patience::default() })
+    client_with(endpoint, signature, RetryPolicy { attempts: 1, ..RetryPolicy::default() })
 }
 
-pub(crate) fn client_with(endpoint: &str, signature: Signature, patience: Patience) -> Client {
+pub(crate) fn client_with(
+    endpoint: &str,
+    signature: Signature,
+    retry_policy: RetryPolicy,
+) -> Client {
     let location = Location {
         bucket: "builds".to_owned(),
         region: s3::DEFAULT_REGION.to_owned(),
@@ -121,7 +125,7 @@ pub(crate) fn client_with(endpoint: &str, signature: Signature, patience: Patien
         signature,
     };
     let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET, Some(TOKEN.to_owned()));
-    let options = ClientOptions { patience, ..ClientOptions::default() };
+    let options = ClientOptions { retry_policy, ..ClientOptions::default() };
     Client::with_options(location, credentials.unwrap(), options).unwrap()
 }
 

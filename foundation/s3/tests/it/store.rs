@@ -10,7 +10,7 @@ use std::thread;
 
 use s3::{hex, sha256};
 
-use crate::server::{PATIENCE, Seen, answer, read_head, refusal};
+use crate::server::{RETRY_POLICY, Seen, answer, read_head, refusal};
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +103,8 @@ fn serve(
     state: &Mutex<State>,
     cut: &dyn Fn(usize, &str) -> Option<Cut>,
 ) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(RETRY_POLICY))?;
+    stream.set_write_timeout(Some(RETRY_POLICY))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut seen = read_head(&mut reader)?;
     let number = {

@@ -99,7 +99,7 @@ fn a_larger_file_goes_in_parts_and_comes_back_in_pieces() {
     std::fs::write(file.path(), &content).unwrap();
     let (size_bytes, sha256) = (content.len() as u64, s3::sha256(&content));
     let body = Body::File { path: file.path(), size_bytes, sha256 };
-    assert!(s3::bodies_of(size_bytes) > 1, "this is to be a multipart upload");
+    assert!(s3::body_count(size_bytes) > 1, "this is to be a multipart upload");
     for signature in BOTH {
         let client = client(&wire, signature, &wire.credentials, BUCKET);
         let put = Put { body, ..bytes(b"", Precondition::Absent) };

@@ -9,8 +9,7 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 use s3::{Attributes, Body, Fault, Precondition, Put, PutOutcome};
 
-use crate::bucket::releases::Shelf;
-use crate::cli::ShelfOptions;
+use crate::bucket::releases::{ReleaseBucket, ReleaseChoice};
 use crate::model::manifest::{Artifact, Manifest};
 use crate::model::object_key;
 use crate::model::platform::{PLAIN_KEY_PLATFORM, Platform};
@@ -136,11 +135,11 @@ impl Promoted {
 ///
 /// # Errors
 /// [`Kind::Invalid`] where the object is no channel.
-pub fn read(shelf: &Shelf, service: &str, name: &str) -> anyhow::Result<Option<Seen>> {
-    let key = format!("{}{}", shelf.prefix, object_key::channel(service, name));
-    let Some(object) = shelf.client.get(&key, MAX_BYTES)? else { return Ok(None) };
+pub fn read(bucket: &ReleaseBucket, service: &str, name: &str) -> anyhow::Result<Option<Seen>> {
+    let key = format!("{}{}", bucket.prefix, object_key::channel(service, name));
+    let Some(object) = bucket.client.get(&key, MAX_BYTES)? else { return Ok(None) };
     let channel = form::read(&object.bytes, service, name).map_err(|error| {
-        let bucket = &shelf.client.location().bucket;
+        let bucket = &bucket.client.location().bucket;
         Error::invalid(format!("object {bucket}/{key} is no channel of schema {SCHEMA}: {error}"))
     })?;
     Ok(Some(Seen { channel, etag: object.head.etag }))
@@ -149,9 +148,9 @@ pub fn read(shelf: &Shelf, service: &str, name: &str) -> anyhow::Result<Option<S
 /// The release that an entry names, with the digests that were promoted.
 ///
 /// # Errors
-/// As of [`Shelf::manifest`]; [`Kind::Invalid`] where it has other digests now.
-pub fn release(shelf: &Shelf, service: &str, entry: &Entry) -> anyhow::Result<Manifest> {
-    let manifest = shelf.manifest(service, &entry.version)?;
+/// As of [`ReleaseBucket::manifest`]; [`Kind::Invalid`] where it has other digests now.
+pub fn release(bucket: &ReleaseBucket, service: &str, entry: &Entry) -> anyhow::Result<Manifest> {
+    let manifest = bucket.manifest(service, &entry.version)?;
     entry.check(&manifest)?;
     Ok(manifest)
 }
@@ -161,17 +160,21 @@ pub fn release(shelf: &Shelf, service: &str, entry: &Entry) -> anyhow::Result<Ma
 ///
 /// # Errors
 /// [`Kind::Config`] where there is none, or its artifact for `--platform` was not promoted.
-pub fn choose(shelf: &Shelf, service: &str, options: &ShelfOptions) -> anyhow::Result<Manifest> {
-    let Some(name) = &options.channel else {
-        return shelf.choose(service, options.version.as_deref());
+pub fn choose(
+    bucket: &ReleaseBucket,
+    service: &str,
+    choice: &ReleaseChoice,
+) -> anyhow::Result<Manifest> {
+    let Some(name) = &choice.channel else {
+        return bucket.choose(service, choice.version.as_deref());
     };
-    let seen = read(shelf, service, name)?.ok_or_else(|| {
+    let seen = read(bucket, service, name)?.ok_or_else(|| {
         Error::config(format!("{service} has no channel {name}"))
             .hint(format!("see what there is: `cargo xtask list {service}`"))
     })?;
     let entry = &seen.channel.current;
-    let platform = options.platform.unwrap_or(PLAIN_KEY_PLATFORM);
-    let chosen = release(shelf, service, entry).and_then(|mut manifest| {
+    let platform = choice.platform.unwrap_or(PLAIN_KEY_PLATFORM);
+    let chosen = release(bucket, service, entry).and_then(|mut manifest| {
         entry.keep_promoted(&mut manifest, platform)?;
         Ok(manifest)
     });
@@ -182,25 +185,26 @@ pub fn choose(shelf: &Shelf, service: &str, options: &ShelfOptions) -> anyhow::R
 ///
 /// # Errors
 /// [`Kind::Conflict`] where it is not, [`Kind::Refused`] where the server cannot do that.
-pub fn write(shelf: &Shelf, channel: &Channel, seen: Option<&Seen>) -> anyhow::Result<()> {
+pub fn write(bucket: &ReleaseBucket, channel: &Channel, seen: Option<&Seen>) -> anyhow::Result<()> {
     let Channel { service, name, .. } = channel;
     let bytes = form::to_json(channel).into_bytes();
     // What is said of archives, which never change, does not hold for this.
     let cache_control = Some("no-cache".to_owned());
+    let attributes = Attributes { cache_control, ..bucket.attributes.clone() };
     let put = Put {
         body: Body::Bytes(&bytes),
         content_type: "application/json",
         metadata: &[],
-        attributes: Some(&Attributes { cache_control, ..shelf.attributes.clone() }),
+        attributes: Some(&attributes),
         precondition: seen.map_or(Precondition::Absent, |seen| Precondition::Matches(&seen.etag)),
     };
-    let key = format!("{}{}", shelf.prefix, object_key::channel(service, name));
-    match shelf.client.put(&key, &put) {
+    let key = format!("{}{}", bucket.prefix, object_key::channel(service, name));
+    match bucket.client.put(&key, &put) {
         Ok(PutOutcome::Stored(_)) => Ok(()),
-        Ok(PutOutcome::PreconditionFailed) => Err(lost(shelf, service, name).into()),
+        Ok(PutOutcome::PreconditionFailed) => Err(lost(bucket, service, name).into()),
         // It was there when it was read.
         Err(error) if seen.is_some() && error.kind() == Kind::NotFound => {
-            Err(lost(shelf, service, name).caused_by(error).into())
+            Err(lost(bucket, service, name).caused_by(error).into())
         }
         Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == 501) => {
             let message = "this server cannot write an object only if it is unchanged (501), so of \
@@ -213,8 +217,8 @@ pub fn write(shelf: &Shelf, channel: &Channel, seen: Option<&Seen>) -> anyhow::R
 }
 
 /// The error where someone else was faster, with what they did as far as that is known.
-fn lost(shelf: &Shelf, service: &str, name: &str) -> Error {
-    let now = match read(shelf, service, name) {
+fn lost(bucket: &ReleaseBucket, service: &str, name: &str) -> Error {
+    let now = match read(bucket, service, name) {
         Ok(Some(Seen { channel: Channel { current, .. }, .. })) => {
             format!(": it names {} now, by {}", current.version, current.by)
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ferror::{Error, Kind};
-use s3::{Body, Client, Head, Precondition, Put, PutOutcome, Stored, WrongFile};
+use s3::{Body, Client, FileMismatch, Head, Precondition, Put, PutOutcome, Stored};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -119,7 +119,7 @@ fn put(
     };
     let outcome = client.put_resumable(&artifact.object_key, &put, &journals(release));
     Ok(outcome.map_err(|error| {
-        if WrongFile::is_in(&error) {
+        if FileMismatch::is_in(&error) {
             return error
                 .context(format!("{} differs from the manifest", artifact.file))
                 .hint("run `cargo xtask dist` again, or fetch the artifacts anew");
@@ -162,7 +162,7 @@ fn restore(client: &Client, release: &Release<'_>, artifact: &Artifact) -> anyho
 /// elsewhere, left in the bucket. They can never become anything, since the objects are there for
 /// good. No credentials for that, or a server that cannot: a lifecycle rule is for those.
 pub(super) fn clear_up(client: &Client, release: &Release<'_>, artifacts: &[Artifact]) {
-    for artifact in artifacts.iter().filter(|artifact| s3::bodies_of(artifact.size_bytes) > 1) {
+    for artifact in artifacts.iter().filter(|artifact| s3::body_count(artifact.size_bytes) > 1) {
         let _ = client.abort_uploads(&artifact.object_key, Some(&journals(release)));
     }
 }

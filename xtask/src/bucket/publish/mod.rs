@@ -109,7 +109,7 @@ pub fn send(
     if receipt.outcome == Outcome::AlreadyThere {
         progress.spare(artifact.size_bytes);
     }
-    progress.result(&receipt);
+    progress.result(&receipt)?;
     Ok(receipt)
 }
 
@@ -138,8 +138,9 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
                 receipt.verified = true;
             }
             // Said first: it is published, whatever becomes of clearing up.
-            progress.result(&receipt);
+            let written = progress.result(&receipt);
             artifact::clear_up(client, release, &part.artifacts);
+            written?;
             return Ok(receipt);
         }
         // Another upload wrote it meanwhile: what that one says is looked at before it is extended.

@@ -3,7 +3,7 @@
 //! Equal manifests have equal bytes, because the manifest object in the bucket is compared and
 //! digested as it stands: the order is part of the form.
 
-use serde_core::ser::{Serialize, SerializeStruct as _, Serializer};
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::{Artifact, Branch, Manifest};
 use crate::model::json::{self, Object};

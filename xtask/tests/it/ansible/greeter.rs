@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use crate::bucket::Bucket;
-use crate::releases::Release;
 use crate::support::Repo;
+use crate::support::bucket::Bucket;
+use crate::support::release::Release;
 
 /// The service.
 pub(super) const NAME: &str = "greeter";

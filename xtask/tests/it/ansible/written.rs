@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::tools::Tools;
-use crate::source::{files, read};
+use crate::support::tree::{files, read};
 use crate::support::{root, run};
 
 const FOLDER: &str = "xtask/templates/deploy/ansible";

@@ -9,11 +9,11 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{MARK, check_folder, check_unmarked, spies};
-use crate::bucket::{BUCKET, Bucket};
-use crate::refusing::{Front, Verdict, wait_until};
-use crate::releases::Release;
-use crate::snapshot::snapshot;
-use crate::sts::{Pair, ROLE, Sts};
+use crate::support::bucket::{BUCKET, Bucket};
+use crate::support::front::{Front, Verdict, wait_until};
+use crate::support::release::Release;
+use crate::support::snapshot::snapshot;
+use crate::support::sts::{Pair, ROLE, Sts};
 use crate::support::{Repo, Run};
 
 /// Where credentials come from.

@@ -1,0 +1,44 @@
+//! Listings, over several pages: the servers are started with pages of a few objects.
+
+use std::collections::BTreeSet;
+
+use super::bucket::{Bucket, key_of, store};
+
+pub(super) fn all_pages_are_read_in_order_and_none_is_read_twice(bucket: &Bucket) {
+    let client = bucket.client();
+    // More than three pages; names that a page's token must carry unharmed.
+    let mut keys: Vec<_> =
+        (0..23).map(|at| key_of("listing", &format!("{at:02} ü+%2F&"))).collect();
+    keys.sort();
+    for key in &keys {
+        store(&client, key, key);
+    }
+    store(&client, "listing-of-others", "x");
+    let listing = client.list("listing/", 1000).unwrap();
+    let listed: Vec<_> = listing.objects.iter().map(|object| object.object_key.clone()).collect();
+    assert_eq!(listed, keys);
+    assert!(!listing.truncated);
+    for object in &listing.objects {
+        assert_eq!(object.size_bytes, object.object_key.len() as u64);
+        assert!(object.etag.starts_with('"'), "{}", object.etag);
+        assert!(object.last_modified > ftime::Epoch::ZERO);
+    }
+    let requests = client.usage().requests;
+    client.list("listing/", 1000).unwrap();
+    let pages = client.usage().requests - requests;
+    assert!(pages > 3, "{pages} pages: the server was to be started with short ones");
+}
+
+pub(super) fn a_listing_ends_where_it_was_told_to(bucket: &Bucket) {
+    let client = bucket.client();
+    for at in 0..9 {
+        store(&client, &key_of("bounded", &at.to_string()), "x");
+    }
+    for (most, expected, truncated) in [(1, 1, true), (8, 8, true), (9, 9, false), (20, 9, false)] {
+        let listing = client.list("bounded/", most).unwrap();
+        let names: BTreeSet<_> =
+            listing.objects.iter().map(|object| object.object_key.as_str()).collect();
+        assert_eq!((names.len(), listing.truncated), (expected, truncated), "at most {most}");
+    }
+    assert_eq!(client.list("no such prefix/", 10).unwrap().objects, []);
+}

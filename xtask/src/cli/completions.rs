@@ -1,0 +1,350 @@
+//! Scripts that let a shell complete `cargo xtask`, made from the table.
+//!
+//! A shell has one completion for the command `cargo`. So each script looks whether the word after
+//! `cargo` is `xtask`, and hands everything else to the completion that cargo or rustup brings.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use ferror::Error;
+
+use crate::cli::help;
+use crate::cli::table::{self, Values, Verb};
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// bash, from 3.2 on.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// The names of the shells.
+pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
+
+impl FromStr for Shell {
+    type Err = Error;
+
+    fn from_str(text: &str) -> ferror::Result<Self> {
+        match text {
+            "bash" => Ok(Self::Bash),
+            "zsh" => Ok(Self::Zsh),
+            "fish" => Ok(Self::Fish),
+            _ => {
+                let shells = SHELLS.join(", ");
+                Err(Error::usage(format!("unknown shell `{text}`: the shells are {shells}")))
+            }
+        }
+    }
+}
+
+/// The script for a shell.
+pub fn script(shell: Shell) -> String {
+    let verbs = table::verbs();
+    match shell {
+        Shell::Bash => BASH.replace("@TABLE@\n", &cases(&verbs)),
+        Shell::Zsh => ZSH.replace("@TABLE@\n", &cases(&verbs)),
+        Shell::Fish => fish(&verbs),
+    }
+}
+
+/// What bash and zsh read in the same way: for each verb the names of its options, and for each
+/// place where a value is expected what may stand there.
+fn cases(verbs: &[Verb]) -> String {
+    let mut text = String::from("_cargo_xtask_table() {\n    case $1 in\n");
+    let names: Vec<_> = help::shown(verbs).map(|verb| verb.name).collect();
+    let _ = writeln!(text, "    verbs) REPLY='help {}' ;;", names.join(" "));
+    let _ = writeln!(text, "    'help operand') REPLY='words {}' ;;", names.join(" "));
+    for verb in help::shown(verbs) {
+        let _ = write!(text, "    '{} options') REPLY='", verb.name);
+        for flag in &verb.flags {
+            let _ = write!(text, "--{} ", flag.long);
+        }
+        text.push_str("--help' ;;\n");
+        if let Some(operand) = verb.operands.first() {
+            let _ =
+                writeln!(text, "    '{} operand') REPLY='{}' ;;", verb.name, kind(operand.values));
+        }
+        for flag in &verb.flags {
+            if let Some((_, values)) = flag.value {
+                let (verb, long, kind) = (verb.name, flag.long, kind(values));
+                let _ = writeln!(text, "    '{verb} --{long}') REPLY='{kind}' ;;");
+            }
+        }
+    }
+    text.push_str("    *) REPLY= ;;\n    esac\n}\n");
+    text
+}
+
+fn kind(values: Values) -> String {
+    match values {
+        Values::Any => "any".to_owned(),
+        Values::Files => "files".to_owned(),
+        Values::Folders => "folders".to_owned(),
+        Values::Services => "services".to_owned(),
+        Values::Words(words) => format!("words {}", words.join(" ")),
+    }
+}
+
+const BASH: &str = r#"# Completion of `cargo xtask` for bash, written by `cargo xtask completions bash`.
+
+# Sets REPLY to what the table has: `verbs`, `VERB options`, `VERB operand` or `VERB --OPTION`.
+@TABLE@
+
+# Prints the services of the workspace around the current folder.
+_cargo_xtask_services() {
+    local dir=$PWD manifest
+    while [[ -n $dir && ! -d $dir/services ]]; do dir=${dir%/*}; done
+    for manifest in "$dir"/services/*/Cargo.toml; do
+        [[ -f $manifest ]] || continue
+        manifest=${manifest%/Cargo.toml}
+        printf '%s\n' "${manifest##*/}"
+    done
+}
+
+# Fills COMPREPLY with what begins with $1 and is of the kind $2.
+_cargo_xtask_values() {
+    local line
+    case $2 in
+    files | folders)
+        local action=-f
+        [[ $2 == folders ]] && action=-d
+        compopt -o filenames 2>/dev/null
+        while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen "$action" -- "$1")
+        ;;
+    services) COMPREPLY=($(compgen -W "$(_cargo_xtask_services)" -- "$1")) ;;
+    words\ *) COMPREPLY=($(compgen -W "${2#words }" -- "$1")) ;;
+    esac
+}
+
+# Completes the word after `cargo xtask ...`; $1 is where the verb stands.
+_cargo_xtask() {
+    local REPLY current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local verb=${COMP_WORDS[$1]}
+    if ((COMP_CWORD == $1)); then
+        _cargo_xtask_table verbs
+        COMPREPLY=($(compgen -W "$REPLY --help --version" -- "$current"))
+        return
+    fi
+    # bash takes `--library=rustup` for three words.
+    if [[ $current == = ]]; then
+        current=
+    elif [[ $before == = ]]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    REPLY=
+    [[ $before == --* ]] && _cargo_xtask_table "$verb $before"
+    if [[ -n $REPLY ]]; then
+        _cargo_xtask_values "$current" "$REPLY"
+    elif [[ $current == -* ]]; then
+        _cargo_xtask_table "$verb options"
+        COMPREPLY=($(compgen -W "$REPLY" -- "$current"))
+    else
+        _cargo_xtask_table "$verb operand"
+        _cargo_xtask_values "$current" "$REPLY"
+    fi
+}
+
+# Sets REPLY to the function that completes cargo, unless it is the one below.
+_cargo_xtask_find_other() {
+    REPLY=$(complete -p cargo 2>/dev/null)
+    [[ $REPLY == *' -F '* ]] || { REPLY= && return; }
+    REPLY=${REPLY##* -F }
+    REPLY=${REPLY%% *}
+    [[ $REPLY != _cargo_or_xtask ]] || REPLY=
+}
+
+# Completes the rest of cargo as before. Where nothing did, loads what comes with the toolchain.
+_cargo_xtask_others() {
+    local REPLY
+    if [[ -z ${_cargo_xtask_other+set} ]]; then
+        complete -r cargo 2>/dev/null
+        if declare -F _comp_load >/dev/null; then
+            _comp_load cargo >/dev/null 2>&1
+        elif declare -F _completion_loader >/dev/null; then
+            _completion_loader cargo >/dev/null 2>&1
+        fi
+        _cargo_xtask_find_other
+        if [[ -z $REPLY ]]; then
+            eval "$(rustup completions bash cargo 2>/dev/null)" 2>/dev/null
+            _cargo_xtask_find_other
+        fi
+        _cargo_xtask_other=$REPLY
+        complete -F _cargo_or_xtask cargo
+    fi
+    [[ -z $_cargo_xtask_other ]] || "$_cargo_xtask_other" "$@"
+}
+
+_cargo_or_xtask() {
+    local at=1
+    [[ ${COMP_WORDS[1]} == +* ]] && at=2
+    COMPREPLY=()
+    if [[ ${COMP_WORDS[at]} == xtask ]] && ((COMP_CWORD > at)); then
+        _cargo_xtask $((at + 1))
+        return
+    fi
+    _cargo_xtask_others "$@"
+    # cargo's own completion need not know aliases.
+    if ((COMP_CWORD == at)) && [[ xtask == "${COMP_WORDS[at]}"* && " ${COMPREPLY[*]} " != *' xtask '* ]]; then
+        COMPREPLY+=(xtask)
+    fi
+}
+
+_cargo_xtask_find_other
+[[ -z $REPLY ]] || _cargo_xtask_other=$REPLY
+unset REPLY
+complete -F _cargo_or_xtask cargo
+"#;
+
+const ZSH: &str = r#"# Completion of `cargo xtask` for zsh, written by `cargo xtask completions zsh`.
+
+# Sets REPLY to what the table has: `verbs`, `VERB options`, `VERB operand` or `VERB --OPTION`.
+@TABLE@
+
+# Adds the services of the workspace around the current folder.
+_cargo_xtask_services() {
+    local dir=$PWD
+    while [[ -n $dir && ! -d $dir/services ]]; do dir=${dir%/*}; done
+    local -a services
+    services=($dir/services/*/Cargo.toml(N:h:t))
+    compadd -a services
+}
+
+# Adds what is of the kind $1.
+_cargo_xtask_values() {
+    case $1 in
+    files) _files ;;
+    folders) _files -/ ;;
+    services) _cargo_xtask_services ;;
+    words\ *) compadd -- ${=1#words } ;;
+    esac
+}
+
+# Completes the word after `cargo xtask ...`; $1 is where the verb stands.
+_cargo_xtask() {
+    local REPLY verb=${words[$1]} before=${words[CURRENT - 1]}
+    if (( CURRENT == $1 )); then
+        _cargo_xtask_table verbs
+        compadd -- ${=REPLY}
+        [[ $PREFIX == -* ]] && compadd -- --help --version
+        return
+    fi
+    if [[ $PREFIX == --*=* ]]; then
+        before=${PREFIX%%=*}
+        compset -P '*='
+    fi
+    REPLY=
+    [[ $before == --* ]] && _cargo_xtask_table "$verb $before"
+    if [[ -n $REPLY ]]; then
+        _cargo_xtask_values "$REPLY"
+    elif [[ $PREFIX == -* ]]; then
+        _cargo_xtask_table "$verb options"
+        compadd -- ${=REPLY}
+    else
+        _cargo_xtask_table "$verb operand"
+        _cargo_xtask_values "$REPLY"
+    fi
+}
+
+# Completes the rest of cargo as before. Where nothing did, loads what comes with the toolchain.
+_cargo_xtask_others() {
+    if [[ -n $_cargo_xtask_other ]]; then
+        $_cargo_xtask_other "$@"
+    elif (( $+functions[_cargo] )); then
+        _cargo "$@"
+    else
+        # This defines the function and calls it.
+        eval "$(rustup completions zsh cargo 2>/dev/null)"
+    fi
+}
+
+_cargo_or_xtask() {
+    local at=2
+    [[ ${words[2]} == +* ]] && at=3
+    if [[ ${words[at]} == xtask ]] && (( CURRENT > at )); then
+        _cargo_xtask $(( at + 1 ))
+        return
+    fi
+    _cargo_xtask_others "$@"
+    # cargo's own completion need not know aliases.
+    (( CURRENT == at )) && compadd -- xtask
+}
+
+if [[ ${_comps[cargo]} != _cargo_or_xtask ]]; then
+    typeset -g _cargo_xtask_other=${_comps[cargo]}
+fi
+compdef _cargo_or_xtask cargo
+"#;
+
+/// fish takes a rule for each word, beside those that it has of cargo already.
+fn fish(verbs: &[Verb]) -> String {
+    let mut text = FISH.to_owned();
+    let mut rule = |condition: &str, rest: &str, what: &str| {
+        let what = what.replace('\\', "\\\\").replace('\'', "\\'");
+        let _ = writeln!(text, "complete -c cargo -n '{condition}' {rest} -d '{what}'");
+    };
+    let names: Vec<_> = help::shown(verbs).map(|verb| verb.name).collect();
+    for verb in help::shown(verbs) {
+        rule("__cargo_xtask_verb", &format!("-f -a {}", verb.name), verb.summary);
+    }
+    rule("__cargo_xtask_verb", "-f -a help", "the options of a verb");
+    rule("__cargo_xtask_verb help", &format!("-f -a '{}'", names.join(" ")), "verb");
+    for verb in help::shown(verbs) {
+        let condition = format!("__cargo_xtask_verb {}", verb.name);
+        for operand in verb.operands.iter().take(1) {
+            rule(&condition, &fish_values(operand.values), operand.name);
+        }
+        for flag in &verb.flags {
+            let values = flag.value.map(|(_, values)| fish_values(values));
+            let values = values.map_or_else(String::new, |values| format!(" -r {values}"));
+            rule(&condition, &format!("-l {}{values}", flag.long), first_clause(flag.doc));
+        }
+    }
+    text
+}
+
+fn fish_values(values: Values) -> String {
+    match values {
+        Values::Any => "-f".to_owned(),
+        Values::Files => "-F".to_owned(),
+        Values::Folders => "-f -a '(__fish_complete_directories)'".to_owned(),
+        Values::Services => "-f -a '(__cargo_xtask_services)'".to_owned(),
+        Values::Words(words) => format!("-f -a '{}'", words.join(" ")),
+    }
+}
+
+/// As much of a text as has room beside a word.
+fn first_clause(doc: &str) -> &str {
+    doc.split([';', ':']).next().unwrap_or(doc)
+}
+
+const FISH: &str = r#"# Completion of `cargo xtask` for fish, written by `cargo xtask completions fish`.
+
+# Whether the word to complete is the verb of `cargo xtask`; with a verb, whether it comes after that.
+function __cargo_xtask_verb
+    set -l words (commandline -opc)
+    string match -q -- '+*' $words[2]; and set -e words[2]
+    test "$words[2]" = xtask; or return 1
+    if set -q argv[1]
+        test "$words[3]" = $argv[1]
+    else
+        test (count $words) -eq 2
+    end
+end
+
+# Prints the services of the workspace around the current folder.
+function __cargo_xtask_services
+    set -l dir $PWD
+    while test -n "$dir" -a ! -d "$dir/services"
+        set dir (string replace -r '/[^/]*$' '' -- $dir)
+    end
+    for manifest in $dir/services/*/Cargo.toml
+        basename (dirname $manifest)
+    end
+end
+
+complete -c cargo -n '__fish_use_subcommand' -f -a xtask -d 'build automation of this repository'
+"#;

@@ -1,0 +1,234 @@
+//! The verbs that look into the bucket: list, presign, fetch, promote.
+
+use super::Values::{Any, Folders, Services, Words};
+use super::building::{CREDENTIALS, destination_rows};
+use super::{Given, Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
+use crate::bucket::releases::{ReleaseBucketOptions, ReleaseChoice};
+use crate::cli::Command;
+use crate::cli::values::{channel, expires, path, platform, service, text, version};
+use crate::verbs::{fetch, list, presign, promote};
+
+const PLATFORMS: &[&str] = &["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
+
+pub(super) fn verbs() -> Vec<Verb> {
+    vec![list(), presign(), fetch(), promote()]
+}
+
+fn services() -> Vec<Operand> {
+    vec![Operand { name: "SERVICE", values: Services, doc: "" }]
+}
+
+/// The options that say where releases are.
+fn bucket_rows() -> Vec<Row<ReleaseBucketOptions>> {
+    let mut rows = vec![option(
+        "prefix",
+        ("P", Any),
+        "the folder in the bucket that every key begins with; else `prefix` in Cargo.toml",
+        text,
+        |o: &mut ReleaseBucketOptions| &mut o.prefix,
+    )];
+    rows.extend(within(destination_rows(), |o: &mut ReleaseBucketOptions| &mut o.destination));
+    rows
+}
+
+/// The options that choose an archive.
+fn choice_rows() -> Vec<Row<ReleaseChoice>> {
+    vec![
+        option(
+            "version",
+            ("V", Any),
+            "the release; default the one that was uploaded last",
+            version,
+            |o: &mut ReleaseChoice| &mut o.version,
+        ),
+        option(
+            "channel",
+            ("C", Any),
+            "the release that the channel names, see promote",
+            channel,
+            |o: &mut ReleaseChoice| &mut o.channel,
+        )
+        .or(),
+        option(
+            "platform",
+            ("P", Words(PLATFORMS)),
+            "such as linux_arm64; default linux_amd64",
+            platform,
+            |o| &mut o.platform,
+        ),
+    ]
+}
+
+fn json<O: 'static>(field: fn(&mut O) -> &mut bool) -> Row<O> {
+    switch("json", "one document on stdout; everything else on stderr", field)
+}
+
+/// Takes the one SERVICE.
+fn one_service(field: &mut String, given: Given<'_>) -> ferror::Result<bool> {
+    let is_first = field.is_empty();
+    if is_first {
+        *field = service(given)?;
+    }
+    Ok(is_first)
+}
+
+fn list() -> Verb {
+    let mut rows = within(bucket_rows(), |o: &mut list::Options| &mut o.bucket);
+    rows.push(json(|o| &mut o.json));
+    Typed {
+        name: "list",
+        summary: "the releases in the bucket",
+        usage: "[SERVICE]",
+        about: "Prints the releases in the bucket, by service, newest upload first: version, \
+                commit, time since the upload, size of all archives, platforms, and in brackets \
+                the channels that name it.",
+        operands: services(),
+        rows,
+        notes: CREDENTIALS,
+        examples: &[("list", ""), ("list janitor --json", "")],
+        operand: Some(|options, given| {
+            let is_first = options.service.is_none();
+            if is_first {
+                options.service = Some(service(given)?);
+            }
+            Ok(is_first)
+        }),
+        problem: no_problem,
+        command: Command::List,
+    }
+    .verb()
+}
+
+fn presign() -> Verb {
+    let mut rows = within(choice_rows(), |o: &mut presign::Options| &mut o.release);
+    rows.push(option(
+        "expires",
+        ("S", Any),
+        "after so many seconds, 1 to 604800; default 3600. Temporary credentials expire when they \
+         do, and the URL with them",
+        expires,
+        |o: &mut presign::Options| &mut o.expires,
+    ));
+    rows.extend(within(bucket_rows(), |o: &mut presign::Options| &mut o.bucket));
+    rows.push(json(|o| &mut o.json));
+    Typed {
+        name: "presign",
+        summary: "a URL that anyone can download an archive with, and its sha256",
+        usage: "SERVICE",
+        about: "Prints a URL with which anyone can download the archive of a release until it \
+                expires, and on the next line the sha256 to compare it with, from the release's \
+                manifest object. The object is asked first whether it is that archive.",
+        operands: services(),
+        rows,
+        notes: CREDENTIALS,
+        examples: &[
+            ("presign janitor", ""),
+            ("presign janitor --version abc123 --platform linux_arm64 --expires 600 --json", ""),
+        ],
+        operand: Some(|options, given| one_service(&mut options.service, given)),
+        problem: |options| options.service.is_empty().then_some("no SERVICE named"),
+        command: Command::Presign,
+    }
+    .verb()
+}
+
+fn fetch() -> Verb {
+    let mut rows = within(choice_rows(), |o: &mut fetch::Options| &mut o.release);
+    rows.push(option(
+        "into",
+        ("DIR", Folders),
+        "where to, made where it is not there; default the current folder",
+        path,
+        |o: &mut fetch::Options| &mut o.into,
+    ));
+    rows.extend(within(bucket_rows(), |o: &mut fetch::Options| &mut o.bucket));
+    rows.push(json(|o| &mut o.json));
+    Typed {
+        name: "fetch",
+        summary: "download an archive, check its sha256, unpack it",
+        usage: "SERVICE",
+        about: "Downloads the archive of a release, compares its size and sha256 with the \
+                release's manifest object before the file gets its name, and unpacks it beside \
+                that: only if it holds nothing but files and folders, all of them below DIR. Files \
+                of the archive replace what has their names; everything else in DIR stays as it \
+                is. Prints the paths of the archive and of what was in it.",
+        operands: services(),
+        rows,
+        notes: CREDENTIALS,
+        examples: &[
+            ("fetch janitor --into /tmp/janitor", ""),
+            ("fetch janitor --version abc123 --platform darwin_arm64", ""),
+        ],
+        operand: Some(|options, given| one_service(&mut options.service, given)),
+        problem: |options| options.service.is_empty().then_some("no SERVICE named"),
+        command: Command::Fetch,
+    }
+    .verb()
+}
+
+fn promote() -> Verb {
+    let mut rows = vec![
+        valued(
+            "to",
+            ("CHANNEL", Any),
+            "1 to 63 lower-case letters, digits and hyphens",
+            |o: &mut promote::Options, given| {
+                o.channel = channel(given)?;
+                Ok(())
+            },
+        ),
+        switch(
+            "rollback",
+            "back to the entry before, if its archives are still in the bucket",
+            |o| &mut o.rollback,
+        ),
+        option("by", ("WHO", Any), "who does it; else $CIRCLE_USERNAME, $USER", text, |o| {
+            &mut o.by
+        }),
+    ];
+    rows.extend(within(bucket_rows(), |o: &mut promote::Options| &mut o.bucket));
+    rows.push(json(|o| &mut o.json));
+    Typed {
+        name: "promote",
+        summary: "let a channel such as stable name a release, or go one back",
+        usage: "SERVICE (VERSION | --rollback) --to CHANNEL",
+        about: "Lets a channel, such as stable, name a release; list, presign and fetch know it by \
+                that. Every archive of the release has to be in the bucket. A channel is the object \
+                SERVICE/channels/CHANNEL.json, which keeps its last 20 entries: version, commit, \
+                digests, who, when, what was replaced. It is written only if it is still what was \
+                read: of two at once, one fails.",
+        operands: vec![
+            Operand { name: "SERVICE", values: Services, doc: "" },
+            Operand { name: "VERSION", values: Any, doc: "the release, as list shows it" },
+        ],
+        rows,
+        notes: "A server that cannot write on a condition (OpenStack Swift answers 501) is an \
+                error. One that ignores the condition (Garage, old MinIO) lets the later of two \
+                win.",
+        examples: &[
+            ("promote janitor abc123 --to stable", ""),
+            ("promote janitor --to stable --rollback", ""),
+        ],
+        operand: Some(|options, given| {
+            if one_service(&mut options.service, given)? {
+                return Ok(true);
+            }
+            let is_first = options.version.is_none();
+            if is_first {
+                options.version = Some(version(given)?);
+            }
+            Ok(is_first)
+        }),
+        problem: |options| match (options.rollback, &options.version) {
+            _ if options.service.is_empty() => Some("no SERVICE named"),
+            _ if options.channel.is_empty() => Some("no channel named: give it by --to"),
+            (true, Some(_)) => {
+                Some("--rollback takes no VERSION: it goes back to the entry before")
+            }
+            (false, None) => Some("no VERSION named"),
+            _ => None,
+        },
+        command: Command::Promote,
+    }
+    .verb()
+}

@@ -1,0 +1,283 @@
+//! The verbs about the repository itself: new, init, vendor, update, ci; and those about this
+//! program: completions, reference.
+
+use ferror::{Error, Result};
+
+use super::Values::{Any, Folders, Words};
+use super::{Given, Operand, Row, Typed, Verb, assign, no_problem, option, switch, valued};
+use crate::cli::completions::{self, Shell};
+use crate::cli::values::{path, text};
+use crate::cli::{Command, reference};
+use crate::model::service_kind::ServiceKind;
+use crate::verbs::init::{self, XtaskOption};
+use crate::verbs::vendor::{self, Mode};
+use crate::verbs::{ci, new, update};
+
+pub(super) fn verbs() -> Vec<Verb> {
+    vec![new(), init(), vendor(), update(), ci(), completions(), reference()]
+}
+
+fn new() -> Verb {
+    Typed {
+        name: "new",
+        summary: "write a new service",
+        usage: "NAME",
+        about: "Writes a service into services/NAME, which builds, passes its own test, runs, and \
+                is in the next dist; adds it to the workspace where no pattern such as services/* \
+                covers it, and to Cargo.lock. It has foundation's crates from where xtask comes \
+                from. Where sources are vendored and it needs more, they are vendored again. \
+                Nothing that exists is overwritten.",
+        operands: vec![Operand {
+            name: "NAME",
+            values: Any,
+            doc: "up to 32 lower-case letters, digits, `-` and `_`, with a letter first: the \
+                  package, its binary, its folder and its folder in the bucket",
+        }],
+        rows: vec![
+            assign(
+                "web",
+                "a web service: one route, and health, version and a graceful stop (default)",
+                |o: &mut new::Options| o.kind = ServiceKind::Web,
+            ),
+            assign(
+                "worker",
+                "a worker: work that is done again and again, with the same",
+                |o: &mut new::Options| o.kind = ServiceKind::Worker,
+            )
+            .or(),
+            switch("dry-run", "print the files and write nothing", |o| &mut o.dry_run),
+        ],
+        notes: "",
+        examples: &[("new billing", ""), ("new reaper --worker", "")],
+        operand: Some(|options, given| {
+            let is_first = options.name.is_empty();
+            if is_first {
+                options.name = text(given)?;
+            }
+            Ok(is_first)
+        }),
+        problem: |options| options.name.is_empty().then_some("no NAME given"),
+        command: Command::New,
+    }
+    .verb()
+}
+
+fn init() -> Verb {
+    Typed {
+        name: "init",
+        summary: "write a whole repository",
+        usage: "[DIR]",
+        about: "Writes a whole repository: a workspace with its alias, an xtask of three lines, \
+                foundation/ with a first crate, one service, .circleci/config.yml, deploy/, a \
+                README, a licence, Cargo.lock and a first commit. In it, `cargo xtask ship --local` \
+                works at once. On a terminal it asks for what is not given; without one, or with \
+                $CI, what is not given takes its default. All or nothing: what cannot be finished \
+                is removed again.",
+        operands: vec![Operand {
+            name: "DIR",
+            values: Folders,
+            doc: "a folder that is not there yet, or empty; default ./N",
+        }],
+        rows: init_rows(),
+        notes: "",
+        examples: &[
+            ("init ../billing --name billing --s3-bucket builds", ""),
+            ("init oddjob --xtask-git https://git.example.com/team/bowline", ""),
+        ],
+        operand: Some(|options, given| {
+            let is_first = options.dir.is_none();
+            if is_first {
+                options.dir = Some(path(given)?);
+            }
+            Ok(is_first)
+        }),
+        problem: no_problem,
+        command: Command::Init,
+    }
+    .verb()
+}
+
+fn init_rows() -> Vec<Row<init::Options>> {
+    vec![
+        option(
+            "name",
+            ("N", Any),
+            "the service, as in new; default oddjob",
+            text,
+            |o: &mut init::Options| &mut o.name,
+        ),
+        option(
+            "github-username",
+            ("U", Any),
+            "whose it is: in README and licence, and of the first commit where git knows no name; \
+             default git's `github.user`, else $USER",
+            text,
+            |o| &mut o.github_username,
+        ),
+        option("s3-bucket", ("B", Any), "the bucket; default builds", text, |o| &mut o.s3_bucket),
+        valued(
+            "xtask-git",
+            ("URL", Any),
+            "the repository that xtask comes from, by git: other machines can build it",
+            |o, given| set_source(o, XtaskOption::Git(text(given)?)),
+        ),
+        valued(
+            "xtask-path",
+            ("P", Folders),
+            "the same, a folder of this machine, as it is named: relative or absolute; default: \
+             where this workspace has xtask from, by git at the same commit",
+            |o, given| set_source(o, XtaskOption::Path(path(given)?)),
+        )
+        .or(),
+    ]
+}
+
+fn set_source(options: &mut init::Options, source: XtaskOption) -> Result<()> {
+    match options.xtask.replace(source) {
+        None => Ok(()),
+        Some(_) => {
+            Err(Error::usage("init: xtask comes from one place: --xtask-git or --xtask-path, once"))
+        }
+    }
+}
+
+fn vendor() -> Verb {
+    Typed {
+        name: "vendor",
+        summary: "keep the sources of all dependencies in the repository",
+        usage: "",
+        about: "Copies every source that Cargo.lock names into vendor/, makes cargo read them there \
+                by a block in .cargo/config.toml, and proves that a build needs no network. Commit \
+                both. From then on every verb builds with --frozen instead of --locked. Where the \
+                distribution's sources of the standard library are installed, what those depend on \
+                is copied too. Where it fails, everything is as before.\n\n\
+                After editing a Cargo.toml run the program that is built already, \
+                target/debug/xtask vendor: it brings Cargo.lock up to date first. Cargo refuses \
+                `cargo xtask` while Cargo.lock, a Cargo.toml and vendor/ disagree, so --check is \
+                reached that way too. Warns where .circleci/config.yml hands files on to another \
+                job without vendor/.",
+        operands: vec![],
+        rows: vec![
+            assign(
+                "check",
+                "change nothing; exit with 3 where vendor/ and Cargo.lock disagree, where a file \
+                 was changed by hand, or where git ignores one",
+                |o: &mut vendor::Options| o.mode = Mode::Check,
+            ),
+            assign("remove", "remove vendor/ and the block", |o: &mut vendor::Options| {
+                o.mode = Mode::Remove;
+            })
+            .or(),
+        ],
+        notes: "",
+        examples: &[("vendor", ""), ("vendor --check", "")],
+        operand: None,
+        problem: no_problem,
+        command: Command::Vendor,
+    }
+    .verb()
+}
+
+fn update() -> Verb {
+    Typed {
+        name: "update",
+        summary: "move dependencies to newer versions",
+        usage: "PATTERN...",
+        about: "Moves the dependencies that match to the newest versions that the Cargo.toml files \
+                allow, prints each move, `name old -> new`, and vendors again where sources are \
+                vendored.",
+        operands: vec![Operand {
+            name: "PATTERN",
+            values: Any,
+            doc: "a name (`tokio`), a name with `*` and `?` (quoted: a shell expands them), or a \
+                  folder below the root with `/...`: all that the packages there depend on, \
+                  however indirectly; one that matches nothing is an error, and nothing is changed",
+        }],
+        rows: vec![switch(
+            "dry-run",
+            "print the moves and change nothing",
+            |o: &mut update::Options| &mut o.dry_run,
+        )],
+        notes: "",
+        examples: &[
+            ("update tokio 'serde*'", ""),
+            ("update foundation/... --dry-run", ""),
+            ("update ./...", "everything"),
+        ],
+        operand: Some(|options, given| {
+            text(given).map(|one| options.patterns.push(one)).map(|()| true)
+        }),
+        problem: |options| {
+            let none = "no PATTERN named; `./...` means all that the workspace depends on";
+            options.patterns.is_empty().then_some(none)
+        },
+        command: Command::Update,
+    }
+    .verb()
+}
+
+fn ci() -> Verb {
+    Typed {
+        name: "ci",
+        summary: "formatting, clippy, tests",
+        usage: "",
+        about: "Runs what continuous integration runs: formatting, clippy with warnings as errors, \
+                tests.",
+        operands: vec![],
+        rows: vec![switch(
+            "all",
+            "also what is slow, installs toolchains or needs servers",
+            |o: &mut ci::Options| &mut o.all,
+        )],
+        notes: "",
+        examples: &[("ci", "")],
+        operand: None,
+        problem: no_problem,
+        command: Command::Ci,
+    }
+    .verb()
+}
+
+fn completions() -> Verb {
+    Typed {
+        name: "completions",
+        summary: "print what lets a shell complete `cargo xtask`",
+        usage: "bash|zsh|fish",
+        about: "Prints a script that lets a shell complete `cargo xtask`: verbs, options, values, \
+                files and the services of the workspace. Every other cargo command is completed as \
+                before, by what cargo itself brings for that shell.",
+        operands: vec![Operand { name: "SHELL", values: Words(completions::SHELLS), doc: "" }],
+        rows: vec![],
+        notes: "bash: put the script into a file and source it from ~/.bashrc. zsh: source it from \
+                ~/.zshrc after compinit. fish: put it into \
+                ~/.config/fish/conf.d/cargo-xtask.fish.",
+        examples: &[("completions bash > ~/.cargo-xtask-completions.bash", "")],
+        operand: Some(|shell: &mut Option<Shell>, given: Given<'_>| {
+            let is_first = shell.is_none();
+            if is_first {
+                *shell = Some(text(given)?.parse()?);
+            }
+            Ok(is_first)
+        }),
+        problem: |shell| shell.is_none().then_some("no shell named: bash, zsh or fish"),
+        command: |shell| Command::Print(shell.map_or_else(String::new, completions::script)),
+    }
+    .verb()
+}
+
+fn reference() -> Verb {
+    let verb = Typed {
+        name: "reference",
+        summary: "print docs/reference.md",
+        usage: "",
+        about: "Prints the reference page of the command line, docs/reference.md.",
+        operands: vec![],
+        rows: vec![],
+        notes: "",
+        examples: &[("reference > docs/reference.md", "")],
+        operand: None,
+        problem: no_problem,
+        command: |(): ()| Command::Print(reference::page()),
+    };
+    Verb { hidden: true, ..verb.verb() }
+}

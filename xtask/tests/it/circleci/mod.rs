@@ -1,0 +1,146 @@
+//! `.circleci/config.yml`: what CI would say about it, found at home.
+//!
+//! Three kinds of mistake, each with a module or test: what its schema or a reader of the whole file
+//! sees (`structure`), what this repository has agreed on (`rules`), and lines that do not work,
+//! which only running them shows.
+
+mod mistakes;
+mod rules;
+mod structure;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::Value;
+
+use crate::support::bucket::{BUCKET, Bucket};
+use crate::support::{Repo, root, run};
+
+const PATH: &str = ".circleci/config.yml";
+
+#[test]
+fn the_file_is_valid_and_keeps_to_the_rules() {
+    let problems = problems(&text(), root());
+    assert!(problems.is_empty(), "{PATH}:\n{}", problems.join("\n"));
+}
+
+#[test]
+#[ignore = "builds every service for Linux and for macOS"]
+fn dist_and_upload_as_written_publish_a_clean_clone() {
+    let config = parse(&text());
+    let bucket = Bucket::new();
+    let mut clone = bucket.serve(Repo::clone_of(root()));
+    let manifest = std::fs::read_to_string(clone.path().join("Cargo.toml")).expect("Cargo.toml");
+    let all = "\nplatforms = \"linux,!arm darwin\"\n";
+    let two = "\nplatforms = \"linux_amd64 darwin_arm64\"\n";
+    assert!(manifest.contains(all), "the table's platforms are others: adapt this test");
+    clone.write("Cargo.toml", &manifest.replace(all, two));
+    let head = clone.commit("two platforms are enough");
+    let beside = tempfile::tempdir().expect("a temporary folder");
+    let compiled = spy_on_rustc(&mut clone, beside.path());
+    for job in ["dist", "upload"] {
+        if job == "upload" {
+            hand_on(&config, clone.path());
+            let _ = std::fs::remove_file(&compiled);
+        }
+        for line in rules::run_lines(&config["jobs"][job]) {
+            let words: Vec<_> = line.split_whitespace().skip(1).collect();
+            let mut cargo = clone.prepare(env!("CARGO"), &words);
+            if !rules::gets_context(&config, job) {
+                bucket.hide(&mut cargo);
+            }
+            cargo
+                .envs([("CI", "true"), ("CIRCLECI", "true"), ("CIRCLE_BRANCH", "main")])
+                .env("CIRCLE_SHA1", &head)
+                .envs(rules::environment(&config, job));
+            run(&mut cargo, line).exits(0);
+        }
+        // Dist compiles the clone's own crates in any case.
+        assert_eq!(compiled.exists(), job == "dist", "upload compiled, with credentials around");
+    }
+
+    let manifest = clone.manifest();
+    assert_eq!(manifest["commit"], head.as_str());
+    assert_eq!(manifest["dirty"], false, "building left files behind that git does not ignore");
+    let artifacts = manifest["artifacts"].as_array().expect("artifacts");
+    let text = |artifact: &Value, name: &str| artifact[name].as_str().expect(name).to_owned();
+    let mut expected: Vec<_> =
+        artifacts.iter().map(|artifact| text(artifact, "object_key")).collect();
+    let version = manifest["version"].as_str().expect("version");
+    for artifact in artifacts {
+        let service = text(artifact, "service");
+        expected.push(format!("{service}/{service}_{version}.json"));
+    }
+    expected.sort();
+    expected.dedup();
+    assert_eq!(artifacts.len(), 4, "two services for two platforms");
+    assert_eq!(bucket.keys(), expected, "objects in {BUCKET}");
+}
+
+/// Makes every crate that is compiled for `clone` leave a line in a file, and returns its path.
+fn spy_on_rustc(clone: &mut Repo, folder: &Path) -> PathBuf {
+    let (spy, seen) = (folder.join("spy"), folder.join("compiled"));
+    // Cargo asks rustc for its settings by a crate of three underscores.
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*'--crate-name ___'*) ;;\n\
+         *'--crate-name '*) echo \"$3\" >> {} ;;\nesac\nexec \"$@\"\n",
+        seen.display()
+    );
+    std::fs::write(&spy, script).expect("a temporary folder");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&spy, mode).expect("our file");
+    clone.set("RUSTC_WRAPPER", &spy.display().to_string());
+    seen
+}
+
+/// Leaves in `clone` only what the dist job hands on, as the upload job has it.
+fn hand_on(config: &Value, clone: &Path) {
+    let paths = rules::handed_on(config);
+    for entry in std::fs::read_dir(clone).expect("the clone") {
+        let entry = entry.expect("an entry of the clone");
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
+        if paths.contains(&name) {
+            continue;
+        }
+        if entry.file_type().expect("its type").is_dir() {
+            std::fs::remove_dir_all(entry.path()).expect("removing a folder");
+        } else {
+            std::fs::remove_file(entry.path()).expect("removing a file");
+        }
+    }
+}
+
+fn text() -> String {
+    std::fs::read_to_string(root().join(PATH)).expect(PATH)
+}
+
+/// Everything that is wrong with the text of a configuration, in the repository at `root`.
+pub(crate) fn problems(text: &str, root: &Path) -> Vec<String> {
+    let config = parse(text);
+    let mut problems = structure::problems(&config);
+    problems.extend(rules::problems(text, &config, root));
+    problems
+}
+
+fn parse(text: &str) -> Value {
+    let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("{PATH}: {error}"));
+    assert_eq!(documents.len(), 1, "{PATH}: one document");
+    json(&documents[0])
+}
+
+fn json(node: &Yaml<'_>) -> Value {
+    match node {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => (*value).into(),
+        Yaml::Value(Scalar::Integer(value)) => (*value).into(),
+        Yaml::Value(Scalar::FloatingPoint(value)) => value.into_inner().into(),
+        Yaml::Value(Scalar::String(value)) => value.as_ref().into(),
+        Yaml::Sequence(items) => items.iter().map(json).collect(),
+        Yaml::Mapping(entries) => {
+            let name = |key: &Yaml<'_>| key.as_str().expect("keys are texts").to_owned();
+            Value::Object(entries.iter().map(|(key, value)| (name(key), json(value))).collect())
+        }
+        other => panic!("{PATH}: plain YAML is enough here, not {other:?}"),
+    }
+}

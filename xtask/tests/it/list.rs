@@ -1,0 +1,85 @@
+//! `list`: which releases of a real bucket are shown, and how.
+
+use crate::support::Repo;
+use crate::support::bucket::Bucket;
+use crate::support::release::{PADDING, Release};
+
+#[test]
+fn list_shows_releases_by_service_and_newest_first() {
+    let bucket = Bucket::new();
+    let nowhere = bucket.serve(Repo::empty());
+    nowhere.xtask("list").exits(0).says("no release in bucket builds");
+    let both = ["linux_amd64", "darwin_arm64"];
+    let beta = Release { service: "beta", platforms: &both, ..Release::of_alpha("bbbbbb") };
+    let manifest = beta.publish(&bucket);
+    Release::of_alpha("eeeeee").publish(&bucket);
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    std::fs::write(bucket.object("alpha/notes.json"), "{}").unwrap();
+    std::fs::write(bucket.object("alpha/alpha_cccccc.json"), "{}").unwrap();
+    bucket.age("alpha/alpha_aaaaaa.json", 90);
+    bucket.age("alpha/alpha_eeeeee.json", 7300);
+
+    let run = nowhere.xtask("list").exits(0);
+    let words: Vec<Vec<_>> =
+        run.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    let shown: Vec<_> = words.iter().map(|line| (line[0], line[1])).collect();
+    let expected =
+        [("alpha", "cccccc"), ("alpha", "aaaaaa"), ("alpha", "eeeeee"), ("beta", "bbbbbb")];
+    assert_eq!(shown, expected, "{}", run.stdout);
+    assert_eq!((&words[1][2..4], &words[2][2..4]), (&["1", "min"][..], &["2", "h"][..]));
+    let run = run.prints("cannot be read: object builds/alpha/alpha_cccccc.json");
+    run.prints("linux_amd64 darwin_arm64").prints(&format!("bbbbbb{PADDING}"));
+
+    let run = nowhere.xtask("list beta --json").exits(0);
+    let document = run.json();
+    assert_eq!(document["bucket"], "builds");
+    let releases = document["releases"].as_array().unwrap();
+    assert_eq!(releases.len(), 1, "{document}");
+    let sizes = manifest["artifacts"].as_array().unwrap().iter();
+    let size_bytes: u64 = sizes.map(|artifact| artifact["size_bytes"].as_u64().unwrap()).sum();
+    assert_eq!(releases[0]["size_bytes"], size_bytes);
+    assert_eq!(releases[0]["commit"], format!("bbbbbb{PADDING}"));
+    assert_eq!(releases[0]["platforms"], serde_json::json!(both));
+    assert_eq!(releases[0]["committed_at"], 1_369_353_600);
+    assert!(releases[0]["uploaded_at"].as_str().unwrap().starts_with("20"), "{document}");
+}
+
+#[test]
+fn list_looks_below_the_prefix_alone() {
+    let bucket = Bucket::new();
+    Release { prefix: "team/", ..Release::of_alpha("aaaaaa") }.publish(&bucket);
+    Release::of_alpha("bbbbbb").publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    for prefix in ["team", "team/"] {
+        let run = nowhere.xtask(&format!("list alpha --prefix {prefix}")).exits(0);
+        assert!(run.stdout.contains("aaaaaa") && !run.stdout.contains("bbbbbb"), "{}", run.stdout);
+    }
+    let repo = bucket.serve(Repo::new(&["alpha"]));
+    repo.add_to_table("prefix = \"team\"");
+    let run = repo.xtask("list").exits(0).prints("aaaaaa");
+    assert!(!run.stdout.contains("bbbbbb"), "{}", run.stdout);
+}
+
+#[test]
+fn mistakes_have_their_exit_codes() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    for (line, code, text) in [
+        ("list gamma", 3, "no release of `gamma`"),
+        ("list a/b", 2, "\"a/b\" is no service's name"),
+        ("list channels", 2, "is no service's name"),
+        ("list alpha beta", 2, "unexpected argument \"beta\""),
+        ("list --local", 2, "invalid option '--local'"),
+        ("list --bukket b", 2, "did you mean `--bucket`?"),
+        ("list --version aaaaaa", 2, "invalid option '--version'"),
+        ("list --bucket other", 1, "NoSuchBucket"),
+    ] {
+        nowhere.xtask(line).exits(code).says("error: ").says(text);
+    }
+    let outside = Repo::empty();
+    outside.xtask("list").exits(3).says("no bucket named");
+    let run = outside.xtask("list --bucket builds").exits(3).says("no credentials");
+    assert!(!run.stderr.contains("--local"), "{}", run.stderr);
+    nowhere.xtask("list --explain").exits(0).says("credentials");
+}

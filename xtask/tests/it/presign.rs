@@ -1,0 +1,98 @@
+//! `presign`: a URL for an archive that is what its release says, and an error for any other.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::support::Repo;
+use crate::support::bucket::Bucket;
+use crate::support::release::Release;
+
+#[test]
+fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
+    let bucket = Bucket::new();
+    Release::of_alpha("bbbbbb").publish(&bucket);
+    bucket.age("alpha/alpha_bbbbbb.json", 90);
+    let both = ["linux_amd64", "darwin_arm64"];
+    let newest = Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    for (line, version, platform) in [
+        ("presign alpha", "aaaaaa", "linux_amd64"),
+        ("presign alpha --signature v2", "aaaaaa", "linux_amd64"),
+        ("presign alpha --platform darwin_arm64", "aaaaaa", "darwin_arm64"),
+        ("presign alpha --version bbbbbb --expires 604800", "bbbbbb", "linux_amd64"),
+    ] {
+        let run = nowhere.xtask(line).exits(0);
+        let lines: Vec<_> = run.stdout.lines().collect();
+        let [url, sha256] = lines[..] else { panic!("{}", run.stdout) };
+        assert!(url.contains(&format!("/alpha/alpha_{version}")), "{line}: {url}");
+        assert_eq!(url.contains("darwin_arm64"), platform == "darwin_arm64", "{url}");
+        assert_eq!(xtask::system::files::sha256(&get(url)), sha256, "{line}");
+        let run = nowhere.xtask(&format!("{line} --json")).exits(0);
+        let document = run.json();
+        assert_eq!(
+            (&document["version"], &document["platform"]),
+            (&version.into(), &platform.into())
+        );
+        assert_eq!(document["sha256"], sha256);
+        assert_eq!(xtask::system::files::sha256(&get(document["url"].as_str().unwrap())), sha256);
+    }
+    assert_eq!(newest["artifacts"].as_array().unwrap().len(), 2);
+}
+
+/// What a URL of http gives whoever has it.
+fn get(url: &str) -> Vec<u8> {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    assert!(head.contains(" 200 "), "{head}");
+    answer.split_off(end + 4)
+}
+
+#[test]
+fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    let path = bucket.object("alpha/alpha_aaaaaa.tar.gz");
+    let good = std::fs::read(&path).unwrap();
+    let manifest = std::fs::read_to_string(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
+    let other = manifest.replace(&xtask::system::files::sha256(&good), &"0".repeat(64));
+    std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), other).unwrap();
+    nowhere.xtask("presign alpha").exits(3).says("it carries another sha256");
+    std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), manifest).unwrap();
+    std::fs::write(&path, &good[1..]).unwrap();
+    nowhere.xtask("presign alpha").exits(3).says("is not what its release's manifest object says");
+    std::fs::remove_file(&path).unwrap();
+    let run = nowhere.xtask("presign alpha").exits(3).says("it is not there");
+    assert_eq!(run.stdout, "");
+    // A manifest object under another release's key names that one's archives.
+    let manifest = std::fs::read(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
+    std::fs::write(bucket.object("alpha/alpha_bbbbbb.json"), manifest).unwrap();
+    nowhere.xtask("presign alpha --version bbbbbb").exits(3).says("lies elsewhere");
+}
+
+#[test]
+fn mistakes_have_their_exit_codes() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let nowhere = bucket.serve(Repo::empty());
+    for (line, code, text) in [
+        ("presign", 2, "no SERVICE named"),
+        ("presign gamma", 3, "no release of `gamma`"),
+        ("presign alpha --version v1", 2, "version \"v1\": expected 6 to 40 hex digits"),
+        ("presign alpha --version bbbbbb", 3, "no release bbbbbb of alpha"),
+        ("presign alpha --platform plan9", 3, "plan9"),
+        ("presign alpha --platform linux_arm64", 3, "no linux_arm64: it has linux_amd64"),
+        ("presign alpha --expires 0", 2, "--expires \"0\": expected seconds from 1 to 604800"),
+        ("presign alpha --expires 604801", 2, "--expires \"604801\""),
+        ("presign alpha --expires +5", 2, "--expires \"+5\""),
+    ] {
+        nowhere.xtask(line).exits(code).says("error: ").says(text);
+    }
+}

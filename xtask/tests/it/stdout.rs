@@ -1,0 +1,123 @@
+//! Results that cannot be written: a full disk is an error of every verb, a reader that has gone away
+//! is not.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use crate::support::bucket::Bucket;
+use crate::support::release::Release;
+use crate::support::{Repo, Run, root, run};
+
+/// Command lines that print something, each in a repository where it can.
+fn printing(bucket: &Bucket) -> Vec<(&'static str, Repo)> {
+    let release = Release::of_alpha("aaaaaa");
+    let manifest = release.publish(bucket).to_string();
+    Release { service: "beta", ..Release::of_alpha("bbbbbb") }.publish(bucket);
+    let nowhere = || bucket.serve(Repo::empty());
+    let workspace = || bucket.serve(Repo::new(&["alpha"]));
+    // It was uploaded, so that a second upload finds everything there.
+    let uploaded = || {
+        let repo = nowhere();
+        repo.write("pkg/snapshot/manifest.json", &manifest);
+        std::fs::copy(
+            bucket.object("alpha/alpha_aaaaaa.tar.gz"),
+            repo.path().join("pkg/snapshot/alpha_linux_amd64.tar.gz"),
+        )
+        .expect("the archive");
+        repo
+    };
+    let without_credentials = || {
+        let mut repo = uploaded();
+        repo.set("S3_KEY", "");
+        repo.set("S3_SECRET", "");
+        repo
+    };
+    let clone = || Repo::clone_of(root());
+    vec![
+        ("--help", nowhere()),
+        ("--version", nowhere()),
+        ("help dist", nowhere()),
+        ("upload --help", nowhere()),
+        ("completions bash", nowhere()),
+        ("completions zsh", nowhere()),
+        ("completions fish", nowhere()),
+        ("reference", nowhere()),
+        ("list", nowhere()),
+        ("list --json", nowhere()),
+        ("presign alpha", nowhere()),
+        ("presign alpha --json", nowhere()),
+        ("fetch alpha", nowhere()),
+        ("fetch alpha --json", nowhere()),
+        ("promote alpha aaaaaa --to plain --by me", nowhere()),
+        ("promote alpha aaaaaa --to document --by me --json", nowhere()),
+        ("upload", uploaded()),
+        ("upload --json", uploaded()),
+        ("upload --dry-run", uploaded()),
+        ("upload --dry-run --json", uploaded()),
+        ("upload --skip-without-credentials", without_credentials()),
+        ("upload --skip-without-credentials --json", without_credentials()),
+        ("dist --dry-run", workspace()),
+        ("dist --dry-run --json", workspace()),
+        ("ship --dry-run", workspace()),
+        ("ship --dry-run --json", workspace()),
+        ("vendor --remove", workspace()),
+        ("new reaper --dry-run", clone()),
+    ]
+}
+
+/// Runs a line with `stdout`.
+fn into(repo: &Repo, line: &str, stdout: Stdio) -> Run {
+    let arguments: Vec<_> = line.split_whitespace().collect();
+    let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+    let child = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("it starts");
+    Run::of(&child.wait_with_output().expect("it ends"), line)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let bucket = Bucket::new();
+    for (line, repo) in printing(&bucket) {
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+        let run = into(&repo, line, full.into()).exits(3);
+        run.says("error: the result cannot be written to stdout: No space left on device");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_failure() {
+    let bucket = Bucket::new();
+    for (line, repo) in printing(&bucket) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let run = into(&repo, line, writer.into()).exits(0);
+        assert!(!run.stderr.contains("stdout"), "{line}: {}", run.stderr);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn vendored_sources_that_agree_are_an_error_where_that_cannot_be_written() {
+    let repo = Repo::new(&["alpha"]);
+    repo.write("services/alpha/Cargo.toml", PLAIN);
+    repo.lock();
+    let full = || File::options().write(true).open("/dev/full").expect("/dev/full").into();
+    into(&repo, "vendor", full()).exits(3).says("cannot be written to stdout");
+}
+
+/// A package without dependencies, so that there is nothing to vendor.
+const PLAIN: &str = "[package]\nname = \"alpha\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn talk_that_cannot_be_written_stays_unsaid() {
+    let repo = Repo::new(&["alpha"]);
+    let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["ship", "--dry-run", "--json"]);
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let shown = run(command.stderr(full), "ship --dry-run --json").exits(0);
+    assert!(shown.stdout.starts_with('{'), "{}", shown.stdout);
+    // The exit code of an error stays what it is.
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut command: Command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dits"]);
+    run(command.stderr(full), "dits").exits(2);
+}

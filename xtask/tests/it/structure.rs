@@ -1,0 +1,225 @@
+//! What holds the structure in ARCHITECTURE.md together and no compiler sees: which way dependencies
+//! point, what a first `cargo xtask` compiles, and what no file may hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::tree::{files, read};
+use crate::support::{root, run};
+
+/// The folders of xtask/src, and those that each of them may use besides itself.
+const FOLDERS: [(&str, &[&str]); 7] = [
+    ("cli", &["verbs", "build", "bucket", "repository", "model", "system"]),
+    ("verbs", &["build", "bucket", "repository", "model", "system"]),
+    ("build", &["model", "system"]),
+    ("bucket", &["model", "system"]),
+    ("repository", &["model", "system"]),
+    ("system", &["model"]),
+    ("model", &[]),
+];
+
+#[test]
+fn folders_of_xtask_use_what_lies_below_them() {
+    let mut wrong = Vec::new();
+    for (path, code) in sources() {
+        let Some((folder, _)) = path.split_once('/') else { continue };
+        let (_, below) =
+            FOLDERS.iter().find(|(name, _)| *name == folder).unwrap_or_else(|| panic!("{path}"));
+        for used in uses(&path, &code) {
+            let other = used.split("::").next().unwrap_or_default();
+            if other != folder && !below.contains(&other) {
+                wrong.push(format!("xtask/src/{path}: {folder} must not use crate::{used}"));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn modules_of_xtask_do_not_use_each_other_in_a_circle() {
+    let mut edges = BTreeMap::<String, BTreeSet<String>>::new();
+    for (path, code) in sources().into_iter().filter(|(path, _)| path.contains('/')) {
+        let module = path.trim_end_matches(".rs").split('/').take(2).collect::<Vec<_>>().join("::");
+        let mut used = uses(&path, &code);
+        used.remove(&module);
+        edges.entry(module).or_default().extend(used);
+    }
+    // Takes away what uses nothing that is left, or is used by nothing: what stays goes round.
+    while let Some(end) = edges.iter().find_map(|(module, used)| {
+        let is_used = edges.values().any(|used| used.contains(module));
+        let uses_any = used.iter().any(|used| edges.contains_key(used));
+        (!is_used || !uses_any).then(|| module.clone())
+    }) {
+        edges.remove(&end);
+    }
+    let left: BTreeSet<_> = edges.keys().cloned().collect();
+    let circle: Vec<_> =
+        edges.iter().map(|(module, used)| format!("{module} uses {:?}", used & &left)).collect();
+    assert_none(&circle);
+}
+
+/// Words in the code of xtask that its tests may hold, where they stand, and what to do instead.
+const FORBIDDEN: [(&str, &str, &str); 15] = [
+    ("model/", "std::env", "take the value as an argument"),
+    ("model/", "std::fs", "take the text as an argument"),
+    ("model/", "std::net", "the network belongs in foundation/s3"),
+    ("model/", "std::process", "processes belong in system/"),
+    ("model/", "SystemTime", "take the time as an argument"),
+    ("", "env::var", "ask the Env that main has read"),
+    ("", "env::current_dir", "ask the Env that main has read"),
+    ("", "env!(\"CARGO_MANIFEST_DIR\")", "another repository's xtask was built elsewhere"),
+    ("", "super::super::", "write `crate::`, which these tests read"),
+    ("", "set_current_dir", "folders are arguments: give the child its own"),
+    ("", "process::exit", "return an error: main decides about exit codes"),
+    ("", "static mut", "xtask is a library: no globals"),
+    ("", "OnceLock", "xtask is a library: no globals"),
+    ("", "LazyLock", "xtask is a library: no globals"),
+    ("", "thread_local!", "xtask is a library: no globals"),
+];
+
+#[test]
+fn xtask_is_a_library_whose_model_is_data() {
+    let mut wrong = Vec::new();
+    for (path, code) in sources() {
+        let is_door = path == "system/env.rs";
+        for (folder, word, instead) in FORBIDDEN {
+            let is_meant = path.starts_with(folder) && !(is_door && word.starts_with("env::"));
+            if is_meant && code.contains(word) {
+                wrong.push(format!("xtask/src/{path}: `{word}`: {instead}"));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// The files of xtask/src without tests and comments: path below it, and code.
+fn sources() -> Vec<(String, String)> {
+    let rust = files().into_iter().filter_map(|path| {
+        let inner = path.strip_prefix("xtask/src/")?;
+        inner.strip_suffix(".rs").is_some().then(|| (inner.to_owned(), read(&path)))
+    });
+    let (mut sources, mut for_tests) = (rust.collect::<Vec<_>>(), BTreeSet::new());
+    for (path, text) in &mut sources {
+        let folder = Path::new(&path).parent().expect("a file lies in a folder");
+        for line in text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.lines().next()) {
+            let module = line.strip_suffix(';').and_then(|line| line.split_once("mod "));
+            for_tests.extend(module.map(|(_, module)| folder.join(module).display().to_string()));
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        *text = code.collect::<Vec<_>>().join("\n");
+    }
+    sources.retain(|(path, _)| !for_tests.contains(path.trim_end_matches(".rs")));
+    assert!(sources.len() > 50, "only {} files: adapt this test", sources.len());
+    sources
+}
+
+/// The modules `FOLDER::MODULE` that a file names by `crate::`.
+fn uses(path: &str, code: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for (at, begin) in code.match_indices("crate::") {
+        if !code[..at].ends_with(|c: char| c.is_alphanumeric() || "_$".contains(c)) {
+            let rest = &code[at + begin.len()..];
+            assert!(!rest.starts_with('{'), "xtask/src/{path}: one `use crate::…` for a folder");
+            let is_end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
+            let name = rest.split(is_end).next().unwrap_or_default();
+            used.insert(name.split("::").take(2).collect::<Vec<_>>().join("::"));
+        }
+    }
+    used
+}
+
+/// A folder of crates, the folders they may depend on, and those that their tests may use besides.
+const CRATES: [(&str, &[&str], &[&str]); 4] = [
+    ("foundation", &["foundation"], &[]),
+    ("services", &["foundation"], &["tools"]),
+    ("tools", &["foundation"], &[]),
+    ("xtask", &["foundation", "xtask"], &["tools"]),
+];
+
+#[test]
+fn crates_of_the_workspace_depend_downwards() {
+    let metadata = cargo("metadata --no-deps --format-version 1");
+    let metadata: Value = serde_json::from_str(&metadata).expect("cargo metadata prints JSON");
+    let folder = |path: &Value| {
+        let path = Path::new(path.as_str().expect("a path")).strip_prefix(root()).expect("ours");
+        path.components().next().expect("a folder").as_os_str().to_string_lossy().into_owned()
+    };
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().expect("packages") {
+        let (name, from) = (&package["name"], folder(&package["manifest_path"]));
+        let (_, normal, test) = CRATES.iter().find(|(known, ..)| *known == from).expect(&from);
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        for dependency in dependencies.iter().filter(|one| one["path"].is_string()) {
+            let to = folder(&dependency["path"]);
+            let is_for_tests = dependency["kind"] == "dev" && test.contains(&to.as_str());
+            if !normal.contains(&to.as_str()) && !is_for_tests {
+                wrong.push(format!("{name} must not depend on {}, in {to}/", dependency["name"]));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn a_first_cargo_xtask_compiles_no_heavy_crate() {
+    const HEAVY: [&str; 8] =
+        ["aws-sdk-s3", "clap", "hyper", "local-s3", "openssl", "reqwest", "s3s", "tokio"];
+    let line = "tree --locked --offline --package bowline-xtask --edges normal,build --prefix none";
+    let tree = cargo(line);
+    let names: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains("ureq"), "cargo tree lists what xtask depends on:\n{tree}");
+    let heavy: Vec<_> = HEAVY.iter().filter(|name| names.contains(**name)).collect();
+    assert!(heavy.is_empty(), "see `cargo tree -p bowline-xtask -e normal -i NAME`: {heavy:?}");
+}
+
+fn cargo(line: &str) -> String {
+    let mut cargo = Command::new(env!("CARGO"));
+    run(cargo.args(line.split(' ')).current_dir(root()), line).exits(0).stdout
+}
+
+#[test]
+fn files_of_the_repository_keep_to_its_rules() {
+    let homes = ["home", "Users", "root"].map(|folder| format!("/{folder}/"));
+    let scripts = ["sh", "bash", "py", "pl", "rb", "js", "ps1", "bat", "mk"];
+    let mut wrong = Vec::new();
+    for path in files() {
+        let bytes = std::fs::read(root().join(&path)).expect("a file that git lists");
+        let text = String::from_utf8_lossy(&bytes);
+        let ending = Path::new(&path).extension().and_then(|it| it.to_str()).unwrap_or_default();
+        let mut check = |is_wrong: bool, why: &str| {
+            if is_wrong {
+                wrong.push(format!("{path}: {why}"));
+            }
+        };
+        check(homes.iter().any(|home| text.contains(home)), "holds a path of one machine");
+        let is_script = scripts.contains(&ending)
+            || path.to_lowercase().ends_with("makefile")
+            || (text.starts_with("#!") && !text.starts_with("#![") && path != ".ci/run");
+        check(is_script, "is a script: make it a verb of xtask, or a test");
+        check(ending == "rs" && !text.starts_with("//! "), "does not begin with `//! ` and why");
+        let is_manifest = path.ends_with("/Cargo.toml");
+        let has_lints = text.contains("[lints]\nworkspace = true\n");
+        check(is_manifest && !has_lints, "lacks `[lints]` with `workspace = true`");
+    }
+    let (mut section, mut above) = ("", "");
+    let text = read("xtask/Cargo.toml");
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.contains("dependencies") && line.contains('=') && !above.starts_with('#')
+        {
+            wrong.push(format!("xtask/Cargo.toml: `{line}`: write above it what it is for"));
+        }
+        above = line;
+    }
+    assert_none(&wrong);
+}
+
+#[track_caller]
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "see ARCHITECTURE.md:\n{}", wrong.join("\n"));
+}

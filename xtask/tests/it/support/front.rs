@@ -1,0 +1,170 @@
+//! A server in front of a bucket's that passes requests on, refuses some, or lets some wait for ever.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than any answer takes here.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    /// Passed on after this time.
+    PassAfter(Duration),
+    /// An answer with this status and S3's code.
+    Refuse(u16, &'static str),
+    /// No answer, until the client is gone.
+    Hold,
+}
+
+/// A request as it came, and what became of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Method and target.
+    pub(crate) line: String,
+    /// That line and the headers.
+    pub(crate) head: String,
+    /// How many were under way when its body had come, with itself.
+    pub(crate) at_once: usize,
+    pub(crate) verdict: Verdict,
+}
+
+/// A running server. It ends with the process.
+pub(crate) struct Front {
+    pub(crate) endpoint: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Front {
+    /// Starts it in front of `endpoint`; `judge` sees the first line of each request, one by one.
+    pub(crate) fn start(
+        endpoint: &str,
+        judge: impl FnMut(&str) -> Verdict + Send + 'static,
+    ) -> Self {
+        Self::start_as("http", endpoint, Ok, judge)
+    }
+
+    /// Starts it in front of `endpoint`, for clients that speak `scheme`; `open` makes that of a
+    /// connection.
+    pub(crate) fn start_as<S: Read + Write>(
+        scheme: &str,
+        endpoint: &str,
+        open: impl Fn(TcpStream) -> io::Result<S> + Clone + Send + 'static,
+        judge: impl FnMut(&str) -> Verdict + Send + 'static,
+    ) -> Self {
+        let server = endpoint.strip_prefix("http://").unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let shared = Arc::clone(&seen);
+        thread::spawn(move || {
+            let judge = Arc::new(Mutex::new(judge));
+            let under_way = Arc::new(AtomicUsize::new(0));
+            for client in listener.incoming().flatten() {
+                let (server, seen, judge) = (server.clone(), Arc::clone(&seen), Arc::clone(&judge));
+                let (under_way, open) = (Arc::clone(&under_way), open.clone());
+                thread::spawn(move || {
+                    client.set_read_timeout(Some(LIMIT)).ok()?;
+                    answer(open(client).ok()?, &server, &seen, &under_way, &judge)
+                });
+            }
+        });
+        Self { endpoint, seen: shared }
+    }
+
+    /// What was asked so far, after its bodies had come.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// In front of `endpoint`: a PUT of a channel is answered with `status` and S3's `code`. Returns its
+/// own endpoint.
+pub(crate) fn refuse_channels(endpoint: &str, status: u16, code: &'static str) -> String {
+    let judge = move |line: &str| {
+        let is_refused = line.starts_with("PUT ") && line.contains("/channels/");
+        if is_refused { Verdict::Refuse(status, code) } else { Verdict::Pass }
+    };
+    Front::start(endpoint, judge).endpoint
+}
+
+/// One request, one answer, and the end of the connection.
+fn answer(
+    mut client: impl Read + Write,
+    server: &str,
+    seen: &Mutex<Vec<Seen>>,
+    under_way: &AtomicUsize,
+    judge: &Mutex<impl FnMut(&str) -> Verdict>,
+) -> Option<()> {
+    let head = head(&mut client)?;
+    let header = |line: &str, wanted: &str| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
+    };
+    let length =
+        head.lines().find_map(|line| header(line, "content-length")?.parse::<usize>().ok());
+    if head.lines().any(|line| header(line, "expect").is_some()) {
+        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    }
+    let mut body = vec![0; length.unwrap_or_default()];
+    client.read_exact(&mut body).ok()?;
+    let line = head.lines().next()?.to_owned();
+    let verdict = judge.lock().unwrap()(&line);
+    let at_once = under_way.fetch_add(1, SeqCst) + 1;
+    seen.lock().unwrap().push(Seen { line, head: head.clone(), at_once, verdict });
+    if let Verdict::PassAfter(time) = verdict {
+        thread::sleep(time);
+    }
+    // Before the answer begins: after it, the client may send the next.
+    under_way.fetch_sub(1, SeqCst);
+    match verdict {
+        Verdict::Pass | Verdict::PassAfter(_) => {}
+        Verdict::Refuse(status, code) => {
+            let xml = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+            let length = xml.len();
+            let answer = format!(
+                "HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{xml}"
+            );
+            return client.write_all(answer.as_bytes()).ok();
+        }
+        Verdict::Hold => {
+            // Returns when the client has hung up, or is given up.
+            let _ = client.read(&mut [0]);
+            return None;
+        }
+    }
+    let mut upstream = TcpStream::connect(server).ok()?;
+    upstream.set_read_timeout(Some(LIMIT)).ok()?;
+    // Neither is signed. The word to go on was given here.
+    let lines = head.split_inclusive("\r\n").filter(|line| header(line, "expect").is_none());
+    let head = lines.collect::<String>().replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    upstream.write_all(head.as_bytes()).ok()?;
+    upstream.write_all(&body).ok()?;
+    io::copy(&mut upstream, &mut client).ok().map(drop)
+}
+
+/// All up to and with the empty line.
+pub(crate) fn head(client: &mut impl Read) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
+/// Looks again and again until it is so; fails when that takes too long.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < LIMIT, "in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,91 @@
+//! Other repositories as a team begins one by hand, and what a run with `--local` leaves there.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use xtask::repository::templates;
+
+use super::{Repo, Run, root, run};
+
+/// A repository as a team would begin one by hand: a service, and an xtask of three lines.
+pub(crate) fn other_repository() -> Repo {
+    let repo = Repo::empty();
+    // With the profiles of `init`: what was compiled for one repository serves the others.
+    let config = templates::REPOSITORY.iter().find(|(path, _)| *path == ".cargo/config.toml");
+    repo.write(".cargo/config.toml", config.expect("a template").1);
+    repo.share_vendored();
+    let members = "members = [\"services/*\", \"xtask\"]";
+    let table = "[workspace.metadata.xtask]\nplatforms = \"linux,amd64\"";
+    repo.write("Cargo.toml", &format!("[workspace]\nresolver = \"3\"\n{members}\n\n{table}\n"));
+    repo.write(".gitignore", "/target\n/pkg\n");
+    repo.add_service("alpha", "");
+    let xtask = format!(
+        "[package]\nname = \"xtask\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\nbowline-xtask = {{ path = \"{}\" }}\n",
+        root().join("xtask").display()
+    );
+    repo.write("xtask/Cargo.toml", &xtask);
+    let main = "fn main() -> std::process::ExitCode {\n    xtask::main()\n}\n";
+    repo.write("xtask/src/main.rs", main);
+    // The versions that are built here already: cargo keeps what it needs of them.
+    std::fs::copy(root().join("Cargo.lock"), repo.path().join("Cargo.lock")).expect("Cargo.lock");
+    let metadata = ["metadata", "--format-version", "1"];
+    run(&mut repo.prepare(env!("CARGO"), &metadata), "cargo metadata").exits(0);
+    repo.git(&["init", "--quiet", "--initial-branch", "main"]);
+    repo.commit("first");
+    repo
+}
+
+/// The bucket's folder, which the run names, holds what the manifest lists and nothing else.
+#[track_caller]
+pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
+    // Relative to where it ran, where they lie below that.
+    let said = run.stderr.lines().find_map(|line| Some(line.split_once("the objects in ")?.1));
+    let right = said.is_some_and(|said| objects.ends_with(said));
+    assert!(right, "it says that the objects are in {}:\n{}", objects.display(), run.stderr);
+    let manifest = repo.manifest();
+    let version = manifest["version"].as_str().expect("version");
+    let mut expected = BTreeSet::new();
+    for artifact in manifest["artifacts"].as_array().expect("artifacts") {
+        let text = |name: &str| artifact[name].as_str().expect(name);
+        let object = objects.join(text("object_key"));
+        let archive = repo.path().join("pkg/snapshot").join(text("file"));
+        let same = std::fs::read(&object).ok() == std::fs::read(&archive).ok();
+        assert!(same, "{} is not {}", object.display(), archive.display());
+        expected.insert(object);
+        let service = text("service");
+        expected.insert(objects.join(service).join(format!("{service}_{version}.json")));
+    }
+    assert_eq!(files_below(objects), expected);
+}
+
+/// Neither credentials nor a server are left.
+#[track_caller]
+pub(crate) fn assert_silent_and_gone(repo: &Repo, run: &Run) {
+    let output = format!("{}{}", run.stdout, run.stderr);
+    let commit = repo.manifest()["commit"].as_str().expect("commit").to_owned();
+    // An access key id begins so; a secret access key is 40 hex digits, as a commit is.
+    assert!(!output.contains("LOCA"), "an access key id is shown:\n{output}");
+    let words = output.split(|c: char| !c.is_ascii_hexdigit());
+    let secret = words.filter(|word| word.len() == 40).find(|word| *word != commit);
+    assert_eq!(secret, None, "a secret access key is shown:\n{output}");
+
+    let address = output.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let address = address.unwrap_or_else(|| panic!("no address of the server in\n{output}"));
+    assert!(TcpStream::connect(address).is_err(), "the server at {address} still listens");
+}
+
+fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut find = Command::new("find");
+    let listing = run(find.arg(folder).args(["-type", "f"]), "find").exits(0).stdout;
+    listing.lines().map(PathBuf::from).collect()
+}
+
+/// One at a time: all of them look at the folder that every run empties.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,307 @@
+//! A scratch repository with real services, and the program run in it.
+
+pub(crate) mod bucket;
+pub(crate) mod front;
+pub(crate) mod local;
+pub(crate) mod release;
+pub(crate) mod service;
+pub(crate) mod snapshot;
+pub(crate) mod sts;
+pub(crate) mod terminal;
+pub(crate) mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Once;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use xtask::model::platform::Platform;
+
+/// The root of the repository under test.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
+/// A git repository in a temporary folder, with services that are small enough to build often.
+pub(crate) struct Repo {
+    dir: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What a run of the program left behind.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    line: String,
+}
+
+impl Repo {
+    /// A repository with one commit, in which each of `services` prints its stamp's line.
+    pub(crate) fn new(services: &[&str]) -> Self {
+        let repo = Self::empty();
+        repo.write("Cargo.toml", WORKSPACE);
+        repo.write(".gitignore", "/target\n/pkg\n");
+        for service in services {
+            repo.add_service(service, "");
+        }
+        repo.git(&["init", "--quiet", "--initial-branch", "main"]);
+        repo.lock();
+        repo.commit("first");
+        repo
+    }
+
+    /// A folder that is no repository.
+    pub(crate) fn empty() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
+    }
+
+    /// A clone of another repository: its HEAD, without what is not committed there.
+    pub(crate) fn clone_of(other: &Path) -> Self {
+        let clone = Self::empty();
+        clone.git(&["clone", "--quiet", &other.display().to_string(), "."]);
+        clone
+    }
+
+    /// The repository's folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Sets a variable for every later run.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives it a target folder of its own, with the tools of all others. A repository with vendored
+    /// sources needs one: cargo takes a crate that lies elsewhere now for a changed one, and would
+    /// compile it anew for this repository, and for the next one again.
+    pub(crate) fn own_target(&mut self) -> PathBuf {
+        let target = self.path().join("target");
+        std::fs::create_dir_all(target.join("dist")).unwrap();
+        let tools = target_dir().join("dist/tools").canonicalize().unwrap();
+        std::os::unix::fs::symlink(tools, target.join("dist/tools")).unwrap();
+        self.set("CARGO_TARGET_DIR", target.to_str().unwrap());
+        target
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Adds a service whose Cargo.toml ends with `table`.
+    pub(crate) fn add_service(&self, name: &str, table: &str) {
+        let stamp = root().join("foundation/stamp");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\nbowline-stamp = {{ path = \"{}\" }}\n\n{table}\n",
+            stamp.display()
+        );
+        self.write(&format!("services/{name}/Cargo.toml"), &manifest);
+        self.write(
+            &format!("services/{name}/src/main.rs"),
+            &format!("fn main() {{\n    println!(\"{{}}\", stamp::line(\"{name}\"));\n}}\n"),
+        );
+    }
+
+    /// Where this repository's sources are vendored, this one has them too: it needs no network.
+    pub(crate) fn share_vendored(&self) {
+        if xtask::repository::vendored::is_vendored(root()) {
+            let vendor = root().join(xtask::repository::vendored::FOLDER).display().to_string();
+            let source = format!("[source.shared]\ndirectory = \"{vendor}\"\n");
+            let config = format!("[source.crates-io]\nreplace-with = \"shared\"\n{source}");
+            let path = ".cargo/config.toml";
+            let ours = std::fs::read_to_string(self.path().join(path)).unwrap_or_default();
+            self.write(path, &(ours + &config));
+        }
+    }
+
+    /// Adds lines to the workspace's table.
+    pub(crate) fn add_to_table(&self, fields: &str) {
+        let text = std::fs::read_to_string(self.path().join("Cargo.toml")).unwrap();
+        let header = "[workspace.metadata.xtask]\n";
+        self.write("Cargo.toml", &text.replace(header, &format!("{header}{fields}\n")));
+    }
+
+    /// Writes Cargo.lock.
+    pub(crate) fn lock(&self) {
+        let output = self.command(env!("CARGO"), &["generate-lockfile", "--offline", "--quiet"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs git, as a user with a name and no configuration of their own.
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let output = self.command("git", arguments);
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Commits everything, or an empty commit, and returns its name.
+    pub(crate) fn commit(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Runs the program at the repository's root.
+    pub(crate) fn xtask(&self, line: &str) -> Run {
+        self.xtask_in("", line)
+    }
+
+    /// Runs the program in a folder of the repository.
+    pub(crate) fn xtask_in(&self, folder: &str, line: &str) -> Run {
+        let arguments: Vec<_> = line.split_whitespace().collect();
+        let mut command = self.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        run(command.current_dir(self.path().join(folder)), line)
+    }
+
+    /// A run of the program that someone else starts.
+    pub(crate) fn prepare(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix)) {
+                command.env_remove(&*name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("CARGO", env!("CARGO"))
+            // One target folder for all scratch repositories: the tools in it are installed once.
+            // Cargo tells packages in it apart by name and place below the root, and looks at times
+            // alone: a service with other code needs another name.
+            .env("CARGO_TARGET_DIR", target_dir())
+            // Few tests look at what an optimiser makes; those set it back.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
+            .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
+            .envs([("GIT_COMMITTER_NAME", "T"), ("GIT_COMMITTER_EMAIL", "t@example.com")])
+            // Neither this machine's profiles nor its role are these tests' matter.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env_remove("SOURCE_DATE_EPOCH")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The manifest that the last dist wrote.
+    pub(crate) fn manifest(&self) -> Value {
+        let path = self.path().join("pkg/snapshot/manifest.json");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Output {
+        self.prepare(program, arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"))
+    }
+}
+
+impl Run {
+    /// Reads the document that `--json` printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+
+    /// What a program that has ended left behind.
+    pub(crate) fn of(output: &Output, line: &str) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            line: line.to_owned(),
+        }
+    }
+
+    /// Asserts the exit code, showing all that was said when it is another.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "xtask {}\n{}\n{}", self.line, self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that stderr says something.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stderr);
+        self
+    }
+
+    /// Asserts that stdout holds something.
+    #[track_caller]
+    pub(crate) fn prints(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stdout);
+        self
+    }
+}
+
+/// Runs a prepared command to its end.
+pub(crate) fn run(command: &mut Command, line: &str) -> Run {
+    Run::of(&command.output().unwrap_or_else(|error| panic!("{line}: {error}")), line)
+}
+
+/// The platform of this machine, whose programs can be started here.
+pub(crate) fn host() -> Platform {
+    let here = Platform::ALL.into_iter().find(|platform| {
+        let (os, arch) = match platform.words() {
+            ("darwin", "amd64") => ("macos", "x86_64"),
+            ("darwin", _) => ("macos", "aarch64"),
+            (os, "amd64") => (os, "x86_64"),
+            (os, _) => (os, "aarch64"),
+        };
+        (os, arch) == (std::env::consts::OS, std::env::consts::ARCH)
+    });
+    here.expect("xtask builds for the machine it runs on")
+}
+
+/// Asserts that every file beside a manifest is what its SHA256SUMS says.
+#[track_caller]
+pub(crate) fn check_sums(snapshot: &Path) {
+    let sums = std::fs::read_to_string(snapshot.join("SHA256SUMS")).expect("SHA256SUMS");
+    assert!(!sums.is_empty(), "SHA256SUMS names no file");
+    for line in sums.lines() {
+        let (digest, file) = line.split_once("  ").expect("a line as sha256sum has it");
+        let bytes = std::fs::read(snapshot.join(file)).expect(file);
+        assert_eq!(xtask::system::files::sha256(&bytes), digest, "{file}");
+    }
+}
+
+/// Where scratch repositories build: below our own target folder, so that a second run is warm.
+pub(crate) fn target_dir() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
+    let ours = program.ancestors().nth(2).expect("target/debug/xtask");
+    share_tools(ours);
+    ours.join("it")
+}
+
+/// What `cargo xtask setup` installed here serves the tests too: after it they need no network.
+fn share_tools(ours: &Path) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::fs::create_dir_all(ours.join("dist/tools")).expect("our target folder");
+        std::fs::create_dir_all(ours.join("it/dist")).expect("our target folder");
+        // It is there already after an earlier run, as a link or as a folder with the same tools.
+        let _ = std::os::unix::fs::symlink("../../dist/tools", ours.join("it/dist/tools"));
+    });
+}
+
+const WORKSPACE: &str = "\
+[workspace]
+resolver = \"3\"
+members = [\"services/*\"]
+
+[workspace.metadata.xtask]
+platforms = \"linux,amd64\"
+";

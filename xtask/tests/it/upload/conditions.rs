@@ -1,0 +1,60 @@
+//! A leftover is replaced under a condition, which does not cover everything and which not every
+//! server knows.
+
+use crate::exactly_once::check_published;
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
+use crate::support::snapshot::{manifest_object, snapshot};
+use crate::support::{Repo, run};
+
+const ARCHIVE: &str = ".tar.gz ";
+
+/// Two builds of one version whose bytes differ, and a bucket with the leftover of the first.
+fn leftover() -> (Bucket, Repo, Repo) {
+    let bucket = Bucket::new();
+    let [ours, theirs] =
+        [&b"ours"[..], b"theirs"].map(|bytes| bucket.serve(snapshot(&[("alpha", bytes)])));
+    ours.xtask("upload").exits(0);
+    std::fs::remove_file(bucket.object(&manifest_object("alpha"))).unwrap();
+    (bucket, ours, theirs)
+}
+
+#[test]
+fn whoever_replaced_what_another_upload_published_says_so_and_that_one_puts_it_back() {
+    let (bucket, ours, mut theirs) = leftover();
+    let mut publish = ours.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload"]);
+    let mut puts = 0;
+    let front = Front::start(&bucket.endpoint(), move |line| {
+        puts += usize::from(line.starts_with("PUT ") && line.contains(ARCHIVE));
+        if puts == 2 {
+            // After the other one has looked, and before its bytes arrive.
+            run(&mut publish, "upload").exits(0);
+            puts += 1;
+        }
+        Verdict::Pass
+    });
+    theirs.set("AWS_ENDPOINT_URL_S3", &front.endpoint);
+    let run = theirs.xtask("upload").exits(1);
+    run.says("was replaced while another upload published it").says("--verify");
+    ours.xtask("upload --verify").exits(0).prints("restored");
+    check_published(&bucket, "put back");
+}
+
+#[test]
+fn a_server_that_cannot_replace_under_a_condition_is_named() {
+    // The first PUT may only create, the second may only replace.
+    for (refused, text) in
+        [(1, "501 NotImplemented"), (2, "cannot replace an object only if it is unchanged (501)")]
+    {
+        let (bucket, _, mut theirs) = leftover();
+        let mut puts = 0;
+        let front = Front::start(&bucket.endpoint(), move |line| {
+            puts += usize::from(line.starts_with("PUT ") && line.contains(ARCHIVE));
+            if puts == refused { Verdict::Refuse(501, "NotImplemented") } else { Verdict::Pass }
+        });
+        theirs.set("AWS_ENDPOINT_URL_S3", &front.endpoint);
+        let run = theirs.xtask("upload").exits(1).says(text);
+        assert_eq!(run.stderr.contains("is there already"), refused == 2, "{}", run.stderr);
+        assert!(bucket.manifest_objects().is_empty());
+    }
+}
