@@ -10,11 +10,11 @@ fn offered(repo: &Repo, before: &str, line: &str) -> Vec<String> {
     // As bash splits: `=` is a word of its own.
     let line = line.replace('=', " = ");
     let words: Vec<_> = line.split(' ').collect();
-    let list: String = words.iter().map(|word| format!(" '{word}'")).collect();
+    let list = words.join("' '");
     let script = repo.xtask("completions bash").exits(0).stdout;
     repo.write("completions", &script);
     let asked = format!(
-        "{before}\nsource ./completions\nCOMP_WORDS=({list}) COMP_CWORD={}\n\
+        "{before}\nsource ./completions\nCOMP_WORDS=('{list}') COMP_CWORD={}\n\
          name=$(complete -p cargo) name=${{name##* -F }}\n\
          ${{name%% *}} cargo '' ''\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
         words.len() - 1
@@ -88,6 +88,9 @@ fn bash_completes_other_commands_as_cargo_does() {
         "_completion_loader() { _cargo() { COMPREPLY=(lazy); }; complete -F _cargo cargo; }";
     assert_eq!(offered(&repo, lazily, "cargo build --rel"), ["lazy"]);
     assert_eq!(offered(&repo, "", "cargo build --rel"), [""; 0], "none is no error");
+    let minimal =
+        "_completion_loader() { _minimal() { COMPREPLY=(x); }; complete -F _minimal cargo; }";
+    assert_eq!(offered(&repo, minimal, "cargo build --rel"), [""; 0], "that is none of cargo's");
     // Sourced twice, it does not call itself.
     let twice = format!("{cargos}\nsource ./completions");
     assert_eq!(offered(&repo, &twice, "cargo test x"), ["cargo of test", "xtask-other"]);
