@@ -34,7 +34,7 @@ fn read(settings: &mut Settings<'_>) -> Option<SocketAddr> {
 }
 
 async fn serve(listen: SocketAddr, stop: Stop) -> our_errors::Result<()> {
-    ours::serve(&SERVICE, listen, Router::new().route("/", get(service::name)), stop).await
+    ours::serve(&SERVICE, listen, Router::new().route("/", get(async || service::name())), stop).await
 }
 "#;
 
@@ -59,11 +59,12 @@ fn repository() -> Repo {
         repo.write(&format!("{folder}/src/lib.rs"), &code);
     }
     let own = |name: &str| format!("{name} = {{ path = \"../../foundation/{name}\" }}\n");
-    let bowline = |alias: &str, name: &str| {
-        let path = root().join("foundation").join(name).display().to_string();
-        format!("{alias} = {{ package = \"bowline-{name}\", path = \"{path}\" }}\n")
+    let folder = |name: &str| root().join("foundation").join(name).display().to_string();
+    let renamed = |alias: &str, name: &str| {
+        format!("{alias} = {{ package = \"bowline-{name}\", path = \"{}\" }}\n", folder(name))
     };
-    let stamp = bowline("bowline-stamp", "stamp") + &["s3", "ferror", "ftime"].map(own).concat();
+    let stamp = format!("bowline-stamp = {{ path = \"{}\" }}\n", folder("stamp"))
+        + &["s3", "ferror", "ftime"].map(own).concat();
     package("services/stamp", &stamp);
     repo.write("services/stamp/src/main.rs", STAMP);
     let axum = templates::WEB_DEPENDENCIES.iter().find_map(|dependency| match dependency.place {
@@ -72,8 +73,8 @@ fn repository() -> Repo {
     });
     let catalog = [
         axum.expect("axum"),
-        bowline("ours", "service"),
-        bowline("our_errors", "ferror"),
+        renamed("ours", "service"),
+        renamed("our_errors", "ferror"),
         own("service"),
     ];
     package("services/catalog", &catalog.concat());
