@@ -51,7 +51,7 @@ mod endpoint;
 mod exact_file;
 mod exchange;
 mod fault;
-mod file_lock;
+pub mod file_lock;
 mod journal;
 mod listing;
 mod location;

@@ -4,7 +4,7 @@ use ferror::Kind;
 
 use super::{Command, parse, table};
 use crate::model::service_kind::ServiceKind;
-use crate::verbs::init::{self, XtaskSource};
+use crate::verbs::init::{self, XtaskOption};
 use crate::verbs::{ci, new, promote, vendor};
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
@@ -74,8 +74,8 @@ fn new_and_init_are_read() {
         ("new a", service(ServiceKind::Web, false)),
         ("new --web a --web", service(ServiceKind::Web, false)),
         ("new a --worker --dry-run", service(ServiceKind::Worker, true)),
-        (&*format!("init d {options} --xtask-git g"), repository(XtaskSource::Git("g".to_owned()))),
-        (&*format!("init {options} --xtask-path p d"), repository(XtaskSource::Path("p".into()))),
+        (&*format!("init d {options} --xtask-git g"), repository(XtaskOption::Git("g".to_owned()))),
+        (&*format!("init {options} --xtask-path p d"), repository(XtaskOption::Path("p".into()))),
         ("init", Command::Init(init::Options::default())),
     ] {
         assert_eq!(parse_line(line).unwrap(), expected, "`{line}`");

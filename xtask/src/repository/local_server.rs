@@ -1,10 +1,8 @@
-//! The embedded S3 server of `--local`: built when asked for, started on a free loopback port, and
-//! gone when the upload ends.
+//! Builds the S3 server of `--local` and runs it on a free loopback port until the upload ends.
 //!
-//! xtask does not depend on it: it would cost every cold `cargo xtask` an async runtime. It lies in
-//! `tools/local-s3` beside bowline-xtask's own folder, wherever cargo put that.
+//! xtask does not depend on the server, since every first `cargo xtask` would then compile an async
+//! runtime. Its sources lie in `tools/local-s3` beside bowline-xtask's own folder, wherever cargo put that.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,48 +14,49 @@ use s3::Credentials;
 
 use crate::model::workspace::Root;
 use crate::repository::{vendored, xtask_source};
+use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::file_lock::{self, FileLock};
 use crate::system::ui::Ui;
-use crate::system::{child_env, files};
 
 /// The server's package and binary.
 const PACKAGE: &str = "local-s3";
 
-/// A running server. Dropping it ends it.
+/// A running server, which ends when this is dropped.
 #[derive(Debug)]
 pub struct LocalServer {
     child: Child,
-    /// The server stops when this closes, so that it never outlives us, however we end.
+    /// The server stops when this closes, so that it ends with this process however that ends.
     stdin: Option<ChildStdin>,
-    greeting: Greeting,
+    ready: ReadyLine,
     objects: PathBuf,
-    /// Dropped last, when the server is gone.
-    _alone: File,
+    /// Dropped last, after the server has ended.
+    _lock: FileLock,
 }
 
-/// The line that the server prints when it listens. Its credentials are made up at every start.
-struct Greeting {
+/// The line that the server prints when it listens. Its credentials are new at every start.
+struct ReadyLine {
     endpoint: String,
     region: String,
     access_key_id: String,
     secret_access_key: String,
 }
 
-impl std::fmt::Debug for Greeting {
+impl std::fmt::Debug for ReadyLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Greeting").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("ReadyLine").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 
-impl Greeting {
+impl ReadyLine {
     fn read(line: &str) -> json::Result<Self> {
         let document = json::parse(line.as_bytes())?;
-        let mut greeting = Object::new(&document)?;
+        let mut object = Object::new(&document)?;
         Ok(Self {
-            endpoint: greeting.get("endpoint")?,
-            region: greeting.get("region")?,
-            access_key_id: greeting.get("access_key_id")?,
-            secret_access_key: greeting.get("secret_access_key")?,
+            endpoint: object.get("endpoint")?,
+            region: object.get("region")?,
+            access_key_id: object.get("access_key_id")?,
+            secret_access_key: object.get("secret_access_key")?,
         })
     }
 }
@@ -71,9 +70,9 @@ impl LocalServer {
         })?;
         let objects = root.target_dir.join("local-s3");
         let program = build(root, env, ui)?;
-        let alone = lock(&root.target_dir, ui)?;
+        let lock = lock(&root.target_dir, ui)?;
         if objects.exists() {
-            refuse_what_is_served(&objects)?;
+            refuse_while_served(&objects)?;
             std::fs::remove_dir_all(&objects)
                 .with_context(|| format!("emptying {}", objects.display()))?;
         }
@@ -92,31 +91,34 @@ impl LocalServer {
                 .read_line(&mut line)
                 .context("waiting for the local S3 server")?;
         }
-        let greeting = Greeting::read(&line).map_err(|_| {
-            Error::new(Kind::Unavailable, "the local S3 server did not say where it listens")
+        let ready = ReadyLine::read(&line).map_err(|_| {
+            Error::new(
+                Kind::Unavailable,
+                "the local S3 server did not print the line that says where it listens",
+            )
         })?;
-        let server = Self { child, stdin, greeting, objects, _alone: alone };
+        let server = Self { child, stdin, ready, objects, _lock: lock };
         ui.say("serving", format_args!("S3 on {} for this upload", server.endpoint()));
         Ok(server)
     }
 
-    /// Where it listens.
+    /// Returns the URL at which it listens.
     pub fn endpoint(&self) -> &str {
-        &self.greeting.endpoint
+        &self.ready.endpoint
     }
 
-    /// The region it signs for.
+    /// Returns the region that requests have to be signed for.
     pub fn region(&self) -> &str {
-        &self.greeting.region
+        &self.ready.region
     }
 
-    /// Its credentials.
+    /// Returns its credentials.
     pub fn credentials(&self) -> ferror::Result<Credentials> {
-        let Greeting { access_key_id, secret_access_key, .. } = &self.greeting;
+        let ReadyLine { access_key_id, secret_access_key, .. } = &self.ready;
         Credentials::new(access_key_id.clone(), secret_access_key.clone(), None)
     }
 
-    /// Where a bucket's objects are files.
+    /// Returns the folder in which a bucket's objects lie as files.
     pub fn objects_dir(&self, bucket: &str) -> PathBuf {
         self.objects.join(bucket)
     }
@@ -125,22 +127,23 @@ impl LocalServer {
 impl Drop for LocalServer {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        // It ends by itself within a moment; there is nothing to do about an error here.
+        // It ends within a moment. An error cannot be returned here.
         let _ = self.child.wait();
     }
 }
 
-/// One server at a time: each begins by emptying the folder that another would still be filling.
-fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<File> {
+/// Waits for another server in the same target folder: each server begins by emptying the folder with the
+/// objects.
+fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<FileLock> {
     let waiting =
         || ui.say("waiting", format_args!("for another --local below {}", target_dir.display()));
-    files::lock(&target_dir.join("local-s3.lock"), waiting)
+    file_lock::lock(&target_dir.join("local-s3.lock"), waiting)
 }
 
-/// Someone may be looking at what an earlier run left, by a server that holds its lock while it runs.
-fn refuse_what_is_served(objects: &Path) -> ferror::Result<()> {
-    let Ok(lock) = File::open(objects.join(".local-s3/lock")) else { return Ok(()) };
-    if lock.try_lock().is_ok() {
+/// Fails while a server serves the objects of an earlier run, which this run would remove. A server holds its
+/// lock as long as it runs.
+fn refuse_while_served(objects: &Path) -> ferror::Result<()> {
+    if !file_lock::is_locked(&objects.join(".local-s3/lock")) {
         return Ok(());
     }
     let message = format!("{} is being served, and --local would empty it", objects.display());
@@ -153,13 +156,13 @@ fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
     let manifest = manifest_path(root, env)?;
     ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
     let mut command = child_env::cargo(env);
-    // Another workspace's packages are in its own lock file, and in its own vendored sources.
+    // A package of another workspace is built with that one's lock file and vendored sources.
     let dir = if manifest.starts_with(&root.dir) { Some(&*root.dir) } else { manifest.parent() };
     let dir = dir.unwrap_or(&root.dir);
     let build = ["build", "--locked", "--message-format=json-render-diagnostics"];
     command
         .current_dir(dir)
-        .args(vendored::arguments(&build, dir))
+        .args(vendored::with_lock_option(&build, dir))
         .arg("--manifest-path")
         .arg(&manifest)
         .arg("--target-dir")
@@ -179,14 +182,14 @@ fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
     executable.with_context(|| format!("cargo named no executable of {PACKAGE}"))
 }
 
-/// The executable that a line of cargo's JSON names, if it names one.
+/// Returns the executable of the server that a line of cargo's JSON names.
 fn executable(line: &str) -> Option<PathBuf> {
     let message = json::parse(line.as_bytes()).ok()?;
     let is_ours = message["target"]["name"] == PACKAGE;
     message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
 }
 
-/// `tools/local-s3/Cargo.toml` beside the folder of bowline-xtask, which may be a member of this
+/// Finds `tools/local-s3/Cargo.toml` beside the folder of bowline-xtask, which may be a member of this
 /// workspace, a path dependency of it, or a checkout that cargo made of a git dependency.
 fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
     let in_folder =
@@ -200,7 +203,7 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
         .and_then(|manifest| in_folder(manifest.parent()?))
         .filter(|path| path.is_file())
         .ok_or_else(|| {
-            Error::config(format!("no tools/{PACKAGE} beside bowline-xtask: this copy of it came without"))
+            Error::config(format!("no tools/{PACKAGE} beside bowline-xtask: this copy of bowline-xtask came without it"))
                 .hint("depend on bowline-xtask by git or by path, or run a server of your own and name its --endpoint")
                 .into()
         })
@@ -208,19 +211,21 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs;
 
-    use super::refuse_what_is_served;
+    use super::refuse_while_served;
+    use crate::system::file_lock;
 
     #[test]
     fn a_folder_that_is_served_is_not_emptied() {
         let folder = tempfile::tempdir().unwrap();
-        refuse_what_is_served(folder.path()).expect("no one has served it");
+        refuse_while_served(folder.path()).expect("no one has served it");
         fs::create_dir(folder.path().join(".local-s3")).unwrap();
-        let lock = File::create(folder.path().join(".local-s3/lock")).unwrap();
-        refuse_what_is_served(folder.path()).expect("no one serves it now");
-        lock.lock().unwrap();
-        let error = refuse_what_is_served(folder.path()).unwrap_err();
+        let path = folder.path().join(".local-s3/lock");
+        drop(file_lock::lock(&path, || ()).unwrap());
+        refuse_while_served(folder.path()).expect("no one serves it now");
+        let _lock = file_lock::lock(&path, || ()).unwrap();
+        let error = refuse_while_served(folder.path()).unwrap_err();
         assert!(error.to_string().contains("is being served"), "{error}");
     }
 }

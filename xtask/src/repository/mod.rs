@@ -1,8 +1,9 @@
-//! What stands in a repository: git, the workspace, vendored sources, where xtask comes from, and the
+//! Works on a repository: git, the workspace, vendored sources, the place that xtask comes from, and the
 //! templates that are written into it.
 
 pub mod git;
 pub mod local_server;
+pub mod new_repository;
 pub mod service_template;
 pub mod templates;
 pub mod vendored;

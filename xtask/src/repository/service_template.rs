@@ -1,5 +1,5 @@
-//! The files of a new service, made for the workspace that they go into: it inherits what that one
-//! has for all its packages, and has its dependencies the way that one has them.
+//! Makes the files of a new service. The package inherits the fields, lints and dependencies that the
+//! workspace has for all packages.
 
 use std::path::Path;
 
@@ -8,63 +8,68 @@ use serde_json::Value;
 use crate::model::cargo_toml;
 use crate::model::service_kind::ServiceKind;
 use crate::repository::templates::{self, Dependency, File, Place, Template};
-use crate::repository::xtask_source::Origin;
+use crate::repository::xtask_source::XtaskSource;
 
-/// The workspace that a service goes into.
+/// The workspace to which a service is added.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct ParentWorkspace<'a> {
     /// Its folder.
     pub dir: &'a Path,
-    /// Its Cargo.toml.
-    pub root: &'a Value,
-    /// Where it has xtask from.
-    pub origin: &'a Origin,
+    /// The content of its Cargo.toml.
+    pub cargo_toml: &'a Value,
+    /// Where it takes xtask from.
+    pub xtask_source: &'a XtaskSource,
 }
 
-/// The files of the service `name`, by their paths below the workspace.
-pub fn service(name: &str, kind: ServiceKind, site: Site<'_>) -> anyhow::Result<Vec<File>> {
+/// Makes the files of the service `name`, with their paths below the workspace.
+pub fn service(
+    name: &str,
+    kind: ServiceKind,
+    workspace: ParentWorkspace<'_>,
+) -> anyhow::Result<Vec<File>> {
     match kind {
         ServiceKind::Web => {
-            let what = ("Web service: what it is for", "hello\\n");
-            render(name, what, templates::WEB, templates::OF_WEB, site)
+            let texts = ("Web service: what it is for", "hello\\n");
+            render(name, texts, templates::WEB, templates::WEB_DEPENDENCIES, workspace)
         }
         ServiceKind::Worker => {
-            let what = ("Worker: what it is for", "");
-            render(name, what, templates::WORKER, templates::OF_WORKER, site)
+            let texts = ("Worker: what it is for", "");
+            render(name, texts, templates::WORKER, templates::WORKER_DEPENDENCIES, workspace)
         }
     }
 }
 
-/// The files of the first service of a new repository.
-pub fn first_service(name: &str, site: Site<'_>) -> anyhow::Result<Vec<File>> {
-    let what = ("Web service: greets, with what foundation has for all", "Hello, world!");
-    render(name, what, templates::FIRST, templates::OF_FIRST, site)
+/// Makes the files of the first service of a new repository.
+pub fn first_service(name: &str, workspace: ParentWorkspace<'_>) -> anyhow::Result<Vec<File>> {
+    let texts = ("Web service: greets, with what foundation has for all", "Hello, world!");
+    render(name, texts, templates::FIRST, templates::FIRST_DEPENDENCIES, workspace)
 }
 
-/// `what` is the description and the answer that the template's own test expects.
+/// Renders `templates`; `answer` is what the test of the template expects the service to answer.
 fn render(
     name: &str,
     (description, answer): (&str, &str),
     templates: &[Template],
     dependencies: &[Dependency],
-    site: Site<'_>,
+    workspace: ParentWorkspace<'_>,
 ) -> anyhow::Result<Vec<File>> {
     let folder = format!("services/{name}/");
-    let from = site.dir.join(&folder);
-    let lines: Vec<_> = dependencies.iter().map(|one| line(one, &from, site)).collect();
+    let from = workspace.dir.join(&folder);
+    let lines: Vec<_> =
+        dependencies.iter().map(|one| dependency_line(one, &from, workspace)).collect();
     let values = [
         ("NAME", name),
         ("DESCRIPTION", description),
-        ("PACKAGE", &package(site.root)),
-        ("LINTS", if has_lints(site.root) { "[lints]\nworkspace = true\n" } else { "" }),
+        ("PACKAGE", &package_fields(workspace.cargo_toml)),
+        ("LINTS", if has_lints(workspace.cargo_toml) { "[lints]\nworkspace = true\n" } else { "" }),
         ("DEPENDENCIES", &lines.join("\n")),
         ("ANSWER", answer),
     ];
     Ok(templates::render(templates, &folder, &values)?)
 }
 
-/// The fields of `[package]` that the workspace has for all of them, else what a service needs.
-fn package(root: &Value) -> String {
+/// Writes the fields of `[package]`: inherited where the workspace has them, else with a value of their own.
+fn package_fields(root: &Value) -> String {
     let fields = [
         ("version", Some("\"0.1.0\"")),
         ("edition", Some("\"2024\"")),
@@ -86,22 +91,25 @@ fn has_lints(root: &Value) -> bool {
     root["workspace"]["lints"].is_object()
 }
 
-/// A dependency, inherited where the workspace names the very same one.
-fn line(dependency: &Dependency, from: &Path, site: Site<'_>) -> String {
+/// Writes a dependency: inherited where the workspace has the same one.
+fn dependency_line(dependency: &Dependency, from: &Path, workspace: ParentWorkspace<'_>) -> String {
     let Dependency { name, place } = dependency;
-    let shared = &site.root["workspace"]["dependencies"][name];
+    let shared = &workspace.cargo_toml["workspace"]["dependencies"][name];
     let (is_same, otherwise) = match place {
         Place::Foundation => {
-            let inner = format!("foundation/{}", name.trim_start_matches("bowline-"));
-            (site.origin.is(shared, site.dir, &inner), site.origin.dependency(&inner, from))
+            let folder = format!("foundation/{}", name.trim_start_matches("bowline-"));
+            (
+                workspace.xtask_source.is_named_by(shared, workspace.dir, &folder),
+                workspace.xtask_source.dependency(&folder, from),
+            )
         }
         Place::Own => (true, String::new()),
-        Place::Registry(value) => (is_written(shared, value), (*value).to_owned()),
+        Place::Registry(value) => (is_same_toml(shared, value), (*value).to_owned()),
     };
     if is_same { format!("{name}.workspace = true") } else { format!("{name} = {otherwise}") }
 }
 
-fn is_written(shared: &Value, value: &str) -> bool {
+fn is_same_toml(shared: &Value, value: &str) -> bool {
     cargo_toml::parse(&format!("it = {value}"), "").is_ok_and(|toml| toml["it"] == *shared)
 }
 
@@ -109,16 +117,20 @@ fn is_written(shared: &Value, value: &str) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{Site, service};
+    use super::{ParentWorkspace, service};
     use crate::model::cargo_toml::parse;
     use crate::model::service_kind::ServiceKind;
-    use crate::repository::xtask_source::Origin;
+    use crate::repository::xtask_source::XtaskSource;
 
     fn cargo_toml(root: &str) -> String {
-        let origin = Origin::at_url("https://h/b").unwrap();
+        let xtask_source = XtaskSource::at_url("https://h/b").unwrap();
         let root = parse(root, "").unwrap();
-        let site = Site { dir: Path::new("/w"), root: &root, origin: &origin };
-        let files = service("odd-job", ServiceKind::Web, site).unwrap();
+        let workspace = ParentWorkspace {
+            dir: Path::new("/w"),
+            cargo_toml: &root,
+            xtask_source: &xtask_source,
+        };
+        let files = service("odd-job", ServiceKind::Web, workspace).unwrap();
         assert!(files.iter().all(|(path, _)| path.starts_with("services/odd-job/")));
         String::from_utf8(files[0].1.clone()).unwrap()
     }

@@ -1,31 +1,31 @@
-//! What `new` and `init` write, embedded, so that xtask as a git or vendored dependency has it: all
-//! of it lies below `xtask/templates`. Names there differ where git or cargo would act on the file
-//! itself: a folder with a Cargo.toml is no part of the package around it.
+//! Embeds the files that `new` and `init` write, so that xtask has them as a git or vendored dependency too.
+//! They lie below `xtask/templates`, some under other names: cargo takes a folder with a Cargo.toml for a
+//! package of its own, and git would apply a `.gitignore`.
 
 use ferror::Result;
 
 use crate::model::placeholders::{self, Value};
 
-/// A template: where the file goes, with placeholders, and its text.
+/// A template: the path of the file to write, and its text, both with placeholders.
 pub type Template = (&'static str, &'static str);
-/// A file as it is to be written: where to, and what it holds.
+/// A file to write: its path and its content.
 pub type File = (String, Vec<u8>);
 
-/// The embedded text of a file below `xtask/templates`.
+/// Embeds the text of a file below `xtask/templates`.
 macro_rules! text {
     ($path:literal) => {
         include_str!(concat!("../../templates/", $path))
     };
 }
 
-/// The embedded files below `xtask/templates/deploy`, by their paths there.
+/// Embeds files below `xtask/templates/deploy`, with their paths there.
 macro_rules! deploy {
     ($($path:literal),* $(,)?) => {
         &[$(($path, include_bytes!(concat!("../../templates/deploy/", $path)))),*]
     };
 }
 
-/// A web service, below its folder.
+/// The files of a web service, below its folder.
 pub const WEB: &[Template] = &[
     ("Cargo.toml", text!("service/Cargo.toml.in")),
     ("README.md", text!("service/web/README.md")),
@@ -33,7 +33,7 @@ pub const WEB: &[Template] = &[
     ("tests/it.rs", text!("service/web/it.rs")),
 ];
 
-/// A worker, below its folder.
+/// The files of a worker, below its folder.
 pub const WORKER: &[Template] = &[
     ("Cargo.toml", text!("service/Cargo.toml.in")),
     ("README.md", text!("service/worker/README.md")),
@@ -41,7 +41,7 @@ pub const WORKER: &[Template] = &[
     ("tests/it.rs", text!("service/worker/it.rs")),
 ];
 
-/// The first service of a repository, below its folder.
+/// The files of the first service of a new repository, below its folder.
 pub const FIRST: &[Template] = &[
     ("Cargo.toml", text!("service/Cargo.toml.in")),
     ("README.md", text!("service/web/README.md")),
@@ -49,7 +49,7 @@ pub const FIRST: &[Template] = &[
     ("tests/it.rs", text!("service/web/it.rs")),
 ];
 
-/// A repository, below its folder, without its service and `deploy`.
+/// The files of a new repository, without its service and `deploy`.
 pub const REPOSITORY: &[Template] = &[
     (".cargo/config.toml", text!("repository/cargo-config.toml")),
     (".circleci/config.yml", text!("repository/circleci-config.yml")),
@@ -63,7 +63,7 @@ pub const REPOSITORY: &[Template] = &[
     ("xtask/src/main.rs", text!("repository/xtask/main.rs")),
 ];
 
-/// What `init` copies into `deploy`, as it is: playbooks have placeholders of their own.
+/// The files that `init` copies into `deploy` unchanged, since playbooks have placeholders of their own.
 pub const DEPLOY: &[(&str, &[u8])] = deploy![
     "ansible/.ansible-lint",
     "ansible/README.md",
@@ -87,7 +87,7 @@ pub const DEPLOY: &[(&str, &[u8])] = deploy![
     "ansible/roles/service/vars/main.yml",
 ];
 
-/// What a template's Cargo.toml names.
+/// A dependency in the Cargo.toml of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dependency {
     /// The crate.
@@ -99,20 +99,20 @@ pub struct Dependency {
 /// Where a dependency comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// `foundation/` of the repository of xtask.
+    /// The folder `foundation` of the repository that has xtask.
     Foundation,
-    /// `foundation/` of the new repository.
+    /// The folder `foundation` of the new repository.
     Own,
-    /// crates.io: its version and features, in TOML, as the workspace of xtask has them.
+    /// crates.io, with version and features in TOML as the workspace of xtask has them.
     Registry(&'static str),
 }
 
-/// What the web service depends on.
-pub const OF_WEB: &[Dependency] = &[AXUM, FERROR, SERVICE, CLAP];
-/// What the worker depends on.
-pub const OF_WORKER: &[Dependency] = &[FERROR, SERVICE, CLAP, TRACING];
-/// What the first service of a repository depends on.
-pub const OF_FIRST: &[Dependency] =
+/// The dependencies of the web service.
+pub const WEB_DEPENDENCIES: &[Dependency] = &[AXUM, FERROR, SERVICE, CLAP];
+/// The dependencies of the worker.
+pub const WORKER_DEPENDENCIES: &[Dependency] = &[FERROR, SERVICE, CLAP, TRACING];
+/// The dependencies of the first service of a new repository.
+pub const FIRST_DEPENDENCIES: &[Dependency] =
     &[AXUM, FERROR, SERVICE, CLAP, Dependency { name: "greeting", place: Place::Own }];
 
 const FERROR: Dependency = Dependency { name: "bowline-ferror", place: Place::Foundation };
@@ -131,7 +131,7 @@ const CLAP: Dependency = Dependency {
 };
 const TRACING: Dependency = Dependency { name: "tracing", place: Place::Registry("\"0.1.40\"") };
 
-/// Renders templates, to be written below `folder` (empty, or ending in `/`).
+/// Renders templates, and puts `folder` (empty, or ending in `/`) before their paths.
 pub fn render(templates: &[Template], folder: &str, values: &[Value<'_>]) -> Result<Vec<File>> {
     let rendered = templates.iter().map(|(path, text)| {
         let path = placeholders::render(path, values)?;

@@ -1,9 +1,9 @@
-//! Cargo inside cargo: what a child process must not inherit from the `cargo run` that started us.
+//! Removes from a child process's environment what it must not inherit.
 //!
-//! `cargo run` describes the package it runs in the environment. Build scripts read those variables
-//! too, and cargo reruns a build script when one that it watches changes: with them inherited, the
-//! inner cargo would compile some crates anew each time. Credentials go as well: nothing that we
-//! start needs them, and build scripts are other people's programs.
+//! `cargo run` describes the package that it runs in variables. Build scripts read those variables
+//! too, and cargo reruns a build script when one that it watches changes: a cargo that inherited
+//! them would compile some crates again each time. Credentials are removed as well: no program that xtask
+//! starts needs them, and build scripts are other people's programs.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use xshell::Cmd;
 
 use crate::system::env::Env;
 
-/// The cargo that runs this program, without what it told this program.
+/// Returns a command that runs the cargo which started this program, with a clean environment.
 pub fn cargo(env: &Env) -> Command {
     let program = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(program);
@@ -21,27 +21,27 @@ pub fn cargo(env: &Env) -> Command {
     command
 }
 
-/// What a cargo that failed says, for an error that says more: without the word `error`, which that
-/// one begins with already.
-pub fn said(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.trim();
-    said.strip_prefix("error: ").unwrap_or(said).to_owned()
+/// Returns what a failed cargo printed on stderr. The word `error` in front is left out, since the error
+/// that this text becomes part of begins with it.
+pub fn error_text(output: &Output) -> String {
+    let printed = String::from_utf8_lossy(&output.stderr);
+    let printed = printed.trim();
+    printed.strip_prefix("error: ").unwrap_or(printed).to_owned()
 }
 
-/// Takes away from a child what it must not inherit.
+/// Removes from the environment of `command` what it must not inherit.
 pub fn clean(command: &mut Command, env: &Env) {
     for name in env.names().filter(|name| must_not_be_inherited(name)) {
         command.env_remove(name);
     }
 }
 
-/// The same for a command that xshell runs.
-pub fn cleaned<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
+/// Does what [`clean`] does for a command of xshell.
+pub fn clean_cmd<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
     env.names().filter(|name| must_not_be_inherited(name)).fold(command, Cmd::env_remove)
 }
 
-/// Whether a variable describes the outer cargo's package, or is a credential.
+/// Returns whether a variable describes the package of the outer cargo, or is a credential.
 pub fn must_not_be_inherited(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     ["CARGO", "RUST_RECURSION_COUNT"].contains(&name)
@@ -57,8 +57,8 @@ mod tests {
     use super::must_not_be_inherited;
 
     #[test]
-    fn only_the_outer_package_and_credentials_are_taken_away() {
-        let gone = [
+    fn only_variables_of_the_outer_package_and_credentials_are_removed() {
+        let removed = [
             "CARGO",
             "CARGO_MANIFEST_DIR",
             "CARGO_MANIFEST_PATH",
@@ -84,7 +84,7 @@ mod tests {
             "HTTPS_PROXY",
             "CARGOX",
         ];
-        for name in gone {
+        for name in removed {
             assert!(must_not_be_inherited(OsStr::new(name)), "{name} is inherited");
         }
         for name in kept {

@@ -1,18 +1,19 @@
-//! Everything that comes in from outside besides the arguments: environment variables, the current
-//! folder, and what the standard streams are. Read once, at the door; below it, [`Env`] is data.
+//! The process's environment as a value: environment variables, the current folder, and which of the
+//! standard streams are terminals. `main` reads it once and passes it on.
 //!
-//! The table [`VARIABLES`] is the whole list of what this program itself reads, for whoever reads the
-//! code: asking for another name ends a debug build, and a test looks for names in the sources. Not in
-//! it are the proxy variables (`HTTPS_PROXY` and the like), which ureq reads, and whatever git, cargo
-//! and other programs that we start read themselves.
+//! The table [`VARIABLES`] lists every variable that this program itself reads: asking for another name
+//! panics in a debug build, and a test looks for names in the sources. The table leaves out the proxy
+//! variables (`HTTPS_PROXY` and the like), which ureq reads, and those that git, cargo and other child
+//! processes read.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::IsTerminal as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-/// Every environment variable that is read: name and meaning.
+/// The name and meaning of every environment variable that this program reads.
 pub const VARIABLES: [(&str, &str); 50] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
@@ -36,7 +37,7 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "file with the token for the container's agent"),
     ("AWS_EC2_METADATA_DISABLED", "true: never ask the instance for credentials"),
     ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "where the instance gives credentials"),
-    ("S3_BUCKET", "bucket, where neither --bucket names one"),
+    ("S3_BUCKET", "bucket, where --bucket names none"),
     ("AWS_REGION", "region, where --region names none"),
     ("AWS_DEFAULT_REGION", "region, after AWS_REGION"),
     ("AWS_ENDPOINT_URL_S3", "endpoint, where --endpoint names none"),
@@ -46,8 +47,8 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
     ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
-    ("CIRCLE_USERNAME", "who promotes, where --by says nothing"),
-    ("USER", "the same, after CIRCLE_USERNAME; whose a new repository is, where git does not say"),
+    ("CIRCLE_USERNAME", "user who promotes, where --by names none"),
+    ("USER", "the same, after CIRCLE_USERNAME; owner of a new repository, where git names none"),
     (
         "SOURCE_DATE_EPOCH",
         "time of archive entries in seconds since 1970 UTC, instead of the commit's",
@@ -59,7 +60,7 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("CARGO_ENCODED_RUSTFLAGS", "the team's own compiler flags, kept"),
     ("RUSTFLAGS", "the team's own compiler flags, kept"),
     ("RUSTUP_TOOLCHAIN", "toolchain chosen by hand, kept"),
-    ("RUSTUP_TOOLCHAIN_SOURCE", "set by rustup: who chose that toolchain"),
+    ("RUSTUP_TOOLCHAIN_SOURCE", "set by rustup: how that toolchain was chosen"),
     ("RUSTUP_HOME", "rustup's home"),
     ("LD_LIBRARY_PATH", "cargo's own folders in it are not passed on"),
     ("DYLD_FALLBACK_LIBRARY_PATH", "the same, on macOS"),
@@ -69,20 +70,20 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("CI", "when not empty: never ask a question"),
 ];
 
-/// The outside, as data.
+/// The environment of a process.
 #[derive(Clone)]
 pub struct Env {
     variables: BTreeMap<OsString, OsString>,
     /// The folder that relative paths of the command line start from.
     pub current_dir: PathBuf,
-    /// Whether a person reads stderr as it is written.
+    /// Whether stderr is a terminal.
     pub stderr_is_terminal: bool,
-    /// Whether a person can answer a question.
+    /// Whether stdin is a terminal.
     pub stdin_is_terminal: bool,
 }
 
 impl Env {
-    /// The environment of this process.
+    /// Reads the environment of this process.
     pub fn from_process() -> std::io::Result<Self> {
         Ok(Self {
             variables: std::env::vars_os().collect(),
@@ -92,7 +93,7 @@ impl Env {
         })
     }
 
-    /// An environment for tests: these variables, no terminal.
+    /// Makes an environment of these variables without a terminal, for tests.
     pub fn for_test(variables: &[(&str, &str)]) -> Self {
         Self {
             variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
@@ -102,18 +103,18 @@ impl Env {
         }
     }
 
-    /// Every variable, for a child that gets its own choice of them.
+    /// Returns every variable, for a child process that gets a selection of them.
     pub fn variables(&self) -> Vec<(OsString, OsString)> {
         self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    /// The value of a variable of [`VARIABLES`]. Blank is unset; so is a value that is not UTF-8.
+    /// Returns the value of a variable of [`VARIABLES`]; `None` where it is unset, blank or not UTF-8.
     pub fn get(&self, name: &str) -> Option<String> {
         let value = self.get_os(name)?.to_str()?;
         (!value.trim().is_empty()).then(|| value.to_owned())
     }
 
-    /// As [`Env::get`], for paths and other values that need not be UTF-8. Empty is unset.
+    /// Returns a value that need not be UTF-8, such as a path; `None` where it is unset or empty.
     pub fn get_os(&self, name: &str) -> Option<&OsStr> {
         debug_assert!(
             VARIABLES.iter().any(|(known, _)| *known == name),
@@ -125,22 +126,33 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
-    /// The first of `names` that is set.
+    /// Returns the value of the first of `names` that is set.
     pub fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    /// The names of all variables, for whoever removes some from a child's environment.
+    /// Returns the names of all variables.
     pub fn names(&self) -> impl Iterator<Item = &OsStr> {
         self.variables.keys().map(OsString::as_os_str)
     }
 
-    /// Whether a person is there to answer a question.
+    /// Finds the first program of that name in the folders of `PATH`.
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let is_program = |path: &PathBuf| {
+            path.metadata()
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        };
+        std::env::split_paths(self.get_os("PATH").unwrap_or(OsStr::new("")))
+            .map(|folder| folder.join(name))
+            .find(is_program)
+    }
+
+    /// Returns whether a person can answer a question: there is a terminal, and this is no CI job.
     pub fn can_ask(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal && self.get("CI").is_none()
     }
 
-    /// Whether stderr takes colour.
+    /// Returns whether stderr gets colours.
     pub fn colour(&self) -> bool {
         match self.get("CARGO_TERM_COLOR").as_deref() {
             _ if self.get_os("NO_COLOR").is_some() => false,
@@ -151,7 +163,7 @@ impl Env {
     }
 }
 
-/// Names only: a value may be a secret.
+/// Shows the names alone, since a value may be a secret.
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Env")
@@ -163,13 +175,31 @@ impl fmt::Debug for Env {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::Env;
 
     #[test]
-    fn blank_is_unset_and_the_first_of_several_wins() {
+    fn a_blank_variable_counts_as_unset_and_the_first_set_one_is_returned() {
         let env = Env::for_test(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "eu-west-1")]);
         assert_eq!(env.get("AWS_REGION"), None);
         assert_eq!(env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).as_deref(), Some("eu-west-1"));
+    }
+
+    #[test]
+    fn programs_are_found_in_the_order_of_path_and_only_where_they_are_executable() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, mode) in [("one/tool", 0o644), ("two/tool", 0o755), ("three/tool", 0o755)] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let root = folder.path().display();
+        let path = format!("{root}/none:{root}/one:{root}/two:{root}/three");
+        let env = Env::for_test(&[("PATH", &path)]);
+        assert_eq!(env.find_program("tool"), Some(folder.path().join("two/tool")));
+        assert_eq!(env.find_program("other"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Files that appear whole or not at all, and their digests.
+//! Writes files that appear whole or not at all, and computes digests.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Writes `bytes` beside `path` under a name that ends in `.partial`, then renames it.
 ///
-/// `mode` is the file's mode whatever the umask. What an earlier, killed run left under the partial
-/// name is overwritten.
+/// The file gets `mode`, whatever the umask. A partial file that a killed run left is overwritten.
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let partial = partial_name(path);
     let write = || -> std::io::Result<()> {
@@ -26,26 +25,7 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     write().with_context(|| format!("writing {}", path.display()))
 }
 
-/// Locks the file `path`, made where it is not there: one holder at a time, among all processes.
-///
-/// The lock is the open file, so it ends with the process however that ends. `waiting` is called
-/// when another holds it.
-pub fn lock(path: &Path, waiting: impl FnOnce()) -> anyhow::Result<File> {
-    let open = || -> std::io::Result<File> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let file = File::options().create(true).append(true).open(path)?;
-        if file.try_lock().is_err() {
-            waiting();
-            file.lock()?;
-        }
-        Ok(file)
-    };
-    open().with_context(|| format!("locking {}", path.display()))
-}
-
-/// Removes a file; that it is not there is fine.
+/// Removes a file, if it exists.
 pub fn remove_if_there(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -55,12 +35,22 @@ pub fn remove_if_there(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// SHA-256 of `bytes`, in lower hex.
+/// Removes a folder with everything in it, if it exists.
+pub fn remove_folder_if_there(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the SHA-256 of `bytes` in lower hex.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The bytes of a digest that is written in lower hex, as a manifest's are.
+/// Reads a SHA-256 that is written in lower hex.
 pub fn parse_digest(hex: &str) -> ferror::Result<[u8; 32]> {
     let wrong = || Error::invalid(format!("{hex:?} is not a SHA-256 in 64 lower-case hex digits"));
     let fits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
@@ -74,7 +64,7 @@ pub fn parse_digest(hex: &str) -> ferror::Result<[u8; 32]> {
     Ok(digest)
 }
 
-/// Lower hex.
+/// Formats bytes in lower hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -82,7 +72,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The name of a file that is not whole yet.
+/// Returns the name under which [`write_whole`] writes a file before it renames it to `path`.
 pub fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".partial");

@@ -1,9 +1,11 @@
-//! The machine: environment, child processes, files, the terminal, work in parallel.
+//! Access to the machine: environment, child processes, files, the terminal, work in parallel.
 
 pub mod child_env;
 pub mod env;
 pub mod file_guard;
+pub mod file_lock;
 pub mod files;
 pub mod parallel;
+pub mod process;
 pub mod prompt;
 pub mod ui;

@@ -1,4 +1,4 @@
-//! Work on several things at once, in threads that end with the call.
+//! Does work for several items at once, in threads that end before the call returns.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,8 +6,8 @@ use std::thread;
 
 /// Does `work` for every item, at most `threads` at a time; the results stand in the items' order.
 ///
-/// After a failure nothing new is begun, what is under way comes to its end, and the failure of the
-/// first of the items that failed is returned.
+/// After a failure no further item is begun, and the work under way is finished. Of several failures, that
+/// of the first item in the list is returned.
 pub fn map<'a, T: Sync, R: Send, E: Send>(
     items: &'a [T],
     threads: usize,
@@ -25,7 +25,7 @@ pub fn map<'a, T: Sync, R: Send, E: Send>(
             if result.is_err() {
                 next.store(items.len(), Ordering::Relaxed);
             }
-            // Nobody else has this slot.
+            // No other thread uses this slot.
             if let Ok(mut slot) = done[index].lock() {
                 *slot = Some(result);
             }
@@ -37,7 +37,7 @@ pub fn map<'a, T: Sync, R: Send, E: Send>(
         }
         worker();
     });
-    // What was never begun has no result, and stands behind a failure.
+    // An item that was never begun has no result, and comes after one that failed.
     done.into_iter().filter_map(|slot| slot.into_inner().ok().flatten()).collect()
 }
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stops_what_was_not_begun() {
+    fn after_a_failure_no_further_item_is_begun() {
         let begun = AtomicUsize::new(0);
         let items: Vec<usize> = (0..1000).collect();
         let result: Result<Vec<()>, usize> = map(&items, 2, |item| {
@@ -79,6 +79,6 @@ mod tests {
             if *item == 5 { Err(*item) } else { Ok(()) }
         });
         assert_eq!(result, Err(5));
-        assert!(begun.into_inner() < 1000, "everything was begun all the same");
+        assert!(begun.into_inner() < 1000, "every item was begun after the failure");
     }
 }

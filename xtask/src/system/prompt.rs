@@ -1,13 +1,13 @@
-//! Questions to a person at a terminal, on stderr: stdout is for results.
+//! Asks a person at the terminal, on stderr, since stdout is for results.
 
 use std::io::{BufRead, Write};
 
 use anyhow::Context as _;
 use ferror::{Error, Result};
 
-/// Asks `question [default]: ` until the answer passes `check`; an empty one is the default.
+/// Asks `question [default]: ` until the answer passes `check`. An empty answer means the default.
 ///
-/// Fails with [`ferror::Kind::Usage`] where the input ends first: whoever ends it wants out.
+/// Fails with [`ferror::Kind::Usage`] where the input ends first.
 pub fn ask(
     question: &str,
     default: &str,
@@ -36,6 +36,14 @@ pub fn ask(
     }
 }
 
+/// Asks a question that is answered by `y` or `yes`; any other answer, and the end of the input, mean no.
+pub fn confirm(question: &str) -> bool {
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
+}
+
 #[cfg(test)]
 mod tests {
     use ferror::Error;
@@ -43,7 +51,7 @@ mod tests {
     use super::ask;
 
     #[test]
-    fn it_asks_again_until_the_answer_is_right() {
+    fn a_question_is_repeated_until_its_answer_passes_the_check() {
         let check = |answer: &str| match answer {
             "bad" => Err(Error::usage("that is bad")),
             _ => Ok(()),

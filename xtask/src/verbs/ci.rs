@@ -1,8 +1,8 @@
-//! `ci`: what continuous integration runs, so that it is the same command at home.
+//! `ci`: runs the checks of continuous integration, in CI and at home alike.
 //!
-//! Formatting, clippy and tests, in the order of their speed. Everything else that is checked
-//! (layering, layout, the CI file, documentation) is a test. With `--all` come the slow tests, after
-//! the others have passed.
+//! The checks are formatting, clippy and tests, the fastest first. Everything else that is checked (layering,
+//! layout, the CI file, documentation) is a test. With `--all` the slow tests run after the others have
+//! passed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -21,7 +21,7 @@ type Check = (&'static str, &'static [&'static str]);
 const FORMAT: Check = ("formatting", &["fmt", "--all", "--check"]);
 const CLIPPY: Check =
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
-/// One run shows every test that fails, in whichever crate.
+/// Runs to the end, so that it shows the failing tests of every crate.
 const TESTS: Check = ("tests", &["test", "--locked", "--workspace", "--no-fail-fast"]);
 /// Runs the tests marked `#[ignore]`, which are slow, install toolchains, or install and start servers. No
 /// example in the documentation is one of them. Four run at once, also on two cores, because they often wait:
@@ -40,7 +40,7 @@ const SLOW_TESTS: Check = (
     ],
 );
 
-/// The rustup components beyond a minimal toolchain, and the cargo command that shows each.
+/// The components of rustup that a minimal toolchain lacks, and a cargo command that needs each.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
 
 /// The options of `ci`.
@@ -59,7 +59,7 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     }
     let slow = options.all.then_some(SLOW_TESTS);
     for (name, arguments) in [FORMAT, CLIPPY, TESTS].into_iter().chain(slow) {
-        let arguments = vendored::arguments(arguments, &root.dir);
+        let arguments = vendored::with_lock_option(arguments, &root.dir);
         let line = format!("cargo {}", arguments.join(" "));
         ui.say("checking", format_args!("{name}: {line}"));
         let start = Instant::now();
@@ -78,7 +78,7 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A minimal toolchain comes without rustfmt and clippy: rustup adds them, and we say so.
+/// Installs a component by rustup, and says so, where the toolchain lacks it.
 fn install_component(component: &str, command: &str, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let probe = child_env::cargo(env).args([command, "--version"]).output();
     if probe.is_ok_and(|output| output.status.success()) {

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
 use crate::build::compile;
-use crate::build::toolchain::{self, Buildable, Library};
+use crate::build::toolchain::{self, Library, Toolchain};
 use crate::build::{resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::plan::{self, Build, Plan, Request, Step};
@@ -24,6 +23,7 @@ use crate::model::workspace::Workspace;
 use crate::repository::git;
 use crate::repository::{vendored, workspace};
 use crate::system::env::Env;
+use crate::system::file_lock::{self, FileLock};
 use crate::system::files;
 use crate::system::ui::{self, Ui};
 
@@ -63,7 +63,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     let _lock = lock(&plan.snapshot_dir, ui)?;
     let earlier = take_manifest(&plan)?;
 
-    let wanted = toolchain::Wanted {
+    let toolchain_request = toolchain::Request {
         platforms: &plan.platforms().collect::<Vec<_>>(),
         library: options.library,
         install: true,
@@ -73,16 +73,16 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
         target_dir: &workspace.target_dir,
         env,
     };
-    let buildables = toolchain::prepare(&wanted, ui);
+    let toolchains = toolchain::prepare(&toolchain_request, ui);
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
-    for (step, (platform, buildable)) in plan.steps.iter().zip(buildables) {
-        let buildable = buildable.and_then(|buildable| {
+    for (step, (platform, toolchain)) in plan.steps.iter().zip(toolchains) {
+        let toolchain = toolchain.and_then(|toolchain| {
             if options.strict {
-                buildable.check_pin()?;
+                toolchain.check_pin()?;
             }
-            Ok(buildable)
+            Ok(toolchain)
         });
-        match buildable.and_then(|buildable| run_step(&plan, step, &buildable, env, ui)) {
+        match toolchain.and_then(|toolchain| run_step(&plan, step, &toolchain, env, ui)) {
             Ok(made) => {
                 for artifact in &made {
                     print(artifact, &plan, env, ui)?;
@@ -130,10 +130,10 @@ fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow:
 }
 
 /// One `dist` at a time in a folder.
-fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<File> {
+fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<FileLock> {
     let waiting =
         || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
-    files::lock(&snapshot_dir.join(".lock"), waiting)
+    file_lock::lock(&snapshot_dir.join(".lock"), waiting)
 }
 
 /// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of
@@ -151,24 +151,24 @@ fn take_manifest(plan: &Plan) -> anyhow::Result<Option<Manifest>> {
 fn run_step(
     plan: &Plan,
     step: &Step,
-    buildable: &Buildable,
+    toolchain: &Toolchain,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Vec<Artifact>> {
     let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
     ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
     let start = Instant::now();
-    let root = &buildable.workspace_root;
-    if let Some(library) = buildable.library_sources() {
+    let root = &toolchain.workspace_root;
+    if let Some(library) = toolchain.library_sources() {
         vendored::check_library(root, &library)?;
     }
     let lock_option = vendored::lock_option(root);
-    let built = compile::build(buildable, step, &plan.profile, lock_option, env, ui)?;
+    let built = compile::build(toolchain, step, &plan.profile, lock_option, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
     let mut artifacts = Vec::new();
     for (build, binary) in step.builds.iter().zip(&built.binaries) {
-        let artifact = pack(plan, step, build, &binary.path, &buildable.rustc, ui)
+        let artifact = pack(plan, step, build, &binary.path, &toolchain.rustc, ui)
             .with_context(|| format!("service {}", build.service))?;
         artifacts.push(artifact);
     }

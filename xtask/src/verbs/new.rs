@@ -1,5 +1,5 @@
-//! `new`: a service in the workspace, from a template. Everything is checked before anything is
-//! written, and what cannot be finished is taken back.
+//! `new`: adds a service to the workspace, from a template. Everything is checked before anything is written,
+//! and a failure on the way is undone.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +9,12 @@ use ferror::Error;
 
 use crate::model::service_kind::ServiceKind;
 use crate::model::{cargo_toml, lock_file, names};
-use crate::repository::service_template::{self, Site};
+use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::File;
-use crate::repository::xtask_source::Origin;
+use crate::repository::xtask_source::XtaskSource;
 use crate::repository::{vendored, workspace};
 use crate::system::env::Env;
-use crate::system::file_guard::{Keeper, NewFolder};
+use crate::system::file_guard::{FileGuard, NewFolder};
 use crate::system::ui::{self, Ui};
 use crate::system::{child_env, files};
 use crate::verbs::vendor;
@@ -33,19 +33,19 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-/// Everything that is to be written.
+/// Everything that `new` writes.
 struct Plan {
     /// The service's folder, below the workspace.
     folder: String,
     files: Vec<File>,
-    /// The workspace's Cargo.toml, where the service has to be named in it.
-    root: Option<String>,
+    /// The new text of the workspace's Cargo.toml, where that has to name the service.
+    cargo_toml: Option<String>,
 }
 
 /// Runs `new`.
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad name, and with [`ferror::Kind::Config`] where the name
-/// is taken or the workspace is none that a service can be put in.
+/// is taken or no service can be added to the workspace.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     names::check_service(&options.name)?;
     let root = workspace::root(env)?
@@ -62,7 +62,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     for (path, _) in &plan.files {
         ui.result(ui::path(&root.join(path), env))?;
     }
-    if plan.root.is_some() {
+    if plan.cargo_toml.is_some() {
         ui.say("added", format_args!("{} to `members` in Cargo.toml", plan.folder));
     }
     let (what, listen) = match kind {
@@ -77,22 +77,23 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 fn plan(options: &Options, root: &Path, env: &Env) -> anyhow::Result<Plan> {
     let Options { name, kind, .. } = options;
     let folder = format!("services/{name}");
-    refuse_what_is_taken(name, &folder, root, env)?;
-    let origin = Origin::of_workspace(root, env)?.ok_or_else(|| {
+    refuse_taken_name(name, &folder, root, env)?;
+    let xtask_source = XtaskSource::of_workspace(root, env)?.ok_or_else(|| {
         Error::config("no package of this workspace depends on bowline-xtask")
-            .hint("a new service has foundation's crates from where xtask comes from")
+            .hint("add it as `cargo xtask init` writes it: a service takes its other crates from the same place")
     })?;
     let path = root.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let is_covered = cargo_toml::is_covered(&text, &folder)?;
     let changed = (!is_covered).then(|| cargo_toml::with_member(&text, &folder)).transpose()?;
     let toml = cargo_toml::parse(&text, &path.display().to_string())?;
-    let site = Site { dir: root, root: &toml, origin: &origin };
-    Ok(Plan { files: service_template::service(name, *kind, site)?, folder, root: changed })
+    let workspace = ParentWorkspace { dir: root, cargo_toml: &toml, xtask_source: &xtask_source };
+    let files = service_template::service(name, *kind, workspace)?;
+    Ok(Plan { files, folder, cargo_toml: changed })
 }
 
-/// Two packages of one name are two that cargo cannot tell apart.
-fn refuse_what_is_taken(name: &str, folder: &str, root: &Path, env: &Env) -> anyhow::Result<()> {
+/// Refuses a name that a package of the workspace or of Cargo.lock has: cargo could not tell the two apart.
+fn refuse_taken_name(name: &str, folder: &str, root: &Path, env: &Env) -> anyhow::Result<()> {
     if root.join(folder).symlink_metadata().is_ok() {
         let error = Error::config(format!("{folder} is there already: nothing was written"));
         return Err(error.hint("take another name, or move it away").into());
@@ -113,7 +114,7 @@ fn refuse_what_is_taken(name: &str, folder: &str, root: &Path, env: &Env) -> any
     Ok(())
 }
 
-/// The same, once Cargo.lock names what the new service itself depends on.
+/// Refuses a name that a dependency of the new service has, once Cargo.lock names those.
 fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
     let lock = fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
     if lock_file::is_ambiguous(&lock, name) {
@@ -131,13 +132,13 @@ fn show(plan: &Plan, ui: Ui) -> anyhow::Result<()> {
         }
         ui.result("")?;
     }
-    if plan.root.is_some() {
+    if plan.cargo_toml.is_some() {
         ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder))?;
     }
     Ok(ui.result("would add the package to Cargo.lock")?)
 }
 
-/// Writes all of it. Where sources were vendored again, returns the line that says so.
+/// Writes the plan. Where sources were vendored again, returns the line that says so.
 fn apply(
     plan: &Plan,
     name: &str,
@@ -145,9 +146,9 @@ fn apply(
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Option<String>> {
-    let lock = Keeper::read_if_there(root.join("Cargo.lock"))?;
-    let cargo_toml = Keeper::read(&root.join("Cargo.toml"), "")?;
-    // Elsewhere until it is whole: a pattern such as services/* takes every folder for a package.
+    let lock = FileGuard::read_if_there(root.join("Cargo.lock"))?;
+    let cargo_toml = FileGuard::read(&root.join("Cargo.toml"), "")?;
+    // The folder is filled under another name: a pattern such as services/* takes every folder for a package.
     let partial = NewFolder::at(root.join(format!(".{name}.partial-{}", std::process::id())));
     for (path, bytes) in &plan.files {
         let inner = path.strip_prefix(&plan.folder).unwrap_or(path).trim_start_matches('/');
@@ -158,37 +159,38 @@ fn apply(
         .and_then(|()| fs::rename(partial.path(), &folder))
         .with_context(|| format!("renaming the new folder to {}", folder.display()))?;
     let folder = NewFolder::at(folder);
-    if let Some(text) = &plan.root {
+    if let Some(text) = &plan.cargo_toml {
         cargo_toml.write(text)?;
     }
     let vendored = update_lock_file(name, root, env, ui)?;
-    folder.done();
-    cargo_toml.leave();
-    lock.leave();
+    folder.keep();
+    cargo_toml.keep_changes();
+    lock.keep_changes();
     Ok(vendored)
 }
 
-/// Adds the package to Cargo.lock, and vendors what it needs besides where sources are vendored.
+/// Adds the package to Cargo.lock. Where sources are vendored, vendors those that it needs and that are missing,
+/// and returns the line that says so.
 fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<Option<String>> {
     let first = resolve(root, env)?;
-    let Err(said) = first else {
+    let Err(reason) = first else {
         refuse_ambiguous(name, root)?;
         return Ok(None);
     };
-    let failed = |said: &str| {
-        Error::config(format!("cargo cannot take in {name}: {said}"))
+    let failed = |reason: &str| {
+        Error::config(format!("cargo cannot add {name}: {reason}"))
             .hint("nothing was left behind; what is not downloaded yet needs the network")
     };
-    let Some(config) = vendored::aside(root)? else { return Err(failed(&said).into()) };
-    // It needs something that is not vendored, which cargo has to look for elsewhere.
+    let Some(config) = vendored::without_block(root)? else { return Err(failed(&reason).into()) };
+    // The service needs a package that is not vendored; without the block, cargo looks for it elsewhere.
     let second = resolve(root, env)?;
     drop(config);
-    second.map_err(|said| failed(&said))?;
+    second.map_err(|reason| failed(&reason))?;
     refuse_ambiguous(name, root)?;
     vendor::make(root, env, ui).map(Some)
 }
 
-/// Lets cargo bring Cargo.lock up to date; what it said where it cannot.
+/// Lets cargo bring Cargo.lock up to date. The inner error is the reason that cargo printed.
 fn resolve(root: &Path, env: &Env) -> anyhow::Result<Result<(), String>> {
     let mut cargo = child_env::cargo(env);
     cargo.args(["metadata", "--format-version", "1"]).current_dir(root);
@@ -196,5 +198,5 @@ fn resolve(root: &Path, env: &Env) -> anyhow::Result<Result<(), String>> {
     if output.status.success() {
         return Ok(Ok(()));
     }
-    Ok(Err(child_env::said(&output)))
+    Ok(Err(child_env::error_text(&output)))
 }

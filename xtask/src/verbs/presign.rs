@@ -11,7 +11,7 @@ use crate::system::env::Env;
 use crate::system::ui::Ui;
 
 /// How long a URL lasts where `--expires` says nothing: long enough for one deployment.
-const EXPIRES: Duration = Duration::from_hours(1);
+const EXPIRES: Duration = Duration::from_secs(60 * 60);
 
 /// The options of `presign`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

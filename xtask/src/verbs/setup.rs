@@ -1,11 +1,11 @@
-//! `setup`: makes every platform of the line buildable, or says what is missing.
+//! `setup`: installs what the builds for each platform need, or says what is missing.
 //!
-//! `dist` does the same by itself. `setup` is for doing it ahead: on a new machine, in an image, or
-//! with `--check` to look without changing anything.
+//! `dist` does the same by itself. `setup` does it in advance, on a new machine or in an image; with
+//! `--check` it changes nothing.
 
 use ferror::{Error, Kind};
 
-use crate::build::toolchain::{self, Buildable, Library, Wanted};
+use crate::build::toolchain::{self, Library, Request, Toolchain};
 use crate::model::platform::Platform;
 use crate::repository::workspace;
 use crate::system::env::Env;
@@ -24,13 +24,13 @@ pub struct Options {
 
 /// Runs `setup`.
 ///
-/// Fails with [`Kind::Config`] when a platform cannot be built; every platform has been said by then.
+/// Fails with [`Kind::Config`] when a platform cannot be built, after the line of every platform is printed.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let workspace = workspace::read(env)?;
     if !options.check {
         toolchain::forget_refusals(&workspace.target_dir)?;
     }
-    let wanted = Wanted {
+    let request = Request {
         platforms: options.platforms.as_deref().unwrap_or(&workspace.config.platforms),
         library: options.library,
         install: !options.check,
@@ -40,13 +40,13 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         target_dir: &workspace.target_dir,
         env,
     };
-    let prepared = toolchain::prepare(&wanted, ui);
+    let prepared = toolchain::prepare(&request, ui);
     for line in lines(&prepared) {
         ui.result(line)?;
     }
     let missing: Vec<_> = prepared
         .iter()
-        .filter(|(_, buildable)| buildable.is_err())
+        .filter(|(_, toolchain)| toolchain.is_err())
         .map(|(platform, _)| platform.as_str())
         .collect();
     if missing.is_empty() {
@@ -56,12 +56,12 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Err(if options.check { error.hint("run `cargo xtask setup`") } else { error }.into())
 }
 
-/// One line a platform, in their order; a reason that several share is said once, for all of them.
-fn lines(prepared: &[(Platform, anyhow::Result<Buildable>)]) -> Vec<String> {
+/// Formats a line for each platform, in their order. Platforms that lack the same thing share a line.
+fn lines(prepared: &[(Platform, anyhow::Result<Toolchain>)]) -> Vec<String> {
     let mut rows: Vec<(Vec<&str>, String)> = Vec::new();
-    for (platform, buildable) in prepared {
-        let state = state(buildable);
-        match rows.iter_mut().find(|(_, known)| buildable.is_err() && *known == state) {
+    for (platform, toolchain) in prepared {
+        let state = state(toolchain);
+        match rows.iter_mut().find(|(_, known)| toolchain.is_err() && *known == state) {
             Some((platforms, _)) => platforms.push(platform.as_str()),
             None => rows.push((vec![platform.as_str()], state)),
         }
@@ -69,10 +69,10 @@ fn lines(prepared: &[(Platform, anyhow::Result<Buildable>)]) -> Vec<String> {
     rows.iter().map(|(platforms, state)| format!("{:<12}  {state}", platforms.join(", "))).collect()
 }
 
-fn state(buildable: &anyhow::Result<Buildable>) -> String {
-    match buildable {
-        Ok(Buildable { library, rustc, .. }) => {
-            // `rustc 1.95.0`; commit and date of the compiler are for manifests.
+fn state(toolchain: &anyhow::Result<Toolchain>) -> String {
+    match toolchain {
+        Ok(Toolchain { library, rustc, .. }) => {
+            // Commit and date of the compiler are left out: `rustc 1.95.0`.
             let rustc = rustc.split(" (").next().unwrap_or(rustc);
             format!("ready ({library}, {rustc})")
         }
@@ -92,7 +92,7 @@ mod tests {
     use crate::model::platform::Platform;
 
     #[test]
-    fn a_reason_is_said_once_with_what_to_do_and_its_platforms() {
+    fn platforms_that_lack_the_same_thing_share_a_line_with_the_hint() {
         let shared = || Err(Error::config("zig is missing").hint("run `pip`").into());
         let own = Error::config("the distribution's compiler lacks bin/rustc").hint("run `apt`");
         let [a, b, c, d] = Platform::ALL;

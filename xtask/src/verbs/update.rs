@@ -1,8 +1,8 @@
-//! `update`: moves dependencies to newer versions, and says what moved from where to where.
+//! `update`: moves dependencies to newer versions, and lists the old and new version of each.
 //!
-//! Cargo decides about versions; this finds out which packages are meant, compares the lock file
-//! with itself before, and vendors again where sources are vendored. Patterns are checked before
-//! anything is changed.
+//! Cargo chooses the versions. `update` finds the packages that the patterns name, compares the lock file
+//! before and after, and vendors again where sources are vendored. Patterns are checked before anything is
+//! changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::repository::vendored;
 use crate::repository::workspace;
 use crate::system::child_env;
 use crate::system::env::Env;
-use crate::system::file_guard::Keeper;
+use crate::system::file_guard::FileGuard;
 use crate::system::ui::Ui;
 use crate::verbs::vendor;
 
@@ -36,7 +36,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
-    let lock = Keeper::read(&root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
+    let lock = FileGuard::read(&root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
     let old = lock_file::parse(lock.text.as_deref().unwrap_or_default());
     let mut chosen = BTreeSet::new();
     for pattern in &options.patterns {
@@ -49,17 +49,17 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     if moves.is_empty() {
         ui.say(
             "current",
-            "nothing moved: the versions that Cargo.toml files allow are those there",
+            "nothing moved: Cargo.lock has the newest versions that the Cargo.toml files allow",
         );
     }
     let mut vendored = None;
-    // Where the sources cannot follow, the lock file stays with them, and nothing has moved.
+    // Where vendoring fails, the lock file is restored, and nothing has moved.
     if !options.dry_run && !moves.is_empty() && vendored::is_vendored(&root.dir) {
         vendored = Some(vendor::make(&root.dir, env, ui)?);
     }
     // What is done stays done, whether or not it can be printed.
     if !options.dry_run {
-        lock.leave();
+        lock.keep_changes();
     }
     if let Some(line) = vendored {
         ui.result(line)?;
@@ -70,9 +70,9 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The packages that a pattern means, as places in `packages`.
+/// Finds the packages that a pattern names, as indexes of `packages`.
 ///
-/// Fails with [`ferror::Kind::Config`] when it means none.
+/// Fails with [`ferror::Kind::Config`] where there are none.
 fn matching(
     pattern: &str,
     packages: &[Package],
@@ -119,7 +119,7 @@ fn no_match(pattern: &str, packages: &[Package], members: &[Member], root: &Path
     }
     let outside: BTreeSet<_> =
         packages.iter().filter(|p| p.source.is_some()).map(|p| p.name.as_str()).collect();
-    // With the stars and marks taken out, what is left of a pattern is a name, or part of one.
+    // A pattern without its wildcards is a name, or part of one.
     let word: String = pattern.chars().filter(|c| !"*?[]".contains(*c)).collect();
     let near = suggest::did_you_mean(&word, outside.iter().copied());
     let part = outside.iter().find(|name| word.len() >= 3 && name.contains(&word));
@@ -150,8 +150,8 @@ fn update<'a>(
     packages: impl Iterator<Item = &'a Package>,
     env: &Env,
 ) -> anyhow::Result<()> {
-    // Vendored sources have no other versions: while cargo looks for some, the block is away.
-    let _config = vendored::aside(root)?;
+    // With the block, cargo would find only the versions that are vendored.
+    let _config = vendored::without_block(root)?;
     let mut cargo = child_env::cargo(env);
     cargo.args(["update", "--quiet"]).current_dir(root);
     for package in packages {
@@ -161,8 +161,8 @@ fn update<'a>(
     if output.status.success() {
         return Ok(());
     }
-    let said = child_env::said(&output);
-    Err(Error::config(format!("cargo update failed: {said}"))
+    let reason = child_env::error_text(&output);
+    Err(Error::config(format!("cargo update failed: {reason}"))
         .hint("it needs the network; nothing was changed")
         .into())
 }

@@ -176,7 +176,7 @@ fn what_it_refuses_it_refuses_before_it_writes() {
     for (line, code, expected) in [
         ("init a", 3, "nothing here says where xtask comes from"),
         ("init a --xtask-path full", 3, "no package bowline-xtask lies there"),
-        ("init a --xtask-git ../x", 2, "none as cargo takes it"),
+        ("init a --xtask-git ../x", 2, "not a URL that cargo takes"),
         ("init a --xtask-git https://me:secret@h/x", 2, "a user or a password"),
         ("init a --xtask-git file:///no/such/repository", 3, "cargo cannot resolve"),
     ] {

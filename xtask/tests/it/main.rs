@@ -17,6 +17,7 @@ mod init;
 mod killed;
 mod list;
 mod lock_file;
+mod names;
 mod new;
 mod other_repository;
 mod platforms;

@@ -125,7 +125,7 @@ fn what_cannot_be_finished_is_taken_back() {
     );
     repo.commit("one by one, and broken");
     let before = read(&repo, "Cargo.lock");
-    repo.xtask("new beta").exits(3).says("cargo cannot take in beta").says("nothing was left");
+    repo.xtask("new beta").exits(3).says("cargo cannot add beta").says("nothing was left");
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     assert_eq!(read(&repo, "Cargo.lock"), before);
 }

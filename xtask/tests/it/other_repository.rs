@@ -75,10 +75,11 @@ fn repository() -> Repo {
             root().join("foundation").join(name).display()
         )
     });
-    let others = templates::OF_WEB.iter().filter_map(|dependency| match dependency.place {
-        Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
-        Place::Foundation | Place::Own => None,
-    });
+    let others =
+        templates::WEB_DEPENDENCIES.iter().filter_map(|dependency| match dependency.place {
+            Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
+            Place::Foundation | Place::Own => None,
+        });
     package("other-plain", &(others.collect::<String>() + &ours.concat()));
     repo.write("services/other-plain/src/main.rs", PLAIN);
     let sqlite =

@@ -78,7 +78,12 @@ fn a_new_repository_builds_as_this_one_does() {
     assert_eq!(theirs, ours, "the profiles of .cargo/config.toml and of its template differ");
 
     let ours = cargo_toml::parse(&read("Cargo.toml"), "Cargo.toml").expect("Cargo.toml");
-    let all = [templates::OF_WEB, templates::OF_WORKER, templates::OF_FIRST].concat();
+    let all = [
+        templates::WEB_DEPENDENCIES,
+        templates::WORKER_DEPENDENCIES,
+        templates::FIRST_DEPENDENCIES,
+    ]
+    .concat();
     for dependency in all {
         let named = &ours["workspace"]["dependencies"][dependency.name];
         let folder = dependency.name.strip_prefix("bowline-").unwrap_or(dependency.name);

@@ -1,4 +1,5 @@
-//! The environment of the cargo that builds: the outer one's traces away, the toolchain's in.
+//! Sets the environment of the cargo that builds: removes the variables of the outer cargo, and adds those
+//! of the toolchain.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -9,51 +10,50 @@ use std::process::{Command, Stdio};
 use ferror::Error;
 
 use crate::build::pins;
-use crate::build::toolchain::{Buildable, Library};
+use crate::build::toolchain::{Library, Toolchain};
 use crate::model::platform::Os;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::files;
 
-/// Where programs look for libraries, and `cargo run` and rustup's proxy add their folders.
+/// The variable with the folders of shared libraries, to which `cargo run` and rustup's proxy add theirs.
 const LIBRARY_PATH: &str =
     if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
-/// Sets all that a build reads; everything else is inherited as it is.
-pub(super) fn set(command: &mut Command, buildable: &Buildable, env: &Env) {
+/// Sets every variable that a build depends on; all others are inherited.
+pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
     child_env::clean(command, env);
-    // The outer cargo's folders go. The toolchain's comes, as rustup's proxy would add it: without
-    // it rustc's own rust-objcopy does not start, and binaries for macOS keep their symbols.
-    let own =
-        buildable.compiler.toolchain.is_some().then(|| buildable.compiler.sysroot.join("lib"));
-    let theirs = env.get_os(LIBRARY_PATH).unwrap_or_default();
-    match library_path(own, theirs, &outer_folders(buildable, env)) {
+    let compiler = &toolchain.compiler;
+    // The toolchain's folder replaces those of the outer cargo, as rustup's proxy would do it. Without
+    // it, rustc's own rust-objcopy does not start, and binaries for macOS keep their symbols.
+    let added = compiler.toolchain.is_some().then(|| compiler.sysroot.join("lib"));
+    let inherited = env.get_os(LIBRARY_PATH).unwrap_or_default();
+    match library_path(added, inherited, &outer_folders(toolchain, env)) {
         Some(folders) => command.env(LIBRARY_PATH, folders),
         None => command.env_remove(LIBRARY_PATH),
     };
-    let compiler = &buildable.compiler;
-    // This program, not what a proxy would choose.
+    // By its full path: a proxy could choose another compiler.
     command.env("RUSTC", compiler.rustc());
-    if let Some(toolchain) = &compiler.toolchain {
+    if let Some(name) = &compiler.toolchain {
         // For build scripts that start `rustc` or `cargo` by name.
-        command.env("RUSTUP_TOOLCHAIN", toolchain);
+        command.env("RUSTUP_TOOLCHAIN", name);
     }
-    // What `build.build-dir` of a cargo configuration says would be plain cargo's folder.
-    command.env("CARGO_BUILD_BUILD_DIR", &buildable.target_dir);
-    // Takes cargo's unstable settings as a nightly cargo does. rustc does not read it.
+    // Overrides `build.build-dir` of a cargo configuration, which names plain cargo's folder.
+    command.env("CARGO_BUILD_BUILD_DIR", &toolchain.target_dir);
+    // Makes cargo accept unstable settings, as a nightly cargo does. rustc does not read it.
     command.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
-    if buildable.library == Library::Distribution {
+    if toolchain.library == Library::Distribution {
         // The library's crates use rustc's unstable features.
         command.env("RUSTC_BOOTSTRAP", "1");
     }
-    if buildable.platform.os == Os::Darwin {
-        command.env("MACOSX_DEPLOYMENT_TARGET", &buildable.macos);
+    if toolchain.platform.os == Os::Darwin {
+        command.env("MACOSX_DEPLOYMENT_TARGET", &toolchain.macos);
     }
-    let cache = &buildable.cache_dir;
+    let cache = &toolchain.cache_dir;
     command
-        .env("CARGO_ZIGBUILD_ZIG_COMMAND", &buildable.linker.zig)
-        .env("CARGO_ZIGBUILD_ZIG_PATH", &buildable.linker.zig)
-        // Both are known, and asking would start a process for every link.
+        .env("CARGO_ZIGBUILD_ZIG_COMMAND", &toolchain.linker.zig)
+        .env("CARGO_ZIGBUILD_ZIG_PATH", &toolchain.linker.zig)
+        // Without these two, cargo-zigbuild would start a process for every link to ask for them.
         .env("CARGO_ZIGBUILD_ZIG_VERSION", pins::ZIG)
         .env("CARGO_ZIGBUILD_RUSTC_VERSION", &compiler.release)
         .env("CARGO_ZIGBUILD_CACHE_DIR", cache)
@@ -61,29 +61,30 @@ pub(super) fn set(command: &mut Command, buildable: &Buildable, env: &Env) {
         .env("ZIG_LOCAL_CACHE_DIR", cache.join("zig"));
 }
 
-/// The variables by which cargo-zigbuild makes zig the linker and C compiler of a cargo build.
+/// Returns the variables by which cargo-zigbuild makes zig the linker and C compiler of a cargo build.
 ///
-/// It is run with a program for `CARGO` that prints its environment instead of building.
-pub(super) fn with_linker(
-    buildable: &Buildable,
+/// cargo-zigbuild runs the program that `CARGO` names. Here that is one which prints its environment and
+/// builds nothing.
+pub(super) fn linker_variables(
+    toolchain: &Toolchain,
     profile: &str,
     env: &Env,
 ) -> anyhow::Result<Vec<(OsString, OsString)>> {
-    let printer = buildable.cache_dir.join("print-environment");
+    let printer = toolchain.cache_dir.join("print-environment");
     if fs::read(&printer).ok().as_deref() != Some(PRINTER) {
         files::write_whole(&printer, PRINTER, 0o755)?;
     }
-    let triple = buildable.platform.triple();
-    let target = match buildable.platform.os {
-        Os::Linux => format!("{triple}.{}", buildable.glibc),
+    let triple = toolchain.platform.triple();
+    let target = match toolchain.platform.os {
+        Os::Linux => format!("{triple}.{}", toolchain.glibc),
         Os::Darwin => triple.to_owned(),
     };
-    let mut command = Command::new(&buildable.linker.cargo_zigbuild);
+    let mut command = Command::new(&toolchain.linker.cargo_zigbuild);
     command.args(["zigbuild", "--profile", profile, "--target", &target, "--target-dir"]);
-    command.arg(&buildable.target_dir).current_dir(&buildable.workspace_root);
-    set(&mut command, buildable, env);
+    command.arg(&toolchain.target_dir).current_dir(&toolchain.workspace_root);
+    set_variables(&mut command, toolchain, env);
     let output = command.env("CARGO", &printer).stdin(Stdio::null()).output();
-    let program = buildable.linker.cargo_zigbuild.display();
+    let program = toolchain.linker.cargo_zigbuild.display();
     let output = output.map_err(|error| {
         Error::config(format!("cannot run {program}"))
             .hint("run `cargo xtask setup`")
@@ -94,25 +95,25 @@ pub(super) fn with_linker(
         return Err(Error::config(format!("{program} for {target}: {}", said.trim())).into());
     }
     let mut variables = variables(&output.stdout);
-    let maps = prefix_maps(buildable, env);
+    let maps = prefix_maps(toolchain, env);
     for name in ["CFLAGS", "CXXFLAGS"] {
         variables.push(with_flags(name, triple, &maps, &variables));
     }
     Ok(variables)
 }
 
-/// What `trim-paths` is for rustc, for C: folders and the names they get in binaries.
+/// Returns flags that replace folders in what a C compiler writes, as `trim-paths` does for rustc.
 ///
-/// A later one goes before an earlier one. Flags are split at blanks, so a folder with one in its
-/// name is left out.
-fn prefix_maps(buildable: &Buildable, env: &Env) -> Vec<String> {
+/// Of two flags that apply, the compiler takes the later one. Flags are split at blanks, so a folder with a
+/// blank in its name is left out.
+fn prefix_maps(toolchain: &Toolchain, env: &Env) -> Vec<String> {
     let cargo_home = match env.get_os("CARGO_HOME") {
         Some(home) => Some(PathBuf::from(home)),
         None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
     };
     [
-        (Some(buildable.workspace_root.clone()), "."),
-        (plain_target_dir(buildable), "/cargo/target"),
+        (Some(toolchain.workspace_root.clone()), "."),
+        (plain_target_dir(toolchain), "/cargo/target"),
         (cargo_home, "/cargo/home"),
     ]
     .into_iter()
@@ -122,8 +123,8 @@ fn prefix_maps(buildable: &Buildable, env: &Env) -> Vec<String> {
     .collect()
 }
 
-/// A variable of C flags for one triple: a person's own, from where the crate `cc` would take them,
-/// and `flags`.
+/// Returns a variable of C flags for one triple: the flags that the crate `cc` would read from `variables`,
+/// then `flags`.
 fn with_flags(
     name: &str,
     triple: &str,
@@ -133,8 +134,9 @@ fn with_flags(
     let for_triple = format!("{name}_{}", triple.replace('-', "_"));
     let value =
         |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    let own = [for_triple.as_str(), &format!("TARGET_{name}"), name].iter().find_map(|n| value(n));
-    let mut all = own.cloned().unwrap_or_default();
+    let inherited =
+        [for_triple.as_str(), &format!("TARGET_{name}"), name].iter().find_map(|n| value(n));
+    let mut all = inherited.cloned().unwrap_or_default();
     for flag in flags {
         if !all.is_empty() {
             all.push(" ");
@@ -146,38 +148,39 @@ fn with_flags(
 
 const PRINTER: &[u8] = b"#!/bin/sh\nexec env -0\n";
 
-/// Reads `NAME=value` entries that each end in a zero byte, without those that the shell made.
+/// Reads `NAME=value` entries that each end in a zero byte, without those that the shell adds.
 fn variables(printed: &[u8]) -> Vec<(OsString, OsString)> {
     printed
         .split(|&byte| byte == 0)
         .filter_map(|entry| {
             let at = entry.iter().position(|&byte| byte == b'=')?;
             let (name, value) = (OsStr::from_bytes(&entry[..at]), &entry[at + 1..]);
-            let is_the_shells = ["CARGO", "OLDPWD", "PWD", "SHLVL", "_"].iter().any(|n| name == *n);
-            (!is_the_shells).then(|| (name.to_owned(), OsStr::from_bytes(value).to_owned()))
+            let is_of_shell = ["CARGO", "OLDPWD", "PWD", "SHLVL", "_"].iter().any(|n| name == *n);
+            (!is_of_shell).then(|| (name.to_owned(), OsStr::from_bytes(value).to_owned()))
         })
         .collect()
 }
 
-/// The folders whose libraries belong to the outer cargo: its target folder, and its toolchain.
-fn outer_folders(buildable: &Buildable, env: &Env) -> Vec<PathBuf> {
-    let plain_target = plain_target_dir(buildable);
+/// Returns the folders whose libraries belong to the outer cargo: its target folder, and its toolchain.
+fn outer_folders(toolchain: &Toolchain, env: &Env) -> Vec<PathBuf> {
+    let plain_target = plain_target_dir(toolchain);
     let cargo = env.get_os("CARGO").map(Path::new);
     let toolchain = cargo.and_then(|cargo| cargo.ancestors().nth(2)).map(|dir| dir.join("lib"));
     plain_target.into_iter().chain(toolchain).collect()
 }
 
-/// The folder that ours, `dist/<library>`, lies in.
-fn plain_target_dir(buildable: &Buildable) -> Option<PathBuf> {
-    buildable.target_dir.ancestors().nth(2).map(Path::to_owned)
+/// Returns the target folder of plain cargo, in which that of the toolchain lies as `dist/<library>`.
+fn plain_target_dir(toolchain: &Toolchain) -> Option<PathBuf> {
+    toolchain.target_dir.ancestors().nth(2).map(Path::to_owned)
 }
 
-/// `own`, then the list of folders `theirs` without those below `outer`; `None` when none are left.
-fn library_path(own: Option<PathBuf>, theirs: &OsStr, outer: &[PathBuf]) -> Option<OsString> {
-    let is_theirs = |path: &PathBuf| !outer.iter().any(|folder| path.starts_with(folder));
-    let theirs = std::env::split_paths(theirs)
-        .filter(|path| !path.as_os_str().is_empty() && is_theirs(path));
-    let folders: Vec<_> = own.into_iter().chain(theirs).collect();
+/// Joins `added` and those folders of the list `inherited` that are not below one of `outer`; `None` when
+/// none are left.
+fn library_path(added: Option<PathBuf>, inherited: &OsStr, outer: &[PathBuf]) -> Option<OsString> {
+    let is_outer = |path: &PathBuf| outer.iter().any(|folder| path.starts_with(folder));
+    let kept = std::env::split_paths(inherited)
+        .filter(|path| !path.as_os_str().is_empty() && !is_outer(path));
+    let folders: Vec<_> = added.into_iter().chain(kept).collect();
     if folders.is_empty() { None } else { std::env::join_paths(folders).ok() }
 }
 
@@ -189,7 +192,7 @@ mod tests {
     use super::{library_path, variables, with_flags};
 
     #[test]
-    fn c_flags_keep_a_persons_own_before_ours() {
+    fn c_flags_of_the_environment_stand_before_ours() {
         let flags = ["-ffile-prefix-map=/w=.".to_owned()];
         let rows: [(&[(&str, &str)], &str); 4] = [
             (&[], "-ffile-prefix-map=/w=."),
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outer_cargos_folders_go_a_persons_stay_and_the_toolchains_comes_first() {
+    fn the_outer_cargos_folders_are_removed_and_the_toolchains_comes_first() {
         let outer = ["/w/target", "/r/toolchains/stable/lib"].map(PathBuf::from);
         let rows = [
             ("/w/target/debug:/w/target/debug/deps:/r/toolchains/stable/lib/rustlib/x/lib", None),
@@ -226,10 +229,10 @@ mod tests {
         for (list, expected) in rows {
             let kept = library_path(None, OsStr::new(list), &outer);
             assert_eq!(kept.as_deref(), expected.map(OsStr::new), "{list}");
-            let own = library_path(Some("/own/lib".into()), OsStr::new(list), &outer);
+            let with_added = library_path(Some("/own/lib".into()), OsStr::new(list), &outer);
             let expected =
                 expected.map_or("/own/lib".to_owned(), |rest| format!("/own/lib:{rest}"));
-            assert_eq!(own.as_deref(), Some(OsStr::new(&expected)), "{list}");
+            assert_eq!(with_added.as_deref(), Some(OsStr::new(&expected)), "{list}");
         }
     }
 }

@@ -1,36 +1,33 @@
-//! Cargo, per platform: from a step of the plan to the binaries that cargo says it made.
+//! Runs cargo for each service of a step of the plan, and returns the binaries that it made.
 //!
 //! **One call a service.** Cargo unites the features of all packages that it builds in one call, so
-//! a binary would depend on what is built beside it. Called for one package at a time, it cannot;
-//! and what two services need with the same features is still compiled once, since cargo names its
-//! files by features. Why not its unstable `resolver.feature-unification = "package"`, which
-//! promises the same in one call: a library that two services use with equal features gets its own
+//! a binary would depend on what is built beside it. One call for each package avoids that. A crate
+//! that two services need with the same features is still compiled once, since cargo names its files by
+//! features. Cargo's unstable `resolver.feature-unification = "package"` would do it in one call, but is
+//! not right in all cases: a library that two services use with equal features gets its own
 //! dependencies as the first of them has them, so the second may link another `http` than alone.
 //!
-//! **One linker for all calls.** cargo-zigbuild spends more time on finding out how to run zig than
-//! cargo on seeing that nothing changed. So it is asked once a platform what environment it would
-//! build in, and cargo is called in that.
+//! **One linker for all calls.** cargo-zigbuild needs more time to find out how to run zig than cargo
+//! needs to see that nothing changed. So it is asked once for each platform which environment it would
+//! build in, and cargo is called in that environment.
 //!
 //! **No paths in binaries.** `trim-paths` makes cargo replace the workspace, cargo's home, its own
-//! build folder and the library sources by names that are the same everywhere. Why not flags for
-//! rustc: cargo takes those from exactly one of environment, `target.*.rustflags` and
-//! `build.rustflags`; adding to one hides the next. This way the team's own flags, wherever they
-//! stand, hold as in a plain build.
+//! build folder and the library sources by names that are the same everywhere. Flags for rustc
+//! would hide the team's own: cargo takes flags from exactly one of the environment, `target.*.rustflags`
+//! and `build.rustflags`.
 //!
 //! **Unstable cargo, stable rustc.** `trim-paths` is unstable in the pinned cargo, which takes it
-//! when it is told that it is a nightly one. cargo-zigbuild tells it the same, by the same variable.
-//! rustc is not told, so no crate sees unstable features. Only the distribution's library needs an
-//! unstable rustc, to be built at all.
+//! when a variable tells it that it is a nightly one; cargo-zigbuild sets the same variable. rustc does
+//! not read it, so no crate sees unstable features. The distribution's library alone needs unstable
+//! features of rustc.
 //!
-//! **A folder of our own.** Plain cargo's target folder would be recompiled at every change between
-//! the two sets of flags.
+//! **A target folder of its own.** In plain cargo's folder, everything would be compiled again at each change
+//! between the two sets of flags.
 
+mod cargo_output;
 mod environment;
-mod messages;
-mod progress;
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,62 +35,61 @@ use std::process::{Command, Stdio};
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 
-use self::messages::Message;
-use self::progress::Progress;
-use crate::build::toolchain::{Buildable, Library};
+use self::cargo_output::{Message, Progress};
+use crate::build::toolchain::{Library, Toolchain};
 use crate::model::plan::{Build, Step};
 use crate::system::env::Env;
-use crate::system::files;
+use crate::system::file_lock::{self, FileLock};
 use crate::system::ui::Ui;
 
-/// What a build left behind. While it is held, no other build in the same target folder begins: two
-/// checkouts may share one, and cargo has one place there for a binary of a name.
+/// The binaries of a step. While this is held, no other build in the same target folder begins: two
+/// checkouts may share that folder, and cargo keeps one binary of a name there.
 #[derive(Debug)]
-pub struct Built {
+pub struct LockedBinaries {
     /// The binaries, in the order of the step.
     pub binaries: Vec<Binary>,
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// A linked binary, as cargo left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binary {
-    /// The service that it is.
+    /// The service's name.
     pub service: String,
-    /// The file; the next build replaces it.
+    /// The file, which the next build replaces.
     pub path: PathBuf,
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
 /// sources are vendored.
 ///
-/// Fails with [`Kind::Failed`] when cargo does, which has then said why on stderr.
+/// Fails with [`Kind::Failed`] when cargo does; cargo's reason is on stderr then.
 pub fn build(
-    buildable: &Buildable,
+    toolchain: &Toolchain,
     step: &Step,
     profile: &str,
     lock_option: &str,
     env: &Env,
     ui: Ui,
-) -> anyhow::Result<Built> {
+) -> anyhow::Result<LockedBinaries> {
     check_names(step)?;
-    std::fs::create_dir_all(&buildable.target_dir)
-        .with_context(|| format!("making {}", buildable.target_dir.display()))?;
-    let lock = lock(buildable, ui)?;
+    std::fs::create_dir_all(&toolchain.target_dir)
+        .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
+    let lock = lock(toolchain, ui)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
-    let variables = environment::with_linker(buildable, profile, env)?;
+    let variables = environment::linker_variables(toolchain, profile, env)?;
     let call = |service: &Build| {
-        let mut command = Command::new(buildable.compiler.cargo());
-        command.args(arguments(buildable, service, profile, lock_option, env));
-        environment::set(&mut command, buildable, env);
+        let mut command = Command::new(toolchain.compiler.cargo());
+        command.args(arguments(toolchain, service, profile, lock_option, env));
+        environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        run(command, service, &buildable.workspace_root, &progress)
+        run(command, service, &toolchain.workspace_root, &progress)
     };
     let binaries = step.builds.iter().map(call).collect::<Result<_, _>>()?;
-    Ok(Built { binaries, _lock: lock })
+    Ok(LockedBinaries { binaries, _lock: lock })
 }
 
-/// Cargo has one place for a binary of a name.
+/// Checks that no two services have a binary of the same name, for which cargo has one place.
 fn check_names(step: &Step) -> ferror::Result<()> {
     for (index, build) in step.builds.iter().enumerate() {
         if let Some(other) = step.builds[..index].iter().find(|other| other.bin == build.bin) {
@@ -105,13 +101,13 @@ fn check_names(step: &Step) -> ferror::Result<()> {
     Ok(())
 }
 
-/// Two builds at once would write the linker's scripts under each other's hands.
-fn lock(buildable: &Buildable, ui: Ui) -> anyhow::Result<File> {
+/// Waits for other builds with the same linker: two at once would overwrite each other's linker scripts.
+fn lock(toolchain: &Toolchain, ui: Ui) -> anyhow::Result<FileLock> {
     let waiting = || ui.say("waiting", "for another build of this workspace");
-    files::lock(&buildable.cache_dir.join("build.lock"), waiting)
+    file_lock::lock(&toolchain.cache_dir.join("build.lock"), waiting)
 }
 
-/// Runs cargo for one service, to the binary that it names.
+/// Runs cargo for one service, and returns the binary that it names.
 fn run(
     mut command: Command,
     service: &Build,
@@ -126,12 +122,12 @@ fn run(
     let stdout = child.stdout.take().context("cargo has no stdout")?;
     let mut path = None;
     for line in BufReader::new(stdout).lines() {
-        match messages::read(&line.context("reading cargo's messages")?) {
-            Some(Message::Said(text)) => progress.pass_on(&text),
-            Some(Message::Made(made)) => {
-                progress.made(&made);
-                if made.package == service.service && made.target == service.bin {
-                    path = made.executable.or(path);
+        match cargo_output::read(&line.context("reading cargo's messages")?) {
+            Some(Message::Diagnostic(text)) => progress.show_diagnostic(&text),
+            Some(Message::Crate(finished)) => {
+                progress.count(&finished);
+                if finished.package == service.service && finished.target == service.bin {
+                    path = finished.executable.or(path);
                 }
             }
             None => {}
@@ -151,7 +147,7 @@ fn run(
 }
 
 fn arguments(
-    buildable: &Buildable,
+    toolchain: &Toolchain,
     service: &Build,
     profile: &str,
     lock_option: &str,
@@ -161,14 +157,14 @@ fn arguments(
     let mut arguments: Vec<OsString> = ["build", lock_option, "--message-format", format]
         .into_iter()
         .chain(["--package", &service.service, "--bin", &service.bin, "--profile", profile])
-        .chain(["--target", buildable.platform.triple(), "--target-dir"])
+        .chain(["--target", toolchain.platform.triple(), "--target-dir"])
         .map(OsString::from)
         .collect();
     let trim_paths = format!("profile.{profile}.trim-paths=\"all\"");
-    arguments.push(buildable.target_dir.clone().into());
+    arguments.push(toolchain.target_dir.clone().into());
     arguments.extend(["-Ztrim-paths", "--config", &trim_paths].map(OsString::from));
-    if buildable.library == Library::Distribution {
-        // Both ways to panic: the profile picks one.
+    if toolchain.library == Library::Distribution {
+        // Both ways to panic are built, and the profile chooses one.
         arguments.push("-Zbuild-std=std,panic_abort,panic_unwind".into());
     }
     if !env.stderr_is_terminal {

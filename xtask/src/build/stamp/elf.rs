@@ -1,4 +1,4 @@
-//! ELF: where the stamp's section stands, and what a Linux binary asks of its machine.
+//! Reads ELF files: the place of the stamp's section, and what a Linux binary needs from its machine.
 //!
 //! Source of the format: the "Tool Interface Standard ELF Specification", version 1.2, and for
 //! `.gnu.version_r` the "Linux Standard Base Core Specification", chapter "Symbol Versioning".
@@ -8,16 +8,16 @@ use object::LittleEndian;
 use object::elf::{self, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, SectionHeader as _, SectionTable};
 
-use super::{Facts, Format, Section, Version};
+use super::format::{Facts, Format, Section, Version};
 
 type Header = FileHeader64<LittleEndian>;
 
 const ENDIAN: LittleEndian = LittleEndian;
 
-/// No real binary comes near: it bounds the work on a made-up file.
+/// Bounds the work on a made-up file; real binaries have far fewer.
 const MOST_ENTRIES: usize = 10_000;
 
-/// The sections with the stamp's name.
+/// Finds the sections with the stamp's name.
 pub(super) fn stamp_sections(image: &[u8]) -> anyhow::Result<Vec<Section>> {
     let sections = sections(image)?;
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn stamp_sections(image: &[u8]) -> anyhow::Result<Vec<Section>> {
     Ok(found)
 }
 
-/// Processor, needed glibc and shared libraries.
+/// Reads processor, needed glibc and shared libraries.
 pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     let machine = Header::parse(image).map_err(malformed)?.e_machine(ENDIAN);
     let sections = sections(image)?;
@@ -53,7 +53,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     })
 }
 
-/// The highest `GLIBC_x.y` version that a symbol is bound to; `None` without any.
+/// Returns the highest `GLIBC_x.y` version that a symbol is bound to; `None` without any.
 fn glibc_needed(
     image: &[u8],
     sections: &SectionTable<'_, Header>,
@@ -76,7 +76,7 @@ fn glibc_needed(
     Ok(highest)
 }
 
-/// `GLIBC_2.17` or `GLIBC_2.2.5`; `None` for another library's version and for `GLIBC_PRIVATE`.
+/// Reads `GLIBC_2.17` or `GLIBC_2.2.5`; `None` for another library's version and for `GLIBC_PRIVATE`.
 fn glibc_version(name: &[u8]) -> Option<Version> {
     let mut parts = str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?.split('.');
     let major = parts.next()?.parse().ok()?;
@@ -85,7 +85,7 @@ fn glibc_version(name: &[u8]) -> Option<Version> {
     parts.next().is_none().then_some(Version(major, minor, update))
 }
 
-/// The `DT_NEEDED` entries; none in a static binary.
+/// Lists the `DT_NEEDED` entries, of which a static binary has none.
 fn libraries(image: &[u8], sections: &SectionTable<'_, Header>) -> anyhow::Result<Vec<String>> {
     let Some((entries, strings)) = sections.dynamic(ENDIAN, image).map_err(malformed)? else {
         return Ok(Vec::new());

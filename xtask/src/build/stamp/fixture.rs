@@ -1,13 +1,13 @@
-//! Small executables made by hand, for tests: every byte is known, and so is every right page hash.
+//! Makes small executables for tests, of which every byte and every page hash is known.
 //!
-//! They are written from the formats' own descriptions with other code than the one under test, so
-//! that a mistake in one is not hidden by the same mistake in the other.
+//! The code follows the descriptions of the formats and shares nothing with the code under test, so that
+//! a mistake in one does not hide the same mistake in the other.
 
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 use stamp::Record;
 
-/// Where the fixtures keep the stamp in the file, and on which of the Mach-O file's pages that is.
+/// The stamp's place in the files, and the page of the Mach-O file on which it lies.
 pub(crate) const STAMP_AT: usize = 0x1100;
 pub(crate) const STAMP_PAGE: usize = 1;
 
@@ -15,15 +15,15 @@ const PAGE: usize = 4096;
 /// The signature begins here, within the third page.
 pub(crate) const SIGNATURE_AT: usize = 0x2210;
 
-/// Who signed the Mach-O file.
+/// How the Mach-O file is signed.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Signed {
     Nobody,
-    /// What linkers write: one code directory.
+    /// As linkers do it: with one code directory.
     Linker,
-    /// What `codesign --sign -` wrote for old systems: SHA-1, SHA-256 and an empty CMS blob.
+    /// As `codesign --sign -` did it for old systems: with SHA-1, SHA-256 and an empty CMS blob.
     TwoHashes,
-    /// A CMS blob that is not empty.
+    /// With a CMS blob that is not empty.
     Certificate,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct MachO {
     pub(crate) uuid: [u8; 16],
     /// The sizes of the sections with the stamp's name.
     pub(crate) stamp_sizes: Vec<u64>,
-    /// What stands where the stamp goes.
+    /// The bytes at the stamp's place.
     pub(crate) stamp: [u8; stamp::SIZE],
 }
 
@@ -43,7 +43,7 @@ impl MachO {
         Self { signed, uuid: [7; 16], stamp_sizes: vec![256], stamp: [0; 256] }
     }
 
-    /// The file, its signature right for its content.
+    /// Makes the file, with the signature of its content.
     pub(crate) fn image(&self) -> Vec<u8> {
         let size = signature(&[0; SIGNATURE_AT], self.signed).len();
         let mut commands = vec![self.segment(), self.uuid_command(), build_version(), load_dylib()];
@@ -64,7 +64,7 @@ impl MachO {
         image
     }
 
-    /// `LC_SEGMENT_64` of `__DATA_CONST` with the stamp's sections.
+    /// Makes `LC_SEGMENT_64` of `__DATA_CONST` with the stamp's sections.
     fn segment(&self) -> Vec<u8> {
         let count = self.stamp_sizes.len() as u32;
         let mut command = le(&[0x19, 72 + 80 * count]);
@@ -86,12 +86,12 @@ impl MachO {
     }
 }
 
-/// `LC_BUILD_VERSION`: macOS (1), oldest 11.0, SDK 14.5, no tools.
+/// Makes `LC_BUILD_VERSION`: macOS (1), oldest 11.0, SDK 14.5, no tools.
 fn build_version() -> Vec<u8> {
     le(&[0x32, 24, 1, 0x000b_0000, 0x000e_0500, 0])
 }
 
-/// `LC_LOAD_DYLIB`: the name follows at byte 24, filled up to 8 bytes.
+/// Makes `LC_LOAD_DYLIB`: the name follows at byte 24, filled up to 8 bytes.
 fn load_dylib() -> Vec<u8> {
     let mut command = le(&[0x0c, 56, 24, 2, 0x0001_0000, 0x0001_0000]);
     command.extend(b"/usr/lib/libSystem.B.dylib");
@@ -99,7 +99,7 @@ fn load_dylib() -> Vec<u8> {
     command
 }
 
-/// The signature of `content`, which it follows in the file.
+/// Makes the signature of `content`, which it follows in the file.
 fn signature(content: &[u8], signed: Signed) -> Vec<u8> {
     let sha1 = || content.chunks(PAGE).flat_map(|page| Sha1::digest(page).to_vec()).collect();
     let sha256 = || content.chunks(PAGE).flat_map(|page| Sha256::digest(page).to_vec()).collect();
@@ -132,7 +132,7 @@ fn super_blob(blobs: &[(u32, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// A code directory of version 0x20400: 88 bytes, the identifier, two special slots, the page hashes.
+/// Makes a code directory of version 0x20400: 88 bytes, the identifier, two special slots, the page hashes.
 fn directory(limit: usize, hash_type: u8, hash_size: u8, hashes: Vec<u8>) -> Vec<u8> {
     let identifier = b"fixture\0";
     let special = 2 * u32::from(hash_size);
@@ -150,7 +150,7 @@ fn directory(limit: usize, hash_type: u8, hash_size: u8, hashes: Vec<u8>) -> Vec
     bytes
 }
 
-/// An ELF file for x86-64 that needs `libc.so.6` and its version `GLIBC_2.17`, without code.
+/// Makes an ELF file for x86-64 that needs `libc.so.6` and its version `GLIBC_2.17`, without code.
 pub(crate) fn elf(stamp_sizes: &[u64]) -> Vec<u8> {
     const NAMES: &[u8] = b"\0.bowline_stamp\0.strings\0.gnu.version_r\0.dynamic\0";
     const STRINGS: &[u8] = b"\0libc.so.6\0GLIBC_2.2.5\0GLIBC_2.17\0";
@@ -195,7 +195,7 @@ pub(crate) fn elf(stamp_sizes: &[u64]) -> Vec<u8> {
     image
 }
 
-/// A record whose version is `version`.
+/// Makes a record whose version is `version`.
 pub(crate) fn record(version: &str) -> Record {
     Record {
         version: version.to_owned(),

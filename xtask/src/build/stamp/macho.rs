@@ -1,4 +1,5 @@
-//! Mach-O: where the stamp's section, the UUID and the code signature stand, and what a macOS binary asks of its machine.
+//! Reads Mach-O files: the places of the stamp's section, the UUID and the code signature, and what a macOS
+//! binary needs from its machine. Replaces the UUID.
 //!
 //! Source of the format: Apple's `mach-o/loader.h`.
 
@@ -10,14 +11,15 @@ use object::macho::{self, MachHeader64, Section64, SegmentCommand64};
 use object::read::macho::{LoadCommandVariant, MachHeader as _, Segment as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{Facts, Format, Section, Version, range, signature};
+use super::format::{Facts, Format, Section, Version, range};
+use super::signature;
 
 const ENDIAN: LittleEndian = LittleEndian;
 
-/// No real binary comes near: it bounds the work on a made-up file.
+/// Bounds the work on a made-up file; real binaries have far fewer.
 const MOST_COMMANDS: u32 = 10_000;
 
-/// What we need of the load commands.
+/// What is read from the load commands.
 struct Layout {
     cpu: macho::CpuType,
     stamp_sections: Vec<Section>,
@@ -27,13 +29,13 @@ struct Layout {
     libraries: Vec<String>,
 }
 
-/// The sections with the stamp's name, in whichever segment.
+/// Finds the sections with the stamp's name, in all segments.
 pub(super) fn stamp_sections(image: &[u8]) -> anyhow::Result<Vec<Section>> {
     Ok(layout(image)?.stamp_sections)
 }
 
-/// Processor, oldest macOS and shared libraries. An error when a page hash is wrong, or when an
-/// arm64 image has no signature.
+/// Reads processor, oldest macOS and shared libraries. Fails when a page hash is wrong, or when an arm64
+/// image has no signature.
 pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     let layout = layout(image)?;
     let signed_pages = match &layout.signature {
@@ -59,11 +61,11 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     })
 }
 
-/// Replaces the UUID by one that follows from the content alone. `stamp` is left out of it: the
-/// UUID says which debug information fits, and that is the same under every version.
+/// Replaces the UUID by one that depends on the content alone, without the range `stamp`: a UUID names the
+/// debug information that fits, which is the same for every version.
 ///
-/// The linker derives its UUID from things that name the folder. Ours is a UUID of version 8
-/// (RFC 9562, section 5.8): the first 128 bits of a SHA-256, less the six fixed ones.
+/// The linker derives its UUID from paths among other things. The new one has version 8 (RFC 9562, section
+/// 5.8): the first 128 bits of a SHA-256, but for the six fixed ones.
 pub(super) fn derive_uuid(image: &mut [u8], stamp: Option<Range<usize>>) -> anyhow::Result<()> {
     let layout = layout(image)?;
     let Some(uuid) = layout.uuid else { return Ok(()) };
@@ -81,7 +83,7 @@ pub(super) fn derive_uuid(image: &mut [u8], stamp: Option<Range<usize>>) -> anyh
     Ok(())
 }
 
-/// Makes every page hash of the image's ad-hoc signature right; nothing to do without a signature.
+/// Renews every page hash of the image's ad-hoc signature, if it has one.
 pub(super) fn sign(image: &mut [u8]) -> anyhow::Result<()> {
     match layout(image)?.signature {
         Some(blob) => signature::sign(image, &blob),
@@ -89,7 +91,7 @@ pub(super) fn sign(image: &mut [u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Whether [`sign`] can do its work on this image.
+/// Checks that [`sign`] can renew the signature of this image.
 pub(super) fn check_signable(image: &[u8]) -> anyhow::Result<()> {
     match layout(image)?.signature {
         Some(blob) => signature::check_signable(image, &blob),

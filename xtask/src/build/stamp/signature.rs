@@ -1,9 +1,9 @@
-//! The code signature of a Mach-O file: makes the page hashes of an ad-hoc signature right, and checks them.
+//! Renews and checks the page hashes in the code signature of a Mach-O file.
 //!
-//! An ad-hoc signature holds no key: it is a list of hashes, one a page of the file, that macOS
-//! compares as it loads each page. So a changed page needs its hash written again and nothing else;
-//! every other part (identifier, special slots, entitlements) stays as the linker wrote it. A
-//! signature that a certificate stands behind cannot be made again here, and is refused.
+//! An ad-hoc signature needs no key: it is a list of hashes, one for each page of the file, that macOS
+//! compares as it loads a page. For a changed page, its hash is written again; every other part (identifier,
+//! special slots, entitlements) stays as the linker wrote it. A signature by a certificate cannot be renewed
+//! here, and is refused.
 //!
 //! Source of the format: Apple's `kern/cs_blobs.h` (numbers are big endian).
 //!
@@ -29,13 +29,13 @@ const DIRECTORY_SLOT: u32 = 0;
 const ALTERNATE_SLOTS: Range<u32> = 0x1000..0x1005;
 /// The slot of the CMS signature, which an ad-hoc signature leaves out or empty.
 const CMS_SLOT: u32 = 0x10000;
-/// Magic and length: a blob of this size is empty.
+/// The size of magic and length, which are all of an empty blob.
 const BLOB_HEADER: u32 = 8;
 
-/// No real signature comes near: it bounds the work on a made-up file.
+/// Bounds the work on a made-up file; real signatures have far fewer.
 const MOST_BLOBS: u32 = 64;
 
-/// The versions of the code directory that brought the fields we read.
+/// The versions of the code directory that added the fields `scatter offset` and `code limit of 64 bits`.
 const WITH_SCATTER: u32 = 0x20100;
 const WITH_LIMIT_64: u32 = 0x20300;
 
@@ -45,7 +45,7 @@ struct Directory {
     page_size: usize,
     /// How many bytes of the file the pages cover.
     limit: usize,
-    /// Where the hashes stand in the file.
+    /// The place of the hashes in the file.
     hashes: Range<usize>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn sign(image: &mut [u8], blob: &Range<usize>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Whether [`sign`] would leave a right signature: no certificate stands behind it.
+/// Checks that [`sign`] can renew the signature: it was not made with a certificate.
 pub(super) fn check_signable(image: &[u8], blob: &Range<usize>) -> anyhow::Result<()> {
     if parse(image, blob)?.has_cms {
         return Err(Error::config(
@@ -87,7 +87,7 @@ pub(super) fn check_signable(image: &[u8], blob: &Range<usize>) -> anyhow::Resul
     Ok(())
 }
 
-/// Compares every page hash of the signature at `blob`; the number of pages, of one directory.
+/// Checks every page hash of the signature at `blob`, and returns the number of pages.
 pub(super) fn verify(image: &[u8], blob: &Range<usize>) -> anyhow::Result<usize> {
     let directories = parse(image, blob)?.directories;
     for directory in &directories {
@@ -115,7 +115,7 @@ impl Directory {
         start..start + size
     }
 
-    /// The hash of a page as it stands; the last one may be shorter.
+    /// Computes the hash of a page, of which the last may be shorter.
     fn page_hash(&self, image: &[u8], page: usize) -> Vec<u8> {
         let start = page * self.page_size;
         let bytes = &image[start..self.limit.min(start + self.page_size)];
@@ -139,7 +139,7 @@ impl Hash {
         }
     }
 
-    /// In bytes.
+    /// Returns the length of a hash in bytes.
     fn size(self) -> usize {
         match self {
             Self::Sha1 | Self::Sha256Cut => 20,
@@ -219,7 +219,7 @@ fn parse_directory(
     Ok(Directory { hash, page_size, limit, hashes: base + hashes.start..base + hashes.end })
 }
 
-/// The bytes covered: the field of 64 bits where it is there and used.
+/// Returns how many bytes are covered: by the field of 64 bits where it exists and is not zero.
 fn code_limit(directory: &[u8], version: u32) -> Result<u64, Error> {
     if version >= WITH_LIMIT_64 {
         let limit = u64::from(be32(directory, 56)?) << 32 | u64::from(be32(directory, 60)?);

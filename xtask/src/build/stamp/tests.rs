@@ -1,4 +1,4 @@
-//! What stamping does to small images whose every right byte is known.
+//! Stamps small images of which every byte is known.
 
 use ferror::Kind;
 
@@ -8,7 +8,7 @@ use super::{Format, Outcome, Version, facts, has_section, normalise, read, verif
 const ALL_SIGNED: [Signed; 2] = [Signed::Linker, Signed::TwoHashes];
 
 #[test]
-fn a_stamped_mach_o_file_is_the_one_signed_with_the_stamp_in_it() {
+fn a_stamped_mach_o_file_equals_one_that_was_signed_with_its_stamp() {
     for signed in ALL_SIGNED {
         let mut image = MachO::new(signed).image();
         assert_eq!(read(&image).unwrap(), None, "the fixture is not stamped yet");
@@ -48,7 +48,7 @@ fn an_earlier_stamp_leaves_no_trace() {
 }
 
 #[test]
-fn the_uuid_follows_from_the_content_alone() {
+fn the_uuid_depends_on_the_content_alone() {
     let normal = |made: &MachO| {
         let mut image = made.image();
         normalise(&mut image).unwrap();
@@ -60,11 +60,11 @@ fn the_uuid_follows_from_the_content_alone() {
         let elsewhere = MachO { uuid: [9; 16], ..here.clone() };
         let stamped = MachO { stamp: record("abc123").encode().unwrap(), ..here.clone() };
         assert!(here.image() != elsewhere.image(), "the fixtures must differ before");
-        assert!(normal(&here) == normal(&elsewhere), "the folder shows through");
+        assert!(normal(&here) == normal(&elsewhere), "the UUID depends on the folder");
 
         let at = here.image().windows(16).position(|bytes| bytes == [7; 16]).unwrap();
         let uuid = normal(&here)[at..at + 16].to_vec();
-        assert_eq!(normal(&stamped)[at..at + 16], uuid, "the UUID follows the version");
+        assert_eq!(normal(&stamped)[at..at + 16], uuid, "the UUID depends on the version");
         assert_eq!((uuid[6] >> 4, uuid[8] >> 6), (8, 2), "not a UUID of version 8");
         let expected = MachO { uuid: uuid.try_into().unwrap(), ..here.clone() }.image();
         assert!(normal(&here) == expected, "more than the UUID and its page hash changed");
@@ -127,7 +127,7 @@ fn a_program_without_the_section_stays_as_it_is() {
 }
 
 #[test]
-fn a_certificate_s_signature_is_not_broken() {
+fn an_image_signed_with_a_certificate_is_refused_unchanged() {
     let before = MachO::new(Signed::Certificate).image();
     verify(&before).unwrap();
     let mut image = before.clone();
@@ -154,7 +154,7 @@ fn verify_finds_a_changed_page_and_a_missing_signature() {
 }
 
 #[test]
-fn a_signature_that_cannot_be_right_is_refused_before_the_image_is_changed() {
+fn a_malformed_signature_is_refused_before_the_image_is_changed() {
     let check = |at: usize, value: u8, expected: &str| {
         let mut image = MachO::new(Signed::Linker).image();
         image[SIGNATURE_AT + at] = value;
@@ -180,7 +180,7 @@ fn a_signature_that_cannot_be_right_is_refused_before_the_image_is_changed() {
 }
 
 #[test]
-fn the_facts_are_those_of_the_file() {
+fn facts_are_read_from_the_file() {
     let found = facts(&MachO::new(Signed::TwoHashes).image()).unwrap();
     assert_eq!((found.format, found.cpu.as_str()), (Format::MachO, "aarch64"));
     assert_eq!(found.minimum, Some(Version(11, 0, 0)));
@@ -195,7 +195,7 @@ fn the_facts_are_those_of_the_file() {
 }
 
 #[test]
-fn a_file_of_another_kind_is_named_and_what_was_expected_too() {
+fn the_error_for_another_kind_of_file_names_it_and_what_was_expected() {
     let check = |start: &[u8], expected: &str| {
         let error = read(start).unwrap_err();
         let text = format!("{error:#}");

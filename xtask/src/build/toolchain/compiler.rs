@@ -1,8 +1,8 @@
-//! Which compiler builds: the active one when it is the pin, else the pinned one where rustup has
-//! it, else the active one with a warning.
+//! Chooses the compiler that builds: the active one when it has the pinned version, else the pinned one
+//! where rustup has it, else the active one with a warning.
 //!
 //! Programs are named by their full path, never through rustup's proxies: a proxy would look at the
-//! environment and the folder again, and might decide otherwise than what was checked here.
+//! environment and the folder again, and might run another compiler than the one that was checked here.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,30 +10,30 @@ use std::time::Duration;
 
 use ferror::{Error, Kind, Result};
 
-use super::bounded;
 use crate::build::pins;
 use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::process;
 use crate::system::ui::Ui;
 
-/// A compiler answers at once; a proxy that waits for the network does not.
-const LIMIT: Duration = Duration::from_mins(1);
+/// Ends the wait for a proxy of rustup that waits for the network; a compiler answers at once.
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// Where packages put a compiler; nothing of rustup's stands there.
+/// Where packages of the distribution put a compiler. rustup installs nothing there.
 pub(super) const DISTRIBUTION_SYSROOT: &str = "/usr";
 
-/// A compiler with the cargo and the libraries that belong to it.
+/// A compiler, with the cargo and the libraries that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compiler {
     /// The folder that holds `bin` and `lib/rustlib`.
     pub(crate) sysroot: PathBuf,
-    /// `rustc 1.95.0 (59807616e 2026-04-14)`, as manifests name it.
+    /// Its version as manifests name it: `rustc 1.95.0 (59807616e 2026-04-14)`.
     pub(crate) version: String,
-    /// `1.95.0`.
+    /// The number of its version: `1.95.0`.
     pub(crate) release: String,
-    /// The triple of this machine.
+    /// This machine's triple.
     pub(crate) host: String,
-    /// rustup's name of it, where rustup has it.
+    /// The name of its toolchain, where rustup keeps it.
     pub(crate) toolchain: Option<String>,
 }
 
@@ -46,7 +46,12 @@ impl Compiler {
         self.sysroot.join("bin/cargo")
     }
 
-    /// Whether the compiled standard library for `triple` is there.
+    /// Returns where the sources of its standard library lie, if they are installed.
+    pub(crate) fn library_sources(&self) -> PathBuf {
+        library_sources(&self.sysroot)
+    }
+
+    /// Returns whether it has the compiled standard library for `triple`.
     pub(super) fn has_library(&self, triple: &str) -> bool {
         let folder = self.sysroot.join("lib/rustlib").join(triple).join("lib");
         std::fs::read_dir(folder).is_ok_and(|entries| {
@@ -57,7 +62,12 @@ impl Compiler {
     }
 }
 
-/// The compiler for the libraries that rustup serves.
+/// Returns where the sources of a compiler's standard library lie, if they are installed.
+pub(super) fn library_sources(sysroot: &Path) -> PathBuf {
+    sysroot.join("lib/rustlib/src/rust/library")
+}
+
+/// Chooses the compiler for the standard libraries that rustup serves.
 pub(super) fn choose(workspace_root: &Path, env: &Env, ui: Ui) -> Result<Compiler> {
     let active = active(workspace_root, env)?;
     if active.sysroot == Path::new(DISTRIBUTION_SYSROOT) {
@@ -84,20 +94,20 @@ pub(super) fn choose(workspace_root: &Path, env: &Env, ui: Ui) -> Result<Compile
     Ok(active)
 }
 
-/// What the compiler in `sysroot` says of itself.
+/// Asks the compiler in `sysroot` for its version.
 pub(super) fn inspect(sysroot: &Path, toolchain: Option<String>, env: &Env) -> Result<Compiler> {
     let mut command = Command::new(sysroot.join("bin/rustc"));
     command.arg("-vV");
     child_env::clean(&mut command, env);
-    let said = successful(&mut command)?;
-    let (version, release, host) = read_version(&said).ok_or_else(|| {
-        Error::config(format!("`{}` says `{}`", bounded::show(&command), said.trim()))
-            .hint("expected what `rustc -vV` prints")
+    let printed = successful(&mut command)?;
+    let (version, release, host) = read_version(&printed).ok_or_else(|| {
+        Error::config(format!("`{}` printed `{}`", process::command_line(&command), printed.trim()))
+            .hint("expected the lines of `rustc -vV`: version, host and release")
     })?;
     Ok(Compiler { sysroot: sysroot.to_owned(), version, release, host, toolchain })
 }
 
-/// The compiler that a plain `cargo build` in the workspace would use.
+/// Finds the compiler that a plain `cargo build` in the workspace would use.
 fn active(workspace_root: &Path, env: &Env) -> Result<Compiler> {
     // `cargo run` names the real cargo, not the proxy, and its rustc stands beside it.
     let beside_cargo = env
@@ -119,7 +129,7 @@ fn active(workspace_root: &Path, env: &Env) -> Result<Compiler> {
     inspect(&sysroot, toolchain, env)
 }
 
-/// The pinned compiler as rustup keeps it, if it is whole and what its name says.
+/// Finds the pinned compiler among rustup's toolchains, if its cargo is there and its version is right.
 fn pinned(host: &str, env: &Env) -> Option<Compiler> {
     let name = format!("{}-{host}", pins::RUSTC);
     let sysroot = rustup_home(env)?.join("toolchains").join(&name);
@@ -129,10 +139,11 @@ fn pinned(host: &str, env: &Env) -> Option<Compiler> {
     inspect(&sysroot, Some(name), env).ok().filter(|compiler| compiler.release == pins::RUSTC)
 }
 
-/// Whether a person or the repository chose the toolchain, rather than rustup's default.
+/// Returns whether a person or the repository chose the toolchain, and not rustup's default.
 ///
-/// rustup's proxy sets `RUSTUP_TOOLCHAIN` for its children whoever chose, and says in
-/// `RUSTUP_TOOLCHAIN_SOURCE` who did; an old rustup does not say, then it counts as chosen.
+/// rustup's proxy sets `RUSTUP_TOOLCHAIN` for its children in either case, and says in
+/// `RUSTUP_TOOLCHAIN_SOURCE` how it was chosen. An old rustup does not set that; then the toolchain
+/// counts as chosen.
 fn is_chosen_by_hand(workspace_root: &Path, env: &Env) -> bool {
     match (env.get("RUSTUP_TOOLCHAIN"), env.get("RUSTUP_TOOLCHAIN_SOURCE")) {
         (Some(_), Some(source)) => source != "default",
@@ -143,7 +154,7 @@ fn is_chosen_by_hand(workspace_root: &Path, env: &Env) -> bool {
     }
 }
 
-/// The name of the toolchain, if rustup keeps it: the last part of its folder.
+/// Returns the name of the toolchain, if rustup keeps it: the last part of its folder.
 fn toolchain_name(sysroot: &Path, env: &Env) -> Option<String> {
     let toolchains = rustup_home(env)?.join("toolchains");
     let name = sysroot.strip_prefix(&toolchains).ok()?;
@@ -158,19 +169,19 @@ fn rustup_home(env: &Env) -> Option<PathBuf> {
 }
 
 fn successful(command: &mut Command) -> Result<String> {
-    let output = bounded::run(command, LIMIT)
+    let output = process::run(command, LIMIT)
         .map_err(|error| error.hint("install Rust: rustup, or your system's packages"))?;
     if !output.status.success() {
-        let message = format!("`{}`: {}", bounded::show(command), output.reason());
+        let message = format!("`{}`: {}", process::command_line(command), output.reason());
         return Err(Error::new(Kind::Config, message));
     }
     Ok(output.stdout)
 }
 
-/// First line, release and host of what `rustc -vV` prints.
-fn read_version(said: &str) -> Option<(String, String, String)> {
-    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name));
-    let first = said.lines().next().filter(|line| line.starts_with("rustc "))?;
+/// Reads version, release and host from what `rustc -vV` prints.
+fn read_version(printed: &str) -> Option<(String, String, String)> {
+    let field = |name: &str| printed.lines().find_map(|line| line.strip_prefix(name));
+    let first = printed.lines().next().filter(|line| line.starts_with("rustc "))?;
     // Distributions add how they built it: `rustc 1.96.0 (...) (built from a source tarball)`.
     let version = first.split(" (built from").next().unwrap_or(first);
     Some((version.to_owned(), field("release: ")?.to_owned(), field("host: ")?.to_owned()))
@@ -184,7 +195,7 @@ mod tests {
     use crate::system::env::Env;
 
     #[test]
-    fn a_version_is_read_and_the_builders_remark_left_out() {
+    fn a_version_is_read_without_what_a_distribution_appends() {
         let rows = [
             (
                 "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n\

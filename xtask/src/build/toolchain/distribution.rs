@@ -1,27 +1,28 @@
-//! The distribution's compiler, which builds the standard library from its sources for any platform.
+//! Finds and installs the distribution's compiler, which builds the standard library from its sources for
+//! any platform.
 //!
 //! Debian packages a current compiler for its browsers (`rustc-web`), with the sources of the
 //! standard library (`rust-web-src`). Its cargo compiles those for a platform that no library is
-//! packaged for (`-Zbuild-std`). It is another version than the pin, so its bytes are others too;
-//! what a build with it gives is the same on every machine that has the same packages.
+//! packaged for (`-Zbuild-std`). Its version differs from the pinned one, and so do the bytes that it
+//! makes; machines with the same packages make the same bytes.
 
 use std::path::Path;
 
 use ferror::{Error, Result};
 
 use super::compiler::{self, Compiler, DISTRIBUTION_SYSROOT};
-use super::system;
+use super::system_packages;
 use crate::build::pins;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
-/// The distribution's compiler, if all that is needed of it is installed.
+/// Finds the distribution's compiler.
 ///
-/// The error names what is missing; its hint is the command that installs it.
-pub(super) fn look(env: &Env) -> Result<Compiler> {
+/// The error names the part that is missing; its hint is the command that installs it.
+pub(super) fn find(env: &Env) -> Result<Compiler> {
     let missing = |what: &str| {
         Error::config(format!("the distribution's compiler lacks {what}"))
-            .hint(system::hint(&pins::DISTRIBUTION_PACKAGES, env))
+            .hint(system_packages::hint(&pins::DISTRIBUTION_PACKAGES, env))
     };
     let sysroot = Path::new(DISTRIBUTION_SYSROOT);
     for program in ["bin/rustc", "bin/cargo"] {
@@ -29,7 +30,7 @@ pub(super) fn look(env: &Env) -> Result<Compiler> {
             return Err(missing(program));
         }
     }
-    if !super::library_sources(sysroot).join("std/Cargo.toml").is_file() {
+    if !compiler::library_sources(sysroot).join("std/Cargo.toml").is_file() {
         return Err(missing("the standard library's sources"));
     }
     let compiler = compiler::inspect(sysroot, None, env)?;
@@ -38,36 +39,38 @@ pub(super) fn look(env: &Env) -> Result<Compiler> {
         return Err(missing(&objcopy));
     }
     if release_numbers(&compiler.release) < release_numbers(pins::RUSTC) {
-        return Err(missing(&format!(
-            "the age: {} is older than {}",
+        let message = format!(
+            "the distribution's compiler is {}; it has to be {} or newer",
             compiler.version,
             pins::RUSTC
-        )));
+        );
+        let hint = system_packages::hint(&pins::DISTRIBUTION_PACKAGES, env);
+        return Err(Error::config(message).hint(hint));
     }
     Ok(compiler)
 }
 
-/// The same, after installing what is missing where that is allowed.
-pub(super) fn make(may_install: bool, env: &Env, ui: Ui) -> Result<Compiler> {
-    let found = match look(env) {
+/// Finds the distribution's compiler, and installs what is missing of it where that is allowed.
+pub(super) fn find_or_install(may_install: bool, env: &Env, ui: Ui) -> Result<Compiler> {
+    let compiler = match find(env) {
         Err(lacking) if may_install => {
             let why = format!("{lacking}.");
-            system::install(&pins::DISTRIBUTION_PACKAGES, &why, may_install, env, ui)?;
-            look(env)
+            system_packages::install(&pins::DISTRIBUTION_PACKAGES, &why, may_install, env, ui)?;
+            find(env)
         }
         found => found,
     }?;
-    if found.release != pins::DISTRIBUTION_RUSTC {
+    if compiler.release != pins::DISTRIBUTION_RUSTC {
         ui.warn(format!(
             "the distribution has {}, the pin is {}: the bytes differ from those of other machines",
-            found.version,
+            compiler.version,
             pins::DISTRIBUTION_RUSTC
         ));
     }
-    Ok(found)
+    Ok(compiler)
 }
 
-/// `1.96.0` as numbers; what is no number, such as `-beta`, counts as zero.
+/// Splits `1.96.0` into its numbers; a part that is no number, such as `0-beta`, counts as zero.
 fn release_numbers(release: &str) -> Vec<u32> {
     release.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }

@@ -1,8 +1,8 @@
-//! rustup's compiled standard libraries: asked for once, in bounded time, and never relied on.
+//! Adds rustup's compiled standard libraries to a toolchain.
 //!
-//! A machine may reach rustup's server, or be refused by a network that lets only package
-//! registries through. What was refused is remembered beside the tools, so that a machine which
-//! builds with the distribution's library does not ask again at every build; `setup` does.
+//! Some networks let only package registries through, and rustup's server cannot be reached. Such a refusal is
+//! noted in a file beside the tools, so that a machine which builds with the distribution's library does
+//! not ask again at every build; `setup` asks again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,60 +11,62 @@ use std::time::Duration;
 
 use ferror::{Error, Kind, Result};
 
-use super::bounded;
 use super::compiler::Compiler;
 use crate::model::platform::Platform;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::files;
+use crate::system::process;
 use crate::system::ui::Ui;
 
-/// How long rustup is not asked again after a refusal: a network may be well again tomorrow, and the
-/// same commit should then give the bytes of the pinned compiler.
-const REMEMBERED: Duration = Duration::from_hours(1);
-/// Some thirty megabytes each.
-const LIMIT: Duration = Duration::from_mins(2);
+/// How long rustup is not asked again after a refusal. It is short: once the server can be reached, the same
+/// commit should again give the bytes of the pinned compiler.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(60 * 60);
+/// Enough for several libraries of some thirty megabytes each.
+const LIMIT: Duration = Duration::from_secs(2 * 60);
 
-/// `rustup target add` for all of `platforms`, in one call. What it brought is seen by looking.
+/// Runs `rustup target add` for all of `platforms`, in one call.
 pub(super) fn add(compiler: &Compiler, platforms: &[Platform], env: &Env, ui: Ui) -> Result<()> {
     let mut command = command(compiler, platforms)?;
-    let line = bounded::show(&command);
+    let line = process::command_line(&command);
     child_env::clean(&mut command, env);
-    // With it, rustup prints its chain of causes in another form, and a backtrace.
+    // With this variable, rustup prints its chain of causes in another form, and a backtrace.
     command.env_remove("RUST_BACKTRACE");
     ui.say("installing", format!("standard libraries: {line}"));
-    let output = bounded::run(&mut command, LIMIT)?;
+    let output = process::run(&mut command, LIMIT)?;
     if output.status.success() {
         return Ok(());
     }
     Err(Error::new(Kind::Unavailable, format!("`{line}`: {}", reason(&output.stderr))))
 }
 
-/// What a person would type, for a hint.
+/// Returns a hint with the command that adds the library; `None` where rustup does not keep the compiler.
 pub(super) fn hint(compiler: &Compiler, platform: Platform) -> Option<String> {
-    command(compiler, &[platform]).ok().map(|command| format!("run `{}`", bounded::show(&command)))
+    command(compiler, &[platform])
+        .ok()
+        .map(|command| format!("run `{}`", process::command_line(&command)))
 }
 
-/// Notes that rustup could not bring libraries for this toolchain.
+/// Notes that rustup could not add libraries for this compiler.
 pub(super) fn remember_refusal(folder: &Path, compiler: &Compiler) -> anyhow::Result<()> {
-    files::write_whole(&refusal(folder), compiler.version.as_bytes(), 0o644)
+    files::write_whole(&refusal_note(folder), compiler.version.as_bytes(), 0o644)
 }
 
-/// Whether an earlier run noted that.
+/// Returns whether an earlier run noted a refusal for this compiler, at most [`REFUSAL_HOLDS`] ago.
 pub(super) fn was_refused(folder: &Path, compiler: &Compiler) -> bool {
-    let path = refusal(folder);
+    let path = refusal_note(folder);
     let age =
         fs::metadata(&path).and_then(|noted| noted.modified()).ok().and_then(|t| t.elapsed().ok());
-    age.is_some_and(|age| age < REMEMBERED)
+    age.is_some_and(|age| age < REFUSAL_HOLDS)
         && fs::read(&path).is_ok_and(|noted| noted == compiler.version.as_bytes())
 }
 
-/// Forgets it.
+/// Removes the note.
 pub(super) fn forget_refusal(folder: &Path) -> anyhow::Result<()> {
-    files::remove_if_there(&refusal(folder))
+    files::remove_if_there(&refusal_note(folder))
 }
 
-fn refusal(folder: &Path) -> PathBuf {
+fn refusal_note(folder: &Path) -> PathBuf {
     folder.join("rustup-refused")
 }
 
@@ -82,10 +84,10 @@ fn command(compiler: &Compiler, platforms: &[Platform]) -> Result<Command> {
     Ok(command)
 }
 
-/// What failed, and its innermost cause, of a chain joined by `": "`.
-fn reason(said: &str) -> String {
-    let Some(error) = said.lines().find_map(|line| line.strip_prefix("error: ")) else {
-        return said.lines().last().unwrap_or("it said nothing").to_owned();
+/// Picks what failed and its innermost cause out of what rustup printed: a chain joined by `": "`.
+fn reason(printed: &str) -> String {
+    let Some(error) = printed.lines().find_map(|line| line.strip_prefix("error: ")) else {
+        return printed.lines().last().unwrap_or("it printed nothing").to_owned();
     };
     match (error.split_once(": "), error.rsplit_once(": ")) {
         (Some((what, _)), Some((_, why))) => format!("{what}: {why}"),
@@ -98,9 +100,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{command, forget_refusal, reason, remember_refusal, was_refused};
-    use crate::build::toolchain::bounded;
     use crate::build::toolchain::compiler::Compiler;
     use crate::model::platform::Platform;
+    use crate::system::process;
 
     fn compiler(toolchain: Option<&str>) -> Compiler {
         Compiler {
@@ -116,7 +118,7 @@ mod tests {
     fn all_platforms_are_asked_for_in_one_call() {
         let command = command(&compiler(Some("stable")), &Platform::ALL[1..3]).unwrap();
         assert_eq!(
-            bounded::show(&command),
+            process::command_line(&command),
             "rustup target add --toolchain stable aarch64-unknown-linux-gnu x86_64-apple-darwin",
         );
         let error = super::command(&compiler(None), &Platform::ALL).unwrap_err();
@@ -133,7 +135,7 @@ mod tests {
             ),
             ("error: toolchain 'x' is not installed\n", "toolchain 'x' is not installed"),
             ("Killed\n", "Killed"),
-            ("", "it said nothing"),
+            ("", "it printed nothing"),
         ];
         for (said, expected) in rows {
             assert_eq!(reason(said), expected, "{said:?}");

@@ -1,11 +1,11 @@
-//! The linker and C compiler: zig, through cargo-zigbuild, both at exactly the pinned version.
+//! Finds and installs the linker and C compiler: zig, through cargo-zigbuild, both at exactly the pinned
+//! version.
 //!
-//! One linker for every platform needs no SDK and no cross toolchain, and links against the glibc
-//! and macOS floors that are asked for. Both come as wheels from `PyPI`, which is a way to ship files:
-//! no Python of ours runs. They are unpacked below `target`, under a name that carries the pins, and
-//! appear there whole or not at all.
+//! zig links for every platform without an SDK or a cross toolchain, and against the oldest glibc and
+//! macOS that are asked for. Both programs come as wheels from `PyPI`; pip only unpacks them. They are
+//! unpacked below `target`, in a folder whose name carries the pins and that appears whole or not at all.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,27 +13,26 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 
-use super::{bounded, system};
+use super::system_packages;
 use crate::build::pins;
-use crate::system::child_env;
 use crate::system::env::Env;
-use crate::system::files;
 use crate::system::ui::{self, Ui};
+use crate::system::{child_env, file_lock, files, process};
 
-/// A hundred megabytes over a slow line.
-const LIMIT: Duration = Duration::from_mins(10);
-/// A tool that says its version.
-const SHORT: Duration = Duration::from_secs(30);
+/// Enough for a hundred megabytes over a slow line.
+const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// Enough for a program that prints its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
-/// The two programs.
+/// The two programs that link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Linker {
     pub(crate) zig: PathBuf,
     pub(crate) cargo_zigbuild: PathBuf,
 }
 
-/// The pinned linker below `folder`, else on PATH, else installed below `folder`.
-pub(super) fn make(
+/// Finds the pinned programs below `folder`, else on PATH, else installs them below `folder`.
+pub(super) fn find_or_install(
     folder: &Path,
     host: &str,
     may_install: bool,
@@ -41,7 +40,7 @@ pub(super) fn make(
     ui: Ui,
 ) -> anyhow::Result<Linker> {
     let home = folder.join(pins::tools_id());
-    if let Some(linker) = unpacked(&home).or_else(|| on_path(env)) {
+    if let Some(linker) = installed_in(&home).or_else(|| on_path(env)) {
         return Ok(linker);
     }
     if !may_install {
@@ -54,33 +53,34 @@ pub(super) fn make(
         .into());
     }
     install(folder, &home, host, env, ui)?;
-    unpacked(&home).with_context(|| format!("{} lacks zig or cargo-zigbuild", home.display()))
+    installed_in(&home).with_context(|| format!("{} lacks zig or cargo-zigbuild", home.display()))
 }
 
-/// Both programs, if the folder holds them.
-fn unpacked(home: &Path) -> Option<Linker> {
+/// Finds both programs in the folder.
+fn installed_in(home: &Path) -> Option<Linker> {
     let linker =
         Linker { zig: home.join("ziglang/zig"), cargo_zigbuild: home.join("bin/cargo-zigbuild") };
     (linker.zig.is_file() && linker.cargo_zigbuild.is_file()).then_some(linker)
 }
 
-/// Both programs, if PATH has them at exactly the pinned versions.
+/// Finds both programs on PATH, if they have exactly the pinned versions.
 fn on_path(env: &Env) -> Option<Linker> {
-    let zig = system::find(env, "zig")?;
-    let cargo_zigbuild = system::find(env, "cargo-zigbuild")?;
-    let says = |program: &Path, argument: &str, version: &str| {
+    let zig = env.find_program("zig")?;
+    let cargo_zigbuild = env.find_program("cargo-zigbuild")?;
+    let has_version = |program: &Path, argument: &str, version: &str| {
         let mut command = Command::new(program);
         child_env::clean(command.arg(argument), env);
-        bounded::run(&mut command, SHORT).is_ok_and(|output| is_version(&output.stdout, version))
+        process::run(&mut command, VERSION_LIMIT)
+            .is_ok_and(|output| is_version(&output.stdout, version))
     };
-    let pinned = says(&zig, "version", pins::ZIG)
-        && says(&cargo_zigbuild, "--version", pins::CARGO_ZIGBUILD);
+    let pinned = has_version(&zig, "version", pins::ZIG)
+        && has_version(&cargo_zigbuild, "--version", pins::CARGO_ZIGBUILD);
     pinned.then_some(Linker { zig, cargo_zigbuild })
 }
 
-/// `0.17.1`, or `cargo-zigbuild 0.24.0`: the version is the last word.
-fn is_version(said: &str, version: &str) -> bool {
-    said.split_whitespace().last() == Some(version)
+/// Returns whether a program printed this version as its last word: `0.17.1`, `cargo-zigbuild 0.24.0`.
+fn is_version(printed: &str, version: &str) -> bool {
+    printed.split_whitespace().last() == Some(version)
 }
 
 fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow::Result<()> {
@@ -91,15 +91,13 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
             pins::CARGO_ZIGBUILD
         ))
     })?;
-    need_pip(env, ui)?;
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let lock = folder.join("install.lock");
-    let lock = File::create(&lock).with_context(|| format!("making {}", lock.display()))?;
-    lock.lock().context("waiting for another installation of zig")?;
-    if unpacked(home).is_some() {
+    require_pip(env, ui)?;
+    let waiting = || ui.say("waiting", "for another installation of zig");
+    let _lock = file_lock::lock(&folder.join("install.lock"), waiting)?;
+    if installed_in(home).is_some() {
         return Ok(());
     }
-    // A name of our own: a pip that outlived its killed parent may still write under another.
+    // The name carries this process's id: a pip whose parent was killed may still write under another one.
     let partial = folder.join(format!("{}.partial-{}", pins::tools_id(), std::process::id()));
     let requirements = folder.join(format!("{}.requirements", pins::tools_id()));
     files::write_whole(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
@@ -107,9 +105,9 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
     let (started, mut pip) = (Instant::now(), pip(&partial, &requirements, env));
     let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);
     ui.say("installing", format!("{what} from PyPI into {}", ui::path(home, env)));
-    let output = bounded::run(&mut pip, LIMIT)?;
+    let output = process::run(&mut pip, INSTALL_LIMIT)?;
     if !output.status.success() {
-        let message = format!("`{}`: {}", bounded::show(&pip), output.reason());
+        let message = format!("`{}`: {}", process::command_line(&pip), output.reason());
         return Err(Error::new(Kind::Config, message)
             .hint(format!("or put {what} on PATH"))
             .into());
@@ -119,7 +117,7 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow:
     Ok(())
 }
 
-/// What killed runs left, and a folder of tools that lost one since.
+/// Removes the folders that killed runs left, and one that lacks a program.
 fn remove_leftovers(folder: &Path, home: &Path) -> anyhow::Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     for entry in entries.flatten() {
@@ -132,7 +130,7 @@ fn remove_leftovers(folder: &Path, home: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Wheels only and exactly ours: no code of a package runs, and none that was not pinned is taken.
+/// Returns the pip command. It takes wheels alone, whose code does not run, and only with the pinned digests.
 fn pip(partial: &Path, requirements: &Path, env: &Env) -> Command {
     let mut command = Command::new("python3");
     command
@@ -141,7 +139,7 @@ fn pip(partial: &Path, requirements: &Path, env: &Env) -> Command {
         .arg(partial)
         .arg("--requirement")
         .arg(requirements)
-        // As variables, since an old pip ignores those and fails on an option it does not know.
+        // These are variables, since an old pip ignores unknown ones and fails on unknown options.
         .env("PIP_ROOT_USER_ACTION", "ignore")
         .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
         .env("PIP_NO_INPUT", "1");
@@ -149,13 +147,13 @@ fn pip(partial: &Path, requirements: &Path, env: &Env) -> Command {
     command
 }
 
-fn need_pip(env: &Env, ui: Ui) -> anyhow::Result<()> {
+fn require_pip(env: &Env, ui: Ui) -> anyhow::Result<()> {
     let mut command = Command::new("python3");
     child_env::clean(command.args(["-m", "pip", "--version"]), env);
-    if bounded::run(&mut command, SHORT).is_ok_and(|output| output.status.success()) {
+    if process::run(&mut command, VERSION_LIMIT).is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
-    system::install(
+    system_packages::install(
         &["python3", "python3-pip"],
         "zig and cargo-zigbuild come from PyPI, and python3 has no pip.",
         true,
@@ -167,23 +165,23 @@ fn need_pip(env: &Env, ui: Ui) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_version, remove_leftovers, unpacked};
+    use super::{installed_in, is_version, remove_leftovers};
     use crate::build::pins;
 
     #[test]
-    fn a_folder_counts_only_with_both_programs() {
+    fn a_folder_is_accepted_only_with_both_programs() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(unpacked(folder.path()), None);
+        assert_eq!(installed_in(folder.path()), None);
         for (file, expected) in [("ziglang/zig", false), ("bin/cargo-zigbuild", true)] {
             let path = folder.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
-            assert_eq!(unpacked(folder.path()).is_some(), expected, "after {file}");
+            assert_eq!(installed_in(folder.path()).is_some(), expected, "after {file}");
         }
     }
 
     #[test]
-    fn leftovers_of_killed_runs_and_a_damaged_folder_go_and_the_rest_stays() {
+    fn only_leftovers_of_killed_runs_and_a_damaged_folder_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("zig-2");
         for name in ["zig-1", "zig-2/ziglang", "zig-2.partial-7/ziglang", "cache"] {
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn only_exactly_the_pinned_version_counts() {
+    fn only_exactly_the_pinned_version_is_accepted() {
         let rows = [
             (format!("{}\n", pins::ZIG), pins::ZIG, true),
             (format!("cargo-zigbuild {}\n", pins::CARGO_ZIGBUILD), pins::CARGO_ZIGBUILD, true),

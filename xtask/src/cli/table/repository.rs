@@ -8,7 +8,7 @@ use super::{Operand, Row, Typed, Verb, assign, no_problem, option, switch, value
 use crate::cli::command::Command;
 use crate::cli::values::{Given, SHELLS, Shell, path, text};
 use crate::model::service_kind::ServiceKind;
-use crate::verbs::init::{self, XtaskSource};
+use crate::verbs::init::{self, XtaskOption};
 use crate::verbs::vendor::{self, Mode};
 use crate::verbs::{ci, new, update};
 
@@ -118,20 +118,20 @@ fn init_rows() -> Vec<Row<init::Options>> {
             "xtask-git",
             ("URL", Any),
             "the repository that xtask comes from, by git: other machines can build it",
-            |o, given| set_source(o, XtaskSource::Git(text(given)?)),
+            |o, given| set_source(o, XtaskOption::Git(text(given)?)),
         ),
         valued(
             "xtask-path",
             ("P", Folders),
             "the same, a folder of this machine, as it is named: relative or absolute; default: \
              where this workspace has xtask from, by git at the same commit",
-            |o, given| set_source(o, XtaskSource::Path(path(given)?)),
+            |o, given| set_source(o, XtaskOption::Path(path(given)?)),
         )
         .or(),
     ]
 }
 
-fn set_source(options: &mut init::Options, source: XtaskSource) -> Result<()> {
+fn set_source(options: &mut init::Options, source: XtaskOption) -> Result<()> {
     match options.xtask.replace(source) {
         None => Ok(()),
         Some(_) => {

@@ -1,5 +1,5 @@
-//! Our block in `.cargo/config.toml`. The rest of the file is other people's: it is kept byte for
-//! byte, so the file is handled as text.
+//! Edits the block in `.cargo/config.toml` that makes cargo read vendored sources. The rest of the file is
+//! the team's and is kept byte for byte, so the file is edited as text.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use ferror::{Error, Result};
 const BEGIN: &str =
     "# >>> cargo xtask vendor: `cargo xtask vendor --remove` takes this block out.\n";
 const END: &str = "# <<< cargo xtask vendor\n";
-/// What a line begins with that opens or closes the block, whatever else it says.
+/// The beginnings of the lines that open and close the block; what follows on those lines does not matter.
 const MARKS: [&str; 2] = ["# >>> cargo xtask vendor", "# <<< cargo xtask vendor"];
 
-/// Whether a configuration has the block.
+/// Returns whether a configuration has the block.
 pub fn is_in(text: &str) -> bool {
     text.lines().any(|line| line.starts_with(MARKS[0]))
 }
 
-/// `text` with the block, which says `sources`: where it was, else at the end.
+/// Puts the block with the content `sources` into `text`: in place of an earlier block, else at the end.
 pub fn with(text: &str, sources: &str) -> Result<String> {
     let block = format!("{BEGIN}{}\n{END}", sources.trim_end());
     Ok(match range(text)? {
@@ -29,7 +29,7 @@ pub fn with(text: &str, sources: &str) -> Result<String> {
     })
 }
 
-/// `text` without the block, and without the empty line that [`with`] put before it.
+/// Removes the block, and the empty line that [`with`] put before it.
 pub fn without(text: &str) -> Result<String> {
     let Some(range) = range(text)? else { return Ok(text.to_owned()) };
     let (before, after) = (&text[..range.start], &text[range.end..]);
@@ -37,16 +37,16 @@ pub fn without(text: &str) -> Result<String> {
     Ok([before, after].concat())
 }
 
-/// The first line outside the block that says where cargo takes sources from, with its number.
-pub fn by_hand(text: &str) -> Result<Option<(usize, &str)>> {
-    let ours = range(text)?.unwrap_or_default();
+/// Finds the first line outside the block that replaces sources, with its number.
+pub fn find_handwritten(text: &str) -> Result<Option<(usize, &str)>> {
+    let block = range(text)?.unwrap_or_default();
     let mut at = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let word: String =
             line.chars().filter(|c| !c.is_whitespace() && !"\"'".contains(*c)).collect();
         let is_source =
             ["[source.", "[source]", "source.", "source="].iter().any(|s| word.starts_with(s));
-        if is_source && !ours.contains(&at) {
+        if is_source && !block.contains(&at) {
             return Ok(Some((index + 1, line.trim_end())));
         }
         at += line.len();
@@ -54,7 +54,7 @@ pub fn by_hand(text: &str) -> Result<Option<(usize, &str)>> {
     Ok(None)
 }
 
-/// Where the block is, marks included.
+/// Finds the block, with the lines that open and close it.
 fn range(text: &str) -> Result<Option<Range<usize>>> {
     let (mut at, mut begin) = (0, None);
     for line in text.split_inclusive('\n') {
@@ -78,7 +78,7 @@ fn range(text: &str) -> Result<Option<Range<usize>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{by_hand, is_in, with, without};
+    use super::{find_handwritten, is_in, with, without};
 
     const SOURCES: &str = "[source.crates-io]\nreplace-with = \"vendored-sources\"\n";
 
@@ -102,15 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn sources_replaced_by_hand_are_seen_in_every_spelling() {
+    fn handwritten_replacements_are_found_in_every_spelling() {
         for line in
             ["[source.crates-io]", "  [ source . \"x\" ]", "source.a.directory = \"v\"", "[source]"]
         {
             let text = with(&format!("[net]\n{line}\n"), SOURCES).unwrap();
-            assert_eq!(by_hand(&text).unwrap(), Some((2, line)), "{line}");
+            assert_eq!(find_handwritten(&text).unwrap(), Some((2, line)), "{line}");
         }
         for text in ["", "# [source.crates-io]\n[sources]\n", "[net]\nresource = 1\n"] {
-            assert_eq!(by_hand(&with(text, SOURCES).unwrap()).unwrap(), None, "{text}");
+            assert_eq!(find_handwritten(&with(text, SOURCES).unwrap()).unwrap(), None, "{text}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the folder holds what the lock files name: every file, by the checksums that cargo
-//! keeps beside them, and nothing else.
+//! Compares the folder with the packages of the lock files: it has to hold each of their files, by the
+//! checksums that cargo keeps beside them, and nothing else.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use catalog::json;
 use serde_json::Value;
 
-use super::{FOLDER, GIT_SOURCES};
+use super::names::{FOLDER, GIT_SOURCES};
 use crate::model::lock_file::Package;
 use crate::system::files;
 
-/// What differs between the folder and the packages: one line each, with the folder of a package
-/// below `vendor` where the package itself has to be copied again.
+/// Lists the differences between the folder and the packages.
 pub fn problems(root: &Path, packages: &[Package]) -> anyhow::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let by_folder: BTreeMap<_, _> = packages.iter().map(|p| (p.folder(), p)).collect();
@@ -22,7 +21,7 @@ pub fn problems(root: &Path, packages: &[Package]) -> anyhow::Result<Vec<Problem
         let lines = differences(root, folder, package)?;
         problems.extend(lines.into_iter().map(|line| Problem { line, folder: folder.clone() }));
     }
-    for folder in visible(&root.join(FOLDER))? {
+    for folder in visible_names(&root.join(FOLDER))? {
         if !by_folder.contains_key(&folder) {
             let line = format!("{FOLDER}/{folder}: not in Cargo.lock");
             problems.push(Problem { line, folder });
@@ -39,16 +38,16 @@ pub fn problems(root: &Path, packages: &[Package]) -> anyhow::Result<Vec<Problem
     Ok(problems)
 }
 
-/// One difference.
+/// A difference between the folder and the packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What differs, for people.
+    /// A line that describes it.
     pub line: String,
-    /// The folder below `vendor`; empty where none is concerned.
+    /// The folder below `vendor` that has to be copied again or removed; empty where it concerns none.
     pub folder: String,
 }
 
-/// Which commit each git package is, as [`GIT_SOURCES`] says it; empty where there are none.
+/// Writes the content of [`GIT_SOURCES`], the commit of each git package; empty where there are none.
 pub fn git_sources(packages: &[Package]) -> String {
     let mut text = String::new();
     for package in packages.iter().filter(|package| is_git(package)) {
@@ -62,8 +61,8 @@ fn is_git(package: &Package) -> bool {
     package.source.as_deref().is_some_and(|source| source.starts_with("git+"))
 }
 
-/// The names in a folder, sorted, without hidden ones; none where there is no folder.
-pub fn visible(dir: &Path) -> anyhow::Result<Vec<String>> {
+/// Lists the names in a folder, sorted, without hidden ones; empty where there is no folder.
+pub(super) fn visible_names(dir: &Path) -> anyhow::Result<Vec<String>> {
     let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for entry in entries {
@@ -96,7 +95,7 @@ fn differences(root: &Path, folder: &str, package: &Package) -> anyhow::Result<V
         };
         lines.push(format!("{FOLDER}/{folder}/{name}: {state}"));
     }
-    // An added build.rs would be compiled and run.
+    // A build.rs that was added would be compiled and run.
     for path in files_below(&dir)? {
         let name = path.strip_prefix(&dir).unwrap_or(&path).to_string_lossy().into_owned();
         if name != CHECKSUMS && !listed.contains_key(&name) {
@@ -106,15 +105,15 @@ fn differences(root: &Path, folder: &str, package: &Package) -> anyhow::Result<V
     Ok(lines)
 }
 
-/// Where cargo keeps the digest of every file of a vendored package, and of the package.
+/// The file in which cargo keeps the digest of every file of a vendored package, and of the package.
 const CHECKSUMS: &str = ".cargo-checksum.json";
 
 fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let (mut files, mut open) = (Vec::new(), vec![dir.to_owned()]);
-    while let Some(dir) = open.pop() {
+    let (mut files, mut folders) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(dir) = folders.pop() {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
-            let list = if entry.file_type()?.is_dir() { &mut open } else { &mut files };
+            let list = if entry.file_type()?.is_dir() { &mut folders } else { &mut files };
             list.push(entry.path());
         }
     }

@@ -1,40 +1,28 @@
-//! Dependencies kept in the repository: the folder `vendor`, and the block in `.cargo/config.toml`
-//! that makes cargo read it instead of the network.
-//!
-//! Making and removing them is the work of the verb `vendor`; what every build asks of them, and
-//! how they are checked, stands here.
+//! Keeps the sources of dependencies in the repository: in the folder `vendor`, with a block in
+//! `.cargo/config.toml` that makes cargo read it instead of the network.
 
 pub mod block;
+pub mod ci_file;
+pub mod copy;
 mod folder;
 mod ignored;
+mod names;
+mod vendor_guard;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
 
-pub use self::folder::{Problem, git_sources, problems, visible};
-pub use self::ignored::ignored;
+pub use self::folder::{Problem, git_sources, problems};
+pub use self::ignored::ignored_files;
+pub use self::names::{ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, config_file};
+pub use self::vendor_guard::VendorGuard;
 use crate::model::lock_file::{self, Package};
-use crate::system::file_guard::Keeper;
+use crate::system::file_guard::FileGuard;
 
-/// The folder, below the workspace's root.
-pub const FOLDER: &str = "vendor";
-/// In it, a copy of the lock file of the distribution's standard library, where that is covered.
-/// Cargo neither reads nor removes hidden files there.
-pub const LIBRARY_LOCK: &str = "vendor/.library.lock";
-/// In it, which commit each git source is: the checksums of its packages do not say.
-pub const GIT_SOURCES: &str = "vendor/.git-sources";
-/// In it, what keeps git from changing line ends, which cargo's checksums cover. Marks the folder
-/// as ours.
-pub const ATTRIBUTES: &str = "vendor/.gitattributes";
-
-/// Where the block stands.
-pub fn config_file(root: &Path) -> PathBuf {
-    root.join(".cargo/config.toml")
-}
-
-/// Whether builds in `dir` read vendored sources, as cargo finds its configuration.
+/// Returns whether builds in `dir` read vendored sources. Cargo reads the configuration of every folder
+/// upwards.
 pub fn is_vendored(dir: &Path) -> bool {
     let has_block = |dir: &Path| {
         std::fs::read_to_string(config_file(dir)).is_ok_and(|text| block::is_in(&text))
@@ -42,17 +30,16 @@ pub fn is_vendored(dir: &Path) -> bool {
     dir.ancestors().any(has_block)
 }
 
-/// Takes the block away for as long as the answer lives: for a cargo that has to look for versions
-/// that are not vendored. It comes back however that ends, save for a kill: git has the file then.
-/// `None` where there is none.
-pub fn aside(root: &Path) -> anyhow::Result<Option<Keeper>> {
+/// Removes the block until the returned guard is dropped, so that cargo can look for versions that are not
+/// vendored. `None` where there is no block. After a kill, git still has the file.
+pub fn without_block(root: &Path) -> anyhow::Result<Option<FileGuard>> {
     let path = config_file(root);
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     if !block::is_in(&text) {
         return Ok(None);
     }
     let without = block::without(&text)?;
-    let config = Keeper::read(&path, "")?;
+    let config = FileGuard::read(&path, "")?;
     config.write(&without)?;
     Ok(Some(config))
 }
@@ -63,13 +50,13 @@ pub fn lock_option(dir: &Path) -> &'static str {
 }
 
 /// Replaces `--locked` among cargo's arguments by [`lock_option`].
-pub fn arguments<'a>(arguments: &[&'a str], dir: &Path) -> Vec<&'a str> {
+pub fn with_lock_option<'a>(arguments: &[&'a str], dir: &Path) -> Vec<&'a str> {
     let replaced = |argument| if argument == "--locked" { lock_option(dir) } else { argument };
     arguments.iter().copied().map(replaced).collect()
 }
 
-/// The packages of a lock file that have to be in the folder. Empty where there is no file.
-pub fn wanted(lock_file: &Path) -> anyhow::Result<Vec<Package>> {
+/// Lists the packages of a lock file that have to be in the folder; empty where there is no file.
+pub fn packages_to_vendor(lock_file: &Path) -> anyhow::Result<Vec<Package>> {
     let text = match std::fs::read_to_string(lock_file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("reading {}", lock_file.display()))?,
@@ -78,15 +65,15 @@ pub fn wanted(lock_file: &Path) -> anyhow::Result<Vec<Package>> {
     Ok(packages.filter(|package| package.source.is_some()).collect())
 }
 
-/// Checks that the dependencies of the standard library that is built from `library` are there too.
+/// Checks, where sources are vendored, that those of the standard library's dependencies are too. `library`
+/// is the folder with the library's sources.
 ///
-/// Fails with [`ferror::Kind::Config`] and names those that are missing. Says nothing where sources
-/// are not vendored.
+/// Fails with [`ferror::Kind::Config`] and names those that are missing.
 pub fn check_library(root: &Path, library: &Path) -> anyhow::Result<()> {
     if !is_vendored(root) {
         return Ok(());
     }
-    let missing = missing(root, &library.join("Cargo.lock"))?;
+    let missing = missing_folders(root, &library.join("Cargo.lock"))?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -98,9 +85,9 @@ pub fn check_library(root: &Path, library: &Path) -> anyhow::Result<()> {
     .into())
 }
 
-/// The folders of the packages of a lock file that are not there.
-pub fn missing(root: &Path, lock_file: &Path) -> anyhow::Result<Vec<String>> {
-    let folders = wanted(lock_file)?.into_iter().map(|package| package.folder());
+/// Lists the folders below `vendor` that a lock file needs and that do not exist.
+pub fn missing_folders(root: &Path, lock_file: &Path) -> anyhow::Result<Vec<String>> {
+    let folders = packages_to_vendor(lock_file)?.into_iter().map(|package| package.folder());
     Ok(folders.filter(|folder| !root.join(FOLDER).join(folder).is_dir()).collect())
 }
 
@@ -108,10 +95,10 @@ pub fn missing(root: &Path, lock_file: &Path) -> anyhow::Result<Vec<String>> {
 mod tests {
     use std::fs;
 
-    use super::{arguments, check_library};
+    use super::{check_library, with_lock_option};
 
     #[test]
-    fn a_build_is_frozen_where_the_block_is_and_the_librarys_gaps_are_named() {
+    fn builds_are_frozen_where_the_block_is_and_missing_packages_of_the_library_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let (root, library) = (folder.path().join("w"), folder.path().join("library"));
         for dir in [root.join(".cargo"), root.join("vendor/there-1.0.0"), library.clone()] {
@@ -124,12 +111,15 @@ mod tests {
         });
         fs::write(library.join("Cargo.lock"), lock.concat()).unwrap();
 
-        assert_eq!(arguments(&["build", "--locked"], &root), ["build", "--locked"]);
+        assert_eq!(with_lock_option(&["build", "--locked"], &root), ["build", "--locked"]);
         check_library(&root, &library).expect("nothing is vendored");
         let text = super::block::with("", "[source.x]\n").unwrap();
         fs::write(super::config_file(&root), text).unwrap();
         let below = root.join("services/a");
-        assert_eq!(arguments(&["build", "--locked", "-q"], &below), ["build", "--frozen", "-q"]);
+        assert_eq!(
+            with_lock_option(&["build", "--locked", "-q"], &below),
+            ["build", "--frozen", "-q"]
+        );
         let error = check_library(&root, &library).unwrap_err().to_string();
         assert!(error.ends_with("depends on: gone-1.0.0"), "{error}");
     }

@@ -1,7 +1,7 @@
-//! The workspace as cargo sees it: its root, its target folder, its services and their tables.
+//! Reads the workspace from cargo: its root, its target folder, its services and their tables.
 //!
-//! `cargo metadata --no-deps` is the one source. It needs no lock file, no network and no
-//! toolchain component, and takes some thirty milliseconds.
+//! `cargo metadata --no-deps` needs no lock file, no network and no toolchain component, and takes some
+//! thirty milliseconds.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ mod table;
 
 pub use table::{Table, table};
 
-/// What `cargo metadata` prints, as far as it is used here.
+/// The fields that are read of what `cargo metadata` prints.
 struct CargoMetadata {
     packages: Vec<Package>,
     workspace_root: PathBuf,
@@ -54,8 +54,8 @@ pub fn read(env: &Env) -> anyhow::Result<Workspace> {
     })
 }
 
-/// The workspace around `env.current_dir`, members aside; `None` where there is no Cargo.toml, as
-/// in a CI job that only got artifacts.
+/// Reads the workspace around `env.current_dir` without its members; `None` where there is no Cargo.toml,
+/// as in a CI job that only got artifacts.
 pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
     if !env.current_dir.ancestors().any(|dir| dir.join("Cargo.toml").is_file()) {
         return Ok(None);
@@ -65,7 +65,7 @@ pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
     Ok(Some(Root { dir: metadata.workspace_root, target_dir: metadata.target_directory, config }))
 }
 
-/// Every package of the workspace around `env.current_dir`.
+/// Lists every package of the workspace around `env.current_dir`.
 pub fn members(env: &Env) -> anyhow::Result<Vec<Member>> {
     let packages = read_metadata(env)?.packages.into_iter();
     let dir = |manifest: &Path| manifest.parent().unwrap_or(manifest).to_owned();
@@ -115,14 +115,14 @@ fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
     shell.change_dir(&env.current_dir);
     let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1");
     let output =
-        child_env::cleaned(metadata, env).quiet().ignore_status().output().map_err(|error| {
+        child_env::clean_cmd(metadata, env).quiet().ignore_status().output().map_err(|error| {
             Error::config(format!("cannot run {} metadata", cargo.display()))
                 .hint("run it as `cargo xtask`, or put cargo on PATH")
                 .caused_by(error)
         })?;
     if !output.status.success() {
-        let said = child_env::said(&output);
-        let error = Error::config(format!("cargo reads no workspace here: {said}"));
+        let reason = child_env::error_text(&output);
+        let error = Error::config(format!("cargo reads no workspace here: {reason}"));
         return Err(error
             .hint("run it inside the repository, with Cargo.toml files that cargo accepts")
             .into());
@@ -130,6 +130,7 @@ fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Reads a package as a service; `None` where it is none: it lies outside services/ or has no binary.
 fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
     let name = package.name.as_str();
     let config = ServiceConfig::read(name, &package.metadata)?;
@@ -150,12 +151,12 @@ fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
         (None, []) => return Ok(None),
         (None, [only]) => (*only).to_owned(),
         (Some(bin), bins) if bins.contains(&bin.as_str()) => bin.clone(),
-        (wrong, bins) => return Err(which_binary(name, wrong.as_deref(), bins)),
+        (wrong, bins) => return Err(ambiguous_binary(name, wrong.as_deref(), bins)),
     };
     Ok(Some(Service { name: name.to_owned(), bin, dir: dir.to_owned(), config }))
 }
 
-fn which_binary(name: &str, wrong: Option<&str>, bins: &[&str]) -> Error {
+fn ambiguous_binary(name: &str, wrong: Option<&str>, bins: &[&str]) -> Error {
     let listed = if bins.is_empty() { "none".to_owned() } else { bins.join(", ") };
     let message = match wrong {
         Some(bin) => format!(

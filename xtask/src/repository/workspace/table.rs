@@ -1,8 +1,8 @@
-//! The configuration of a workspace, without cargo: what `upload` may look at.
+//! Reads the configuration of a workspace without cargo, for `upload`.
 //!
-//! It runs in other jobs than `dist`, where there may be no cargo and where members of the workspace
-//! may be missing, either of which stops `cargo metadata`. So the root's Cargo.toml is found and
-//! read here, by cargo's own rules (The Cargo Book, "Workspaces").
+//! `upload` runs in other CI jobs than `dist`. There may be no cargo there, and members of the workspace
+//! may be missing, with which `cargo metadata` fails. So the root's Cargo.toml is found by cargo's own rules
+//! (The Cargo Book, "Workspaces") and read here.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::model::cargo_toml;
 use crate::model::config::Config;
 use crate::system::env::Env;
 
-/// The root of a workspace, and its configuration.
+/// The root of a workspace and its configuration.
 #[derive(Debug, Clone)]
 pub struct Table {
     /// The folder of the workspace's Cargo.toml.
@@ -31,7 +31,7 @@ pub fn table(env: &Env) -> anyhow::Result<Option<Table>> {
     Ok(Some(Table { dir, config }))
 }
 
-/// The root's folder and its `[workspace.metadata]`.
+/// Finds the root's folder and its `[workspace.metadata]`.
 fn find(start: &Path) -> anyhow::Result<Option<(PathBuf, Value)>> {
     let mut package: Option<PathBuf> = None;
     for dir in start.ancestors() {
@@ -43,7 +43,7 @@ fn find(start: &Path) -> anyhow::Result<Option<(PathBuf, Value)>> {
             }
             return Ok(Some((dir.to_owned(), workspace["metadata"].clone())));
         }
-        // A package may say where its workspace is.
+        // A package may name its workspace's folder.
         if let Some(elsewhere) = cargo_toml["package"]["workspace"].as_str() {
             let dir = dir.join(elsewhere);
             let dir =
@@ -52,7 +52,7 @@ fn find(start: &Path) -> anyhow::Result<Option<(PathBuf, Value)>> {
             return Ok(Some((dir, metadata.unwrap_or(Value::Null))));
         }
     }
-    // A package on its own is its own workspace.
+    // A package without a workspace around it is its own.
     Ok(package.map(|dir| (dir, Value::Null)))
 }
 
@@ -61,7 +61,7 @@ fn is_excluded(package: &Path, root: &Path, workspace: &Value) -> bool {
     excluded.filter_map(Value::as_str).any(|path| package.starts_with(root.join(path)))
 }
 
-/// A folder's Cargo.toml as JSON, which the configuration is read from everywhere else.
+/// Reads a folder's Cargo.toml as JSON, the form in which cargo prints tables too.
 fn read(dir: &Path) -> anyhow::Result<Option<Value>> {
     let path = dir.join("Cargo.toml");
     if !path.is_file() {
@@ -82,7 +82,7 @@ mod tests {
         [workspace.metadata.xtask]\nbucket = \"b\"\n";
 
     #[test]
-    fn the_root_is_the_one_that_cargo_finds() {
+    fn the_root_is_found_by_the_rules_of_cargo() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let write = |path: &str, text: &str| {
@@ -98,7 +98,7 @@ mod tests {
         for (start, expected, bucket) in [
             ("", "", Some("b")),
             ("services/a", "", Some("b")),
-            // A member that is not there does not matter.
+            // The member need not exist.
             ("services/a/src/deep", "", Some("b")),
             ("apart", "apart", None),
             ("apart/own", "", Some("b")),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_toml_is_named() {
+    fn a_file_that_is_not_toml_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("Cargo.toml"), "[workspace\n").unwrap();
         let error = find(folder.path()).unwrap_err();

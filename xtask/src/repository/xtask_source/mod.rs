@@ -1,8 +1,9 @@
-//! Where a repository has xtask from: its own folder, a path, or a git repository. What a new service
-//! needs besides (`service`, `stamp`) comes from the same place, or cargo would build two of each.
+//! Finds where a repository takes xtask from: its own folder, a path, or a git repository. The other crates
+//! that a new service needs (`bowline-service`, `bowline-stamp`) are taken from the same place, or cargo would
+//! build two of each.
 //!
-//! Cargo says which package depends on `bowline-xtask`; how the dependency is written there is read
-//! from that package's Cargo.toml, so that a relative path stays one and a branch stays a branch.
+//! Cargo says which package depends on `bowline-xtask`. How the dependency is written there is read from
+//! that package's Cargo.toml, so that a relative path stays relative and a branch stays a branch.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -17,30 +18,30 @@ use crate::repository::vendored;
 use crate::system::child_env;
 use crate::system::env::Env;
 
-/// The package of the automation.
+/// The name of xtask's package.
 pub const PACKAGE: &str = "bowline-xtask";
 
-/// The repository that xtask lies in, as another one names it.
+/// The repository in which xtask lies, as a dependency of another repository names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Its folder on this machine.
+pub enum XtaskSource {
+    /// A folder on this machine.
     Path {
-        /// Absolute.
+        /// The folder of the repository, absolute.
         dir: PathBuf,
-        /// Whether a dependency says the whole path, and not the way from one folder to the other.
+        /// Whether dependencies name the absolute path, and not the one relative to their own folder.
         absolute: bool,
     },
-    /// A URL that cargo takes.
+    /// A git repository.
     Git {
-        /// The URL.
+        /// The URL, as cargo takes it.
         url: String,
-        /// `branch`, `tag` or `rev`, and which; `None` is the default branch.
+        /// The field `branch`, `tag` or `rev` and its value; `None` for the default branch.
         reference: Option<(String, String)>,
     },
 }
 
-impl Origin {
-    /// What the workspace around `dir` has; `None` where nothing in it depends on xtask.
+impl XtaskSource {
+    /// Reads it from the workspace around `dir`; `None` where no package depends on xtask.
     pub fn of_workspace(dir: &Path, env: &Env) -> anyhow::Result<Option<Self>> {
         let printed = metadata(["--no-deps"], dir, env)?;
         let printed = json::parse(&printed).context("reading cargo metadata")?;
@@ -54,13 +55,13 @@ impl Origin {
             let mut dependencies = package["dependencies"].as_array().into_iter().flatten();
             if let Some(dependency) = dependencies.find(|one| one["name"] == PACKAGE) {
                 let name = dependency["rename"].as_str().unwrap_or(PACKAGE);
-                return as_written(manifest, name, root).map(Some);
+                return read_dependency(manifest, name, root).map(Some);
             }
         }
         Ok(None)
     }
 
-    /// The folder that a person named: that of the package, or of the repository around it.
+    /// Takes a folder that a person named: that of the package, or of the repository around it.
     ///
     /// Fails with [`ferror::Kind::Config`] where neither is there.
     pub fn at_path(named: &Path, current_dir: &Path) -> anyhow::Result<Self> {
@@ -87,21 +88,20 @@ impl Origin {
         Ok(Self::Path { dir, absolute: named.is_absolute() })
     }
 
-    /// A URL that a person named.
+    /// Takes a URL that a person named.
     ///
-    /// Fails with [`ferror::Kind::Usage`] on what cargo takes for no URL, and on one that may hold a
-    /// secret. A refused URL is not shown, since it may hold one wherever it is malformed.
+    /// Fails with [`ferror::Kind::Usage`] on text that cargo does not take for a URL, and on a URL that may
+    /// hold a secret. The error does not show it, since a malformed one may hold a secret anywhere.
     pub fn at_url(url: &str) -> ferror::Result<Self> {
         const FORMS: &str =
             "such as https://host/team/bowline, ssh://git@host/team/bowline or file:///path";
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\".contains(c);
         if scheme.is_empty() || rest.is_empty() || !url.chars().all(is_plain) {
-            let message = "the URL of xtask's git repository is none as cargo takes it";
+            let message = "the URL of xtask's git repository is not a URL that cargo takes";
             return Err(Error::usage(message).hint(FORMS));
         }
-        // A user is what ssh needs; anywhere else, what stands before the last `@` is a token or a
-        // password, or could be.
+        // ssh needs a user. With other schemes, the text before the last `@` may be a token or a password.
         let is_secret = rest.rsplit_once('@').is_some_and(|(user, _)| {
             scheme != "ssh" || user.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-')
         });
@@ -112,26 +112,26 @@ impl Origin {
         Ok(Self::Git { url: url.to_owned(), reference: None })
     }
 
-    /// The same repository at the commit that a lock file names, where it comes by git.
+    /// Pins a git repository to the commit that a lock file names.
     #[must_use]
     pub fn at_commit(self, commit: Option<&str>) -> Self {
         match (self, commit) {
             (Self::Git { url, .. }, Some(commit)) => {
                 Self::Git { url, reference: Some(("rev".to_owned(), commit.to_owned())) }
             }
-            (origin, _) => origin,
+            (source, _) => source,
         }
     }
 
-    /// How a Cargo.toml in `from` names a crate of that repository as a dependency, which lies in
-    /// its folder `inner`: `{ path = "../../bowline/foundation/stamp" }`.
-    pub fn dependency(&self, inner: &str, from: &Path) -> String {
+    /// Writes the dependency by which a Cargo.toml in the folder `from` names the crate in the folder
+    /// `crate_folder` of the repository: `{ path = "../../bowline/foundation/stamp" }`.
+    pub fn dependency(&self, crate_folder: &str, from: &Path) -> String {
         match self {
             Self::Path { dir, absolute: true } => {
-                format!("{{ path = {} }}", quoted(&dir.join(inner).display().to_string()))
+                format!("{{ path = {} }}", quoted(&dir.join(crate_folder).display().to_string()))
             }
             Self::Path { dir, .. } => {
-                let path = relative(from, &dir.join(inner));
+                let path = relative(from, &dir.join(crate_folder));
                 format!("{{ path = {} }}", quoted(&path.display().to_string()))
             }
             Self::Git { url, reference: None } => format!("{{ git = {} }}", quoted(url)),
@@ -141,12 +141,13 @@ impl Origin {
         }
     }
 
-    /// Whether a dependency as written in the Cargo.toml of folder `base` is the crate in the folder
-    /// `inner` of this repository.
-    pub fn is(&self, written: &Value, base: &Path, inner: &str) -> bool {
-        match (self, written["path"].as_str(), written["git"].as_str()) {
+    /// Returns whether `dependency`, as the Cargo.toml in the folder `base` has it, names the crate in the
+    /// folder `crate_folder` of the repository.
+    pub fn is_named_by(&self, dependency: &Value, base: &Path, crate_folder: &str) -> bool {
+        match (self, dependency["path"].as_str(), dependency["git"].as_str()) {
             (Self::Path { dir, .. }, Some(path), _) => {
-                let (a, b) = (base.join(path).canonicalize(), dir.join(inner).canonicalize());
+                let (a, b) =
+                    (base.join(path).canonicalize(), dir.join(crate_folder).canonicalize());
                 a.is_ok_and(|a| b.is_ok_and(|b| a == b))
             }
             (Self::Git { url, .. }, None, Some(git)) => url == git,
@@ -155,16 +156,16 @@ impl Origin {
     }
 }
 
-/// Where the Cargo.toml of bowline-xtask stands that the workspace in `root` builds: a member, a path
-/// dependency, or a checkout that cargo made of a git dependency. Where sources are vendored, the copy
-/// has nothing of the repository around it, so that is the checkout too, which may need the network.
+/// Finds the Cargo.toml of the bowline-xtask that the workspace in `root` builds: that of a member, of a path
+/// dependency, or of a checkout that cargo made of a git dependency. A vendored copy comes without the
+/// repository around it; then the checkout is looked for too, which may need the network.
 pub fn manifest_path(root: &Path, env: &Env) -> anyhow::Result<Option<PathBuf>> {
-    let printed = metadata(vendored::arguments(&["--locked"], root), root, env)?;
+    let printed = metadata(vendored::with_lock_option(&["--locked"], root), root, env)?;
     let found = manifest_path_in(&printed)?;
     if !found.as_ref().is_some_and(|path| path.starts_with(root.join(vendored::FOLDER))) {
         return Ok(found);
     }
-    // Cargo looks for its configuration, where the block is, from where it runs and upwards.
+    // Run from `/`, cargo does not find the configuration with the block that vendors sources.
     let manifest = root.join("Cargo.toml");
     let arguments = ["--locked", "--manifest-path"].map(OsStr::new);
     let arguments = arguments.into_iter().chain([manifest.as_os_str()]);
@@ -200,20 +201,21 @@ fn metadata<A: AsRef<OsStr>>(
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = child_env::said(&output);
-    Err(Error::config(format!("cargo reads no workspace here: {said}")).into())
+    let reason = child_env::error_text(&output);
+    Err(Error::config(format!("cargo reads no workspace here: {reason}")).into())
 }
 
-/// The dependency `name` as `manifest` writes it, or the workspace's Cargo.toml in `root` for it.
-fn as_written(manifest: &Path, name: &str, root: &Path) -> anyhow::Result<Origin> {
+/// Reads the dependency `name` from `manifest`, or from the workspace's Cargo.toml in `root` where it is
+/// inherited.
+fn read_dependency(manifest: &Path, name: &str, root: &Path) -> anyhow::Result<XtaskSource> {
     let read = |path: &Path| -> anyhow::Result<Value> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         Ok(cargo_toml::parse(&text, &path.display().to_string())?)
     };
-    let not_understood = || {
+    let no_place = || {
         Error::config(format!(
-            "{}: how {PACKAGE} is named there is not understood",
+            "{}: the dependency {PACKAGE} has neither a path nor a git URL",
             manifest.display()
         ))
         .hint(format!(
@@ -221,27 +223,27 @@ fn as_written(manifest: &Path, name: &str, root: &Path) -> anyhow::Result<Origin
         ))
     };
     let mut base = manifest.parent().unwrap_or(root);
-    let mut written = read(manifest)?["dependencies"][name].take();
-    if written["workspace"] == true {
+    let mut dependency = read(manifest)?["dependencies"][name].take();
+    if dependency["workspace"] == true {
         base = root;
-        written = read(&root.join("Cargo.toml"))?["workspace"]["dependencies"][name].take();
+        dependency = read(&root.join("Cargo.toml"))?["workspace"]["dependencies"][name].take();
     }
-    if let Some(url) = written["git"].as_str() {
+    if let Some(url) = dependency["git"].as_str() {
         let reference = ["branch", "tag", "rev"]
             .into_iter()
-            .find_map(|kind| Some((kind.to_owned(), written[kind].as_str()?.to_owned())));
-        // It is written into other files too.
-        Origin::at_url(url).with_context(|| format!("{}: {PACKAGE}", manifest.display()))?;
-        return Ok(Origin::Git { url: url.to_owned(), reference });
+            .find_map(|kind| Some((kind.to_owned(), dependency[kind].as_str()?.to_owned())));
+        // `init` writes the URL into other files, so it may hold no secret.
+        XtaskSource::at_url(url).with_context(|| format!("{}: {PACKAGE}", manifest.display()))?;
+        return Ok(XtaskSource::Git { url: url.to_owned(), reference });
     }
-    let path = Path::new(written["path"].as_str().ok_or_else(not_understood)?);
+    let path = Path::new(dependency["path"].as_str().ok_or_else(no_place)?);
     let dir =
         base.join(path).canonicalize().with_context(|| format!("looking at {}", path.display()))?;
-    let dir = dir.parent().ok_or_else(not_understood)?.to_owned();
-    Ok(Origin::Path { dir, absolute: path.is_absolute() })
+    let dir = dir.parent().ok_or_else(no_place)?.to_owned();
+    Ok(XtaskSource::Path { dir, absolute: path.is_absolute() })
 }
 
-/// The way from one absolute folder to another.
+/// Returns the relative path from one absolute folder to another.
 fn relative(from: &Path, to: &Path) -> PathBuf {
     let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
     let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

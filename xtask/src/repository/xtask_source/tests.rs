@@ -1,58 +1,63 @@
-//! Tests of `origin`.
+//! Tests of `xtask_source`.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::{Origin, relative};
+use super::{XtaskSource, relative};
 use crate::system::env::Env;
 
-fn path(dir: &Path, absolute: bool) -> Origin {
-    Origin::Path { dir: dir.to_owned(), absolute }
+fn path(dir: &Path, absolute: bool) -> XtaskSource {
+    XtaskSource::Path { dir: dir.to_owned(), absolute }
 }
 
 #[test]
 fn dependencies_are_named_from_where_they_are_needed() {
     let near = path(Path::new("/a/bowline"), false);
-    let stamp =
-        |origin: &Origin| origin.dependency("foundation/stamp", Path::new("/a/new/services/x"));
+    let stamp = |source: &XtaskSource| {
+        source.dependency("foundation/stamp", Path::new("/a/new/services/x"))
+    };
     assert_eq!(stamp(&near), "{ path = \"../../../bowline/foundation/stamp\" }");
     let far = path(Path::new("/a/bowline"), true);
     assert_eq!(stamp(&far), "{ path = \"/a/bowline/foundation/stamp\" }");
-    let git = Origin::at_url("https://git.example.com/team/bowline").unwrap();
+    let git = XtaskSource::at_url("https://git.example.com/team/bowline").unwrap();
     assert_eq!(stamp(&git), "{ git = \"https://git.example.com/team/bowline\" }");
     let pinned = git.at_commit(Some("abc"));
     assert_eq!(stamp(&pinned), "{ git = \"https://git.example.com/team/bowline\", rev = \"abc\" }");
     assert_eq!(relative(Path::new("/a/b"), Path::new("/a/b/c")), Path::new("c"));
 
-    assert!(pinned.is(
+    assert!(pinned.is_named_by(
         &json!({"git": "https://git.example.com/team/bowline"}),
         Path::new("/"),
         "x"
     ));
-    assert!(!pinned.is(&json!({"git": "https://git.example.com/other"}), Path::new("/"), "x"));
-    assert!(!pinned.is(&json!("1.0"), Path::new("/"), "x"));
+    assert!(!pinned.is_named_by(
+        &json!({"git": "https://git.example.com/other"}),
+        Path::new("/"),
+        "x"
+    ));
+    assert!(!pinned.is_named_by(&json!("1.0"), Path::new("/"), "x"));
 }
 
 #[test]
 fn a_url_is_one_that_cargo_takes_and_holds_no_secret() {
     for url in ["https://h/x", "ssh://git@h/x.git", "file:///tmp/x"] {
-        Origin::at_url(url).unwrap();
+        XtaskSource::at_url(url).unwrap();
     }
     for (url, expected) in [
-        ("git@host:team/bowline", "none as cargo takes it"),
-        ("../bowline", "none as cargo takes it"),
-        ("", "none as cargo"),
-        ("https://", "none as cargo"),
-        ("https://h/\"x", "none as cargo"),
-        ("https://h/a b", "none as cargo"),
+        ("git@host:team/bowline", "not a URL that cargo takes"),
+        ("../bowline", "not a URL that cargo takes"),
+        ("", "not a URL that cargo"),
+        ("https://", "not a URL that cargo"),
+        ("https://h/\"x", "not a URL that cargo"),
+        ("https://h/a b", "not a URL that cargo"),
         ("https://me:hidden@h/x", "a user or a password"),
         ("https://me:hid/hidden@h/x", "a user or a password"),
         ("https://hidden@h/x", "a user or a password"),
         ("ssh://me:hidden@h/x", "a user or a password"),
-        ("https:/me:hidden@h/x", "none as cargo"),
+        ("https:/me:hidden@h/x", "not a URL that cargo"),
     ] {
-        let error = Origin::at_url(url).expect_err(url);
+        let error = XtaskSource::at_url(url).expect_err(url);
         assert!(error.to_string().contains(expected), "{url}: {error}");
         assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
     }
@@ -67,7 +72,7 @@ fn a_path_is_that_of_the_package_or_of_its_repository() {
         std::fs::write(root.join(path), text).unwrap();
     };
     write("b/xtask/Cargo.toml", "[package]\nname = \"bowline-xtask\"\n");
-    let at = |path: &str| Origin::at_path(Path::new(path), &root);
+    let at = |path: &str| XtaskSource::at_path(Path::new(path), &root);
     assert!(at("b").unwrap_err().to_string().contains("no foundation/service"));
     write("b/foundation/service/Cargo.toml", "");
     assert_eq!(at("b/xtask").unwrap(), path(&root.join("b"), false));
@@ -93,12 +98,12 @@ fn what_a_workspace_has_is_found_as_it_is_written() {
     write("b/xtask/src/lib.rs", "");
     write("other/xtask/src/main.rs", "fn main() {}");
     let env = Env::for_test(&[]);
-    let found = |dir: &str| Origin::of_workspace(&root.join(dir), &env);
+    let found = |dir: &str| XtaskSource::of_workspace(&root.join(dir), &env);
     assert_eq!(found("b").unwrap(), Some(path(&root.join("b"), false)));
 
     let absolute = format!("bowline-xtask = {{ path = \"{}\" }}\n", root.join("b/xtask").display());
     let git = "bowline-xtask = { git = \"https://h/b\", branch = \"a/b\" }\n";
-    let of_git = Origin::Git {
+    let of_git = XtaskSource::Git {
         url: "https://h/b".to_owned(),
         reference: Some(("branch".to_owned(), "a/b".to_owned())),
     };

@@ -4,7 +4,7 @@
 //! Not in a virtual environment but by `pip --target`: that needs no more than the README asks for,
 //! python3 with pip, and the folder appears whole by being renamed, which an environment cannot be.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,8 +58,8 @@ impl Tools {
         fs::create_dir_all(&folder).unwrap();
         let digest = &xtask::system::files::sha256(REQUIREMENTS.as_bytes())[..12];
         let home = folder.join(digest);
-        let lock = File::create(folder.join("install.lock")).unwrap();
-        lock.lock().unwrap();
+        let lock = folder.join("install.lock");
+        let _lock = xtask::system::file_lock::lock(&lock, || ()).unwrap();
         if !home.exists() {
             install(&folder, &home);
         }

@@ -175,7 +175,7 @@ fn what_is_not_ours_is_refused_and_kept() {
             "[source.crates-io]\nreplace-with = \"m\"\n",
             "sources are replaced by hand",
         ),
-        ("vendor/mine.txt", "mine", "is there, and not from here"),
+        ("vendor/mine.txt", "mine", "did not make it"),
         (".cargo/config", "", ".cargo/config hides .cargo/config.toml"),
     ];
     for (file, text, expected) in rows {

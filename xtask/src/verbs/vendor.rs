@@ -1,9 +1,8 @@
-//! `vendor`: the sources of all dependencies, kept in the repository.
+//! `vendor`: keeps the sources of all dependencies in the repository.
 //!
-//! Cargo copies them; this adds what cargo leaves to the reader: the block in `.cargo/config.toml`,
-//! the proof that a build needs nothing else, and the check that git will commit all of it. The
-//! block is written last, so that until all is there builds go on as before; a run that fails leaves
-//! everything as it was.
+//! Cargo copies them. `vendor` then writes the block in `.cargo/config.toml`, checks that a build needs
+//! nothing else, and that git will commit all files. The block is written last, so that builds work as before
+//! until everything is copied. A run that fails leaves everything as it was.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,25 +14,18 @@ use ferror::{Error, Kind};
 use crate::build::toolchain;
 use crate::model::lock_file::Package;
 use crate::repository::vendored::{
-    self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, block,
+    self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, VendorGuard, block, ci_file, copy,
 };
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::system::{child_env, files};
 
-mod before;
-mod circleci;
-mod copy;
-
-use before::Before;
-use copy::{copy, follow_manifests, refuse_gaps};
-
 /// How many lines of a list are shown.
 const MOST_LINES: usize = 20;
-/// `cargo xtask` cannot be started where Cargo.lock and the folder, or a Cargo.toml, disagree.
+/// The hint where Cargo.lock and the folder, or a Cargo.toml, disagree: `cargo xtask` cannot start then.
 const VENDOR_AGAIN: &str = "run `target/debug/xtask vendor`: the built program, since cargo refuses `cargo xtask` until they agree";
-/// Cargo's checksums cover line ends.
+/// The content of [`ATTRIBUTES`].
 const ATTRIBUTES_TEXT: &str = "\
 # Written by cargo xtask vendor: what cargo has checksums of is committed as it is.
 * -text
@@ -70,21 +62,21 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     Ok(ui.result(done)?)
 }
 
-/// Copies the sources, writes the block, and proves both. `update` does it again after a move.
-/// Where that fails, everything is as before. Returns the line that says what was done, for the
-/// verb to print when all of its work is.
+/// Copies the sources, writes the block, and checks both. Where that fails, everything is as before.
+/// `update` and `new` call it too. Returns the line that says what was done, for the verb to print when all
+/// of its work is done.
 pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     let config = read_config(root)?;
-    refuse_what_is_not_ours(root, &config)?;
+    refuse_foreign_sources(root, &config)?;
     let lock = root.join("Cargo.lock");
     if !lock.is_file() {
         let error = Error::config(format!("no {}", lock.display()));
         return Err(error.hint("run `cargo generate-lockfile`").into());
     }
-    let before = Before::of(root)?;
-    follow_manifests(root, &lock, env, ui)?;
-    if vendored::wanted(&lock)?.is_empty() {
-        before.done()?;
+    let guard = VendorGuard::new(root)?;
+    copy::update_lock_file(root, &lock, env, ui)?;
+    if vendored::packages_to_vendor(&lock)?.is_empty() {
+        guard.keep_changes()?;
         let nothing = "Cargo.lock names no source outside the repository: nothing to vendor";
         if block::is_in(&config) {
             return Ok(format!("{nothing}\n{}", remove(root, ui)?));
@@ -94,22 +86,24 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     let library = toolchain::distribution_library(env);
     let library_lock = library.as_ref().ok().map(|library| library.join("Cargo.lock"));
     let library_lock = library_lock.filter(|lock| lock.is_file());
-    // Where its sources are not installed, what another machine vendored for the library is kept:
-    // the folder is the same wherever this runs.
-    let kept = root.join(LIBRARY_LOCK);
-    let mut packages = vendored::wanted(&lock)?;
-    packages.extend(vendored::wanted(library_lock.as_ref().unwrap_or(&kept))?);
-    packages = each_once(packages);
+    // Where the library's sources are not installed, the packages that another machine vendored for it are
+    // kept, so that the folder does not depend on the machine.
+    let earlier_library_lock = root.join(LIBRARY_LOCK);
+    let mut packages = vendored::packages_to_vendor(&lock)?;
+    packages.extend(vendored::packages_to_vendor(
+        library_lock.as_ref().unwrap_or(&earlier_library_lock),
+    )?);
+    packages = without_duplicates(packages);
     ui.say("vendoring", format_args!("{} packages into {FOLDER}/", packages.len()));
-    // Marks the folder as ours, whatever becomes of this run.
+    // Marks the folder as made by `vendor`, even if this run is killed.
     files::write_whole(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes(), 0o644)?;
-    put_aside(&before, root, &packages, Put::Differing)?;
-    let sources = copy(root, library_lock.as_deref(), env)?;
-    put_aside(&before, root, &packages, Put::Surplus)?;
-    keep_beside(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
-    refuse_gaps(root, library_lock.as_ref().unwrap_or(&kept))?;
+    move_away(&guard, root, &packages, Folders::Differing)?;
+    let sources = copy::copy_sources(root, library_lock.as_deref(), env)?;
+    move_away(&guard, root, &packages, Folders::Surplus)?;
+    write_or_remove(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
+    copy::check_library_folders(root, library_lock.as_ref().unwrap_or(&earlier_library_lock))?;
     if let Some(lock) = &library_lock {
-        keep_beside(root, LIBRARY_LOCK, &fs::read(lock)?)?;
+        write_or_remove(root, LIBRARY_LOCK, &fs::read(lock)?)?;
     }
 
     let with_block = block::with(&config, &sources)?;
@@ -117,10 +111,10 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
         files::write_whole(&vendored::config_file(root), with_block.as_bytes(), 0o644)?;
         ui.say("wrote", "the source replacement in .cargo/config.toml");
     }
-    prove(root, &packages, env)?;
-    before.done()?;
-    say_covered(kept.is_file(), ui);
-    circleci::warn(root, true, ui);
+    check_all(root, &packages, env)?;
+    guard.keep_changes()?;
+    say_covered(earlier_library_lock.is_file(), ui);
+    ci_file::warn(root, true, ui);
     Ok(format!("{FOLDER}/ holds the sources of {} packages", packages.len()))
 }
 
@@ -129,37 +123,37 @@ fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
         let error = Error::config(format!("no vendored sources in {}", root.display()));
         return Err(error.hint("run `cargo xtask vendor`").into());
     }
-    let mut packages = vendored::wanted(&root.join("Cargo.lock"))?;
-    let library = vendored::wanted(&root.join(LIBRARY_LOCK))?;
+    let mut packages = vendored::packages_to_vendor(&root.join("Cargo.lock"))?;
+    let library = vendored::packages_to_vendor(&root.join(LIBRARY_LOCK))?;
     let covers_library = !library.is_empty();
     packages.extend(library);
-    packages = each_once(packages);
-    prove(root, &packages, env)?;
+    packages = without_duplicates(packages);
+    check_all(root, &packages, env)?;
     say_covered(covers_library, ui);
-    circleci::warn(root, true, ui);
+    ci_file::warn(root, true, ui);
     Ok(format!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()))
 }
 
 fn remove(root: &Path, ui: Ui) -> anyhow::Result<String> {
     let config = read_config(root)?;
-    let is_ours = block::is_in(&config) || is_our_folder(root);
-    if !is_ours {
+    let is_vendored = block::is_in(&config) || is_made_by_vendor(root);
+    if !is_vendored {
         return Ok("no vendored sources to remove".to_owned());
     }
-    // The block first: without the folder, it would stop every build.
+    // The block is removed first, since every build fails with the block and without the folder.
     let without = block::without(&config)?;
     if without.is_empty() {
         files::remove_if_there(&vendored::config_file(root))?;
     } else if without != config {
         files::write_whole(&vendored::config_file(root), without.as_bytes(), 0o644)?;
     }
-    remove_folder(&root.join(FOLDER))?;
-    circleci::warn(root, false, ui);
+    files::remove_folder_if_there(&root.join(FOLDER))?;
+    ci_file::warn(root, false, ui);
     Ok(format!("removed {FOLDER}/ and its block in .cargo/config.toml"))
 }
 
-/// The workspace and the library may use the same package.
-fn each_once(mut packages: Vec<Package>) -> Vec<Package> {
+/// Removes duplicates: the workspace and the library may use the same package.
+fn without_duplicates(mut packages: Vec<Package>) -> Vec<Package> {
     packages.sort_by_key(Package::folder);
     packages.dedup_by_key(|package| package.folder());
     packages
@@ -173,12 +167,13 @@ fn read_config(root: &Path) -> anyhow::Result<String> {
     }
 }
 
-fn refuse_what_is_not_ours(root: &Path, config: &str) -> anyhow::Result<()> {
+/// Refuses what `vendor` did not write and would overwrite.
+fn refuse_foreign_sources(root: &Path, config: &str) -> anyhow::Result<()> {
     if root.join(".cargo/config").is_file() {
         let error = Error::config(".cargo/config hides .cargo/config.toml from cargo");
         return Err(error.hint("rename it to .cargo/config.toml").into());
     }
-    if let Some((number, line)) = block::by_hand(config)? {
+    if let Some((number, line)) = block::find_handwritten(config)? {
         return Err(Error::config(format!(
             ".cargo/config.toml:{number}: `{line}`: sources are replaced by hand already"
         ))
@@ -186,47 +181,47 @@ fn refuse_what_is_not_ours(root: &Path, config: &str) -> anyhow::Result<()> {
         .into());
     }
     let folder = root.join(FOLDER);
-    if folder.exists() && !block::is_in(config) && !is_our_folder(root) {
-        let error = Error::config(format!("{} is there, and not from here", folder.display()));
+    if folder.exists() && !block::is_in(config) && !is_made_by_vendor(root) {
+        let error = Error::config(format!(
+            "{} exists, and `cargo xtask vendor` did not make it",
+            folder.display()
+        ));
         return Err(error.hint("move it away: cargo would empty it").into());
     }
     Ok(())
 }
 
-fn is_our_folder(root: &Path) -> bool {
+fn is_made_by_vendor(root: &Path) -> bool {
     fs::read_to_string(root.join(ATTRIBUTES)).is_ok_and(|text| text == ATTRIBUTES_TEXT)
 }
 
-/// Which folders are put aside.
+/// Which folders are moved away.
 #[derive(Clone, Copy, PartialEq)]
-enum Put {
-    /// Cargo believes the package's checksum in a folder that is there, and would keep its files.
+enum Folders {
+    /// Folders of packages that hold other files than the package. Cargo reads no more of them than the
+    /// package's checksum, and would keep those files.
     Differing,
-    /// What no lock file names.
+    /// Folders that no lock file names.
     Surplus,
 }
 
-fn put_aside(before: &Before, root: &Path, packages: &[Package], what: Put) -> anyhow::Result<()> {
+fn move_away(
+    guard: &VendorGuard,
+    root: &Path,
+    packages: &[Package],
+    which: Folders,
+) -> anyhow::Result<()> {
     for Problem { folder, .. } in vendored::problems(root, packages)? {
         let is_wanted = packages.iter().any(|package| package.folder() == folder);
-        if !folder.is_empty() && is_wanted == (what == Put::Differing) {
-            before.put_aside(&folder)?;
+        if !folder.is_empty() && is_wanted == (which == Folders::Differing) {
+            guard.move_away(&folder)?;
         }
     }
     Ok(())
 }
 
-fn remove_folder(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file of our own in the folder, or removes it where there is nothing to say.
-fn keep_beside(root: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes a file in the folder, or removes it where its content would be empty.
+fn write_or_remove(root: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let path = root.join(name);
     if bytes.is_empty() {
         files::remove_if_there(&path)
@@ -235,8 +230,8 @@ fn keep_beside(root: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Lock file and folder agree, git will commit it all, and cargo needs neither network nor home.
-fn prove(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
+/// Checks that lock file and folder agree, that git will commit every file, and that cargo needs no network.
+fn check_all(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
     let lines = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.line).collect();
     let mut problems: Vec<String> = lines(vendored::problems(root, packages)?);
     problems.dedup();
@@ -244,7 +239,7 @@ fn prove(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
         let error = listed("vendored sources differ from Cargo.lock", &problems);
         return Err(error.hint(VENDOR_AGAIN).into());
     }
-    let ignored = vendored::ignored(root, env)?;
+    let ignored = vendored::ignored_files(root, env)?;
     if !ignored.is_empty() {
         let error = listed("git ignores vendored files, so no clone would build", &ignored);
         return Err(error
@@ -257,9 +252,9 @@ fn prove(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = child_env::said(&output);
+    let reason = child_env::error_text(&output);
     let what = "cargo metadata --frozen does not succeed with the vendored sources";
-    Err(Error::new(Kind::Config, format!("{what}: {said}")).hint(VENDOR_AGAIN).into())
+    Err(Error::new(Kind::Config, format!("{what}: {reason}")).hint(VENDOR_AGAIN).into())
 }
 
 fn listed(what: &str, lines: &[String]) -> Error {

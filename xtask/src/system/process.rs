@@ -1,7 +1,7 @@
-//! Child processes that end: each has a time limit, and is killed by its own id when it is over.
+//! Runs child processes with a time limit.
 //!
-//! Installers talk to servers, and a server that never answers must not hang a build. Why not
-//! xshell: it waits for as long as the child likes.
+//! Installers talk to servers, and a server that never answers must not hang a build. xshell has no
+//! time limit.
 
 use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,29 +11,33 @@ use std::time::{Duration, Instant};
 
 use ferror::{Error, Kind};
 
-/// What a child said, and how it ended.
+/// The output of a process that has ended.
 #[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Output {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What it wrote to stdout; bytes that are not UTF-8 are replaced.
+    pub stdout: String,
+    /// What it wrote to stderr, likewise.
+    pub stderr: String,
 }
 
 impl Output {
-    /// The last lines of what it said to a person, in one: installers say the reason last.
-    pub(crate) fn reason(&self) -> String {
-        let said = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
-        let lines: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    /// Returns the last three lines that it wrote, joined by `; `: installers print the reason last.
+    pub fn reason(&self) -> String {
+        let printed = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let lines: Vec<_> =
+            printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         lines[lines.len().saturating_sub(3)..].join("; ")
     }
 }
 
 /// Runs `command` without input, and kills it after `limit`.
 ///
-/// Fails with [`Kind::Config`] when the program cannot be started, with [`Kind::Unavailable`] when
-/// its time is over.
-pub(crate) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Output> {
-    let shown = show(command);
+/// Fails with [`Kind::Config`] when the program cannot be started, and with [`Kind::Unavailable`] when
+/// it runs longer than `limit`.
+pub fn run(command: &mut Command, limit: Duration) -> ferror::Result<Output> {
+    let shown = command_line(command);
     let deadline = Instant::now() + limit;
     let mut child = command
         .stdin(Stdio::null())
@@ -42,7 +46,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Outp
         .spawn()
         .map_err(|error| Error::config(format!("cannot run `{shown}`")).caused_by(error))?;
     let (sender, streams) = mpsc::channel();
-    // Both streams at once: a child that fills one while we read the other would wait for ever.
+    // Both streams are read at once: a child that fills the one that nobody reads would wait for ever.
     let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
     let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
     for (name, stream) in [("stdout", stdout), ("stderr", stderr)] {
@@ -60,8 +64,8 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Outp
             Ok(("stdout", text)) => out = text,
             Ok((_, text)) => err = text,
             Err(_) => {
-                // A child's own children may hold the streams open, so their readers are left alone.
-                // One that runs as root may not be killed; waiting for it would have no bound.
+                // The threads that read are not joined: the child's own children may hold the streams open.
+                // A child that runs as root cannot be killed, and waiting for it could take for ever.
                 if child.kill().is_ok() {
                     let _ = child.wait();
                 }
@@ -78,8 +82,8 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> ferror::Result<Outp
     Ok(Output { status, stdout: out, stderr: err })
 }
 
-/// The command line as a person would type it.
-pub(crate) fn show(command: &Command) -> String {
+/// Returns the command line as a person would type it.
+pub fn command_line(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| word.to_string_lossy().into_owned())
@@ -103,18 +107,18 @@ mod tests {
     }
 
     #[test]
-    fn both_streams_are_read_whole_and_the_reason_is_the_last_that_was_said() {
+    fn both_streams_are_read_to_their_end_and_the_reason_is_the_last_lines() {
         // More than a pipe holds, on both streams.
         let script = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo out of order $i; \
                       echo error number $i >&2; done; exit 7";
-        let output = run(&mut sh(script), Duration::from_mins(1)).unwrap();
+        let output = run(&mut sh(script), Duration::from_secs(60)).unwrap();
         assert_eq!(output.status.code(), Some(7));
         assert_eq!((output.stdout.lines().count(), output.stderr.lines().count()), (3000, 3000));
         assert!(output.reason().ends_with("error number 3000"), "{}", output.reason());
     }
 
     #[test]
-    fn a_child_whose_time_is_over_is_killed_and_named() {
+    fn a_child_over_its_time_limit_is_killed_and_named_in_the_error() {
         let before = Instant::now();
         let error = run(&mut sh("exec sleep 60"), Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable);
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn a_program_that_does_not_exist_is_named_in_the_error() {
         let error = run(&mut Command::new("no-such-program"), Duration::from_secs(1)).unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         assert!(error.to_string().contains("`no-such-program`"), "{error}");

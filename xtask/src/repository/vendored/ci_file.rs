@@ -1,20 +1,21 @@
-//! Whether the CI file hands `vendor/` on to the job that uploads. There, the block without the folder
-//! would stop cargo.
+//! Checks that the CI file passes `vendor/` on to the job that uploads. Cargo fails there if the block exists
+//! and the folder does not.
 
 use std::path::Path;
 
-use crate::repository::vendored::FOLDER;
+use super::names::FOLDER;
 use crate::system::ui::Ui;
 
 const FILE: &str = ".circleci/config.yml";
 
-/// Warns where `.circleci/config.yml` hands something on, and not what `is_vendored` asks for.
-pub(super) fn warn(root: &Path, is_vendored: bool, ui: Ui) {
+/// Warns where `.circleci/config.yml` passes folders on and `vendor` is missing among them although sources
+/// are vendored, or named although they are not.
+pub fn warn(root: &Path, is_vendored: bool, ui: Ui) {
     let text = std::fs::read_to_string(root.join(FILE)).unwrap_or_default();
     if !text.contains("persist_to_workspace") {
         return;
     }
-    match (is_vendored, hands_on(&text, &[FOLDER, "."]), hands_on(&text, &[FOLDER])) {
+    match (is_vendored, passes_on(&text, &[FOLDER, "."]), passes_on(&text, &[FOLDER])) {
         (true, false, _) => ui.warn(format_args!(
             "{FILE} does not hand on `{FOLDER}`, without which its upload job cannot run: add `- {FOLDER}` to `paths` of persist_to_workspace"
         )),
@@ -25,7 +26,7 @@ pub(super) fn warn(root: &Path, is_vendored: bool, ui: Ui) {
     }
 }
 
-fn hands_on(text: &str, paths: &[&str]) -> bool {
+fn passes_on(text: &str, paths: &[&str]) -> bool {
     let items = text.lines().filter_map(|line| line.trim().strip_prefix("- "));
     items.map(|item| item.split(" #").next().unwrap_or(item).trim().trim_matches(['"', '\''])).any(
         |item| {
@@ -37,18 +38,18 @@ fn hands_on(text: &str, paths: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::hands_on;
+    use super::passes_on;
 
     #[test]
-    fn a_path_is_seen_in_the_forms_that_people_write() {
+    fn a_path_is_found_in_the_forms_that_people_write() {
         for line in
             ["- vendor", "  - vendor/", "- \"vendor\"", "- ./vendor # sources", "- 'vendor/'"]
         {
-            assert!(hands_on(&format!("paths:\n{line}\n"), &["vendor"]), "{line}");
+            assert!(passes_on(&format!("paths:\n{line}\n"), &["vendor"]), "{line}");
         }
         for line in ["- vendored", "# - vendor", "- pkg/vendor", "vendor", "- ."] {
-            assert!(!hands_on(&format!("paths:\n{line}\n"), &["vendor"]), "{line}");
+            assert!(!passes_on(&format!("paths:\n{line}\n"), &["vendor"]), "{line}");
         }
-        assert!(hands_on("- .\n", &["vendor", "."]));
+        assert!(passes_on("- .\n", &["vendor", "."]));
     }
 }

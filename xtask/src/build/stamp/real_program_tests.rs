@@ -1,7 +1,7 @@
-//! Real programs: what the compiler and the linker of this machine make, run before and after stamping.
+//! Builds real programs, and runs them before and after stamping.
 //!
-//! The promise is the optimiser's to break: it sees a static of zeros that nothing writes. So each
-//! way to build that treats statics differently is tried, on a program of a few lines.
+//! The optimiser sees a static of zeros that nothing writes, and could replace it by its value. So a program of
+//! a few lines is built in each way that treats statics differently.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use super::{Outcome, normalise, read, verify, write};
 const MAIN: &str =
     r#"fn main() { println!("{} {:?}", stamp::line("fixture"), stamp::committed_at()); }"#;
 
-/// The ways to build: profile, and what it sets.
+/// The profiles to build with, and their settings.
 const PROFILES: [(&str, &str); 4] = [
     ("unoptimised", "inherits = 'dev'"),
     ("thin", "inherits = 'release'\nlto = 'thin'\nstrip = true"),
@@ -29,7 +29,7 @@ const PROFILES: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn a_program_says_dev_and_after_stamping_its_version() {
+fn a_program_reports_dev_before_and_its_version_after_stamping() {
     let folder = TempDir::new().unwrap();
     let mut manifest =
         format!("{}bowline-stamp = {{ path = '{}' }}\n", head(), stamp_crate().display());
@@ -56,7 +56,7 @@ fn a_program_says_dev_and_after_stamping_its_version() {
 #[test]
 fn a_program_with_two_versions_of_the_crate_is_refused() {
     let folder = TempDir::new().unwrap();
-    // The same sources as a package of another version, as an old dependency would bring it.
+    // A package of another version with the same sources, as an old dependency would have it.
     let old = folder.path().join("old");
     let source = stamp_crate().join("src");
     write_package(&old, "[package]\nname = 'stamp'\nversion = '0.0.1'\nedition = '2024'\n", "");

@@ -1,0 +1,254 @@
+//! Reads what cargo prints while it compiles, and shows how far it is.
+//!
+//! Cargo prints one JSON message a line ("External tools" in the cargo book). Other lines are the output
+//! of build scripts or macros, and are left out.
+//!
+//! On a terminal cargo shows its own progress. Elsewhere, as in CI, its line for every crate would be noise,
+//! and silence would look like a hang, so one line a minute says how far it is.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::model::platform::Platform;
+use crate::system::ui::{self, Ui};
+
+/// A message that the build looks at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// A compiler's diagnostic, as text for a person.
+    Diagnostic(String),
+    /// A crate was compiled, or was up to date.
+    Crate(Crate),
+}
+
+/// What cargo says about a crate that it has finished.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Crate {
+    pub(super) package: String,
+    pub(super) target: String,
+    /// Whether it was up to date, so that nothing was compiled.
+    pub(super) fresh: bool,
+    /// The linked file of a binary.
+    pub(super) executable: Option<PathBuf>,
+}
+
+/// Reads one line; `None` where it is no message that the build looks at.
+pub(super) fn read(line: &str) -> Option<Message> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    match message["reason"].as_str()? {
+        "compiler-artifact" => read_crate(&message).map(Message::Crate),
+        "compiler-message" => {
+            let diagnostic = &message["message"];
+            let about_the_sdk = diagnostic["message"].as_str().is_some_and(is_about_the_sdk);
+            let rendered = diagnostic["rendered"].as_str().filter(|_| !about_the_sdk)?;
+            Some(Message::Diagnostic(rendered.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+fn read_crate(message: &Value) -> Option<Crate> {
+    let target = &message["target"];
+    let is_bin = target["kind"].as_array()?.iter().any(|kind| kind == "bin");
+    Some(Crate {
+        package: package_name(message["package_id"].as_str()?).to_owned(),
+        target: target["name"].as_str()?.to_owned(),
+        fresh: message["fresh"].as_bool()?,
+        executable: message["executable"].as_str().filter(|_| is_bin).map(PathBuf::from),
+    })
+}
+
+/// Returns whether a diagnostic says that Apple's SDK was not found. It is not needed: zig comes with what the
+/// linker reads.
+fn is_about_the_sdk(message: &str) -> bool {
+    message.starts_with("invoking `\"xcrun\"")
+}
+
+/// Returns the name in a package id: after `#` and before `@`, else the last part of the path before `#`.
+///
+/// Format: the cargo book, "Package ID Specifications".
+fn package_name(id: &str) -> &str {
+    let (location, fragment) = id.rsplit_once('#').unwrap_or((id, ""));
+    match fragment.split_once('@') {
+        Some((name, _)) => name,
+        None => location.rsplit('/').next().unwrap_or(location),
+    }
+}
+
+/// The time between two lines of progress.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Shows how far cargo is, until it is dropped.
+pub(super) struct Progress {
+    counts: Arc<Mutex<Counts>>,
+    on_terminal: bool,
+    /// Dropped to end the thread.
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    compiled: usize,
+    last: String,
+}
+
+impl Progress {
+    pub(super) fn start(platform: Platform, on_terminal: bool, ui: Ui) -> Self {
+        let counts = Arc::new(Mutex::new(Counts::default()));
+        let mut progress = Self { counts, on_terminal, end: None, thread: None };
+        if !on_terminal {
+            let (end, ended) = mpsc::channel();
+            let (counts, started) = (Arc::clone(&progress.counts), Instant::now());
+            progress.end = Some(end);
+            progress.thread = Some(thread::spawn(move || {
+                while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    if let Ok(counts) = counts.lock() {
+                        ui.say("compiling", line(platform, &counts, started.elapsed()));
+                    }
+                }
+            }));
+        }
+        progress
+    }
+
+    /// Counts a crate, if it was compiled.
+    pub(super) fn count(&self, finished: &Crate) {
+        if let (false, Ok(mut counts)) = (finished.fresh, self.counts.lock()) {
+            counts.compiled += 1;
+            counts.last.clone_from(&finished.package);
+        }
+    }
+
+    /// Shows a diagnostic as it is.
+    pub(super) fn show_diagnostic(&self, text: &str) {
+        // Cargo's progress bar has no line end. It is erased here, and cargo draws it again.
+        let clear = if self.on_terminal { "\r\u{1b}[K" } else { "" };
+        let _ = write!(std::io::stderr().lock(), "{clear}{text}");
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn line(platform: Platform, counts: &Counts, elapsed: Duration) -> String {
+    let elapsed = ui::seconds(elapsed);
+    match counts {
+        Counts { compiled: 0, .. } => format!("{platform}: for {elapsed}"),
+        Counts { compiled, last } => {
+            format!("{platform}: {compiled} crates, lately {last}, for {elapsed}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Counts, Crate, Message, Progress, line, package_name, read};
+    use crate::model::platform::Platform;
+    use crate::system::env::Env;
+    use crate::system::ui::Ui;
+
+    fn artifact(kind: &str, fresh: bool, executable: &str) -> String {
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/services/web#0.1.0",
+            "manifest_path":"/w/services/web/Cargo.toml","target":{{"kind":["{kind}"],
+            "crate_types":["bin"],"name":"web","src_path":"/w/services/web/src/main.rs",
+            "edition":"2024","doc":true,"doctest":false,"test":true}},"profile":{{"opt_level":"3",
+            "debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false}},
+            "features":[],"filenames":["/t/web"],"executable":{executable},"fresh":{fresh}}}"#
+        )
+        .replace('\n', "")
+    }
+
+    #[test]
+    fn crates_are_read() {
+        let finished = |fresh, executable: Option<&str>| {
+            Some(Message::Crate(Crate {
+                package: "web".into(),
+                target: "web".into(),
+                fresh,
+                executable: executable.map(Into::into),
+            }))
+        };
+        let rows = [
+            (artifact("bin", true, "\"/t/web\""), finished(true, Some("/t/web"))),
+            (artifact("lib", false, "null"), finished(false, None)),
+            // The executable of a build script is not a binary of the package.
+            (artifact("custom-build", false, "\"/t/build\""), finished(false, None)),
+            (r#"{"reason":"build-finished","success":true}"#.into(), None),
+            (r#"{"reason":"of a later cargo"}"#.into(), None),
+            ("printed by a macro".into(), None),
+            (String::new(), None),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(read(&line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_diagnostic_is_shown_but_the_one_about_the_sdk() {
+        let diagnostic = |message: &str| {
+            let message =
+                serde_json::json!({"message": message, "rendered": "as shown", "level": "warning"});
+            let line = serde_json::json!({"reason": "compiler-message", "message": message});
+            read(&line.to_string())
+        };
+        assert_eq!(
+            diagnostic("unused variable: `x`"),
+            Some(Message::Diagnostic("as shown".into()))
+        );
+        assert_eq!(diagnostic("invoking `\"xcrun\" \"--sdk\"` to find MacOSX.sdk failed"), None);
+    }
+
+    #[test]
+    fn names_are_read_from_every_form_of_package_id() {
+        let rows = [
+            ("path+file:///w/services/web#0.1.0", "web"),
+            ("path+file:///w/services/folder#web@0.1.0", "web"),
+            ("registry+https://example.org/index#ring@0.17.14", "ring"),
+            ("git+https://example.org/team/lib?rev=1#lib-core@0.1.0", "lib-core"),
+        ];
+        for (id, expected) in rows {
+            assert_eq!(package_name(id), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_progress_names_platform_count_and_time() {
+        let platform = Platform::ALL[3];
+        let counts = Counts { compiled: 57, last: "tokio".into() };
+        let two_minutes = Duration::from_secs(2 * 60);
+        assert_eq!(
+            line(platform, &counts, two_minutes),
+            "darwin_arm64: 57 crates, lately tokio, for 2 min 0 s"
+        );
+        assert_eq!(line(platform, &Counts::default(), two_minutes), "darwin_arm64: for 2 min 0 s");
+    }
+
+    #[test]
+    fn only_compiled_crates_are_counted_and_the_thread_ends_when_dropped() {
+        let ui = Ui::new(&Env::for_test(&[]), false);
+        let progress = Progress::start(Platform::ALL[0], false, ui);
+        for fresh in [true, false, true] {
+            let (package, target) = ("serde".to_owned(), "serde".to_owned());
+            progress.count(&Crate { package, target, fresh, executable: None });
+        }
+        assert_eq!(progress.counts.lock().unwrap().compiled, 1);
+        // Returns at once, though the thread's next line is a minute away.
+        drop(progress);
+    }
+}

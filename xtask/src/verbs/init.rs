@@ -1,0 +1,210 @@
+//! `init`: makes a whole repository with a first commit, in a new or empty folder.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use ferror::{Error, Result};
+use s3::{DEFAULT_REGION, Location, Signature};
+
+use crate::build::pins;
+use crate::model::{lock_file, names};
+use crate::repository::new_repository::{self, Answers};
+use crate::repository::xtask_source::{self, XtaskSource};
+use crate::repository::{git, workspace};
+use crate::system::env::Env;
+use crate::system::prompt;
+use crate::system::ui::Ui;
+
+/// The default name of the service, as in the template that this one replaces.
+const NAME: &str = "oddjob";
+/// The default bucket, as in the template that this one replaces.
+const BUCKET: &str = "builds";
+/// The default account, where neither git nor the system names the user.
+const UNKNOWN_ACCOUNT: &str = "someone";
+/// The crate in `foundation/` of the new repository.
+const LIBRARY: &str = "greeting";
+
+/// Where a new repository takes xtask from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum XtaskOption {
+    /// `--xtask-git`.
+    Git(String),
+    /// `--xtask-path`.
+    Path(PathBuf),
+}
+
+/// The options of `init`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The folder; default `./<name>`.
+    pub dir: Option<PathBuf>,
+    /// `--name`.
+    pub name: Option<String>,
+    /// `--github-username`.
+    pub github_username: Option<String>,
+    /// `--s3-bucket`.
+    pub s3_bucket: Option<String>,
+    /// `--xtask-git` or `--xtask-path`.
+    pub xtask: Option<XtaskOption>,
+}
+
+/// Runs `init`.
+///
+/// Fails with [`ferror::Kind::Usage`] on a bad answer, and with [`ferror::Kind::Config`] where the folder
+/// exists and is not empty, or where xtask's repository cannot be found.
+pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+    // The folder is checked before any question is asked.
+    if let Some(dir) = &options.dir {
+        new_repository::check_free(dir, env)?;
+    }
+    let here = workspace::root(env).ok().flatten().map(|root| root.dir);
+    let source = xtask_source(options, here.as_deref(), env)?;
+    let answers = answers(options, env)?;
+    let named = options.dir.clone().unwrap_or_else(|| PathBuf::from(&answers.name));
+    let dir = new_repository::check_free(&named, env)?;
+
+    let partial = new_repository::make_partial(&dir)?;
+    new_repository::write(&answers, &source, pins::RUSTC, partial.path())?;
+    ui.say("resolving", "dependencies");
+    new_repository::resolve(&source, here.as_deref(), partial.path(), env)?;
+    new_repository::refuse_ambiguous_name(&answers.name, partial.path())?;
+    let message = "A repository of services";
+    git::init_with_first_commit(partial.path(), &answers.github_username, message, env)?;
+    new_repository::move_to(partial, &dir, env)?;
+
+    if let XtaskSource::Path { dir, .. } = &source {
+        let dir = dir.display();
+        ui.warn(format_args!(
+            "xtask comes from {dir}, on this machine: for others and for CI, name a repository by --xtask-git"
+        ));
+    }
+    let shown = shown(&named);
+    ui.result(format_args!("Template applied in {shown}\n"))?;
+    if shown != "." {
+        let dir = shown.trim_start_matches("./");
+        let quote = if dir.contains(char::is_whitespace) { "'" } else { "" };
+        ui.result(format_args!("  cd {quote}{dir}{quote}"))?;
+    }
+    Ok(ui.result("  cargo xtask ship --local")?)
+}
+
+/// Returns where the new repository takes xtask from: the place that an option names, else that of the
+/// workspace `here`, at the commit of its lock file.
+fn xtask_source(options: &Options, here: Option<&Path>, env: &Env) -> anyhow::Result<XtaskSource> {
+    match (&options.xtask, here) {
+        (Some(XtaskOption::Git(url)), _) => Ok(XtaskSource::at_url(url)?),
+        (Some(XtaskOption::Path(path)), _) => XtaskSource::at_path(path, &env.current_dir),
+        (None, here) => {
+            let found = here.map(|dir| XtaskSource::of_workspace(dir, env)).transpose()?.flatten();
+            let found = found.ok_or_else(|| {
+                Error::config("nothing here says where xtask comes from")
+                    .hint("name its repository: --xtask-git URL or --xtask-path FOLDER")
+            })?;
+            let lock =
+                here.map(|dir| fs::read_to_string(dir.join("Cargo.lock")).unwrap_or_default());
+            Ok(found.at_commit(commit_of_xtask(&lock.unwrap_or_default()).as_deref()))
+        }
+    }
+}
+
+/// Returns the commit at which a lock file has xtask, where it is a git dependency.
+fn commit_of_xtask(lock: &str) -> Option<String> {
+    let package =
+        lock_file::parse(lock).into_iter().find(|package| package.name == xtask_source::PACKAGE)?;
+    package.source?.strip_prefix("git+")?.rsplit_once('#').map(|(_, commit)| commit.to_owned())
+}
+
+/// Takes the answers from the options, asks a person for the others, and uses the defaults where nobody can
+/// be asked. All options are checked before the first question.
+fn answers(options: &Options, env: &Env) -> anyhow::Result<Answers> {
+    type Check = fn(&str) -> Result<()>;
+    let account = default_account(env);
+    let questions: [(&str, &Option<String>, &str, Check); 3] = [
+        ("name", &options.name, NAME, check_name),
+        ("github_username", &options.github_username, &account, names::check_account),
+        ("s3_bucket", &options.s3_bucket, BUCKET, check_bucket),
+    ];
+    for (_, given, _, check) in &questions {
+        given.as_deref().map_or(Ok(()), check)?;
+    }
+    let answer =
+        |(question, given, default, check): &(&str, &Option<String>, &str, Check)| match given {
+            Some(given) => Ok(given.clone()),
+            None if !env.can_ask() => Ok((*default).to_owned()),
+            None => {
+                let (mut from, mut to) = (std::io::stdin().lock(), std::io::stderr().lock());
+                prompt::ask(question, default, check, &mut from, &mut to)
+            }
+        };
+    let [name, username, bucket] = &questions;
+    Ok(Answers {
+        name: answer(name)?,
+        github_username: answer(username)?,
+        s3_bucket: answer(bucket)?,
+    })
+}
+
+fn default_account(env: &Env) -> String {
+    let known = [git::config_value("github.user", &env.current_dir, env), env.get("USER")];
+    let fits = |name: &String| names::check_account(name).is_ok();
+    known.into_iter().flatten().find(fits).unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned())
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name == LIBRARY {
+        return Err(Error::usage(format!("the name {name:?} is that of the crate in foundation/")));
+    }
+    names::check_service(name)
+}
+
+fn check_bucket(bucket: &str) -> Result<()> {
+    let location = Location {
+        bucket: bucket.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
+        endpoint: None,
+        path_style: Some(false),
+        signature: Signature::V4,
+    };
+    location.check(false).map_err(|error| Error::usage(error.message()))
+}
+
+/// Formats a folder as people name it: `./oddjob`, `../oddjob`, `/srv/oddjob`.
+fn shown(named: &Path) -> String {
+    let inner: PathBuf = named.components().filter(|part| *part != Component::CurDir).collect();
+    match inner.components().next() {
+        None => ".".to_owned(),
+        Some(Component::Normal(_)) => format!("./{}", inner.display()),
+        Some(_) => inner.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{commit_of_xtask, shown};
+
+    #[test]
+    fn folders_are_shown_as_people_name_them() {
+        for (named, expected) in [
+            ("oddjob", "./oddjob"),
+            ("./a/b/", "./a/b"),
+            (".", "."),
+            ("../oddjob", "../oddjob"),
+            ("/srv/oddjob", "/srv/oddjob"),
+        ] {
+            assert_eq!(shown(Path::new(named)), expected, "{named}");
+        }
+    }
+
+    #[test]
+    fn the_commit_is_read_from_the_lock_file() {
+        let lock = |source: &str| {
+            format!("[[package]]\nname = \"bowline-xtask\"\nversion = \"0.1.0\"\n{source}")
+        };
+        let git = lock("source = \"git+https://h/b?branch=main#0123abcd\"\n");
+        assert_eq!(commit_of_xtask(&git).as_deref(), Some("0123abcd"));
+        assert_eq!(commit_of_xtask(&lock("")), None);
+        assert_eq!(commit_of_xtask(""), None);
+    }
+}
