@@ -2,6 +2,7 @@
 
 use ferror::Kind;
 
+use super::values::Shell;
 use super::{Command, parse, table};
 use crate::model::service_kind::ServiceKind;
 use crate::verbs::init::{self, XtaskOption};
@@ -94,7 +95,6 @@ fn help_and_version_are_printed() {
         ("upload -h", "Usage: cargo xtask upload"),
         ("ship a --help", "Usage: cargo xtask ship [SERVICE]... [OPTION]...\n"),
         ("--version", "bowline-xtask "),
-        ("completions zsh", "# Completion of `cargo xtask` for zsh"),
     ];
     for (line, expected) in rows {
         match parse_line(line).unwrap() {
@@ -102,6 +102,7 @@ fn help_and_version_are_printed() {
             other => panic!("`{line}`: {other:?}"),
         }
     }
+    assert_eq!(parse_line("completions zsh").unwrap(), Command::Completions(Shell::Zsh));
     assert_eq!(parse_line("ci --all").unwrap(), Command::Ci(ci::Options { all: true }));
     let check = vendor::Options { mode: vendor::Mode::Check };
     assert_eq!(parse_line("vendor --check").unwrap(), Command::Vendor(check));
