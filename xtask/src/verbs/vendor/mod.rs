@@ -23,7 +23,6 @@ use crate::system::ui::Ui;
 use crate::system::{child_env, files};
 
 mod before;
-mod circleci;
 mod copy;
 
 use before::Before;
@@ -65,7 +64,7 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let done = match options.mode {
         Mode::Make => make(&root.dir, env, ui),
         Mode::Check => check(&root.dir, env, ui),
-        Mode::Remove => remove(&root.dir, ui),
+        Mode::Remove => remove(&root.dir),
     }?;
     Ok(ui.result(done)?)
 }
@@ -87,7 +86,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
         before.done()?;
         let nothing = "Cargo.lock names no source outside the repository: nothing to vendor";
         if block::is_in(&config) {
-            return Ok(format!("{nothing}\n{}", remove(root, ui)?));
+            return Ok(format!("{nothing}\n{}", remove(root)?));
         }
         return Ok(nothing.to_owned());
     }
@@ -120,7 +119,6 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     prove(root, &packages, env)?;
     before.done()?;
     say_covered(kept.is_file(), ui);
-    circleci::warn(root, true, ui);
     Ok(format!("{FOLDER}/ holds the sources of {} packages", packages.len()))
 }
 
@@ -136,11 +134,10 @@ fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     packages = each_once(packages);
     prove(root, &packages, env)?;
     say_covered(covers_library, ui);
-    circleci::warn(root, true, ui);
     Ok(format!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()))
 }
 
-fn remove(root: &Path, ui: Ui) -> anyhow::Result<String> {
+fn remove(root: &Path) -> anyhow::Result<String> {
     let config = read_config(root)?;
     let is_ours = block::is_in(&config) || is_our_folder(root);
     if !is_ours {
@@ -154,7 +151,6 @@ fn remove(root: &Path, ui: Ui) -> anyhow::Result<String> {
         files::write_whole(&vendored::config_file(root), without.as_bytes(), 0o644)?;
     }
     remove_folder(&root.join(FOLDER))?;
-    circleci::warn(root, false, ui);
     Ok(format!("removed {FOLDER}/ and its block in .cargo/config.toml"))
 }
 
