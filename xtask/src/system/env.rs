@@ -13,7 +13,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 /// Every environment variable that is read: name and meaning.
-pub const VARIABLES: [(&str, &str); 50] = [
+pub const VARIABLES: [(&str, &str); 53] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -46,6 +46,9 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
     ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
+    ("CIRCLE_PR_NUMBER", "CI builds a fork's pull request, which gets no credentials"),
+    ("CIRCLE_PR_USERNAME", "the same"),
+    ("CIRCLE_PR_REPONAME", "the same"),
     ("CIRCLE_USERNAME", "who promotes, where --by says nothing"),
     ("USER", "the same, after CIRCLE_USERNAME; whose a new repository is, where git does not say"),
     (
