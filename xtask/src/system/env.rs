@@ -76,6 +76,8 @@ pub const VARIABLES: [(&str, &str); 53] = [
 #[derive(Clone)]
 pub struct Env {
     variables: BTreeMap<OsString, OsString>,
+    /// The credentials that child processes get, by `pass-env` of the table.
+    pub pass_env: Vec<String>,
     /// The folder that relative paths of the command line start from.
     pub current_dir: PathBuf,
     /// Whether a person reads stderr as it is written.
@@ -89,6 +91,7 @@ impl Env {
     pub fn from_process() -> std::io::Result<Self> {
         Ok(Self {
             variables: std::env::vars_os().collect(),
+            pass_env: Vec::new(),
             current_dir: std::env::current_dir()?,
             stderr_is_terminal: std::io::stderr().is_terminal(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
@@ -99,6 +102,7 @@ impl Env {
     pub fn for_test(variables: &[(&str, &str)]) -> Self {
         Self {
             variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            pass_env: Vec::new(),
             current_dir: PathBuf::from("."),
             stderr_is_terminal: false,
             stdin_is_terminal: false,

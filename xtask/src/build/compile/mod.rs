@@ -42,6 +42,7 @@ use self::messages::Message;
 use self::progress::Progress;
 use crate::build::toolchain::{Buildable, Library};
 use crate::model::plan::{Build, Step};
+use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::files;
 use crate::system::ui::Ui;
@@ -87,7 +88,7 @@ pub fn build(
         command.args(arguments(buildable, service, profile, lock_option, env));
         environment::set(&mut command, buildable, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        run(command, service, &buildable.workspace_root, &progress)
+        run(command, service, &buildable.workspace_root, &progress, env)
     };
     let binaries = step.builds.iter().map(call).collect::<Result<_, _>>()?;
     Ok(Built { binaries, _lock: lock })
@@ -117,6 +118,7 @@ fn run(
     service: &Build,
     workspace_root: &Path,
     progress: &Progress,
+    env: &Env,
 ) -> anyhow::Result<Binary> {
     command.current_dir(workspace_root).stdin(Stdio::null()).stdout(Stdio::piped());
     let program = command.get_program().to_string_lossy().into_owned();
@@ -140,7 +142,7 @@ fn run(
     let name = &service.service;
     if !child.wait().context("waiting for cargo")?.success() {
         return Err(Error::new(Kind::Failed, format!("cargo could not build {name}"))
-            .hint("cargo's messages above say why")
+            .hint(child_env::build_hint(env))
             .into());
     }
     let path = path.ok_or_else(|| {
