@@ -49,7 +49,9 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line. `arguments` come without the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::Result<()> {
-    match cli::parse(arguments)? {
+    let command = cli::parse(arguments)?;
+    let env = &passing(env);
+    match command {
         Command::Print(text) => Ok(ui::print(&text)?),
         Command::Completions(shell) => Ok(ui::print(&cli::completions::script(shell))?),
         Command::Reference => Ok(ui::print(&cli::reference::page())?),
@@ -68,4 +70,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
         Command::Vendor(options) => vendor::run(options, env, Ui::new(env, false)),
         Command::Stamp(options) => stamp::run(&options),
     }
+}
+
+/// The environment with the credentials that the table passes on to children. A table that cannot be read is
+/// the error of the verb that needs it.
+fn passing(env: &Env) -> Env {
+    let mut env = env.clone();
+    if let Ok(Some(table)) = repository::workspace::table(&env) {
+        env.pass_env = table.config.pass_env;
+    }
+    env
 }

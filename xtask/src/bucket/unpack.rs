@@ -27,37 +27,57 @@ enum What {
     Folder,
 }
 
-/// Unpacks the `.tar.gz` `archive` below the folder `into`, which is there, and returns the paths of
-/// its files there, sorted.
+/// Unpacks the `.tar.gz` `archive`, whose one top folder is `top`, to the folder `into`/`top`, which is
+/// not there yet, and returns the paths of its files there, sorted.
 ///
-/// Files get mode 0755 or 0644, whatever the umask, and replace what has their name at once.
+/// The folder gets its name when it is complete. Files get mode 0755 or 0644, whatever the umask.
 ///
 /// # Errors
-/// [`ferror::Kind::Invalid`], with nothing written, where an entry is no file or folder, is not below
-/// `into` or would go through a link that is there, or has the name of another or of the archive, or one of
-/// these names with `.partial`.
-pub fn unpack(archive: &Path, into: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// [`ferror::Kind::Invalid`], with nothing left, where an entry is no file or folder, is not below
+/// `top`, has the name of another, or is part of a git repository.
+pub fn unpack(archive: &Path, into: &Path, top: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut file = File::open(archive).with_context(|| format!("reading {}", archive.display()))?;
     let mut names = BTreeMap::new();
     each_entry(&file, |entry| {
-        let (path, what) = place(entry)?;
+        let (path, what) = place(entry, top)?;
         add(&mut names, &path, what)
     })
-    .and_then(|()| check_places(&names, archive, into))
-    .with_context(|| format!("{}: nothing was unpacked", archive.display()))?;
+    .context("nothing was unpacked")?;
 
     file.rewind()?;
-    each_entry(&file, |entry| {
-        let (path, what) = place(entry)?;
-        let path = into.join(path);
+    let folder = into.join(top);
+    let partial = files::partial_name(&folder);
+    // Of a run that was killed. Where it is a link, only the link is removed.
+    match fs::remove_dir_all(&partial) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("removing {}", partial.display()));
+        }
+        _ => {}
+    }
+    let filled = fill(&file, &partial, top).and_then(|()| {
+        fs::rename(&partial, &folder).with_context(|| format!("writing {}", folder.display()))
+    });
+    if filled.is_err() {
+        // The first failure is the one to be told.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    filled?;
+    let files = names.into_iter().filter(|(_, what)| *what == What::File);
+    Ok(files.map(|(path, _)| folder.join(path)).collect())
+}
+
+/// Writes every entry below a folder that it makes. No entry is a link, so none leads out of it.
+fn fill(file: &File, folder: &Path, top: &str) -> anyhow::Result<()> {
+    fs::create_dir(folder).with_context(|| format!("making {}", folder.display()))?;
+    each_entry(file, |entry| {
+        let (path, what) = place(entry, top)?;
+        let path = folder.join(path);
         let written = match what {
             What::Folder => fs::create_dir_all(&path),
             What::File => write(entry, &path),
         };
         written.with_context(|| format!("writing {}", path.display()))
-    })?;
-    let files = names.into_iter().filter(|(_, what)| *what == What::File);
-    Ok(files.map(|(path, _)| into.join(path)).collect())
+    })
 }
 
 fn each_entry(
@@ -75,35 +95,39 @@ fn each_entry(
     Ok(())
 }
 
-/// Where an entry goes below the folder, and what it is.
-fn place(entry: &Entry<'_, Packed<'_>>) -> ferror::Result<(PathBuf, What)> {
+/// Where an entry goes below the folder `top`, and what it is.
+fn place(entry: &Entry<'_, Packed<'_>>, top: &str) -> ferror::Result<(PathBuf, What)> {
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    let refuse = |why: &str| Err(Error::invalid(format!("the entry {name:?} {why}")));
     // Names are printed.
     if name.contains(char::is_control) {
-        let message = format!("the entry {name:?} has a control character in its name");
-        return Err(Error::invalid(message));
+        return refuse("has a control character in its name");
     }
     let what = match entry.header().entry_type() {
         EntryType::Regular => What::File,
         EntryType::Directory => What::Folder,
-        other => {
-            let message = format!("the entry {name:?} is a {other:?}: expected a file or a folder");
-            return Err(Error::invalid(message));
-        }
+        other => return refuse(&format!("is a {other:?}: expected a file or a folder")),
     };
-    let leaves = || Error::invalid(format!("the entry {name:?} leaves the folder"));
     let mut path = PathBuf::new();
-    for component in entry.path().map_err(|_| leaves())?.components() {
+    let Ok(given) = entry.path() else { return refuse("has a name that is no path") };
+    for component in given.components() {
         match component {
+            Component::Normal(part) if part.eq_ignore_ascii_case(".git") => {
+                return refuse(
+                    "is part of a git repository, whose settings and hooks git would run",
+                );
+            }
             Component::Normal(part) => path.push(part),
             Component::CurDir => {}
-            _ => return Err(leaves()),
+            _ => return refuse(&format!("is not below {top}/, the one folder of this archive")),
         }
     }
-    if what == What::File && path.as_os_str().is_empty() {
-        return Err(Error::invalid(format!("the entry {name:?} is a file without a name")));
+    match path.strip_prefix(top) {
+        Ok(below) if what == What::Folder || !below.as_os_str().is_empty() => {
+            Ok((below.to_owned(), what))
+        }
+        _ => refuse(&format!("is not below {top}/, the one folder of this archive")),
     }
-    Ok((path, what))
 }
 
 /// Adds an entry and the folders above it.
@@ -121,60 +145,12 @@ fn add(names: &mut BTreeMap<PathBuf, What>, path: &Path, what: What) -> anyhow::
     }
 }
 
-/// Looks at what is there already under the names of an archive.
-fn check_places(
-    names: &BTreeMap<PathBuf, What>,
-    archive: &Path,
-    into: &Path,
-) -> anyhow::Result<()> {
-    for (name, what) in names {
-        let path = into.join(name);
-        if [archive.to_owned(), files::partial_name(archive)].contains(&path) {
-            let message = format!("the entry {} has the archive's name", name.display());
-            return Err(Error::invalid(message).into());
-        }
-        let partial = files::partial_name(name);
-        if *what == What::File && names.contains_key(&partial) {
-            let (partial, name) = (partial.display(), name.display());
-            let message =
-                format!("the entry {partial} has the name that {name} has until it is whole");
-            return Err(Error::invalid(message).into());
-        }
-        let found = match fs::symlink_metadata(&path) {
-            Ok(found) => found,
-            // Below a file that should be a folder, which has its own turn.
-            Err(error)
-                if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) =>
-            {
-                continue;
-            }
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-        };
-        let problem = match what {
-            What::Folder if found.is_symlink() => "is a link, through which files would leave",
-            What::Folder if !found.is_dir() => "is no folder",
-            What::File if found.is_dir() => "is a folder",
-            _ => continue,
-        };
-        return Err(Error::invalid(format!("{} {problem}", path.display()))
-            .hint("move it away, or unpack into another folder")
-            .into());
-    }
-    Ok(())
-}
-
 fn write(entry: &mut Entry<'_, Packed<'_>>, path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let partial = files::partial_name(path);
-    match fs::remove_file(&partial) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let is_executable = entry.header().mode()? & 0o111 != 0;
-    let mut file = File::create_new(&partial)?;
+    let mut file = File::create_new(path)?;
     io::copy(entry, &mut file)?;
-    file.set_permissions(fs::Permissions::from_mode(if is_executable { 0o755 } else { 0o644 }))?;
-    fs::rename(&partial, path)
+    file.set_permissions(fs::Permissions::from_mode(if is_executable { 0o755 } else { 0o644 }))
 }

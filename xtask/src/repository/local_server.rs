@@ -176,6 +176,7 @@ fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
             Kind::Failed,
             format!("{PACKAGE} does not build: {}", output.status),
         )
+        .hint(child_env::build_hint(env))
         .into());
     }
     let executable = String::from_utf8_lossy(&output.stdout).lines().find_map(executable);

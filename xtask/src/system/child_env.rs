@@ -2,8 +2,9 @@
 //!
 //! `cargo run` describes the package that it runs in variables. Build scripts read those variables
 //! too, and cargo reruns a build script when one that it watches changes: a cargo that inherited
-//! them would compile some crates again each time. Credentials are removed as well: no program that xtask
-//! starts needs them, and build scripts are other people's programs.
+//! them would compile some crates again each time. Credentials are removed as well, unless the table names
+//! them, so that they do not get into what build scripts log or send. This is no boundary: a process of
+//! the same user can read our environment, and cargo's.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::process::{Command, Output};
 
 use xshell::Cmd;
 
+use crate::model::config::CREDENTIALS;
 use crate::system::env::Env;
 
 /// Returns a command that runs the cargo which started this program, with a clean environment.
@@ -31,64 +33,130 @@ pub fn error_text(output: &Output) -> String {
 
 /// Removes from the environment of `command` what it must not inherit.
 pub fn clean(command: &mut Command, env: &Env) {
-    for name in env.names().filter(|name| must_not_be_inherited(name)) {
+    for name in not_inherited(env) {
         command.env_remove(name);
     }
 }
 
 /// Does what [`clean`] does for a command of xshell.
 pub fn clean_cmd<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
-    env.names().filter(|name| must_not_be_inherited(name)).fold(command, Cmd::env_remove)
+    not_inherited(env).fold(command, Cmd::env_remove)
 }
 
-/// Returns whether a variable describes the package of the outer cargo, or is a credential.
-pub fn must_not_be_inherited(name: &OsStr) -> bool {
-    let Some(name) = name.to_str() else { return false };
+/// Says what to do about a build that failed, with the variables that it ran without and may have needed.
+pub fn build_hint(env: &Env) -> String {
+    let names: Vec<_> = env.names().filter_map(OsStr::to_str).collect();
+    let taken: Vec<_> = names.into_iter().filter(|name| is_withheld(name, env)).collect();
+    let why = "cargo's messages above say why";
+    if taken.is_empty() {
+        return why.to_owned();
+    }
+    let taken = taken.join(", ");
+    format!(
+        "{why}; it ran without {taken}: if it needs one of them, name that in `pass-env` of \
+         [workspace.metadata.xtask]"
+    )
+}
+
+fn not_inherited(env: &Env) -> impl Iterator<Item = &OsStr> {
+    let goes = |name: &str| is_of_the_outer_package(name) || is_withheld(name, env);
+    env.names().filter(move |name| name.to_str().is_some_and(goes))
+}
+
+fn is_of_the_outer_package(name: &str) -> bool {
     ["CARGO", "RUST_RECURSION_COUNT"].contains(&name)
-        || ["CARGO_MANIFEST_", "CARGO_PKG_", "S3_", "AWS_", "CIRCLE_OIDC_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        || ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_withheld(name: &str, env: &Env) -> bool {
+    CREDENTIALS.contains(&name) && !env.pass_env.iter().any(|passed| passed == name)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
+    use std::collections::BTreeSet;
 
-    use super::must_not_be_inherited;
+    use super::{build_hint, not_inherited};
+    use crate::model::config::CREDENTIALS;
+    use crate::system::env::Env;
+
+    const OF_THE_OUTER_PACKAGE: [&str; 5] = [
+        "CARGO",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PKG_VERSION",
+        "RUST_RECURSION_COUNT",
+    ];
+
+    /// What the S3 client reads to find credentials and what is none.
+    const NO_CREDENTIALS: [&str; 10] = [
+        "AWS_PROFILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CONFIG_FILE",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "CIRCLE_PROJECT_REPONAME",
+        "CIRCLE_JOB",
+        "CIRCLE_BUILD_NUM",
+    ];
+
+    const OF_BUILDS: [&str; 17] = [
+        "AWS_LC_SYS_CMAKE_BUILDER",
+        "AWS_LC_SYS_NO_ASM",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "S3_BUCKET",
+        "SCCACHE_BUCKET",
+        "SCCACHE_S3_KEY_PREFIX",
+        "CARGO_HOME",
+        "CARGO_NET_OFFLINE",
+        "CARGO_REGISTRIES_TEAM_TOKEN",
+        "CARGO_HTTP_PROXY",
+        "RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+        "RUSTUP_HOME",
+        "PATH",
+        "CIRCLE_SHA1",
+        "CARGOX",
+    ];
+
+    fn env() -> Env {
+        let names = [&CREDENTIALS[..], &OF_THE_OUTER_PACKAGE, &NO_CREDENTIALS, &OF_BUILDS].concat();
+        let variables: Vec<_> = names.into_iter().map(|name| (name, "x")).collect();
+        Env::for_test(&variables)
+    }
+
+    fn gone(env: &Env) -> BTreeSet<&str> {
+        not_inherited(env).filter_map(|name| name.to_str()).collect()
+    }
 
     #[test]
-    fn only_variables_of_the_outer_package_and_credentials_are_removed() {
-        let removed = [
-            "CARGO",
-            "CARGO_MANIFEST_DIR",
-            "CARGO_MANIFEST_PATH",
-            "CARGO_PKG_VERSION",
-            "RUST_RECURSION_COUNT",
-            "S3_KEY",
-            "S3_SECRET",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "CIRCLE_OIDC_TOKEN_V2",
-        ];
-        let kept = [
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "CARGO_REGISTRIES_TEAM_INDEX",
-            "CARGO_HTTP_PROXY",
-            "RUSTFLAGS",
-            "CARGO_TARGET_DIR",
-            "RUSTUP_HOME",
-            "HOME",
-            "PATH",
-            "CIRCLE_SHA1",
-            "HTTPS_PROXY",
-            "CARGOX",
-        ];
-        for name in removed {
-            assert!(must_not_be_inherited(OsStr::new(name)), "{name} is inherited");
-        }
-        for name in kept {
-            assert!(!must_not_be_inherited(OsStr::new(name)), "{name} is not inherited");
-        }
+    fn only_the_outer_package_and_credentials_are_taken_away() {
+        let expected = CREDENTIALS.into_iter().chain(OF_THE_OUTER_PACKAGE).collect();
+        assert_eq!(gone(&env()), expected);
+        // A variable that the client comes to read has to be sorted into one of the two.
+        let read: BTreeSet<_> = s3::CREDENTIAL_VARIABLES.into_iter().collect();
+        let mut sorted: BTreeSet<_> = CREDENTIALS.into_iter().chain(NO_CREDENTIALS).collect();
+        assert!(sorted.remove("CIRCLE_OIDC_TOKEN"), "the same token in CircleCI's older form");
+        assert_eq!(read, sorted);
+    }
+
+    #[test]
+    fn what_the_table_names_is_passed_and_the_rest_is_said() {
+        let mut env = Env::for_test(&[
+            ("S3_SECRET", "hidden"),
+            ("AWS_SESSION_TOKEN", "hidden"),
+            ("AWS_REGION", "eu-west-1"),
+        ]);
+        let without = "it ran without AWS_SESSION_TOKEN, S3_SECRET: ";
+        assert!(build_hint(&env).contains(without), "{}", build_hint(&env));
+        env.pass_env = vec!["AWS_SESSION_TOKEN".to_owned()];
+        assert_eq!(gone(&env), BTreeSet::from(["S3_SECRET"]));
+        let hint = build_hint(&env);
+        assert!(hint.contains("without S3_SECRET: ") && !hint.contains("hidden"), "{hint}");
+        env.pass_env.push("S3_SECRET".to_owned());
+        assert_eq!(build_hint(&env), "cargo's messages above say why");
     }
 }

@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 50] = [
+pub const VARIABLES: [(&str, &str); 53] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -47,6 +47,9 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
     ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
+    ("CIRCLE_PR_NUMBER", "CI builds a fork's pull request, which gets no credentials"),
+    ("CIRCLE_PR_USERNAME", "the same"),
+    ("CIRCLE_PR_REPONAME", "the same"),
     ("CIRCLE_USERNAME", "user who promotes, where --by names none"),
     ("USER", "the same, after CIRCLE_USERNAME; owner of a new repository, where git names none"),
     (
@@ -74,6 +77,8 @@ pub const VARIABLES: [(&str, &str); 50] = [
 #[derive(Clone)]
 pub struct Env {
     variables: BTreeMap<OsString, OsString>,
+    /// The credentials that child processes get, by `pass-env` of the table.
+    pub pass_env: Vec<String>,
     /// The folder that relative paths of the command line start from.
     pub current_dir: PathBuf,
     /// Whether stderr is a terminal.
@@ -87,6 +92,7 @@ impl Env {
     pub fn from_process() -> std::io::Result<Self> {
         Ok(Self {
             variables: std::env::vars_os().collect(),
+            pass_env: Vec::new(),
             current_dir: std::env::current_dir()?,
             stderr_is_terminal: std::io::stderr().is_terminal(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
@@ -97,6 +103,7 @@ impl Env {
     pub fn for_test(variables: &[(&str, &str)]) -> Self {
         Self {
             variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            pass_env: Vec::new(),
             current_dir: PathBuf::from("."),
             stderr_is_terminal: false,
             stdin_is_terminal: false,

@@ -69,9 +69,8 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
             .status()
             .with_context(|| format!("running `{line}`"))?;
         if !status.success() {
-            return Err(
-                Error::new(Kind::Failed, format!("{name}: `{line}` failed ({status})")).into()
-            );
+            let message = format!("{name}: `{line}` failed ({status})");
+            return Err(Error::new(Kind::Failed, message).hint(child_env::build_hint(env)).into());
         }
         ui.say("passed", format_args!("{name} in {}", ui::seconds(start.elapsed())));
     }

@@ -1,15 +1,24 @@
 //! `fetch`: an archive of a release, downloaded, checked and unpacked.
+//!
+//! Whoever can write to the bucket chooses the names in it, and people stand in a repository when they
+//! fetch. So the names of what is written are computed here, and nothing that exists is replaced.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use catalog::{Artifact, Manifest};
+use ferror::Error;
 use serde_json::json;
 
 use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, ReleaseChoice};
 use crate::bucket::{download, unpack};
 use crate::repository::workspace;
 use crate::system::env::Env;
+use crate::system::files;
 use crate::system::ui::{self, Ui};
+
+/// Where archives go without `--into`: below the current folder, each in one of its own.
+const FOLDER: &str = "fetched";
 
 /// The options of `fetch`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,17 +45,26 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let artifact = releases::artifact(&manifest, options.release.platform)?;
     let found = bucket.look_at(artifact)?;
 
-    let into = options.into.as_deref().map(|dir| env.current_dir.join(dir));
-    let into = into.unwrap_or_else(|| env.current_dir.clone());
+    let top = format!("{service}_{}", artifact.platform);
+    let archive_name = archive_name(&manifest, artifact, &top)?;
+    let own = || format!("{FOLDER}/{service}_{}_{}", manifest.version, artifact.platform).into();
+    let into = env.current_dir.join(options.into.clone().unwrap_or_else(own));
+    let archive = into.join(archive_name);
+    for path in [&archive, &into.join(&top)] {
+        refuse_existing(path, env)?;
+    }
     std::fs::create_dir_all(&into).with_context(|| format!("making {}", into.display()))?;
-    let archive = into.join(&artifact.file);
     let size = ui::size(artifact.size_bytes);
     ui.say(
         "fetching",
         format_args!("{service} {} {}, {size}", manifest.version, artifact.platform),
     );
     download::to_file(&bucket.client, artifact, &found, &archive)?;
-    let files = unpack::unpack(&archive, &into)?;
+    let unpacked = unpack::unpack(&archive, &into, &top);
+    let files = unpacked.or_else(|error| {
+        files::remove_if_there(&archive)?;
+        Err(error).with_context(|| artifact.object_key.clone())
+    })?;
 
     for path in [&archive].into_iter().chain(&files) {
         ui.result(ui::path(path, env))?;
@@ -63,4 +81,25 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "files": files,
     });
     Ok(ui.document(&format!("{document:#}"))?)
+}
+
+/// The name of the archive's file, which can be no other than this one.
+fn archive_name(manifest: &Manifest, artifact: &Artifact, top: &str) -> ferror::Result<String> {
+    let expected = format!("{top}.tar.gz");
+    if artifact.file == expected {
+        return Ok(expected);
+    }
+    let (version, file) = (&manifest.version, &artifact.file);
+    Err(Error::invalid(format!(
+        "release {version} calls its archive {file:?}: expected {expected}, as dist does"
+    ))
+    .hint("somebody else than upload wrote this manifest object: look at it, and publish the release anew"))
+}
+
+fn refuse_existing(path: &Path, env: &Env) -> anyhow::Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let message = format!("{} is there already, and fetch replaces nothing", ui::path(path, env));
+    Err(Error::config(message).hint("remove it, or name another folder by --into").into())
 }

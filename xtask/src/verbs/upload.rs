@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use catalog::{Artifact, MANIFEST_FILE, Manifest};
-use ferror::Error;
-use s3::{Attributes, Client, ClientOptions, Location};
+use ferror::{Error, Kind};
+use s3::{Attributes, Client, ClientOptions, CredentialProvider, Location};
 use serde_json::json;
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
@@ -32,6 +32,9 @@ const MOST_JOBS: usize = 8;
 
 /// The most that `--jobs` takes: beyond it, a server sooner asks to slow down than it gets faster.
 pub const MAX_JOBS: u8 = 64;
+
+/// The variables that are set for the pull request of a fork only.
+const OF_A_FORK: [&str; 3] = ["CIRCLE_PR_NUMBER", "CIRCLE_PR_USERNAME", "CIRCLE_PR_REPONAME"];
 
 /// The options of `upload`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -152,12 +155,13 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     if options.destination.local {
         return Ok(destination::checked(&options.destination, config, env).map(drop)?);
     }
-    let keyring = destination::credentials(&options.destination, config, None, env, ui)?;
-    if keyring.is_none() && options.skip_without_credentials {
+    let keyring = destination::credentials(&options.destination, config, None, env, ui);
+    if why_skip(options, &keyring, env).is_some() {
         return Ok(());
     }
+    let keyring = keyring?;
     let location = destination::location(&options.destination, config, env)?;
-    let keyring = keyring.ok_or_else(destination::no_credentials)?;
+    let keyring = keyring.ok_or_else(|| no_credentials(options))?;
     Client::with_options(location, keyring, destination::client_options(config, 1, env)?)?;
     Ok(())
 }
@@ -260,20 +264,55 @@ fn connect(
         return Ok(Some((client, Some(server))));
     }
     let reach = Reach { object_keys, ..Reach::default() };
-    let keyring = destination::credentials(&options.destination, config, Some(reach), env, ui)?;
+    let keyring = destination::credentials(&options.destination, config, Some(reach), env, ui);
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
-    if keyring.is_none() && options.skip_without_credentials {
-        ui.result("no credentials in the environment: nothing is uploaded")?;
+    if let Some(why) = why_skip(options, &keyring, env) {
+        ui.result(format_args!("a fork's pull request, and {why}: nothing is uploaded"))?;
         let nothing = json!({ "bucket": null, "complete": false, "objects": [] });
         ui.document(&format!("{nothing:#}"))?;
         return Ok(None);
     }
+    let keyring = keyring?;
     let location = destination::location(&options.destination, config, env)?;
-    let keyring = keyring.ok_or_else(destination::no_credentials)?;
+    let keyring = keyring.ok_or_else(|| no_credentials(options))?;
     let client =
         Client::with_options(location, keyring, destination::client_options(config, jobs, env)?)?;
     Ok(Some((client, None)))
+}
+
+/// Why there is nothing to do for `--skip-without-credentials`: CI builds a fork's pull request, and
+/// there are no credentials, or only the part of them that is no secret.
+///
+/// Anywhere else missing credentials are a mistake, such as a context that was renamed.
+fn why_skip(
+    options: &Options,
+    keyring: &anyhow::Result<Option<CredentialProvider>>,
+    env: &Env,
+) -> Option<String> {
+    if !options.skip_without_credentials || env.first(&OF_A_FORK).is_none() {
+        return None;
+    }
+    match keyring {
+        Ok(Some(_)) => None,
+        Ok(None) => Some("no credentials in the environment".to_owned()),
+        Err(error) => {
+            let error = error.downcast_ref::<Error>()?;
+            (error.kind() == Kind::Config).then(|| error.to_string())
+        }
+    }
+}
+
+fn no_credentials(options: &Options) -> Error {
+    let error = destination::no_credentials();
+    if !options.skip_without_credentials {
+        return error;
+    }
+    error.hint(format!(
+        "--skip-without-credentials skips only a fork's pull request on CircleCI, for which one of {} is \
+         set: look whether the job still gets its context",
+        OF_A_FORK.join(", ")
+    ))
 }
 
 fn dry_run(

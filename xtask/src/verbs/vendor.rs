@@ -14,7 +14,7 @@ use ferror::{Error, Kind};
 use crate::build::toolchain;
 use crate::model::lock_file::Package;
 use crate::repository::vendored::{
-    self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, VendorGuard, block, ci_file, copy,
+    self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, VendorGuard, block, copy,
 };
 use crate::repository::workspace;
 use crate::system::env::Env;
@@ -57,7 +57,7 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let done = match options.mode {
         Mode::Make => make(&root.dir, env, ui),
         Mode::Check => check(&root.dir, env, ui),
-        Mode::Remove => remove(&root.dir, ui),
+        Mode::Remove => remove(&root.dir),
     }?;
     Ok(ui.result(done)?)
 }
@@ -79,7 +79,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
         guard.keep_changes()?;
         let nothing = "Cargo.lock names no source outside the repository: nothing to vendor";
         if block::is_in(&config) {
-            return Ok(format!("{nothing}\n{}", remove(root, ui)?));
+            return Ok(format!("{nothing}\n{}", remove(root)?));
         }
         return Ok(nothing.to_owned());
     }
@@ -114,7 +114,6 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     check_all(root, &packages, env)?;
     guard.keep_changes()?;
     say_covered(earlier_library_lock.is_file(), ui);
-    ci_file::warn(root, true, ui);
     Ok(format!("{FOLDER}/ holds the sources of {} packages", packages.len()))
 }
 
@@ -130,11 +129,10 @@ fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     packages = without_duplicates(packages);
     check_all(root, &packages, env)?;
     say_covered(covers_library, ui);
-    ci_file::warn(root, true, ui);
     Ok(format!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()))
 }
 
-fn remove(root: &Path, ui: Ui) -> anyhow::Result<String> {
+fn remove(root: &Path) -> anyhow::Result<String> {
     let config = read_config(root)?;
     let is_vendored = block::is_in(&config) || is_made_by_vendor(root);
     if !is_vendored {
@@ -148,7 +146,6 @@ fn remove(root: &Path, ui: Ui) -> anyhow::Result<String> {
         files::write_whole(&vendored::config_file(root), without.as_bytes(), 0o644)?;
     }
     files::remove_folder_if_there(&root.join(FOLDER))?;
-    ci_file::warn(root, false, ui);
     Ok(format!("removed {FOLDER}/ and its block in .cargo/config.toml"))
 }
 

@@ -37,19 +37,27 @@ fn an_archive_arrives_whole_and_unpacked() {
     let both = ["linux_amd64", "darwin_arm64"];
     Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
     let here = bucket.serve(Repo::empty());
-    here.write("alpha_linux_amd64/alpha", "older");
-    here.write("alpha_linux_amd64/notes", "mine");
-    here.write("alpha_linux_amd64.tar.gz.partial", "left by a killed run");
+    here.write("alpha_linux_amd64/alpha", "mine");
+    here.write("in/notes", "mine");
+    for left in ["alpha_linux_amd64.tar.gz.partial", "alpha_linux_amd64.partial/conf/b"] {
+        here.write(&format!("in/{left}"), "left by a killed run");
+    }
     let run = here.xtask("fetch alpha").exits(0);
     let paths =
         ["alpha_linux_amd64.tar.gz", "alpha_linux_amd64/alpha", "alpha_linux_amd64/conf/a.toml"];
-    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), paths);
+    let own = paths.map(|path| format!("fetched/alpha_aaaaaa_linux_amd64/{path}"));
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), own);
     let tree_here = tree(here.path());
-    assert_eq!(tree_here["alpha_linux_amd64/alpha"], "alpha aaaaaa linux_amd64");
-    assert_eq!(tree_here["alpha_linux_amd64/notes"], "mine");
-    assert_eq!(tree_here.len(), 4, "{:?}", tree_here.keys());
+    assert_eq!(tree_here[&own[1]], "alpha aaaaaa linux_amd64");
+    assert_eq!(tree_here["alpha_linux_amd64/alpha"], "mine");
     let mode = |name: &str| here.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(paths[1]), mode(paths[2])), (0o755, 0o644));
+    assert_eq!((mode(&own[1]), mode(&own[2])), (0o755, 0o644));
+
+    // Other releases have other folders; a folder that is named may hold other things.
+    here.xtask("fetch alpha --version bbbbbb").exits(0).prints("fetched/alpha_bbbbbb_linux_amd64/");
+    here.xtask("fetch alpha --into in").exits(0);
+    let in_it: Vec<_> = tree(&here.path().join("in")).into_keys().collect();
+    assert_eq!(in_it, [&paths[..], &["notes"]].concat());
 
     let line = "fetch alpha --version aaaaaa --platform darwin_arm64 --into new/folder --json";
     let run = here.xtask(line).exits(0);
@@ -59,17 +67,57 @@ fn an_archive_arrives_whole_and_unpacked() {
     assert_eq!(document["files"].as_array().unwrap().len(), 2);
     let there = tree(&here.path().join("new/folder"));
     assert_eq!(there["alpha_darwin_arm64/alpha"], "alpha aaaaaa darwin_arm64");
-    here.xtask("fetch alpha --version bbbbbb").exits(0);
-    assert_eq!(tree(here.path())["alpha_linux_amd64/alpha"], "alpha bbbbbb linux_amd64");
+}
+
+#[test]
+fn nothing_that_is_there_is_replaced() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let here = bucket.serve(Repo::empty());
+    here.xtask("fetch alpha").exits(0);
+    here.write("file/alpha_linux_amd64.tar.gz", "mine");
+    here.write("folder/alpha_linux_amd64/notes", "mine");
+    std::fs::create_dir(here.path().join("link")).unwrap();
+    symlink("../nowhere", here.path().join("link/alpha_linux_amd64")).unwrap();
+    let before = tree(here.path());
+    for (line, named) in [
+        ("fetch alpha", "fetched/alpha_aaaaaa_linux_amd64/alpha_linux_amd64.tar.gz"),
+        ("fetch alpha --into file", "file/alpha_linux_amd64.tar.gz"),
+        ("fetch alpha --into folder", "folder/alpha_linux_amd64"),
+        ("fetch alpha --into link", "link/alpha_linux_amd64"),
+    ] {
+        let run = here.xtask(line).exits(3).says(&format!("{named} is there already"));
+        assert_eq!(run.says("--into").stdout, "", "{line}");
+        assert_eq!(tree(here.path()), before, "{line}");
+    }
+}
+
+#[test]
+fn a_manifest_object_does_not_choose_the_name_of_a_file() {
+    for name in ["Cargo.toml", ".gitignore", "alpha.tar.gz", "alpha_linux_arm64.tar.gz"] {
+        let bucket = Bucket::new();
+        Release::of_alpha("aaaaaa").publish(&bucket);
+        let object = bucket.object("alpha/alpha_aaaaaa.json");
+        let text = std::fs::read_to_string(&object).unwrap();
+        assert_eq!(text.matches("alpha_linux_amd64.tar.gz").count(), 1, "{text}");
+        std::fs::write(&object, text.replace("alpha_linux_amd64.tar.gz", name)).unwrap();
+        let here = bucket.serve(Repo::new(&["alpha"]));
+        let before = tree(here.path());
+        for line in ["fetch alpha", "fetch alpha --into ."] {
+            let expected = format!("calls its archive {name:?}: expected alpha_linux_amd64.tar.gz");
+            here.xtask(line).exits(3).says(&expected);
+        }
+        assert_eq!(tree(here.path()), before);
+    }
 }
 
 #[test]
 fn an_archive_of_several_pieces_arrives_whole() {
     let bucket = Bucket::new();
-    let large = tar_gz(&[("a/b", EntryType::Regular, "")], 17 << 20);
+    let large = tar_gz(&[("alpha_linux_amd64/b", EntryType::Regular, "")], 17 << 20);
     Release::of_alpha("aaaaaa").publish_with(&bucket, Some(&large));
     let here = bucket.serve(Repo::empty());
-    here.xtask("fetch alpha").exits(0);
+    here.xtask("fetch alpha --into .").exits(0);
     let path = here.path().join("alpha_linux_amd64.tar.gz");
     assert!(std::fs::read(path).unwrap() == large, "other bytes arrived");
 }
@@ -80,14 +128,12 @@ fn other_bytes_than_the_manifest_says_get_no_name() {
     Release::of_alpha("aaaaaa").publish(&bucket);
     let path = bucket.object("alpha/alpha_aaaaaa.tar.gz");
     let here = bucket.serve(Repo::empty());
-    here.write("alpha_linux_amd64.tar.gz", "what was there");
-    let before = tree(here.path());
     // The object's metadata still says what was uploaded.
     let mut flipped = std::fs::read(&path).unwrap();
     flipped[20] ^= 1;
     std::fs::write(&path, flipped).unwrap();
     here.xtask("fetch alpha").exits(3).says("manifest object says");
-    assert_eq!(tree(here.path()), before);
+    assert!(tree(here.path()).is_empty());
     here.xtask("fetch alpha --platform linux_arm64").exits(3).says("it has linux_amd64");
     here.xtask("fetch").exits(2).says("no SERVICE named");
     here.xtask("fetch alpha --expires 5").exits(2).says("invalid option '--expires'");
@@ -115,44 +161,46 @@ fn tar_gz(entries: &[(&str, EntryType, &str)], filler: usize) -> Vec<u8> {
 }
 
 #[test]
-fn an_archive_that_means_harm_leaves_nothing_but_itself() {
+fn an_archive_that_means_harm_leaves_nothing() {
     use EntryType::{Directory, Fifo, Link, Regular, Symlink};
     type Entries<'a> = &'a [(&'a str, EntryType, &'a str)];
-    let good = ("a/good", Regular, "");
-    let rows: [(Entries<'_>, &str); 16] = [
-        (&[good, ("../evil", Regular, "")], "\"../evil\" leaves the folder"),
-        (&[good, ("a/../../evil", Regular, "")], "leaves the folder"),
-        (&[good, ("/tmp/evil-of-fetch", Regular, "")], "leaves the folder"),
-        (&[good, ("../evil", Directory, "")], "leaves the folder"),
-        (&[good, ("a/link", Symlink, "/etc")], "\"a/link\" is a Symlink"),
-        (&[good, ("a/link", Symlink, "good")], "is a Symlink"),
-        (&[good, ("a/link", Link, "a/good")], "is a Link"),
-        (&[good, ("a/pipe", Fifo, "")], "is a Fifo"),
-        (&[good, ("a/\u{1b}[31m", Regular, "")], "has a control character in its name"),
-        (&[good, good], "two entries are named a/good"),
-        (
-            &[("a/good.partial", Regular, ""), good],
-            "has the name that a/good has until it is whole",
-        ),
-        (&[good, ("a/good.partial", Directory, "")], "a/good.partial has the name that a/good"),
-        (&[good, ("a/good/x", Regular, "")], "is a file and a folder"),
-        (&[good, ("alpha_linux_amd64.tar.gz", Regular, "")], "has the archive's name"),
-        (&[good, ("trap/evil", Regular, "")], "is a link, through which files would leave"),
-        (&[good, ("busy", Regular, "")], "busy is a folder"),
+    const OUTSIDE: &str = "is not below alpha_linux_amd64/";
+    let good = ("alpha_linux_amd64/good", Regular, "");
+    let rows: [(Entries<'_>, &str); 21] = [
+        (&[good, ("../evil", Regular, "")], "\"../evil\" is not below alpha_linux_amd64/"),
+        (&[good, ("alpha_linux_amd64/../evil", Regular, "")], OUTSIDE),
+        (&[good, ("/tmp/evil-of-fetch", Regular, "")], OUTSIDE),
+        (&[good, ("../evil", Directory, "")], OUTSIDE),
+        (&[good, ("Cargo.toml", Regular, "")], OUTSIDE),
+        (&[good, (".cargo/config.toml", Regular, "")], OUTSIDE),
+        (&[good, ("evil", Directory, "")], OUTSIDE),
+        (&[good, ("alpha_linux_amd64.tar.gz", Regular, "")], OUTSIDE),
+        (&[("alpha_linux_amd64", Regular, "")], OUTSIDE),
+        (&[("alpha_linux_arm64/alpha", Regular, "")], OUTSIDE),
+        (&[good, (".git/hooks/post-checkout", Regular, "")], "is part of a git repository"),
+        (&[good, ("alpha_linux_amd64/.GIT/config", Regular, "")], "is part of a git repository"),
+        (&[good, ("alpha_linux_amd64/l", Symlink, "/etc")], "alpha_linux_amd64/l\" is a Symlink"),
+        (&[good, ("alpha_linux_amd64/l", Symlink, "good")], "is a Symlink"),
+        (&[("alpha_linux_amd64", Symlink, "."), good], "is a Symlink"),
+        (&[good, ("alpha_linux_amd64/l", Link, "alpha_linux_amd64/good")], "is a Link"),
+        (&[good, ("alpha_linux_amd64/pipe", Fifo, "")], "is a Fifo"),
+        (&[good, ("alpha_linux_amd64/\u{1b}[31m", Regular, "")], "has a control character"),
+        (&[good, good], "two entries are named good"),
+        (&[good, ("alpha_linux_amd64/good/x", Regular, "")], "good is a file and a folder"),
+        (&[good, ("alpha_linux_amd64/good", Directory, "")], "two entries are named good"),
     ];
     for (at, (entries, text)) in rows.into_iter().enumerate() {
         let bucket = Bucket::new();
         let packed = tar_gz(entries, 0);
         Release::of_alpha("aaaaaa").publish_with(&bucket, Some(&packed));
         let here = bucket.serve(Repo::empty());
-        here.write("in/busy/file", "mine");
-        here.write("outside/file", "mine");
-        symlink("../outside", here.path().join("in/trap")).unwrap();
+        here.write("Cargo.toml", "[workspace]\nmembers = []\n");
+        here.write(".git/hooks/post-checkout", "mine");
         let before = tree(here.path());
-        let run = here.xtask("fetch alpha --into in").exits(3).says(text);
-        assert_eq!(run.stdout, "", "{at}");
-        let mut after = tree(here.path());
-        assert!(after.remove("in/alpha_linux_amd64.tar.gz").is_some(), "{at}");
-        assert_eq!(after, before, "{at}");
+        for line in ["fetch alpha", "fetch alpha --into ."] {
+            let run = here.xtask(line).exits(3).says(text).says("nothing was unpacked");
+            assert_eq!(run.says("alpha/alpha_aaaaaa.tar.gz").stdout, "", "{at}");
+            assert_eq!(tree(here.path()), before, "{at}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod ansible;
 mod canary;
+mod child_env;
 mod ci;
 mod circleci;
 mod command_line;

@@ -30,6 +30,7 @@ fn printing(bucket: &Bucket) -> Vec<(&'static str, Repo)> {
         let mut repo = uploaded();
         repo.set("S3_KEY", "");
         repo.set("S3_SECRET", "");
+        repo.set("CIRCLE_PR_NUMBER", "7");
         repo
     };
     let clone = || Repo::clone_of(root());

@@ -38,6 +38,7 @@ use ferror::{Error, Kind};
 use self::cargo_output::{Message, Progress};
 use crate::build::toolchain::{Library, Toolchain};
 use crate::model::plan::{Build, Step};
+use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::ui::Ui;
@@ -83,7 +84,7 @@ pub fn build(
         command.args(arguments(toolchain, service, profile, lock_option, env));
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        run(command, service, &toolchain.workspace_root, &progress)
+        run(command, service, &toolchain.workspace_root, &progress, env)
     };
     let binaries = step.builds.iter().map(call).collect::<Result<_, _>>()?;
     Ok(LockedBinaries { binaries, _lock: lock })
@@ -113,6 +114,7 @@ fn run(
     service: &Build,
     workspace_root: &Path,
     progress: &Progress,
+    env: &Env,
 ) -> anyhow::Result<Binary> {
     command.current_dir(workspace_root).stdin(Stdio::null()).stdout(Stdio::piped());
     let program = command.get_program().to_string_lossy().into_owned();
@@ -136,7 +138,7 @@ fn run(
     let name = &service.service;
     if !child.wait().context("waiting for cargo")?.success() {
         return Err(Error::new(Kind::Failed, format!("cargo could not build {name}"))
-            .hint("cargo's messages above say why")
+            .hint(child_env::build_hint(env))
             .into());
     }
     let path = path.ok_or_else(|| {

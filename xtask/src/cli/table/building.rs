@@ -184,7 +184,8 @@ fn upload_rows() -> Vec<Row<upload::Options>> {
         }),
         switch(
             "skip-without-credentials",
-            "without credentials do nothing and succeed (pull requests from forks)",
+            "where CircleCI builds a fork's pull request, which gets no credentials, do nothing and \
+             succeed; anywhere else missing credentials stay an error",
             |o| &mut o.skip_without_credentials,
         ),
         option(

@@ -137,7 +137,7 @@ fn fetch() -> Verb {
     rows.push(option(
         "into",
         ("DIR", Folders),
-        "where to, made where it is not there; default the current folder",
+        "where to, made where it is not there; default fetched/SERVICE_VERSION_PLATFORM",
         path,
         |o: &mut fetch::Options| &mut o.into,
     ));
@@ -149,9 +149,9 @@ fn fetch() -> Verb {
         usage: "SERVICE",
         about: "Downloads the archive of a release, compares its size and sha256 with the \
                 release's manifest object before the file gets its name, and unpacks it beside \
-                that: only if it holds nothing but files and folders, all of them below DIR. Files \
-                of the archive replace what has their names; everything else in DIR stays as it \
-                is. Prints the paths of the archive and of what was in it.",
+                that: only if it holds nothing but files and folders, all of them below the one \
+                folder SERVICE_PLATFORM. Replaces nothing that is there. Prints the paths of the \
+                archive and of what was in it.",
         operands: services(),
         rows,
         notes: CREDENTIALS,

@@ -153,8 +153,7 @@ fn vendor() -> Verb {
                 After editing a Cargo.toml run the program that is built already, \
                 target/debug/xtask vendor: it brings Cargo.lock up to date first. Cargo refuses \
                 `cargo xtask` while Cargo.lock, a Cargo.toml and vendor/ disagree, so --check is \
-                reached that way too. Warns where .circleci/config.yml hands files on to another \
-                job without vendor/.",
+                reached that way too.",
         operands: vec![],
         rows: vec![
             assign(

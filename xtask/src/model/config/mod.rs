@@ -27,6 +27,26 @@ const PLATFORMS: &str = "linux,!arm darwin";
 /// What the old scripts sent.
 pub const CONTENT_TYPE: &str = "application/x-compressed-tar";
 
+/// The variables that are credentials, or by which somebody gets some: what the S3 client looks for
+/// credentials in, and the CI's token in its older form. Programs that xtask starts do not get them.
+///
+/// The variables that name a profile are not among them: the files of profiles are there all the same.
+pub const CREDENTIALS: [&str; 13] = [
+    "S3_KEY",
+    "S3_SECRET",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "CIRCLE_OIDC_TOKEN",
+    "CIRCLE_OIDC_TOKEN_V2",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+
 /// The workspace's configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -62,6 +82,8 @@ pub struct Config {
     pub bucket_owner: Option<String>,
     /// Whether the server may be spoken to over plain http beyond this machine.
     pub allow_http: bool,
+    /// Those of [`CREDENTIALS`] that programs get which xtask starts.
+    pub pass_env: Vec<String>,
 }
 
 /// A service's own configuration, checked.
@@ -106,6 +128,7 @@ impl Config {
             attributes,
             bucket_owner: table.bucket_owner,
             allow_http: table.allow_http.unwrap_or_default(),
+            pass_env: table.pass_env.unwrap_or_default(),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -135,6 +158,14 @@ impl Config {
             s3::check_bucket_owner(owner).map_err(|_| {
                 expected("bucket-owner", owner, "the 12 digits of an AWS account id")
             })?;
+        }
+        if let Some(name) = self.pass_env.iter().find(|name| !CREDENTIALS.contains(&name.as_str()))
+        {
+            let what = format!(
+                "one of {}: every other variable is passed on anyway",
+                CREDENTIALS.join(", ")
+            );
+            return Err(expected("pass-env", name, &what));
         }
         match self.signature.as_deref() {
             None | Some("v4" | "v2") => Ok(()),

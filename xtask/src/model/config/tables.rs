@@ -31,6 +31,7 @@ pub(super) struct WorkspaceTable {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) bucket_owner: Option<String>,
     pub(super) allow_http: Option<bool>,
+    pub(super) pass_env: Option<Vec<String>>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -68,6 +69,7 @@ impl WorkspaceTable {
             metadata: table.find("metadata")?.unwrap_or_default(),
             bucket_owner: table.find("bucket-owner")?,
             allow_http: table.find("allow-http")?,
+            pass_env: table.find("pass-env")?,
         };
         table.end()?;
         Ok(read)

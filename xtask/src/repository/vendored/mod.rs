@@ -2,7 +2,6 @@
 //! `.cargo/config.toml` that makes cargo read it instead of the network.
 
 pub mod block;
-pub mod ci_file;
 pub mod copy;
 mod folder;
 mod ignored;

@@ -1,10 +1,8 @@
 //! The checks of the CI file, checked: one that cannot fail is none. Each row breaks the file and
 //! says what must be found.
 
-use xtask::repository::vendored::block;
-
 use super::{PATH, problems, text};
-use crate::support::{Repo, root};
+use crate::support::root;
 
 /// What to replace, by what, and what is found then.
 type Mistake = (&'static str, &'static str, &'static str);
@@ -14,8 +12,8 @@ const OF_FORM: &[Mistake] = &[
     ("version: 2.1", "version: 2.0", "/version: "),
     ("requires: [test, dist]", "require: [test, dist]", "job `upload` has no parameter `require`"),
     (
-        "    executor: rust\n    steps:\n      - attach",
-        "    steps:\n      - attach",
+        "    executor: rust\n    steps:\n      - checkout\n      - attach",
+        "    steps:\n      - checkout\n      - attach",
         "/jobs/upload",
     ),
     ("          path: pkg", "          paths: [pkg]", "/jobs/dist: "),
@@ -86,16 +84,50 @@ const OF_RULES: &[Mistake] = &[
         "is saved but never restored",
     ),
     (
-        "            - services\n",
-        "            - servcies\n",
-        "hands on `servcies`, which is not in the repository",
+        "restore_cache:\n          key:",
+        "restore_cache:\n          keys: [v1-]\n          key:",
+        "cache key `v1-` does not name",
     ),
+    ("{{ arch }}-{{ .Branch }}", "{{ arch }}", "does not name the branch"),
     ("          path: pkg", "          path: out", "job dist does not store `pkg`"),
-    ("            - pkg\n", "", "job dist does not hand on `pkg`"),
+    ("            - pkg\n", "", "job dist hands on ``: expected `pkg` and nothing else"),
     (
-        "      - attach_workspace:\n          at: .\n",
-        "      - checkout\n",
-        "job upload does not take over",
+        "            - pkg\n",
+        "            - pkg\n            - target/debug\n",
+        "job dist hands on `pkg`, `target/debug`: expected `pkg`",
+    ),
+    (
+        "      - run: cargo xtask ci\n",
+        "      - run: cargo xtask ci\n      - persist_to_workspace: { root: ., paths: [xtask] }\n",
+        "test hands something on",
+    ),
+    (
+        "      - attach_workspace:\n          at: /tmp/handed-over\n",
+        "",
+        "job upload does not take over what dist hands on",
+    ),
+    ("at: /tmp/handed-over", "at: .", "attaches at `.`: expected a folder below /tmp/"),
+    ("at: /tmp/handed-over", "at: /tmp/../root/project", "expected a folder below /tmp/"),
+    ("--dest /tmp/handed-over/pkg", "--dest pkg", "job upload runs `cargo xtask upload --dest pkg"),
+    (
+        "      - checkout\n      - attach_workspace:",
+        "      - attach_workspace:",
+        "job upload has credentials and no checkout of its own",
+    ),
+    (
+        "      - attach_workspace:",
+        "      - restore: { job: dist }\n      - attach_workspace:",
+        "job upload has credentials and the step `restore`",
+    ),
+    (
+        "          requires: [test, dist]\n",
+        "          requires: [test, dist]\n          pre-steps: [{ restore: { job: dist } }]\n",
+        "job upload has credentials and the step `restore`",
+    ),
+    (
+        "  rust:\n",
+        "  rust:\n    working_directory: /tmp/handed-over\n",
+        "job upload has credentials and moves its checkout",
     ),
     ("requires: [test, dist]", "requires: [dist]", "upload does not wait for test"),
     (
@@ -119,18 +151,6 @@ fn mistakes_are_found() {
     }
     let long = text.replacen("jobs:\n", &format!("jobs:\n{}", "  # more\n".repeat(150)), 1);
     assert_found(&long, "150 more lines", "lines: keep it under 150");
-}
-
-#[test]
-fn vendored_sources_are_handed_on() {
-    let expected = "job dist does not hand on `vendor`";
-    let repo = Repo::empty();
-    let config = |sources: &str| {
-        repo.write(".cargo/config.toml", &block::with("", sources).expect("no block is there yet"));
-        problems(&text(), repo.path())
-    };
-    assert!(!problems(&text(), repo.path()).iter().any(|problem| problem.contains(expected)));
-    assert!(config("[source.x]\n").iter().any(|problem| problem.contains(expected)));
 }
 
 fn assert_found(broken: &str, change: &str, expected: &str) {

@@ -8,8 +8,8 @@ mod mistakes;
 mod rules;
 mod structure;
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::Value;
@@ -30,39 +30,34 @@ fn the_file_is_valid_and_keeps_to_the_rules() {
 fn dist_and_upload_as_written_publish_a_clean_clone() {
     let config = parse(&text());
     let bucket = Bucket::new();
-    let mut clone = bucket.serve(Repo::clone_of(root()));
+    let clone = bucket.serve(Repo::clone_of(root()));
     let manifest = std::fs::read_to_string(clone.path().join("Cargo.toml")).expect("Cargo.toml");
     let all = "\nplatforms = \"linux,!arm darwin\"\n";
     let two = "\nplatforms = \"linux_amd64 darwin_arm64\"\n";
     assert!(manifest.contains(all), "the table's platforms are others: adapt this test");
     clone.write("Cargo.toml", &manifest.replace(all, two));
     let head = clone.commit("two platforms are enough");
-    let beside = tempfile::tempdir().expect("a temporary folder");
-    let compiled = spy_on_rustc(&mut clone, beside.path());
-    for job in ["dist", "upload"] {
-        if job == "upload" {
-            hand_on(&config, clone.path());
-            let _ = std::fs::remove_file(&compiled);
+    let environment = |cargo: &mut Command, job: &str| {
+        if !rules::gets_context(&config, job) {
+            bucket.hide(cargo);
         }
-        for line in rules::run_lines(&config["jobs"][job]) {
-            let words: Vec<_> = line.split_whitespace().skip(1).collect();
-            let mut cargo = clone.prepare(env!("CARGO"), &words);
-            if !rules::gets_context(&config, job) {
-                bucket.hide(&mut cargo);
-            }
-            cargo
-                .envs([("CI", "true"), ("CIRCLECI", "true"), ("CIRCLE_BRANCH", "main")])
-                .env("CIRCLE_SHA1", &head)
-                .envs(rules::environment(&config, job));
-            run(&mut cargo, line).exits(0);
-        }
-        // Dist compiles the clone's own crates in any case.
-        assert_eq!(compiled.exists(), job == "dist", "upload compiled, with credentials around");
-    }
-
+        cargo
+            .envs([("CI", "true"), ("CIRCLECI", "true"), ("CIRCLE_BRANCH", "main")])
+            .env("CIRCLE_SHA1", &head)
+            .envs(rules::environment(&config, job));
+    };
+    run_lines(&config, "dist", &clone, environment, None);
     let manifest = clone.manifest();
     assert_eq!(manifest["commit"], head.as_str());
     assert_eq!(manifest["dirty"], false, "building left files behind that git does not ignore");
+
+    // The upload job: a checkout of its own, and beside it what was handed over.
+    let checkout = bucket.serve(Repo::clone_of(clone.path()));
+    let handed_over = tempfile::tempdir().expect("a temporary folder");
+    std::fs::rename(clone.path().join("pkg"), handed_over.path().join("pkg")).expect("pkg");
+    drop(clone);
+    run_lines(&config, "upload", &checkout, environment, Some(handed_over.path()));
+
     let artifacts = manifest["artifacts"].as_array().expect("artifacts");
     let text = |artifact: &Value, name: &str| artifact[name].as_str().expect(name).to_owned();
     let mut expected: Vec<_> =
@@ -78,36 +73,24 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     assert_eq!(bucket.keys(), expected, "objects in {BUCKET}");
 }
 
-/// Makes every crate that is compiled for `clone` leave a line in a file, and returns its path.
-fn spy_on_rustc(clone: &mut Repo, folder: &Path) -> PathBuf {
-    let (spy, seen) = (folder.join("spy"), folder.join("compiled"));
-    // Cargo asks rustc for its settings by a crate of three underscores.
-    let script = format!(
-        "#!/bin/sh\ncase \"$*\" in\n*'--crate-name ___'*) ;;\n\
-         *'--crate-name '*) echo \"$3\" >> {} ;;\nesac\nexec \"$@\"\n",
-        seen.display()
-    );
-    std::fs::write(&spy, script).expect("a temporary folder");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&spy, mode).expect("our file");
-    clone.set("RUSTC_WRAPPER", &spy.display().to_string());
-    seen
-}
-
-/// Leaves in `clone` only what the dist job hands on, as the upload job has it.
-fn hand_on(config: &Value, clone: &Path) {
-    let paths = rules::handed_on(config);
-    for entry in std::fs::read_dir(clone).expect("the clone") {
-        let entry = entry.expect("an entry of the clone");
-        let name = entry.file_name().into_string().expect("a name in UTF-8");
-        if paths.contains(&name) {
-            continue;
-        }
-        if entry.file_type().expect("its type").is_dir() {
-            std::fs::remove_dir_all(entry.path()).expect("removing a folder");
-        } else {
-            std::fs::remove_file(entry.path()).expect("removing a file");
-        }
+/// Runs a job's lines in `repo`, with `handed_over` where the line names the folder that the job attaches at.
+fn run_lines(
+    config: &Value,
+    job: &str,
+    repo: &Repo,
+    environment: impl Fn(&mut Command, &str),
+    handed_over: Option<&Path>,
+) {
+    for line in rules::run_lines(&config["jobs"][job]) {
+        let here = rules::taken_over_at(config, job)
+            .zip(handed_over)
+            .fold(line.to_owned(), |line, (at, handed_over)| {
+                line.replace(at, &handed_over.display().to_string())
+            });
+        let words: Vec<_> = here.split_whitespace().skip(1).collect();
+        let mut cargo = repo.prepare(env!("CARGO"), &words);
+        environment(&mut cargo, job);
+        run(&mut cargo, line).exits(0);
     }
 }
 

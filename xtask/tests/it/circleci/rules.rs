@@ -1,13 +1,19 @@
 //! What this repository has agreed on for its CI file, and gives others with `init`: which lines run
-//! where, with which caches, hand-overs and credentials.
+//! where, with which caches, hand-overs and credentials. A job with credentials takes over nothing that a
+//! job without them could have changed, but for the artifacts.
 
 use std::path::Path;
 
 use serde_json::Value;
 use xtask::build::pins::RUSTC;
-use xtask::repository::vendored::{FOLDER, is_vendored};
 
 use super::structure::{entries, named, requires, steps};
+
+/// The folder that jobs may hand over into: the checkout is never below it.
+const BESIDE: &str = "/tmp/";
+
+/// The steps that a job with credentials may have: others bring in what another job left.
+const WITH_CREDENTIALS: [&str; 3] = ["checkout", "attach_workspace", "run"];
 
 /// Every breach of the rules in `config`, whose text is `text`, in the repository at `root`.
 pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
@@ -18,20 +24,24 @@ pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     }
     for job in ["test", "dist", "upload"] {
         let expected = match job {
-            "test" => "cargo xtask ci",
-            "dist" => "cargo xtask dist",
-            _ => "cargo xtask upload --skip-without-credentials",
+            "test" => "cargo xtask ci".to_owned(),
+            "dist" => "cargo xtask dist".to_owned(),
+            _ => format!(
+                "cargo xtask upload --dest {}/pkg --skip-without-credentials",
+                taken_over_at(config, job).next().unwrap_or_default()
+            ),
         };
         let lines = run_lines(&config["jobs"][job]);
-        if lines != [expected] {
+        if lines != [expected.as_str()] {
             problems.push(format!("job {job} runs `{}`, not `{expected}`", lines.join("`, `")));
         }
     }
     problems.extend(run_problems(config));
     problems.extend(image_problems(config));
     problems.extend(cache_problems(config, root));
-    problems.extend(hand_over_problems(config, root));
+    problems.extend(hand_over_problems(config));
     problems.extend(upload_problems(config));
+    problems.extend(trust_problems(config));
     problems
 }
 
@@ -42,11 +52,17 @@ pub(super) fn run_lines(job: &Value) -> Vec<&str> {
 }
 
 /// What the dist job hands on to later ones.
-pub(super) fn handed_on(config: &Value) -> Vec<String> {
+fn handed_on(config: &Value) -> Vec<String> {
     let persisted =
         steps(&config["jobs"]["dist"]).filter(|(name, _)| *name == "persist_to_workspace");
     let paths = persisted.flat_map(|(_, step)| step["paths"].as_array().into_iter().flatten());
     paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
+}
+
+/// The folders that a job takes over what others handed on into.
+pub(super) fn taken_over_at<'a>(config: &'a Value, job: &str) -> impl Iterator<Item = &'a str> {
+    let attached = steps(&config["jobs"][job]).filter(|(name, _)| *name == "attach_workspace");
+    attached.map(|(_, step)| step["at"].as_str().unwrap_or_default())
 }
 
 /// Whether a job sees the variables of a context, in any workflow.
@@ -109,12 +125,16 @@ fn image_problems(config: &Value) -> Vec<String> {
 }
 
 /// A key that does not follow the lock file and the pins would serve what was built of others. Where
-/// xtask is a dependency, its pins move with the lock file.
+/// xtask is a dependency, its pins move with the lock file. One without the branch would serve the others
+/// what a branch built.
 fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
     let keys = |step: &str| -> Vec<&str> {
         let steps = with_steps(config).flat_map(|(_, of)| steps(of));
         let caches = steps.filter(|(name, _)| *name == step);
-        caches.filter_map(|(_, cache)| cache["key"].as_str()).collect()
+        let keys = caches.flat_map(|(_, cache)| {
+            cache["keys"].as_array().into_iter().flatten().chain(cache.get("key"))
+        });
+        keys.filter_map(Value::as_str).collect()
     };
     let (saved, restored) = (keys("save_cache"), keys("restore_cache"));
     let mut problems = Vec::new();
@@ -124,6 +144,9 @@ fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
             if !key.contains(&format!("{{{{ checksum \"{file}\" }}}}")) {
                 problems.push(format!("cache key `{key}` does not name {file}"));
             }
+        }
+        if !key.contains("{{ .Branch }}") {
+            problems.push(format!("cache key `{key}` does not name the branch"));
         }
         for file in key.split("checksum \"").skip(1).filter_map(|rest| rest.split('"').next()) {
             if !root.join(file).is_file() {
@@ -136,27 +159,60 @@ fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
     problems
 }
 
-fn hand_over_problems(config: &Value, root: &Path) -> Vec<String> {
+fn hand_over_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     let stores = |(name, step): (&str, &Value)| name == "store_artifacts" && step["path"] == "pkg";
     if !steps(&config["jobs"]["dist"]).any(stores) {
         problems.push("job dist does not store `pkg`, where dist leaves the artifacts".to_owned());
     }
     let handed_on = handed_on(config);
-    if !handed_on.iter().any(|path| path == "pkg") {
-        problems.push("job dist does not hand on `pkg`, which upload reads".to_owned());
+    if handed_on != ["pkg"] {
+        let list = handed_on.join("`, `");
+        problems.push(format!("job dist hands on `{list}`: expected `pkg` and nothing else"));
     }
-    let hands_on_sources = handed_on.iter().any(|path| path == FOLDER);
-    if is_vendored(root) && !hands_on_sources {
-        problems.push(format!("job dist does not hand on `{FOLDER}`, which cargo reads in upload"));
-    }
-    let is_made = |path: &str| path == "pkg" || path == "target/debug";
-    let strange = handed_on.iter().filter(|path| !is_made(path) && !root.join(path).exists());
+    let others = with_steps(config).filter(|(name, _)| *name != "dist");
+    let hands_on = |of: &Value| steps(of).any(|(step, _)| step == "persist_to_workspace");
     problems.extend(
-        strange.map(|path| format!("job dist hands on `{path}`, which is not in the repository")),
+        others
+            .filter(|(_, of)| hands_on(of))
+            .map(|(name, _)| format!("{name} hands something on: that is for dist alone")),
     );
-    if !steps(&config["jobs"]["upload"]).any(|(name, _)| name == "attach_workspace") {
-        problems.push("job upload does not take over what dist hands on".to_owned());
+    if taken_over_at(config, "upload").count() != 1 {
+        problems.push("job upload does not take over what dist hands on, once".to_owned());
+    }
+    problems
+}
+
+/// A job with credentials runs what it checked out itself, and nothing else.
+fn trust_problems(config: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, job) in entries(config, "jobs").filter(|(name, _)| gets_context(config, name)) {
+        if !steps(job).any(|(step, _)| step == "checkout") {
+            problems.push(format!("job {name} has credentials and no checkout of its own"));
+        }
+        let around = in_workflows(config, name).flat_map(|given| {
+            ["pre-steps", "post-steps"].into_iter().filter_map(|list| given[list].as_array())
+        });
+        let around = around.flatten().map(super::structure::named);
+        for (step, _) in steps(job).chain(around).filter(|(it, _)| !WITH_CREDENTIALS.contains(it)) {
+            problems.push(format!(
+                "job {name} has credentials and the step `{step}`: it takes over nothing but artifacts"
+            ));
+        }
+        for at in taken_over_at(config, name) {
+            let is_beside = at.starts_with(BESIDE) && !at.split('/').any(|part| part == "..");
+            if !is_beside {
+                problems.push(format!(
+                    "job {name} has credentials and attaches at `{at}`: expected a folder below {BESIDE}"
+                ));
+            }
+        }
+        let executor = job["executor"].as_str().unwrap_or_default();
+        for of in [job, &config["executors"][executor]] {
+            if of.get("working_directory").is_some() {
+                problems.push(format!("job {name} has credentials and moves its checkout"));
+            }
+        }
     }
     problems
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::bucket::Bucket;
-use crate::support::{Repo, Run};
+use crate::support::{Repo, Run, run};
 
 /// A repository with one dist done, and its version.
 fn dist(bucket: &Bucket, services: &[&str]) -> (Repo, String) {
@@ -230,16 +230,58 @@ fn credentials_come_whole_or_not_at_all() {
     repo.set("S3_SECRET", "");
     let explained = repo.xtask("upload --explain").exits(3);
     explained.says("S3_KEY: configured, but not rightly").says("S3_SECRET");
-    repo.xtask("upload --skip-without-credentials").exits(3).says("S3_SECRET");
     repo.set("S3_KEY", "");
     repo.xtask("upload").exits(3).says("S3_KEY").says("AWS_SECRET_ACCESS_KEY");
-    repo.xtask("upload --skip-without-credentials").exits(0).prints("nothing is uploaded");
     repo.xtask("upload --dry-run").exits(0).prints("would PUT  builds/alpha/alpha_");
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+}
+
+#[test]
+fn only_a_forks_pull_request_is_skipped() {
+    type Row<'a> = (&'a [(&'a str, &'a str)], Result<&'a str, &'a str>);
+    const ARN: &str = "arn:aws:iam::123456789012:role/upload";
+    const SKIPPED: Result<&str, &str> =
+        Ok("no credentials in the environment: nothing is uploaded");
+    const MISSING: Result<&str, &str> = Err("no credentials: neither S3_KEY");
+    let bucket = Bucket::new();
+    let (mut repo, _) = dist(&bucket, &["alpha"]);
+    let rows: [Row<'_>; 11] = [
+        (&[("CIRCLE_PR_NUMBER", "7")], SKIPPED),
+        (&[("CIRCLE_PR_USERNAME", "ann")], SKIPPED),
+        (&[("CIRCLE_PR_REPONAME", "bowline")], SKIPPED),
+        // The bucket's name comes from the same context.
+        (&[("CIRCLE_PR_NUMBER", "7"), ("S3_BUCKET", "")], SKIPPED),
+        // A role is no secret, so it may stand in the CI file, and a fork's token is none.
+        (&[("CIRCLE_PR_NUMBER", "7"), ("AWS_ROLE_ARN", ARN)], Ok("AWS_ROLE_ARN")),
+        (&[("CIRCLE_PR_NUMBER", "7"), ("S3_KEY", "some")], Ok("S3_SECRET")),
+        (&[], MISSING),
+        (&[("CIRCLE_PR_NUMBER", " ")], MISSING),
+        // A branch, and the pull request of a branch of the same repository.
+        (&[("CI", "true"), ("CIRCLECI", "true"), ("CIRCLE_BRANCH", "main")], MISSING),
+        (&[("CIRCLE_PULL_REQUEST", "https://github.com/acme/bowline/pull/7")], MISSING),
+        (&[("AWS_ROLE_ARN", ARN)], Err("AWS_ROLE_ARN")),
+    ];
+    for name in ["S3_KEY", "S3_SECRET"] {
+        repo.set(name, "");
+    }
+    for verb in ["upload", "ship"] {
+        for (variables, expected) in rows {
+            let line = format!("{verb} --skip-without-credentials");
+            let words: Vec<_> = line.split(' ').collect();
+            let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &words);
+            let ended =
+                run(command.envs(variables.iter().copied()), &format!("{line} {variables:?}"));
+            match expected {
+                Ok(text) => ended.exits(0).prints("a fork's pull request, and ").prints(text),
+                Err(text) => ended.exits(3).says(text),
+            };
+        }
+    }
+    let none = repo.xtask("upload --skip-without-credentials").exits(3);
+    none.says("skips only a fork's pull request").says("CIRCLE_PR_NUMBER").says("its context");
+    repo.set("CIRCLE_PR_NUMBER", "7");
     let json = repo.xtask("upload --skip-without-credentials --json").exits(0).stdout;
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["complete"], false, "{json}");
-    repo.set("S3_BUCKET", "");
-    repo.xtask("upload --skip-without-credentials").exits(0).prints("nothing is uploaded");
-    repo.xtask("ship --skip-without-credentials").exits(0).prints("nothing is uploaded");
     assert_eq!(bucket.keys(), Vec::<String>::new());
 }
 

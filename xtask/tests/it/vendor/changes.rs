@@ -5,10 +5,6 @@ use std::path::Path;
 
 use crate::support::{Repo, Run, run};
 
-/// As much of a CI file as hands something on.
-const CIRCLECI: &str = "jobs:\n  dist:\n    steps:\n      - persist_to_workspace:\n          \
-                        root: .\n          paths:\n            - pkg\n";
-
 /// A crate in a git repository of its own, and the name of its commit.
 fn published(name: &str) -> (Repo, String) {
     let repo = Repo::empty();
@@ -126,21 +122,4 @@ fn a_first_run_that_fails_leaves_no_folder_and_no_block() {
     repo.xtask("vendor").exits(3).says("lib.rs: ignored by .gitignore:3").says("anchor the line");
     assert!(!repo.path().join("vendor").exists());
     assert!(!repo.path().join(".cargo/config.toml").exists());
-}
-
-#[test]
-fn a_ci_file_that_does_not_hand_the_sources_on_is_a_warning() {
-    let (shared, _) = published("shared");
-    let repo = vendored("handed-on", &shared);
-    let run = repo.xtask("vendor --check").exits(0);
-    assert!(!run.stderr.contains("circleci"), "{}", run.stderr);
-    repo.write(".circleci/config.yml", CIRCLECI);
-    for line in ["vendor", "vendor --check"] {
-        let run = repo.xtask(line).exits(0);
-        run.says(".circleci/config.yml does not hand on `vendor`").says("add `- vendor`");
-    }
-    repo.write(".circleci/config.yml", &format!("{CIRCLECI}            - vendor\n"));
-    let run = repo.xtask("vendor").exits(0);
-    assert!(!run.stderr.contains("circleci"), "{}", run.stderr);
-    repo.xtask("vendor --remove").exits(0).says("hands on `vendor`, which is gone");
 }

@@ -1,0 +1,32 @@
+//! What a build gets of the environment: everything but the credentials that the table does not name.
+
+use crate::support::Repo;
+
+/// Ends the build where a variable is missing that is no credential, or one is there that the table does not
+/// name. Needs a session token, as a build with a private registry may.
+const BUILD_SCRIPT: &str = r#"
+fn main() {
+    for name in ["AWS_REGION", "AWS_LC_SYS_NO_ASM", "S3_BUCKET", "SCCACHE_BUCKET"] {
+        assert!(std::env::var_os(name).is_some(), "{name} was taken away");
+    }
+    assert!(std::env::var_os("S3_SECRET").is_none(), "S3_SECRET was passed on");
+    assert!(std::env::var_os("AWS_SESSION_TOKEN").is_some(), "it needs a session token");
+}
+"#;
+
+#[test]
+fn a_build_that_needs_a_credential_fails_with_its_name_and_gets_it_by_the_table() {
+    let mut repo = Repo::new(&["needy"]);
+    repo.write("services/needy/build.rs", BUILD_SCRIPT);
+    for name in ["AWS_REGION", "AWS_LC_SYS_NO_ASM", "S3_BUCKET", "SCCACHE_BUCKET"] {
+        repo.set(name, "some");
+    }
+    for name in ["AWS_SESSION_TOKEN", "S3_SECRET"] {
+        repo.set(name, "hidden");
+    }
+    let run = repo.xtask("dist").exits(101).says("it needs a session token");
+    let run = run.says("it ran without AWS_SESSION_TOKEN, S3_SECRET: ").says("`pass-env`");
+    assert!(!run.stderr.contains("hidden"), "{}", run.stderr);
+    repo.add_to_table("pass-env = [\"AWS_SESSION_TOKEN\"]");
+    repo.xtask("dist").exits(0);
+}
