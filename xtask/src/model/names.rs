@@ -34,6 +34,42 @@ const OF_RUST: [&str; 12] = [
 const OF_OURS: [&str; 7] =
     ["api", "bowline-xtask", "channels", "healthz", "local-s3", "version", "xtask"];
 
+/// Users that Debian, Ubuntu and the packages of a usual host make: a service would run as one of them, and
+/// read what is theirs. So would the names that begin with `systemd-`.
+pub const OF_HOSTS: [&str; 31] = [
+    "root",
+    "daemon",
+    "bin",
+    "sys",
+    "sync",
+    "games",
+    "man",
+    "lp",
+    "mail",
+    "news",
+    "uucp",
+    "proxy",
+    "www-data",
+    "backup",
+    "list",
+    "irc",
+    "gnats",
+    "nobody",
+    "messagebus",
+    "sshd",
+    "polkitd",
+    "dbus",
+    "tss",
+    "uuidd",
+    "syslog",
+    "landscape",
+    "pollinate",
+    "usbmux",
+    "dnsmasq",
+    "ntp",
+    "postfix",
+];
+
 /// The longest name of a GitHub account.
 const MAX_ACCOUNT: usize = 39;
 /// The longest name of a user on Linux: on a host, a service runs as one of its own.
@@ -60,8 +96,10 @@ pub fn check_service(name: &str) -> Result<()> {
     if OF_OURS.contains(&name) {
         return wrong("stands for a part of the automation already");
     }
-    if name == "root" {
-        return wrong("is the system's own user, and a service runs as one that has its name");
+    if OF_HOSTS.contains(&name) || name.starts_with("systemd-") {
+        return wrong(
+            "is a user of every host already, and a service runs as one that has its name",
+        );
     }
     Ok(())
 }
@@ -85,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_service_has_a_name_that_packages_keys_and_people_take() {
-        for name in ["a", "oddjob", "odd-job", "odd_job2", &"a".repeat(32)] {
+        for name in ["a", "oddjob", "odd-job", "odd_job2", "my-proxy", "systemd", &"a".repeat(32)] {
             check_service(name).unwrap_or_else(|error| panic!("{error}"));
         }
         for (name, expected) in [
@@ -109,7 +147,10 @@ mod tests {
             ("xtask", "a part of the automation"),
             ("bowline-xtask", "a part of the automation"),
             ("healthz", "a part of the automation"),
-            ("root", "the system's own user"),
+            ("root", "a user of every host already"),
+            ("daemon", "a user of every host already"),
+            ("www-data", "a user of every host already"),
+            ("systemd-resolve", "a user of every host already"),
         ] {
             let error = check_service(name).expect_err(name).to_string();
             assert!(error.contains(expected), "{name:?}: {error}");

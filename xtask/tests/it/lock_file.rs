@@ -5,10 +5,51 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::tree::read;
+use crate::support::{Repo, run};
+
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/year-old");
 
 /// A package of a lock file: name and version.
 type Locked = BTreeSet<(String, String)>;
+
+/// Runs the command that docs/new-repository.md names, where the dependency has a newer commit and a package is new.
+#[test]
+fn adding_xtask_by_hand_moves_no_dependency() {
+    let page = read("docs/new-repository.md");
+    let by_hand = page.split_once("## By hand").expect("the section").1;
+    let line = by_hand.split_once("\nRun `cargo ").expect("the command").1;
+    let line = line.split_once('`').expect("its end").0;
+    let library = |name: &str| {
+        let repo = Repo::empty();
+        let toml = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
+        repo.write("Cargo.toml", &toml);
+        repo.write("src/lib.rs", "");
+        repo.git(&["init", "--quiet"]);
+        let commit = repo.commit("first");
+        let table =
+            format!("[dependencies.{name}]\ngit = \"file://{}\"\n\n", repo.path().display());
+        (repo, commit, table)
+    };
+    let (shared, old, shared_table) = library("shared");
+    let (_more, new, more_table) = library("more");
+    let repo = Repo::new(&["alpha"]);
+    let lock = || fs::read_to_string(repo.path().join("Cargo.lock")).unwrap();
+    let cargo = |line: &str| {
+        let arguments: Vec<_> = line.split(' ').collect();
+        run(&mut repo.prepare(env!("CARGO"), &arguments), line).exits(0);
+    };
+    repo.add_service("alpha", &shared_table);
+    cargo("generate-lockfile");
+    assert!(lock().contains(&old), "{}", lock());
+    shared.commit("second");
+
+    repo.add_service("beta", &more_table);
+    cargo(line);
+    assert!(lock().contains(&old), "`cargo {line}` moved `shared`: {}", lock());
+    assert!(lock().contains(&new), "`cargo {line}` added no `more`: {}", lock());
+    cargo("metadata --locked --format-version 1");
+}
 
 #[test]
 #[ignore = "asks crates.io"]

@@ -60,6 +60,7 @@ fn systemd_accepts_the_unit() {
         "User=greeter\n",
         "NoNewPrivileges=yes\n",
         "ProtectSystem=strict\n",
+        " AF_NETLINK\n",
     ] {
         assert!(written.contains(line), "no {line} in\n{written}");
     }
@@ -80,6 +81,27 @@ fn systemd_accepts_the_unit() {
             }
         }
     }
+}
+
+/// The kernel answers on a netlink socket which interfaces there are; libc's `getifaddrs` asks there.
+#[test]
+fn a_service_may_list_its_network_interfaces() {
+    let unit = read(&format!("{FOLDER}/roles/service/templates/unit.j2"));
+    let families = unit.lines().find_map(|line| line.strip_prefix("RestrictAddressFamilies="));
+    let families: Vec<_> = families.expect("families").split(' ').collect();
+    for family in ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"] {
+        assert!(families.contains(&family), "{family} is not in {families:?}");
+    }
+}
+
+#[test]
+fn the_role_makes_no_user_that_new_refuses() {
+    let variables = read(&format!("{FOLDER}/roles/service/vars/main.yml"));
+    let list = variables.split_once("service_users_of_hosts:\n").expect("the list").1;
+    let list: Vec<_> = list.lines().map_while(|line| line.strip_prefix("  - ")).collect();
+    assert_eq!(list, xtask::model::names::OF_HOSTS);
+    let wanted = read(&format!("{FOLDER}/roles/service/tasks/wanted.yml"));
+    assert!(wanted.contains("service_user not in service_users_of_hosts"), "{wanted}");
 }
 
 #[test]
