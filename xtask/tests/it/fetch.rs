@@ -40,7 +40,7 @@ fn an_archive_arrives_whole_and_unpacked() {
     here.write("alpha_linux_amd64/alpha", "older");
     here.write("alpha_linux_amd64/notes", "mine");
     here.write("alpha_linux_amd64.tar.gz.partial", "left by a killed run");
-    let run = here.xtask("fetch alpha").exits(0);
+    let run = here.xtask("fetch alpha --version aaaaaa").exits(0);
     let paths =
         ["alpha_linux_amd64.tar.gz", "alpha_linux_amd64/alpha", "alpha_linux_amd64/conf/a.toml"];
     assert_eq!(run.stdout.lines().collect::<Vec<_>>(), paths);
@@ -69,7 +69,7 @@ fn an_archive_of_several_pieces_arrives_whole() {
     let large = tar_gz(&[("a/b", EntryType::Regular, "")], 17 << 20);
     Release::of_alpha("aaaaaa").publish_with(&bucket, Some(&large));
     let here = bucket.serve(Repo::empty());
-    here.xtask("fetch alpha").exits(0);
+    here.xtask("fetch alpha --version aaaaaa").exits(0);
     let path = here.path().join("alpha_linux_amd64.tar.gz");
     assert!(std::fs::read(path).unwrap() == large, "other bytes arrived");
 }
@@ -86,9 +86,13 @@ fn other_bytes_than_the_manifest_says_get_no_name() {
     let mut flipped = std::fs::read(&path).unwrap();
     flipped[20] ^= 1;
     std::fs::write(&path, flipped).unwrap();
-    here.xtask("fetch alpha").exits(3).says("manifest object says");
+    here.xtask("fetch alpha --version aaaaaa").exits(3).says("manifest object says");
     assert_eq!(tree(here.path()), before);
-    here.xtask("fetch alpha --platform linux_arm64").exits(3).says("it has linux_amd64");
+    here.xtask("fetch alpha --version aaaaaa --platform linux_arm64")
+        .exits(3)
+        .says("it has linux_amd64");
+    here.xtask("fetch alpha").exits(2).says("no release named: give its version by --version");
+    assert_eq!(tree(here.path()), before, "the newest upload may come from any branch");
     here.xtask("fetch").exits(2).says("no SERVICE named");
     here.xtask("fetch alpha --expires 5").exits(2).says("invalid option '--expires'");
 }
@@ -149,7 +153,7 @@ fn an_archive_that_means_harm_leaves_nothing_but_itself() {
         here.write("outside/file", "mine");
         symlink("../outside", here.path().join("in/trap")).unwrap();
         let before = tree(here.path());
-        let run = here.xtask("fetch alpha --into in").exits(3).says(text);
+        let run = here.xtask("fetch alpha --version aaaaaa --into in").exits(3).says(text);
         assert_eq!(run.stdout, "", "{at}");
         let mut after = tree(here.path());
         assert!(after.remove("in/alpha_linux_amd64.tar.gz").is_some(), "{at}");
