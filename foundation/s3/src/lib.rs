@@ -12,7 +12,7 @@
 //!
 //! What it never does: follow a redirect, take a host name from an answer, fall back to an older
 //! signature, or skip the verification of a certificate. Of the environment it reads nothing but the
-//! proxy variables, which ureq does.
+//! proxy variables.
 //!
 //! ```no_run
 //! use s3::{Body, Client, Credentials, DEFAULT_REGION, Location, Precondition, Put, Signature};

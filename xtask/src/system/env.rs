@@ -3,7 +3,7 @@
 //!
 //! The table [`VARIABLES`] is the whole list of what this program itself reads, for whoever reads the
 //! code: asking for another name ends a debug build, and a test looks for names in the sources. Not in
-//! it are the proxy variables (`HTTPS_PROXY` and the like), which ureq reads, and whatever git, cargo
+//! it are the proxy variables (`https_proxy` and the like), which the S3 client reads, and whatever git, cargo
 //! and other programs that we start read themselves.
 
 use std::collections::BTreeMap;
