@@ -75,8 +75,8 @@ mod xml;
 pub use attributes::{Attributes, Encryption, check_bucket_owner};
 pub use client::Client;
 pub use credential_chain::{
-    CREDENTIAL_VARIABLES, CredentialInputs, Found, PROCESS_VARIABLES, SessionScope, Step, Verdict,
-    find_credentials,
+    CREDENTIAL_VARIABLES, CredentialInputs, Found, NamedServer, PROCESS_VARIABLES,
+    SERVER_VARIABLES, ServerInputs, SessionScope, Step, Verdict, find_credentials, find_server,
 };
 pub use credential_provider::CredentialProvider;
 pub use credentials::Credentials;

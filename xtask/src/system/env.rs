@@ -13,7 +13,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 /// Every environment variable that is read: name and meaning.
-pub const VARIABLES: [(&str, &str); 50] = [
+pub const VARIABLES: [(&str, &str); 51] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -41,6 +41,10 @@ pub const VARIABLES: [(&str, &str); 50] = [
     ("AWS_DEFAULT_REGION", "region, after AWS_REGION"),
     ("AWS_ENDPOINT_URL_S3", "endpoint, where --endpoint names none"),
     ("AWS_ENDPOINT_URL", "endpoint, after AWS_ENDPOINT_URL_S3"),
+    (
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "true: neither those two nor the profile name the endpoint",
+    ),
     ("AWS_CA_BUNDLE", "file of certificate authorities to trust instead of the bundled ones"),
     ("SSL_CERT_FILE", "the same, after AWS_CA_BUNDLE"),
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
