@@ -53,8 +53,8 @@ impl Client {
     /// Makes a client for the bucket at `location`, without a request. A bucket, region or endpoint that
     /// is not valid is a [`Kind::Config`], and so is plain http to anything but loopback.
     ///
-    /// The proxy is the first of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY` that is set, save for the
-    /// hosts in `NO_PROXY`; requests to loopback never use one.
+    /// The environment names the proxy, as for curl (`https_proxy`, `all_proxy`, `no_proxy` and the
+    /// like, see docs/proxies.md); requests to loopback never use one.
     pub fn new(
         location: Location,
         provider: impl Into<CredentialProvider>,

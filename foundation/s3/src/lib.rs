@@ -12,7 +12,7 @@
 //!
 //! What it never does: follow a redirect, take a host name from an answer, fall back to an older
 //! signature, or skip the verification of a certificate. Of the environment it reads nothing but the
-//! proxy variables, which ureq does.
+//! proxy variables.
 //!
 //! ```no_run
 //! use s3::{Body, Client, Credentials, DEFAULT_REGION, Location, Precondition, Put, Signature};
@@ -75,8 +75,8 @@ mod xml;
 pub use attributes::{Attributes, Encryption, check_bucket_owner};
 pub use client::Client;
 pub use credential_chain::{
-    CREDENTIAL_VARIABLES, CredentialInputs, Found, PROCESS_VARIABLES, SessionScope, Step, Verdict,
-    find_credentials,
+    CREDENTIAL_VARIABLES, CredentialInputs, Found, NamedServer, PROCESS_VARIABLES,
+    SERVER_VARIABLES, ServerInputs, SessionScope, Step, Verdict, find_credentials, find_server,
 };
 pub use credential_provider::CredentialProvider;
 pub use credentials::Credentials;

@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use ferror::{Error, Kind};
 use s3::{
     Client, ClientOptions, CredentialInputs, CredentialProvider, DEFAULT_REGION, Location,
-    RetryPolicy, Signature,
+    NamedServer, RetryPolicy, ServerInputs, Signature,
 };
 
 /// How often a client may wait anew for as long as [`RetryPolicy`] allows. The default is made for one
@@ -49,7 +49,7 @@ pub struct BucketArgs {
         value_name = "NAME",
         env = "AWS_REGION",
         hide_env_values = true,
-        help = "The region of the bucket, also from AWS_DEFAULT_REGION; us-east-1 unless set"
+        help = "The region of the bucket, also from AWS_DEFAULT_REGION or the profile; us-east-1 unless set"
     )]
     pub region: Option<String>,
     /// The URL of a server other than AWS.
@@ -58,7 +58,7 @@ pub struct BucketArgs {
         value_name = "URL",
         env = "AWS_ENDPOINT_URL_S3",
         hide_env_values = true,
-        help = "The URL of a server other than AWS, also from AWS_ENDPOINT_URL"
+        help = "The URL of a server other than AWS, also from AWS_ENDPOINT_URL or the profile"
     )]
     pub endpoint: Option<String>,
     /// v4, or v2 for old servers
@@ -93,17 +93,29 @@ impl BucketArgs {
 
     fn open_with(self, variable: &dyn Fn(&str) -> Option<String>) -> ferror::Result<Bucket> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let given = |value: Option<String>, other_variable: &str| {
-            value.filter(|value| !value.trim().is_empty()).or_else(|| variable(other_variable))
+        // The variables of these two options are read by `find_server`, in their order. One that was
+        // set is what clap found, unless the option names something else.
+        let given = |value: Option<String>, own_variable: &str| {
+            value.filter(|value| {
+                !value.trim().is_empty() && variable(own_variable).as_ref() != Some(value)
+            })
         };
-        let region = given(self.region, "AWS_DEFAULT_REGION");
+        let NamedServer { endpoint, region } = s3::find_server(&ServerInputs {
+            given: NamedServer {
+                endpoint: given(self.endpoint, "AWS_ENDPOINT_URL_S3"),
+                region: given(self.region, "AWS_REGION"),
+            },
+            configured: NamedServer::default(),
+            variable: &variable,
+            home: variable("HOME").map(Into::into),
+        })?;
         let region = region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
         let roots_pem = s3::roots_pem(|name| variable(name).map(Into::into))?;
         let provider = find_credentials(&variable, &region, roots_pem.clone())?;
         let location = Location {
             bucket: self.bucket,
             region,
-            endpoint: given(self.endpoint, "AWS_ENDPOINT_URL"),
+            endpoint,
             path_style: None,
             signature: self.signature,
         };
@@ -188,6 +200,17 @@ mod tests {
         let all = [&KEYS[..], &other].concat();
         check(&[], &KEYS, ["", "us-east-1", ""]);
         check(&["--prefix", "team"], &all, ["team/", "eu-west-1", "http://127.0.0.1:9"]);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("config");
+        std::fs::write(&file, "[profile x]\nregion = r-1\nendpoint_url = http://127.0.0.1:7\n")
+            .expect("a file");
+        let file = file.display().to_string();
+        let profile = [("AWS_CONFIG_FILE", &*file), ("AWS_PROFILE", "x")];
+        let with_profile = [&KEYS[..], &profile].concat();
+        check(&[], &with_profile, ["", "r-1", "http://127.0.0.1:7"]);
+        check(&[], &[&all[..], &profile].concat(), ["", "eu-west-1", "http://127.0.0.1:9"]);
+        let ignoring = [("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
+        check(&[], &[&with_profile[..], &ignoring].concat(), ["", "r-1", ""]);
         check(
             &["--prefix=team/", "--region=x-y-1", "--endpoint=http://127.0.0.1:8"],
             &all,

@@ -113,7 +113,7 @@ fn is_readable(reading: Option<&Reading>) -> bool {
 }
 
 /// Returns whether two versions may be of one commit: a template may use more digits of it.
-fn is_of_one_commit(a: &str, b: &str) -> bool {
+pub(crate) fn is_of_one_commit(a: &str, b: &str) -> bool {
     let digits = |version: &'_ str| version.split("-dirty.").next().unwrap_or_default().len();
     let length = digits(a).min(digits(b));
     a.as_bytes()[..length] == b.as_bytes()[..length]

@@ -1,15 +1,15 @@
 //! Walks through the bucket once: lists it, reads it, lets the policy decide, then prints or removes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
-use catalog::{Channel, Found, Reading, Service};
+use catalog::{Channel, Entry, Found, Reading, Service};
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
-use crate::policy::{Policy, Removal, names};
+use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
 /// The most objects that are judged. When a listing is cut off, an archive may seem to have no manifest
 /// object because that was not listed.
@@ -54,22 +54,24 @@ impl Sweep {
             )
             .hint("name the folder of the releases with --prefix"));
         }
+        let services = catalog::by_service(prefix, listing.objects);
+        let by_channels = self.keys_in_channels(&services)?;
         let mut report = Report::default();
-        for (service, objects) in catalog::by_service(prefix, listing.objects) {
+        for (service, objects) in services {
             let Some(readings) = self.read_manifests(&service, &objects)? else { break };
             let verdict = self.policy.judge((prefix, &service), &objects, &readings, now);
             report.services += 1;
             report.kept += verdict.kept;
             report.unreadable += verdict.unreadable;
             for removal in &verdict.releases {
-                if self.remove_release(&service, removal)? {
+                if self.remove_release(&service, removal, &by_channels)? {
                     report.releases += 1;
                 } else {
                     report.skipped += 1;
                 }
             }
             for orphan in &verdict.orphans {
-                if self.remove_orphan(&service, orphan)? {
+                if self.remove_orphan(&service, orphan, &by_channels)? {
                     report.orphans += 1;
                 } else {
                     report.skipped += 1;
@@ -100,25 +102,68 @@ impl Sweep {
         Ok(Some(readings))
     }
 
-    /// Removes a release, its manifest object first, so that it is not visible any more when the first
-    /// archive goes. Returns whether it did.
-    fn remove_release(&self, service: &str, removal: &Removal) -> ferror::Result<bool> {
-        let Removal { manifest: Found { name: version, object_key, .. }, etag, archives } = removal;
+    /// Returns the object keys of the archives that channels name, whichever service they belong to.
+    /// A channel that cannot be read adds none here, and keeps its own service from being touched.
+    fn keys_in_channels(
+        &self,
+        services: &BTreeMap<String, Service>,
+    ) -> ferror::Result<BTreeSet<String>> {
+        let mut keys = BTreeSet::new();
+        for (service, objects) in services {
+            for found in &objects.channels {
+                let reading = catalog::read_channel(&self.bucket.client, service, found)?;
+                let Some(Reading { content: Ok(channel), .. }) = reading else { continue };
+                let named = channel.kept().flat_map(|entry| &entry.artifacts);
+                keys.extend(named.map(|archive| archive.object_key.clone()));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Whether a channel names one of `object_keys`, which are of `version`, by its key or by that
+    /// version; also where a channel of the service cannot be read, so that it might. The reason is
+    /// logged.
+    fn is_named_by_a_channel(
+        &self,
+        (service, version): (&str, &str),
+        object_keys: &[&str],
+        by_channels: &BTreeSet<String>,
+    ) -> ferror::Result<bool> {
+        let object_key = object_keys.first().copied().unwrap_or_default();
         // Read for each removal, as late as possible: a promotion may come at any time.
         let Bucket { client, prefix } = &self.bucket;
-        match catalog::read_channels(client, prefix, service) {
-            Ok(channels) => {
-                let mut kept = channels.iter().flat_map(Channel::kept);
-                if kept.any(|entry| entry.version == *version) {
-                    info!(object_key, "a channel names it, so it stays");
-                    return Ok(false);
-                }
-            }
+        let channels = match catalog::read_channels(client, prefix, service) {
+            Ok(channels) => channels,
             Err(error) if error.kind() == Kind::Invalid => {
                 warn!(object_key, %error, "what the channels name is not known, so it stays");
-                return Ok(false);
+                return Ok(true);
             }
             Err(error) => return Err(error),
+        };
+        let names_it = |entry: &Entry| {
+            is_of_one_commit(&entry.version, version)
+                || entry.artifacts.iter().any(|named| object_keys.contains(&&*named.object_key))
+        };
+        let is_named = object_keys.iter().any(|key| by_channels.contains(*key))
+            || channels.iter().flat_map(Channel::kept).any(names_it);
+        if is_named {
+            info!(object_key, "a channel names it, so it stays");
+        }
+        Ok(is_named)
+    }
+
+    /// Removes a release, its manifest object first, so that it is not visible any more when the first
+    /// archive goes. Returns whether it did.
+    fn remove_release(
+        &self,
+        service: &str,
+        removal: &Removal,
+        by_channels: &BTreeSet<String>,
+    ) -> ferror::Result<bool> {
+        let Removal { manifest: Found { name: version, object_key, .. }, etag, archives } = removal;
+        let keys: Vec<_> = [object_key].into_iter().chain(archives).map(String::as_str).collect();
+        if self.is_named_by_a_channel((service, version), &keys, by_channels)? {
+            return Ok(false);
         }
         if self.delete {
             if self.stop.is_requested() {
@@ -139,8 +184,18 @@ impl Sweep {
     }
 
     /// Removes an archive that no manifest object names. Returns whether it did.
-    fn remove_orphan(&self, service: &str, orphan: &Found) -> ferror::Result<bool> {
+    fn remove_orphan(
+        &self,
+        service: &str,
+        orphan: &Found,
+        by_channels: &BTreeSet<String>,
+    ) -> ferror::Result<bool> {
         let Found { name: version, object_key, .. } = orphan;
+        // Its manifest object may be lost while a channel still names it: `upload` of the same commit
+        // brings that back, and nothing would bring back the archive that was promoted.
+        if self.is_named_by_a_channel((service, version), &[object_key], by_channels)? {
+            return Ok(false);
+        }
         if self.delete {
             if self.stop.is_requested() {
                 return Ok(false);
@@ -182,6 +237,8 @@ impl Sweep {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use catalog::{Found, Manifest};
     use ftime::Epoch;
     use local_s3::{LocalS3, Options};
@@ -246,14 +303,17 @@ mod tests {
             archives: vec![ARCHIVE.to_owned()],
         };
         assert!(
-            !sweep.remove_release("a", &removal).unwrap(),
+            !sweep.remove_release("a", &removal, &BTreeSet::new()).unwrap(),
             "it is not what was judged any more"
         );
         assert_eq!(objects(&sweep), 2);
 
         let now = sweep.read_manifest("a", "abc123", MANIFEST).unwrap().expect("it is there");
         removal.etag = now.etag;
-        assert!(sweep.remove_release("a", &removal).unwrap(), "it is what was judged");
+        assert!(
+            sweep.remove_release("a", &removal, &BTreeSet::new()).unwrap(),
+            "it is what was judged"
+        );
         assert_eq!(objects(&sweep), 0);
     }
 
@@ -261,11 +321,17 @@ mod tests {
     fn an_archive_that_a_manifest_names_by_now_stays() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (_server, sweep) = published_since(folder.path());
-        assert!(!sweep.remove_orphan("a", &found(ARCHIVE)).unwrap(), "it is published by now");
+        assert!(
+            !sweep.remove_orphan("a", &found(ARCHIVE), &BTreeSet::new()).unwrap(),
+            "it is published by now"
+        );
         assert_eq!(objects(&sweep), 2);
 
         sweep.bucket.client.delete(MANIFEST).unwrap();
-        assert!(sweep.remove_orphan("a", &found(ARCHIVE)).unwrap(), "nothing names it");
+        assert!(
+            sweep.remove_orphan("a", &found(ARCHIVE), &BTreeSet::new()).unwrap(),
+            "nothing names it"
+        );
         assert_eq!(objects(&sweep), 0);
     }
 }

@@ -1,7 +1,10 @@
 //! Where an upload goes and as whom: from options, environment and table to a client.
 
 use ferror::Error;
-use s3::{ClientOptions, CredentialInputs, CredentialProvider, Encryption, Location, SessionScope};
+use s3::{
+    ClientOptions, CredentialInputs, CredentialProvider, Encryption, Location, NamedServer,
+    ServerInputs, SessionScope,
+};
 
 use crate::model::config::Config;
 use crate::system::env::Env;
@@ -68,7 +71,7 @@ pub fn credentials(
         home: env.get_os("HOME").map(Into::into),
         child_environment: env.variables(),
         roots_pem: roots_pem(env)?,
-        region: region(options, config, env),
+        region: region(named_server(options, config, env)?),
         scope,
     });
     if options.explain {
@@ -100,11 +103,31 @@ pub fn no_credentials() -> Error {
         .hint("set one pair, see with `--explain` what each source lacks, or try it without any: `--local`")
 }
 
-fn region(options: &DestinationOptions, config: Option<&Config>, env: &Env) -> String {
-    let table = || config.and_then(|config| config.region.clone());
-    let region = options.region.clone();
-    let region = region.or_else(|| env.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])).or_else(table);
-    region.unwrap_or_else(|| s3::DEFAULT_REGION.to_owned())
+fn region(named: NamedServer) -> String {
+    named.region.unwrap_or_else(|| s3::DEFAULT_REGION.to_owned())
+}
+
+/// Finds the endpoint and the region. The repository's table goes before the profile of whoever runs
+/// this: it says where this repository's bucket is.
+fn named_server(
+    options: &DestinationOptions,
+    config: Option<&Config>,
+    env: &Env,
+) -> ferror::Result<NamedServer> {
+    let given = |endpoint: &Option<String>, region: &Option<String>| NamedServer {
+        endpoint: endpoint.clone(),
+        region: region.clone(),
+    };
+    if options.local {
+        // The server of its own has neither from outside.
+        return Ok(given(&options.endpoint, &options.region));
+    }
+    s3::find_server(&ServerInputs {
+        given: given(&options.endpoint, &options.region),
+        configured: config.map(|it| given(&it.endpoint, &it.region)).unwrap_or_default(),
+        variable: &|name| env.get(name),
+        home: env.get_os("HOME").map(Into::into),
+    })
 }
 
 fn bucket(options: &DestinationOptions, config: Option<&Config>, env: &Env) -> Option<String> {
@@ -112,7 +135,7 @@ fn bucket(options: &DestinationOptions, config: Option<&Config>, env: &Env) -> O
     options.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
 }
 
-/// Option, environment, table, default: in this order, for each part by itself.
+/// Option, environment, table, profile, default: in this order, for each part by itself.
 pub fn location(
     options: &DestinationOptions,
     config: Option<&Config>,
@@ -182,10 +205,7 @@ fn location_of(
 ) -> ferror::Result<Location> {
     let table =
         |field: fn(&Config) -> &Option<String>| config.and_then(|config| field(config).clone());
-    let endpoint = options
-        .endpoint
-        .clone()
-        .or_else(|| env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+    let server = named_server(options, config, env)?;
     let signature = match (options.signature, table(|config| &config.signature)) {
         (Some(signature), _) => signature,
         (None, Some(text)) => text.parse()?,
@@ -193,8 +213,8 @@ fn location_of(
     };
     Ok(Location {
         bucket,
-        region: region(options, config, env),
-        endpoint: endpoint.or_else(|| table(|config| &config.endpoint)),
+        endpoint: server.endpoint.clone(),
+        region: region(server),
         path_style: config.and_then(|config| config.path_style),
         signature,
     })

@@ -22,6 +22,10 @@ use crate::system::ui::Ui;
 /// More objects than this are not looked through: ten services with a release an hour for years.
 const MAX_OBJECTS: usize = 1_000_000;
 
+/// The problem with a [`ReleaseChoice`] that names neither a version nor a channel.
+pub const NO_RELEASE_NAMED: &str = "no release named: give its version by --version (`cargo xtask list SERVICE` shows them), or a \
+     channel that names it by --channel";
+
 /// A bucket, and the folder of it that is ours.
 #[derive(Debug)]
 pub struct ReleaseBucket {
@@ -129,22 +133,18 @@ impl ReleaseBucket {
         Ok(manifest)
     }
 
-    /// The release that `--channel` or `--version` names, else the one that was uploaded last. Of a
-    /// channel's, only the artifacts that were promoted.
+    /// The release that `--channel` or `--version` names. Of a channel's, only the artifacts that were
+    /// promoted.
     ///
     /// # Errors
-    /// [`Kind::Config`] where there is none, or its artifact for `--platform` was not promoted.
+    /// [`Kind::Config`] where there is none, neither is given, or its artifact for `--platform` was not promoted.
     pub fn choose(&self, service: &str, choice: &ReleaseChoice) -> anyhow::Result<Manifest> {
         if let Some(name) = &choice.channel {
             let platform = choice.platform.unwrap_or(PLAIN_KEY_PLATFORM);
             return self.named(service, name, platform);
         }
-        if let Some(version) = &choice.version {
-            return self.manifest(service, version);
-        }
-        let listed = self.list(Some(service))?;
-        let newest = listed.get(service).and_then(|objects| objects.manifests.first());
-        self.manifest(service, &newest.ok_or_else(|| self.no_release(service))?.name)
+        let version = choice.version.as_ref().ok_or_else(|| Error::config(NO_RELEASE_NAMED))?;
+        self.manifest(service, version)
     }
 
     /// What was promoted of the release that a channel names.

@@ -20,8 +20,8 @@ pub fn page() -> String {
     }
     page.push_str(
         "\n## Environment variables\n\n\
-         A variable that is blank counts as unset. Not listed are the proxy variables \
-         (`HTTPS_PROXY` and the like) and what git, cargo and other programs read themselves.\n\n\
+         A variable that is blank counts as unset. Not listed are the proxy variables, which \
+         [Proxies](proxies.md) has, and what git, cargo and other programs read themselves.\n\n\
          | variable | meaning |\n|---|---|\n",
     );
     for (name, meaning) in VARIABLES {

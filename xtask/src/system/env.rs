@@ -3,7 +3,7 @@
 //!
 //! The table [`VARIABLES`] lists every variable that this program itself reads: asking for another name
 //! panics in a debug build, and a test looks for names in the sources. The table leaves out the proxy
-//! variables (`HTTPS_PROXY` and the like), which ureq reads, and those that git, cargo and other child
+//! variables (`https_proxy` and the like), which the S3 client reads, and those that git, cargo and other child
 //! processes read.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 53] = [
+pub const VARIABLES: [(&str, &str); 54] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -42,6 +42,10 @@ pub const VARIABLES: [(&str, &str); 53] = [
     ("AWS_DEFAULT_REGION", "region, after AWS_REGION"),
     ("AWS_ENDPOINT_URL_S3", "endpoint, where --endpoint names none"),
     ("AWS_ENDPOINT_URL", "endpoint, after AWS_ENDPOINT_URL_S3"),
+    (
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "true: neither those two nor the profile name the endpoint",
+    ),
     ("AWS_CA_BUNDLE", "file of certificate authorities to trust instead of the bundled ones"),
     ("SSL_CERT_FILE", "the same, after AWS_CA_BUNDLE"),
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),

@@ -42,7 +42,7 @@ fn an_archive_arrives_whole_and_unpacked() {
     for left in ["alpha_linux_amd64.tar.gz.partial", "alpha_linux_amd64.partial/conf/b"] {
         here.write(&format!("in/{left}"), "left by a killed run");
     }
-    let run = here.xtask("fetch alpha").exits(0);
+    let run = here.xtask("fetch alpha --version aaaaaa").exits(0);
     let paths =
         ["alpha_linux_amd64.tar.gz", "alpha_linux_amd64/alpha", "alpha_linux_amd64/conf/a.toml"];
     let own = paths.map(|path| format!("fetched/alpha_aaaaaa_linux_amd64/{path}"));
@@ -55,7 +55,7 @@ fn an_archive_arrives_whole_and_unpacked() {
 
     // Other releases have other folders; a folder that is named may hold other things.
     here.xtask("fetch alpha --version bbbbbb").exits(0).prints("fetched/alpha_bbbbbb_linux_amd64/");
-    here.xtask("fetch alpha --into in").exits(0);
+    here.xtask("fetch alpha --version aaaaaa --into in").exits(0);
     let in_it: Vec<_> = tree(&here.path().join("in")).into_keys().collect();
     assert_eq!(in_it, [&paths[..], &["notes"]].concat());
 
@@ -74,17 +74,17 @@ fn nothing_that_is_there_is_replaced() {
     let bucket = Bucket::new();
     Release::of_alpha("aaaaaa").publish(&bucket);
     let here = bucket.serve(Repo::empty());
-    here.xtask("fetch alpha").exits(0);
+    here.xtask("fetch alpha --version aaaaaa").exits(0);
     here.write("file/alpha_linux_amd64.tar.gz", "mine");
     here.write("folder/alpha_linux_amd64/notes", "mine");
     std::fs::create_dir(here.path().join("link")).unwrap();
     symlink("../nowhere", here.path().join("link/alpha_linux_amd64")).unwrap();
     let before = tree(here.path());
     for (line, named) in [
-        ("fetch alpha", "fetched/alpha_aaaaaa_linux_amd64/alpha_linux_amd64.tar.gz"),
-        ("fetch alpha --into file", "file/alpha_linux_amd64.tar.gz"),
-        ("fetch alpha --into folder", "folder/alpha_linux_amd64"),
-        ("fetch alpha --into link", "link/alpha_linux_amd64"),
+        ("fetch alpha --version aaaaaa", "fetched/alpha_aaaaaa_linux_amd64/alpha_linux_amd64.tar.gz"),
+        ("fetch alpha --version aaaaaa --into file", "file/alpha_linux_amd64.tar.gz"),
+        ("fetch alpha --version aaaaaa --into folder", "folder/alpha_linux_amd64"),
+        ("fetch alpha --version aaaaaa --into link", "link/alpha_linux_amd64"),
     ] {
         let run = here.xtask(line).exits(3).says(&format!("{named} is there already"));
         assert_eq!(run.says("--into").stdout, "", "{line}");
@@ -103,7 +103,7 @@ fn a_manifest_object_does_not_choose_the_name_of_a_file() {
         std::fs::write(&object, text.replace("alpha_linux_amd64.tar.gz", name)).unwrap();
         let here = bucket.serve(Repo::new(&["alpha"]));
         let before = tree(here.path());
-        for line in ["fetch alpha", "fetch alpha --into ."] {
+        for line in ["fetch alpha --version aaaaaa", "fetch alpha --into ."] {
             let expected = format!("calls its archive {name:?}: expected alpha_linux_amd64.tar.gz");
             here.xtask(line).exits(3).says(&expected);
         }
@@ -117,7 +117,7 @@ fn an_archive_of_several_pieces_arrives_whole() {
     let large = tar_gz(&[("alpha_linux_amd64/b", EntryType::Regular, "")], 17 << 20);
     Release::of_alpha("aaaaaa").publish_with(&bucket, Some(&large));
     let here = bucket.serve(Repo::empty());
-    here.xtask("fetch alpha --into .").exits(0);
+    here.xtask("fetch alpha --version aaaaaa --into .").exits(0);
     let path = here.path().join("alpha_linux_amd64.tar.gz");
     assert!(std::fs::read(path).unwrap() == large, "other bytes arrived");
 }
@@ -132,9 +132,13 @@ fn other_bytes_than_the_manifest_says_get_no_name() {
     let mut flipped = std::fs::read(&path).unwrap();
     flipped[20] ^= 1;
     std::fs::write(&path, flipped).unwrap();
-    here.xtask("fetch alpha").exits(3).says("manifest object says");
+    here.xtask("fetch alpha --version aaaaaa").exits(3).says("manifest object says");
     assert!(tree(here.path()).is_empty());
-    here.xtask("fetch alpha --platform linux_arm64").exits(3).says("it has linux_amd64");
+    here.xtask("fetch alpha --version aaaaaa --platform linux_arm64")
+        .exits(3)
+        .says("it has linux_amd64");
+    here.xtask("fetch alpha").exits(2).says("no release named: give its version by --version");
+    assert!(tree(here.path()).is_empty(), "the newest upload may come from any branch");
     here.xtask("fetch").exits(2).says("no SERVICE named");
     here.xtask("fetch alpha --expires 5").exits(2).says("invalid option '--expires'");
 }
@@ -197,7 +201,7 @@ fn an_archive_that_means_harm_leaves_nothing() {
         here.write("Cargo.toml", "[workspace]\nmembers = []\n");
         here.write(".git/hooks/post-checkout", "mine");
         let before = tree(here.path());
-        for line in ["fetch alpha", "fetch alpha --into ."] {
+        for line in ["fetch alpha --version aaaaaa", "fetch alpha --version aaaaaa --into ."] {
             let run = here.xtask(line).exits(3).says(text).says("nothing was unpacked");
             assert_eq!(run.says("alpha/alpha_aaaaaa.tar.gz").stdout, "", "{at}");
             assert_eq!(tree(here.path()), before, "{at}");

@@ -83,3 +83,31 @@ fn mistakes_have_their_exit_codes() {
     assert!(!run.stderr.contains("--local"), "{}", run.stderr);
     nowhere.xtask("list --explain").exits(0).says("credentials");
 }
+
+#[test]
+fn the_profile_names_the_server_where_nothing_else_does() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let mut repo = bucket.serve(Repo::new(&["alpha"]));
+    let (id, secret) = (bucket.access_key_id(), bucket.secret());
+    let profile = format!(
+        "[profile elsewhere]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n\
+         region = us-east-1\nservices = elsewhere\nendpoint_url = http://127.0.0.1:9\n\
+         [services elsewhere]\ns3 =\n  endpoint_url = {}\n",
+        bucket.endpoint()
+    );
+    repo.write("profiles", &profile);
+    let path = repo.path().join("profiles").display().to_string();
+    for (name, value) in [("AWS_CONFIG_FILE", &*path), ("AWS_PROFILE", "elsewhere")] {
+        repo.set(name, value);
+    }
+    for name in ["S3_KEY", "S3_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        repo.set(name, "");
+    }
+    for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"] {
+        repo.set(name, "");
+    }
+    repo.xtask("list").exits(0).prints("aaaaaa");
+    repo.add_to_table("endpoint = \"https://s3.example.com/path\"");
+    repo.xtask("list").exits(3).says("the endpoint has a path or a query");
+}

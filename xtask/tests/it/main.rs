@@ -24,6 +24,7 @@ mod other_repository;
 mod platforms;
 mod presign;
 mod promote;
+mod proxies;
 mod reference;
 mod setup;
 mod ship;

@@ -17,9 +17,9 @@ fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
     let newest = Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
     let nowhere = bucket.serve(Repo::empty());
     for (line, version, platform) in [
-        ("presign alpha", "aaaaaa", "linux_amd64"),
-        ("presign alpha --signature v2", "aaaaaa", "linux_amd64"),
-        ("presign alpha --platform darwin_arm64", "aaaaaa", "darwin_arm64"),
+        ("presign alpha --version aaaaaa", "aaaaaa", "linux_amd64"),
+        ("presign alpha --version aaaaaa --signature v2", "aaaaaa", "linux_amd64"),
+        ("presign alpha --version aaaaaa --platform darwin_arm64", "aaaaaa", "darwin_arm64"),
         ("presign alpha --version bbbbbb --expires 604800", "bbbbbb", "linux_amd64"),
     ] {
         let run = nowhere.xtask(line).exits(0);
@@ -64,12 +64,15 @@ fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
     let manifest = std::fs::read_to_string(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
     let other = manifest.replace(&xtask::system::files::sha256(&good), &"0".repeat(64));
     std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), other).unwrap();
-    nowhere.xtask("presign alpha").exits(3).says("it carries another sha256");
+    nowhere.xtask("presign alpha --version aaaaaa").exits(3).says("it carries another sha256");
     std::fs::write(bucket.object("alpha/alpha_aaaaaa.json"), manifest).unwrap();
     std::fs::write(&path, &good[1..]).unwrap();
-    nowhere.xtask("presign alpha").exits(3).says("is not what its release's manifest object says");
+    nowhere
+        .xtask("presign alpha --version aaaaaa")
+        .exits(3)
+        .says("is not what its release's manifest object says");
     std::fs::remove_file(&path).unwrap();
-    let run = nowhere.xtask("presign alpha").exits(3).says("it is not there");
+    let run = nowhere.xtask("presign alpha --version aaaaaa").exits(3).says("it is not there");
     assert_eq!(run.stdout, "");
     // A manifest object under another release's key names that one's archives.
     let manifest = std::fs::read(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
@@ -84,11 +87,17 @@ fn mistakes_have_their_exit_codes() {
     let nowhere = bucket.serve(Repo::empty());
     for (line, code, text) in [
         ("presign", 2, "no SERVICE named"),
-        ("presign gamma", 3, "no release of `gamma`"),
+        ("presign alpha", 2, "or a channel that names it by --channel"),
+        ("presign alpha --platform linux_amd64", 2, "no release named"),
+        ("presign gamma --version aaaaaa", 3, "no release aaaaaa of gamma"),
         ("presign alpha --version v1", 2, "version \"v1\": expected 6 to 40 hex digits"),
         ("presign alpha --version bbbbbb", 3, "no release bbbbbb of alpha"),
-        ("presign alpha --platform plan9", 3, "plan9"),
-        ("presign alpha --platform linux_arm64", 3, "no linux_arm64: it has linux_amd64"),
+        ("presign alpha --version aaaaaa --platform plan9", 3, "plan9"),
+        (
+            "presign alpha --version aaaaaa --platform linux_arm64",
+            3,
+            "no linux_arm64: it has linux_amd64",
+        ),
         ("presign alpha --expires 0", 2, "--expires \"0\": expected seconds from 1 to 604800"),
         ("presign alpha --expires 604801", 2, "--expires \"604801\""),
         ("presign alpha --expires +5", 2, "--expires \"+5\""),

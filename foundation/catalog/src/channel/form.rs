@@ -155,8 +155,8 @@ fn entry_lenient(mut object: Object<'_>) -> json::Result<Entry> {
 fn promoted_lenient(mut object: Object<'_>) -> json::Result<Promoted> {
     Ok(Promoted {
         platform: object.get("platform")?,
+        object_key: object.find("object_key")?.unwrap_or_default(),
         size_bytes: object.get("size_bytes")?,
         sha256: object.get("sha256")?,
-        ..Promoted::default()
     })
 }

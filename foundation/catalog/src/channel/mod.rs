@@ -55,7 +55,7 @@ pub struct Entry {
 pub struct Promoted {
     /// The platform's name.
     pub platform: String,
-    /// Where the archive lies. A lenient reader leaves it empty.
+    /// Where the archive lies. Empty where it was read leniently and is left out.
     pub object_key: String,
     /// The archive's length.
     pub size_bytes: u64,

@@ -12,13 +12,15 @@ use ferror::Error;
 /// The properties of one profile, by name in lower case.
 pub(super) type Properties = BTreeMap<String, String>;
 
-/// The two profile files, which name their sections differently.
+/// The two profile files, which name their sections differently, and what is looked for in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
     /// `[NAME]`.
     Credentials,
     /// `[default]` or `[profile NAME]`; other sections are no profiles.
     Config,
+    /// `[services NAME]`, in the same file.
+    Services,
 }
 
 /// Reads the profile called `profile`; `None` if the file does not have it. An error gives the number
@@ -79,6 +81,14 @@ pub(super) fn profile(
     Ok(spelled_out.or(found))
 }
 
+/// Returns a property that stands indented below another one, as in `s3 =` and `endpoint_url = URL`.
+/// A blank one counts as absent.
+pub(super) fn nested(value: &str, name: &str) -> Option<String> {
+    let lines = value.lines().filter_map(|line| line.split_once(['=', ':']));
+    let mut named = lines.filter(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+    named.next_back().map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
 #[derive(Clone, Copy)]
 enum Section {
     /// No section has begun yet.
@@ -94,12 +104,14 @@ impl Section {
         if kind == FileKind::Credentials {
             return if unquoted(name) == profile { Self::Wanted } else { Self::Other };
         }
-        let after = name.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
+        let is_services = kind == FileKind::Services;
+        let word = if is_services { "services" } else { "profile" };
+        let after = name.strip_prefix(word).filter(|rest| rest.starts_with([' ', '\t']));
         match after {
             Some(rest) if unquoted(rest.trim()) != profile => Self::Other,
-            Some(_) if profile == "default" => Self::SpelledOut,
+            Some(_) if profile == "default" && !is_services => Self::SpelledOut,
             Some(_) => Self::Wanted,
-            None if name == "default" && profile == "default" => Self::Wanted,
+            None if name == "default" && profile == "default" && !is_services => Self::Wanted,
             None => Self::Other,
         }
     }
@@ -126,7 +138,7 @@ fn unquoted(name: &str) -> &str {
 mod tests {
     use proptest::prelude::{any, prop, proptest};
 
-    use super::{FileKind, profile};
+    use super::{FileKind, nested, profile};
     use crate::credentials::tests::bounded;
 
     /// `expected` is `name=value` per entry, sorted.
@@ -166,6 +178,25 @@ mod tests {
         check("[sso-session b]\na=1\n[services b]\na=2", Config, "b", None);
         check("[default]\na=1", Config, "default", Some(&["a=1"]));
         check("[profile default]\na=1\n[default]\na=2", Config, "default", Some(&["a=1"]));
+    }
+
+    #[test]
+    fn services_are_found_with_what_is_below_them() {
+        use FileKind::Services;
+        let text =
+            "[services b]\ns3 =\n  x = 1\n  Endpoint_URL = https://a:9\nsts=\n  endpoint_url = n\n";
+        check(
+            text,
+            Services,
+            "b",
+            Some(&["s3=\nx = 1\nEndpoint_URL = https://a:9", "sts=\nendpoint_url = n"]),
+        );
+        check("[profile b]\na=1\n[default]\nb=1", Services, "b", None);
+        check("[default]\na=1\n[services default]\na=2", Services, "default", Some(&["a=2"]));
+        let found = profile(text, Services, "b").unwrap().unwrap();
+        assert_eq!(nested(&found["s3"], "endpoint_url").as_deref(), Some("https://a:9"));
+        assert_eq!(nested(&found["s3"], "y"), None);
+        assert_eq!(nested("\nendpoint_url =", "endpoint_url"), None);
     }
 
     #[test]

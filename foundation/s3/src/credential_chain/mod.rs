@@ -9,6 +9,7 @@ mod container;
 mod document;
 mod ini;
 mod instance;
+mod named_server;
 mod policy;
 mod process;
 mod profile;
@@ -22,6 +23,7 @@ use std::fmt;
 use self::source::Finding;
 use crate::{CredentialProvider, Credentials};
 
+pub use self::named_server::{NamedServer, SERVER_VARIABLES, ServerInputs, find_server};
 pub use self::policy::SessionScope;
 pub use self::process::PROCESS_VARIABLES;
 pub use self::source::{CREDENTIAL_VARIABLES, CredentialInputs};

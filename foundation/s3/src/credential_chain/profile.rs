@@ -15,9 +15,9 @@ use super::source::{CredentialInputs, Finding};
 use crate::credential_provider::CredentialProvider;
 use crate::credentials::{Credentials, half_a_pair};
 
-const PROFILE: &str = "AWS_PROFILE";
-const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
-const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
+pub(super) const PROFILE: &str = "AWS_PROFILE";
+pub(super) const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+pub(super) const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 
 /// Larger than any profile file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -43,9 +43,10 @@ const ROLE_HINT: &str = "let another program assume the role, and name it in cre
 pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     let named = chain.get(PROFILE);
     let name = named.clone().unwrap_or_else(|| "default".to_owned());
-    let in_credentials =
-        read(chain, CREDENTIALS_FILE, "credentials", FileKind::Credentials, &name)?;
-    let in_config = read(chain, CONFIG_FILE, "config", FileKind::Config, &name)?;
+    let read =
+        |file, default, kind| read(chain.get(file), chain.home.as_ref(), default, kind, &name);
+    let in_credentials = read(CREDENTIALS_FILE, "credentials", FileKind::Credentials)?;
+    let in_config = read(CONFIG_FILE, "config", FileKind::Config)?;
     if in_credentials.is_none() && in_config.is_none() {
         let missing = format!("no profile file has a profile {name:?}");
         return match named {
@@ -89,15 +90,16 @@ pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     }
 }
 
-/// Reads the profile from one file; `None` if the file or the profile does not exist.
-fn read(
-    chain: &CredentialInputs<'_>,
-    variable: &str,
+/// Reads the profile from one file: the one that is `named`, else the `default` one below the home
+/// folder. `None` if the file or the profile does not exist.
+pub(super) fn read(
+    named: Option<String>,
+    home: Option<&PathBuf>,
     default: &str,
     kind: FileKind,
     profile: &str,
 ) -> ferror::Result<Option<Properties>> {
-    let path = match (chain.get(variable), &chain.home) {
+    let path = match (named, home) {
         (Some(named), Some(home)) if named.starts_with("~/") => home.join(&named[2..]),
         (Some(named), _) => PathBuf::from(named),
         (None, Some(home)) => home.join(".aws").join(default),

@@ -5,6 +5,7 @@
 //! its body is read. Certificates are always verified.
 
 mod connection;
+mod proxy;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
 use self::connection::Wrap;
+use self::proxy::Proxies;
 use crate::Request;
 use crate::meter::{Activity, Meter};
 
@@ -94,6 +96,7 @@ pub(crate) struct Transport {
     agent: ureq::Agent,
     meter: Arc<Meter>,
     timeouts: Timeouts,
+    proxies: Proxies,
 }
 
 impl Transport {
@@ -106,7 +109,7 @@ impl Transport {
         connections: usize,
     ) -> ferror::Result<Self> {
         let roots = roots_pem.map_or(Ok(RootCerts::WebPki), root_certs)?;
-        let mut config = ureq::Agent::config_builder()
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -116,13 +119,17 @@ impl Transport {
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
-            .timeout_recv_response(Some(timeouts.answer));
-        if loopback {
-            config = config.proxy(None);
-        }
+            .timeout_recv_response(Some(timeouts.answer))
+            // Chosen for each request: what ureq takes from the environment is not what curl would.
+            .proxy(None);
+        let proxies = if loopback {
+            Proxies::default()
+        } else {
+            Proxies::read(|name| std::env::var(name).ok())
+        };
         let connector = DefaultConnector::default().chain(Wrap { stall: timeouts.stall });
         let agent = ureq::Agent::with_parts(config.build(), connector, DefaultResolver::default());
-        Ok(Self { agent, meter: Arc::default(), timeouts })
+        Ok(Self { agent, meter: Arc::default(), timeouts, proxies })
     }
 
     /// Returns the counters of this transport.
@@ -140,6 +147,8 @@ impl Transport {
         max_bytes: u64,
         sends_expect: bool,
     ) -> ferror::Result<Answer> {
+        // Before anything is counted: an error here is about the environment.
+        let proxy = self.proxies.of(url)?;
         self.meter.count_request();
         self.meter.time(Activity::Exchanging, || {
             let mut builder = http::Request::builder().method(request.method).uri(url);
@@ -154,7 +163,7 @@ impl Transport {
             let whole =
                 self.timeouts.whole + Duration::from_secs(traffic_bytes / SLOWEST_BYTES_PER_SECOND);
             let Some(body) = body else {
-                return read(self.run(built(builder.body(()))?, whole)?, max_bytes);
+                return read(self.run(built(builder.body(()))?, whole, proxy)?, max_bytes);
             };
             builder = builder.header("content-length", body_bytes);
             if sends_expect && body_bytes > EXPECT_ABOVE_BYTES {
@@ -164,7 +173,7 @@ impl Transport {
             let request = built(builder.body(ureq::SendBody::from_reader(&mut counted)))?;
             connection::take_expect_ran_out();
             let mut answer =
-                self.run(request, whole).and_then(|response| read(response, max_bytes));
+                self.run(request, whole, proxy).and_then(|response| read(response, max_bytes));
             if let Ok(answer) = &mut answer {
                 answer.ignored_expect = connection::take_expect_ran_out();
             }
@@ -179,8 +188,10 @@ impl Transport {
         &self,
         request: http::Request<B>,
         whole: Duration,
+        proxy: Option<ureq::Proxy>,
     ) -> ferror::Result<http::Response<ureq::Body>> {
-        let request = self.agent.configure_request(request).timeout_global(Some(whole)).build();
+        let request = self.agent.configure_request(request).timeout_global(Some(whole));
+        let request = request.proxy(proxy).build();
         self.agent.run(request).map_err(failed)
     }
 }

@@ -1,7 +1,7 @@
 //! Where credentials are found: the order of the sources, and profile files.
 
 use ferror::Kind;
-use s3::find_credentials;
+use s3::{NamedServer, SERVER_VARIABLES, ServerInputs, find_credentials, find_server};
 
 use crate::outside::{Outside, credentials, shown, steps, used};
 
@@ -229,4 +229,103 @@ fn an_empty_outside_is_no_error() {
         scope: None,
     });
     assert!(found.provider.unwrap().is_none());
+}
+
+/// The endpoint and the region that are found, with `-` for none.
+fn server(
+    outside: &Outside,
+    given: [&str; 2],
+    configured: [&str; 2],
+) -> ferror::Result<[String; 2]> {
+    let named = |[endpoint, region]: [&str; 2]| {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        NamedServer { endpoint: some(endpoint), region: some(region) }
+    };
+    let variable = |name: &str| {
+        assert!(SERVER_VARIABLES.contains(&name), "{name} is asked for and not in the table");
+        outside.variable(name)
+    };
+    let found = find_server(&ServerInputs {
+        given: named(given),
+        configured: named(configured),
+        variable: &variable,
+        home: Some(outside.home().to_owned()),
+    })?;
+    Ok([found.endpoint, found.region].map(|text| text.unwrap_or_else(|| "-".to_owned())))
+}
+
+const ELSEWHERE: &str = "[default]\nregion = r-default\n\
+    [profile other]\nregion = r-profile\nendpoint_url = https://profile\n\
+    [profile ours]\nservices = ours\nendpoint_url = https://profile\n\
+    [profile sts]\nservices = sts\nendpoint_url = https://profile\n\
+    [profile quiet]\nendpoint_url = https://profile\nignore_configured_endpoint_urls = TRUE\n\
+    [services ours]\ns3 =\n  endpoint_url = https://services\n\
+    [services sts]\nsts =\n  endpoint_url = https://sts\n";
+
+#[test]
+fn server_and_region_are_found_as_aws_tools_do() {
+    const NONE: [&str; 2] = ["", ""];
+    const TABLE: [&str; 2] = ["https://table", "r-table"];
+    const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true";
+    const E_S3: &str = "AWS_ENDPOINT_URL_S3=https://env-s3";
+    const E_ALL: &str = "AWS_ENDPOINT_URL=https://env";
+    const OTHER: &str = "AWS_PROFILE=other";
+    for (variables, given, configured, expected) in [
+        (&[][..], NONE, NONE, ["-", "r-default"]),
+        (&[OTHER], NONE, NONE, ["https://profile", "r-profile"]),
+        (&["AWS_PROFILE=ours"], NONE, NONE, ["https://services", "-"]),
+        (&["AWS_PROFILE=sts"], NONE, NONE, ["https://profile", "-"]),
+        (&["AWS_PROFILE=quiet"], NONE, NONE, ["-", "-"]),
+        (&["AWS_PROFILE=absent"], NONE, NONE, ["-", "-"]),
+        (&[OTHER], NONE, TABLE, TABLE),
+        (&[OTHER], NONE, ["", "r-table"], ["https://profile", "r-table"]),
+        (&[OTHER, E_ALL], NONE, TABLE, ["https://env", "r-table"]),
+        (&[OTHER, E_ALL, E_S3], NONE, NONE, ["https://env-s3", "r-profile"]),
+        (&[OTHER, E_ALL, "AWS_ENDPOINT_URL_S3= "], NONE, NONE, ["https://env", "r-profile"]),
+        (&[OTHER, E_S3], ["https://given", ""], NONE, ["https://given", "r-profile"]),
+        (&[OTHER, E_S3, IGNORE], NONE, NONE, ["-", "r-profile"]),
+        (&[OTHER, E_S3, IGNORE], NONE, TABLE, TABLE),
+        (&[OTHER, E_S3, IGNORE], ["https://given", ""], NONE, ["https://given", "r-profile"]),
+        (
+            &["AWS_PROFILE=quiet", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false"],
+            NONE,
+            NONE,
+            ["https://profile", "-"],
+        ),
+        (&[OTHER, "AWS_DEFAULT_REGION=r-env"], NONE, TABLE, ["https://table", "r-env"]),
+        (
+            &[OTHER, "AWS_DEFAULT_REGION=r-env", "AWS_REGION=r-first"],
+            NONE,
+            NONE,
+            ["https://profile", "r-first"],
+        ),
+    ] {
+        let outside = Outside::new(variables);
+        outside.file(".aws/config", ELSEWHERE);
+        let found = server(&outside, given, configured).unwrap();
+        assert_eq!(found, expected, "{variables:?} {given:?} {configured:?}");
+    }
+    // The credentials file may say so too, as for the AWS CLI.
+    let outside = Outside::new(&[]);
+    outside.file(".aws/credentials", &format!("{KEYS}endpoint_url = https://credentials\n"));
+    assert_eq!(server(&outside, NONE, NONE).unwrap(), ["https://credentials", "-"]);
+}
+
+#[test]
+fn a_profile_that_names_no_server_is_an_error_that_says_where() {
+    for (text, problem) in [
+        ("[default]\nendpoint_url = ftp://hidden", "endpoint_url of profile \"default\""),
+        ("[default]\nservices = a\n[services a]\ns3=\n  endpoint_url = hidden", "in [services a]"),
+        ("[default]\nservices = b\n[services a]\n", "no [services b] is there"),
+        ("[default]\nhidden\n", "line 2 is not NAME = VALUE"),
+    ] {
+        let outside = Outside::new(&[]);
+        outside.file(".aws/config", text);
+        let error = server(&outside, ["", ""], ["", ""]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        let shown = format!("{error:#}");
+        assert!(shown.contains(problem) && !shown.contains("hidden"), "{shown}");
+        // Where nothing is missing, the files are not looked at.
+        server(&outside, ["https://given", "r"], ["", ""]).unwrap();
+    }
 }

@@ -45,6 +45,15 @@ impl Outside {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        let mut all = self.variables.iter();
+        all.find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
     /// Writes a file below the home folder.
     pub(crate) fn file(&self, path: &str, text: &str) -> &Self {
         let path = self.home.path().join(path);
@@ -59,8 +68,7 @@ impl Outside {
                 CREDENTIAL_VARIABLES.contains(&name),
                 "{name} is asked for and not in the table"
             );
-            let mut all = self.variables.iter();
-            all.find(|(known, _)| known == name).map(|(_, value)| value.clone())
+            self.variable(name)
         };
         let mut child_environment: Vec<_> =
             self.variables.iter().map(|(name, value)| (name.into(), value.into())).collect();

@@ -129,3 +129,46 @@ fn what_a_channel_names_stays_and_what_a_rollback_would_go_to() {
         assert!(keys.contains("oddjob/channels/stable.json"));
     }
 }
+
+#[test]
+fn the_archives_of_what_a_channel_names_outlive_their_manifest_object() {
+    let named = |key: &str| {
+        serde_json::json!([{"platform": "linux_amd64", "object_key": key, "size_bytes": 7,
+            "sha256": "", "added_by": "a newer writer"}])
+    };
+    let entry = |version: &str| serde_json::json!({ "version": version, "artifacts": [] });
+    let by_key = serde_json::json!({
+        "version": "abcdef", "artifacts": named("oddjob/oddjob_cccccc_linux_arm64.tar.gz"),
+    });
+    let archives = ["cccccc.tar.gz", "cccccc_linux_arm64.tar.gz", "dddddd.tar.gz"];
+    let all = [true; 3];
+    for (service, entries, stays) in [
+        // By version, also where more digits of the commit stand there.
+        ("oddjob", serde_json::json!([entry("cccccc")]), [true, true, false]),
+        ("oddjob", serde_json::json!([entry("cccccc77")]), [true, true, false]),
+        // What a rollback would go to, and what it would not.
+        (
+            "oddjob",
+            serde_json::json!([entry("aaaaaa"), entry("dddddd"), entry("cccccc")]),
+            [false, false, true],
+        ),
+        // By key, in a channel of whichever service.
+        ("oddjob", serde_json::json!([by_key]), [false, true, false]),
+        ("single", serde_json::json!([by_key]), [false, true, false]),
+        // What it names is not known.
+        ("oddjob", serde_json::json!("newer"), all),
+    ] {
+        let bucket = Bucket::start();
+        bucket.put_release("oddjob", "aaaaaa", 1);
+        for end in archives {
+            bucket.put(&format!("oddjob/oddjob_{end}"), b"archive", 60);
+        }
+        let channel = serde_json::json!({ "schema": 1, "entries": entries }).to_string();
+        bucket.put(&format!("{service}/channels/stable.json"), channel.as_bytes(), 60);
+        let (code, _, log) = run(bucket.janitor(&[&POLICY[..], &["--delete"]].concat()));
+        assert_eq!(code, Some(0), "{log}");
+        let keys = bucket.keys();
+        let left = archives.map(|end| keys.contains(&format!("oddjob/oddjob_{end}")));
+        assert_eq!(left, stays, "{channel}: {log}");
+    }
+}

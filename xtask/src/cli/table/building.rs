@@ -135,7 +135,7 @@ pub(super) fn destination_rows() -> Vec<Row<DestinationOptions>> {
         option(
             "region",
             ("R", Any),
-            "its region; else $AWS_REGION, $AWS_DEFAULT_REGION, `region`, us-east-1",
+            "its region; else $AWS_REGION, $AWS_DEFAULT_REGION, `region`, the profile's, us-east-1",
             text,
             |o| &mut o.region,
         ),
@@ -143,7 +143,7 @@ pub(super) fn destination_rows() -> Vec<Row<DestinationOptions>> {
             "endpoint",
             ("URL", Any),
             "the server, when it is not AWS; else $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, \
-             `endpoint`",
+             `endpoint`, the profile's",
             text,
             |o| &mut o.endpoint,
         ),

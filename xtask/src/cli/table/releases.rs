@@ -3,7 +3,7 @@
 use super::Values::{Any, Folders, Services, Words};
 use super::building::{CREDENTIALS, destination_rows};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
-use crate::bucket::releases::{ReleaseBucketOptions, ReleaseChoice};
+use crate::bucket::releases::{NO_RELEASE_NAMED, ReleaseBucketOptions, ReleaseChoice};
 use crate::cli::command::Command;
 use crate::cli::values::{Given, channel, expires, path, platform, service, text, version};
 use crate::verbs::{fetch, list, presign, promote};
@@ -37,7 +37,7 @@ fn choice_rows() -> Vec<Row<ReleaseChoice>> {
         option(
             "version",
             ("V", Any),
-            "the release; default the one that was uploaded last",
+            "the release; this or --channel is required",
             version,
             |o: &mut ReleaseChoice| &mut o.version,
         ),
@@ -57,6 +57,18 @@ fn choice_rows() -> Vec<Row<ReleaseChoice>> {
             |o| &mut o.platform,
         ),
     ]
+}
+
+/// What is wrong with the choice of an archive. Nothing is chosen for whoever names no release: the
+/// newest upload may come from any branch.
+fn choice_problem(service: &str, choice: &ReleaseChoice) -> Option<&'static str> {
+    if service.is_empty() {
+        Some("no SERVICE named")
+    } else if choice.version.is_none() && choice.channel.is_none() {
+        Some(NO_RELEASE_NAMED)
+    } else {
+        None
+    }
 }
 
 fn json<O: 'static>(field: fn(&mut O) -> &mut bool) -> Row<O> {
@@ -114,7 +126,7 @@ fn presign() -> Verb {
     Typed {
         name: "presign",
         summary: "a URL that anyone can download an archive with, and its sha256",
-        usage: "SERVICE",
+        usage: "SERVICE (--version V | --channel C)",
         about: "Prints a URL with which anyone can download the archive of a release until it \
                 expires, and on the next line the sha256 to compare it with, from the release's \
                 manifest object. The object is asked first whether it is that archive.",
@@ -122,11 +134,11 @@ fn presign() -> Verb {
         rows,
         notes: CREDENTIALS,
         examples: &[
-            ("presign janitor", ""),
+            ("presign janitor --channel stable", ""),
             ("presign janitor --version abc123 --platform linux_arm64 --expires 600 --json", ""),
         ],
         operand: Some(|options, given| one_service(&mut options.service, given)),
-        problem: |options| options.service.is_empty().then_some("no SERVICE named"),
+        problem: |options| choice_problem(&options.service, &options.release),
         command: Command::Presign,
     }
     .verb()
@@ -146,7 +158,7 @@ fn fetch() -> Verb {
     Typed {
         name: "fetch",
         summary: "download an archive, check its sha256, unpack it",
-        usage: "SERVICE",
+        usage: "SERVICE (--version V | --channel C)",
         about: "Downloads the archive of a release, compares its size and sha256 with the \
                 release's manifest object before the file gets its name, and unpacks it beside \
                 that: only if it holds nothing but files and folders, all of them below the one \
@@ -156,11 +168,11 @@ fn fetch() -> Verb {
         rows,
         notes: CREDENTIALS,
         examples: &[
-            ("fetch janitor --into /tmp/janitor", ""),
+            ("fetch janitor --channel stable --into /tmp/janitor", ""),
             ("fetch janitor --version abc123 --platform darwin_arm64", ""),
         ],
         operand: Some(|options, given| one_service(&mut options.service, given)),
-        problem: |options| options.service.is_empty().then_some("no SERVICE named"),
+        problem: |options| choice_problem(&options.service, &options.release),
         command: Command::Fetch,
     }
     .verb()

@@ -150,10 +150,10 @@ fn no_verb_shows_credentials_of_any_source() {
         job.run("list --json", 0).prints("bbbbbb");
         job.run("list", 0).prints("bbbbbb");
         let id = job.bucket.access_key_id();
-        for line in ["presign alpha", "presign alpha --json"] {
+        for line in ["presign alpha --version bbbbbb", "presign alpha --version bbbbbb --json"] {
             job.run(line, 0).prints(&id).prints("X-Amz-Signature=").prints("X-Amz-Security-Token=");
         }
-        job.run("fetch alpha", 0).prints("alpha_linux_amd64/alpha");
+        job.run("fetch alpha --version bbbbbb", 0).prints("alpha_linux_amd64/alpha");
         job.run("promote alpha bbbbbb --to stable --json", 0);
         let has_process = job.diary().contains("bin/cat ");
         assert_eq!(has_process, source == Source::ProfileProcess, "{source:?}: {}", job.diary());
@@ -167,8 +167,8 @@ fn no_verb_shows_credentials_that_are_refused() {
         for line in [
             "upload --json --explain --timings",
             "list",
-            "presign alpha",
-            "fetch alpha",
+            "presign alpha --version bbbbbb",
+            "fetch alpha --version bbbbbb",
             "promote alpha bbbbbb --to stable",
         ] {
             job.run(line, 1).says("SignatureDoesNotMatch");

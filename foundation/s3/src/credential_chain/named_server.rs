@@ -1,0 +1,151 @@
+//! Which server and which region are meant: options, environment, configuration, profile files.
+//!
+//! (AWS SDKs and Tools Reference Guide, "Service-specific endpoints" and "AWS Region".) A profile whose
+//! keys are another provider's says so by `endpoint_url`; without it, the key id and a signature would
+//! go to AWS.
+
+use std::path::PathBuf;
+
+use ferror::{Error, ResultExt as _};
+
+use super::ini::{self, FileKind};
+use super::profile::{self, CONFIG_FILE, CREDENTIALS_FILE, PROFILE};
+use crate::endpoint::Endpoint;
+
+const IGNORED: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+
+/// Every environment variable that [`find_server`] reads.
+pub const SERVER_VARIABLES: [&str; 8] = [
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    IGNORED,
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    PROFILE,
+    CONFIG_FILE,
+    CREDENTIALS_FILE,
+];
+
+/// A server and a region, as far as they are named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedServer {
+    /// `https://HOST[:PORT]`; `None`: AWS.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+}
+
+/// The inputs of [`find_server`].
+pub struct ServerInputs<'a> {
+    /// What the command line names. It goes before everything else.
+    pub given: NamedServer,
+    /// What the program's own configuration names. It goes before profile files, which belong to a
+    /// machine and not to a bucket, and after the environment.
+    pub configured: NamedServer,
+    /// Looks up an environment variable of [`SERVER_VARIABLES`]. A blank value counts as unset.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The home folder, which profile files are looked for in.
+    pub home: Option<PathBuf>,
+}
+
+/// Finds endpoint and region, each by itself. The endpoint is that of the command line, of
+/// `AWS_ENDPOINT_URL_S3`, of `AWS_ENDPOINT_URL`, of the program's configuration, of the profile's
+/// `services` section for `s3`, of the profile's `endpoint_url`. With
+/// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, the variables and the profile do not count; with
+/// `ignore_configured_endpoint_urls` in the profile, the profile's own do not. The region is that of the command line, of `AWS_REGION`, of
+/// `AWS_DEFAULT_REGION`, of the program's configuration, of the profile.
+///
+/// Profile files are read only where something is missing until then.
+///
+/// # Errors
+/// [`ferror::Kind::Config`] where a profile file cannot be read, or what it says is no endpoint.
+pub fn find_server(inputs: &ServerInputs<'_>) -> ferror::Result<NamedServer> {
+    let variable = |name: &str| {
+        debug_assert!(SERVER_VARIABLES.contains(&name), "{name} is not in the table");
+        (inputs.variable)(name).filter(|value| !value.trim().is_empty())
+    };
+    let is_true = |value: &str| value.trim().eq_ignore_ascii_case("true");
+    let ignores_variables = variable(IGNORED).as_deref().is_some_and(is_true);
+    let first = |names: [&str; 2]| names.into_iter().find_map(&variable);
+    let ServerInputs { given, configured, .. } = inputs;
+    let from_variables = || {
+        if ignores_variables { None } else { first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) }
+    };
+    let endpoint = given.endpoint.clone().or_else(from_variables);
+    let endpoint = endpoint.or_else(|| configured.endpoint.clone());
+    let region = given.region.clone().or_else(|| first(["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    let region = region.or_else(|| configured.region.clone());
+    let endpoint_is_known = endpoint.is_some() || ignores_variables;
+    if endpoint_is_known && region.is_some() {
+        return Ok(NamedServer { endpoint, region });
+    }
+    let profile = Profile::read(&variable, inputs.home.as_ref())?;
+    let region = region.or_else(|| profile.value("region").map(str::to_owned));
+    let ignores_profile = || {
+        // A variable that says false goes before the profile that says true.
+        variable(IGNORED).is_none()
+            && profile.value("ignore_configured_endpoint_urls").is_some_and(is_true)
+    };
+    if endpoint_is_known || ignores_profile() {
+        return Ok(NamedServer { endpoint, region });
+    }
+    Ok(NamedServer { endpoint: profile.endpoint()?, region })
+}
+
+/// A profile as both files have it.
+struct Profile {
+    name: String,
+    properties: ini::Properties,
+    /// The `services` section that it names.
+    services: Option<(String, ini::Properties)>,
+}
+
+impl Profile {
+    fn read(
+        variable: &dyn Fn(&str) -> Option<String>,
+        home: Option<&PathBuf>,
+    ) -> ferror::Result<Self> {
+        let name = variable(PROFILE).unwrap_or_else(|| "default".to_owned());
+        let read = |file: &str, default: &str, kind, name: &str| {
+            profile::read(variable(file), home, default, kind, name)
+        };
+        // Whether a profile that was named is missing is for the search for credentials to say.
+        let in_config = read(CONFIG_FILE, "config", FileKind::Config, &name)?;
+        let mut properties = in_config.unwrap_or_default();
+        let in_credentials = read(CREDENTIALS_FILE, "credentials", FileKind::Credentials, &name)?;
+        properties.extend(in_credentials.unwrap_or_default());
+        let services = match properties.get("services").filter(|named| !named.is_empty()) {
+            None => None,
+            Some(named) => {
+                let section = read(CONFIG_FILE, "config", FileKind::Services, named)?;
+                let missing = || {
+                    Error::config(format!(
+                        "profile {name:?} names services = {named}, and no [services {named}] is there"
+                    ))
+                    .hint(format!("add that section to the file of {CONFIG_FILE}, or remove the line"))
+                };
+                Some((named.clone(), section.ok_or_else(missing)?))
+            }
+        };
+        Ok(Self { name, properties, services })
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.properties.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the endpoint for S3, checked here, where its origin is known.
+    fn endpoint(&self) -> ferror::Result<Option<String>> {
+        let for_s3 = self.services.as_ref().and_then(|(name, section)| {
+            let url = ini::nested(section.get("s3")?, "endpoint_url")?;
+            Some((format!("endpoint_url of s3 in [services {name}]"), url))
+        });
+        let for_all = || {
+            let url = self.value("endpoint_url")?.to_owned();
+            Some((format!("endpoint_url of profile {:?}", self.name), url))
+        };
+        let Some((origin, url)) = for_s3.or_else(for_all) else { return Ok(None) };
+        Endpoint::parse(&url).context(origin)?;
+        Ok(Some(url))
+    }
+}
