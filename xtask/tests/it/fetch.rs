@@ -81,7 +81,10 @@ fn nothing_that_is_there_is_replaced() {
     symlink("../nowhere", here.path().join("link/alpha_linux_amd64")).unwrap();
     let before = tree(here.path());
     for (line, named) in [
-        ("fetch alpha --version aaaaaa", "fetched/alpha_aaaaaa_linux_amd64/alpha_linux_amd64.tar.gz"),
+        (
+            "fetch alpha --version aaaaaa",
+            "fetched/alpha_aaaaaa_linux_amd64/alpha_linux_amd64.tar.gz",
+        ),
         ("fetch alpha --version aaaaaa --into file", "file/alpha_linux_amd64.tar.gz"),
         ("fetch alpha --version aaaaaa --into folder", "folder/alpha_linux_amd64"),
         ("fetch alpha --version aaaaaa --into link", "link/alpha_linux_amd64"),
@@ -103,7 +106,7 @@ fn a_manifest_object_does_not_choose_the_name_of_a_file() {
         std::fs::write(&object, text.replace("alpha_linux_amd64.tar.gz", name)).unwrap();
         let here = bucket.serve(Repo::new(&["alpha"]));
         let before = tree(here.path());
-        for line in ["fetch alpha --version aaaaaa", "fetch alpha --into ."] {
+        for line in ["fetch alpha --version aaaaaa", "fetch alpha --version aaaaaa --into ."] {
             let expected = format!("calls its archive {name:?}: expected alpha_linux_amd64.tar.gz");
             here.xtask(line).exits(3).says(&expected);
         }

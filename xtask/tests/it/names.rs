@@ -17,24 +17,25 @@ const STAMP: &str = r#"fn main() {
 "#;
 
 /// A service with both crates `service`: its own repository's, and this one's under another name.
-const CATALOG: &str = r#"use std::net::SocketAddr;
+const CATALOG: &str = r#"use std::process::ExitCode;
 
 use axum::{Router, routing::get};
-use ours::{Service, Settings, Stop, WEB_SETTINGS};
+use ours::Stop;
 
-const SERVICE: Service =
-    Service { name: "catalog", what_it_is: service::name(), tables: &[WEB_SETTINGS], notes: "" };
-
-fn main() -> std::process::ExitCode {
-    ours::main(&SERVICE, read, serve)
+#[derive(clap::Parser)]
+struct Args {
+    #[command(flatten)]
+    web: ours::WebArgs,
 }
 
-fn read(settings: &mut Settings<'_>) -> Option<SocketAddr> {
-    settings.parsed("listen")
+fn main() -> ExitCode {
+    let args: Args = ours::parse();
+    ours::run("catalog", |stop| serve(args, stop))
 }
 
-async fn serve(listen: SocketAddr, stop: Stop) -> our_errors::Result<()> {
-    ours::serve(&SERVICE, listen, Router::new().route("/", get(async || service::name())), stop).await
+async fn serve(args: Args, stop: Stop) -> our_errors::Result<()> {
+    let routes = Router::new().route("/", get(async || service::name()));
+    ours::serve("catalog", &args.web, routes, stop).await
 }
 "#;
 
@@ -67,12 +68,13 @@ fn repository() -> Repo {
         + &["s3", "ferror", "ftime"].map(own).concat();
     package("services/stamp", &stamp);
     repo.write("services/stamp/src/main.rs", STAMP);
-    let axum = templates::WEB_DEPENDENCIES.iter().find_map(|dependency| match dependency.place {
-        Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
-        Place::Foundation | Place::Own => None,
-    });
+    let others =
+        templates::WEB_DEPENDENCIES.iter().filter_map(|dependency| match dependency.place {
+            Place::Registry(value) => Some(format!("{} = {value}\n", dependency.name)),
+            Place::Foundation | Place::Own => None,
+        });
     let catalog = [
-        axum.expect("axum"),
+        others.collect::<String>(),
         renamed("ours", "service"),
         renamed("our_errors", "ferror"),
         own("service"),

@@ -107,7 +107,7 @@ const OF_RULES: &[Mistake] = &[
         "job upload does not take over what dist hands on",
     ),
     ("at: /tmp/handed-over", "at: .", "attaches at `.`: expected a folder below /tmp/"),
-    ("at: /tmp/handed-over", "at: /tmp/../root/project", "expected a folder below /tmp/"),
+    ("at: /tmp/handed-over", "at: /tmp/../opt/project", "expected a folder below /tmp/"),
     ("--dest /tmp/handed-over/pkg", "--dest pkg", "job upload runs `cargo xtask upload --dest pkg"),
     (
         "      - checkout\n      - attach_workspace:",
