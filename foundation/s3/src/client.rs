@@ -35,9 +35,9 @@ pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 /// A client for one bucket: blocking, cheap to clone; all clones share the connections, the memory
 /// for bodies, the budget of waiting, and what was learnt of the server.
 ///
-/// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), and a wrong
-/// region or clock, an expired token, a refused `Expect` (417) and a conflicting conditional
-/// request (409) are corrected once each.
+/// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), after a
+/// conflict with another write too (409). A wrong region or clock, an expired token and a refused
+/// `Expect` (417) are corrected once each.
 ///
 /// Errors say what was tried, on which object, and what the server answered; when it did answer,
 /// the error's source is a [`Fault`](crate::Fault).

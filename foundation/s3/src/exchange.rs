@@ -127,9 +127,12 @@ impl RequestRunner {
                 Err(error) => (Err(error), None),
             };
             log.failures += 1;
-            let kind = ended.as_ref().map_or_else(Error::kind, Fault::kind);
+            let class = match &ended {
+                Ok(fault) => retry::refusal_class(fault, operation.request.is_conditional_write()),
+                Err(error) => retry::class(error.kind()),
+            };
             let mut out_of_time = false;
-            if let Some(class) = retry::class(kind) {
+            if let Some(class) = class {
                 // Whatever went wrong may have gone wrong after the work was done.
                 log.maybe_applied = true;
                 if log.failures < self.retry_policy.attempts {
@@ -225,10 +228,6 @@ impl RequestRunner {
             Repair::Expect => {
                 lock(&self.facts).sends_expect = false;
                 Ok(true)
-            }
-            Repair::Conflict => {
-                log.maybe_applied = true;
-                Ok(self.wait(Class::Transient, 1, None))
             }
         }
     }

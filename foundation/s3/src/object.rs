@@ -54,7 +54,7 @@ pub enum Precondition<'a> {
 pub enum PutOutcome {
     /// The object is stored.
     Stored(Stored),
-    /// The [`Precondition`] did not hold (412), or another conditional upload of the same key was
+    /// The [`Precondition`] did not hold (412), or at each attempt another upload of the same key was
     /// under way (409 `ConditionalRequestConflict`). Nothing was stored by this request; after a
     /// lost answer, the object may be one's own.
     PreconditionFailed,

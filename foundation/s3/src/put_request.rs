@@ -82,7 +82,10 @@ impl Client {
     ) -> ferror::Result<PutOutcome> {
         // The code first: a 200 may carry an error.
         let unmet = match (fault.code.as_str(), fault.status) {
-            ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, 412) => true,
+            // A conflict with other writes is one until the last attempt when it comes here.
+            ("PreconditionFailed" | "ConditionalRequestConflict", _)
+            | (_, 412)
+            | ("" | "ConcurrentModification", 409) => true,
             // No object exists that could have the ETag.
             ("NoSuchKey", _) => matches!(put.precondition, Precondition::Matches(_)),
             _ => false,

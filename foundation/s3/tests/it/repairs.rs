@@ -143,15 +143,30 @@ fn a_clock_is_set_by_the_servers_and_kept() {
 }
 
 #[test]
-fn a_conflicting_conditional_request_is_made_once_more() {
-    let conflict = answer("409 Conflict", &[], &refusal("ConditionalRequestConflict"));
-    let (server, client) = pair(Signature::V4, &[conflict.clone(), stored()]);
-    assert!(matches!(client.put("k", &put(b"x")).unwrap(), PutOutcome::Stored(_)));
-    assert_eq!(server.requests(), 2);
-    let (server, client) = pair(Signature::V4, &[conflict]);
-    assert_eq!(client.put("k", &put(b"x")).unwrap(), PutOutcome::PreconditionFailed);
-    // Two attempts, and a look whether the first one had done it after all.
-    assert_eq!(server.requests(), 3);
+fn a_conflicting_conditional_request_is_made_again_as_often_as_any_other() {
+    let retry_policy = RetryPolicy { attempts: 4, ..ONCE };
+    let unmet = Ok(PutOutcome::PreconditionFailed);
+    for (status, code, requests, expected) in [
+        // As many attempts as are allowed, and a look whether one of them had done it after all.
+        ("409 Conflict", "ConditionalRequestConflict", 5, unmet.clone()),
+        ("409 Conflict", "ConcurrentModification", 5, unmet.clone()),
+        ("409 Conflict", "", 5, unmet),
+        ("409 Conflict", "OperationAborted", 4, Err(Kind::Unavailable)),
+        ("409 Conflict", "InvalidBucketState", 1, Err(Kind::Conflict)),
+    ] {
+        let conflict = answer(status, &[], &refusal(code));
+        let again = requests > 1;
+        let answers = [conflict.clone(), conflict.clone(), stored()];
+        let server = Server::start(answers.into_iter().map(Script::Answer).collect());
+        let client = client_with(&server.endpoint, Signature::V4, retry_policy);
+        let outcome = client.put("k", &put(b"x"));
+        assert_eq!(matches!(outcome, Ok(PutOutcome::Stored(_))), again, "{code}: {outcome:?}");
+        assert_eq!(server.requests(), if again { 3 } else { 1 }, "{code}");
+        let server = Server::start(vec![Script::Answer(conflict)]);
+        let client = client_with(&server.endpoint, Signature::V4, retry_policy);
+        let outcome = client.put("k", &put(b"x")).map_err(|error| error.kind());
+        assert_eq!((outcome, server.requests()), (expected, requests), "{code}");
+    }
 }
 
 #[test]
