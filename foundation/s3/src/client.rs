@@ -36,8 +36,8 @@ pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 /// for bodies, the budget of waiting, and what was learnt of the server.
 ///
 /// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), after a
-/// conflict with another write too (409). A wrong region or clock, an expired token and a refused
-/// `Expect` (417) are corrected once each.
+/// conflict with another write too (409). A wrong region or clock, an expired token, a refused
+/// `Expect` (417) and a missing `Content-MD5` (a bucket with Object Lock) are corrected once each.
 ///
 /// Errors say what was tried, on which object, and what the server answered; when it did answer,
 /// the error's source is a [`Fault`](crate::Fault).
@@ -82,6 +82,7 @@ impl Client {
             address: Arc::new(address),
             clock_ahead_millis: 0,
             sends_expect: true,
+            sends_md5: location.signature == Signature::V2,
         };
         let runner = RequestRunner {
             location,
@@ -283,13 +284,8 @@ impl Client {
         let request = self.request(method, object_key);
         // A server may insist on a length, and so on a body, though an empty one.
         let has_body = ["PUT", "POST"].contains(&method);
-        let payload = has_body.then(|| self.payload(b"", digest::sha256(b"")));
+        let payload = has_body.then(|| Payload::new(b"", digest::sha256(b"")));
         Ok(Operation { what, request, payload, max_bytes: MAX_SHORT_BYTES })
-    }
-
-    /// Makes a body with the digests that this client's signature needs.
-    pub(crate) fn payload<'a>(&self, bytes: &'a [u8], sha256: [u8; 32]) -> Payload<'a> {
-        Payload::new(bytes, sha256, self.location().signature)
     }
 
     pub(crate) fn request(&self, method: &'static str, object_key: &str) -> Request {

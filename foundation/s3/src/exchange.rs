@@ -46,6 +46,8 @@ pub(crate) struct ServerFacts {
     pub(crate) clock_ahead_millis: i64,
     /// Whether the server is asked before a large body is sent: until it refuses or ignores that.
     pub(crate) sends_expect: bool,
+    /// Whether each body's MD5 is sent: with `SigV2` always, with `SigV4` once the bucket asks for it.
+    pub(crate) sends_md5: bool,
 }
 
 /// A request as an operation describes it, before host, time and signature.
@@ -113,7 +115,9 @@ impl RequestRunner {
                     };
                     let server_time = answer.header("date");
                     let server_time = server_time.and_then(|text| Epoch::parse_rfc1123(&text).ok());
-                    let repair = retry::repair(&fault, &facts.region, signed_at, server_time);
+                    let lacks_md5 = operation.payload.is_some() && !facts.sends_md5;
+                    let repair =
+                        retry::repair(&fault, &facts.region, signed_at, server_time, lacks_md5);
                     if let Some(repair) = repair
                         && self
                             .apply_repair(repair, &facts, &credentials, &mut log)
@@ -165,17 +169,18 @@ impl RequestRunner {
         if let Some(owner) = &self.expected_bucket_owner {
             request.push_header("x-amz-expected-bucket-owner", owner);
         }
+        if facts.sends_md5
+            && let Some(payload) = &operation.payload
+        {
+            let md5 = self.transport.meter().time(Activity::Hashing, || payload.md5());
+            request.push_header("content-md5", md5);
+        }
         match self.location.signature {
             Signature::V4 => {
                 let sha256 = Payload::sha256_of(operation.payload.as_ref());
                 sigv4::sign(&mut request, credentials, &facts.region, &sha256, signed_at);
             }
             Signature::V2 => {
-                if let Some(md5) =
-                    operation.payload.as_ref().and_then(|payload| payload.md5.as_ref())
-                {
-                    request.push_header("content-md5", md5);
-                }
                 let bucket = address.virtual_host_bucket();
                 sigv2::sign(&mut request, credentials, bucket, signed_at);
             }
@@ -227,6 +232,10 @@ impl RequestRunner {
             }
             Repair::Expect => {
                 lock(&self.facts).sends_expect = false;
+                Ok(true)
+            }
+            Repair::ContentMd5 => {
+                lock(&self.facts).sends_md5 = true;
                 Ok(true)
             }
         }

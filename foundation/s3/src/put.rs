@@ -8,6 +8,7 @@ use crate::exact_file::{ExactFile, check_digest};
 use crate::meter::Activity;
 use crate::multipart::{self, Source};
 use crate::part_size::MAX_SINGLE_PUT_BYTES;
+use crate::payload::Payload;
 use crate::put_request::{push_condition, push_object_headers};
 use crate::{Body, Client, Precondition, Put, PutOutcome, answer, digest};
 
@@ -100,7 +101,7 @@ impl Client {
         push_object_headers(&mut operation.request, put, &sha256)
             .with_context(|| operation.what.clone())?;
         push_condition(&mut operation.request, put.precondition);
-        operation.payload = Some(self.payload(bytes, sha256));
+        operation.payload = Some(Payload::new(bytes, sha256));
         let reply = self.exchange(&operation)?;
         let answer = match &reply.result {
             Ok(answer) => answer,

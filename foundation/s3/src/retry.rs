@@ -139,6 +139,8 @@ pub(crate) enum Repair {
     Credentials,
     /// Send the body without asking first.
     Expect,
+    /// Send the MD5 of the body.
+    ContentMd5,
 }
 
 /// How far a machine's clock may be wrong before S3 refuses (15 minutes); a refusal without a code,
@@ -146,17 +148,24 @@ pub(crate) enum Repair {
 const MAX_SKEW: Duration = Duration::from_secs(15 * 60);
 
 /// Chooses the repair for `fault`, the answer to a request that was signed for `region` at `signed_at`;
-/// the server's clock showed `server_time`.
+/// the server's clock showed `server_time`. `lacks_md5`: it had a body, and no `Content-MD5`.
 pub(crate) fn repair(
     fault: &Fault,
     region: &str,
     signed_at: Epoch,
     server_time: Option<Epoch>,
+    lacks_md5: bool,
 ) -> Option<Repair> {
     let (status, code) = (fault.status, fault.code.as_str());
     let skewed = |server: Epoch| server.millis().abs_diff(signed_at.millis()) / 1000;
     match (status, code) {
         (417, _) => Some(Repair::Expect),
+        // A bucket with Object Lock says "InvalidRequest" and asks for the header in its message;
+        // others word it differently.
+        (400, "InvalidRequest" | "MissingContentMD5") if lacks_md5 => Some(Repair::ContentMd5),
+        (400, _) if lacks_md5 && fault.message.to_ascii_lowercase().contains("content-md5") => {
+            Some(Repair::ContentMd5)
+        }
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => {
             Some(Repair::Credentials)
         }
@@ -278,8 +287,34 @@ mod tests {
                 request_id: String::new(),
                 region: region.to_owned(),
             };
-            let found = repair(&fault, "us-east-1", now, server_time);
+            let found = repair(&fault, "us-east-1", now, server_time, false);
             assert_eq!(found, expected, "{status} {code:?} {region:?}");
+        }
+    }
+
+    #[test]
+    fn an_md5_is_sent_to_whoever_asks_for_it_and_got_none() {
+        let asks = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests";
+        for (status, code, message, lacks_md5, expected) in [
+            (400, "InvalidRequest", asks, true, Some(Repair::ContentMd5)),
+            (400, "InvalidRequest", "No", true, Some(Repair::ContentMd5)),
+            (400, "MissingContentMD5", "", true, Some(Repair::ContentMd5)),
+            (
+                400,
+                "InvalidArgument",
+                "the content-md5 header is missing",
+                true,
+                Some(Repair::ContentMd5),
+            ),
+            (400, "InvalidRequest", asks, false, None),
+            (400, "InvalidArgument", "No", true, None),
+            (403, "InvalidRequest", asks, true, None),
+        ] {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            let (request_id, region) = (String::new(), String::new());
+            let fault = Fault { status, code, message, request_id, region };
+            let found = repair(&fault, "us-east-1", Epoch::ZERO, None, lacks_md5);
+            assert_eq!(found, expected, "{fault:?}");
         }
     }
 

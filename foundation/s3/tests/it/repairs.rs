@@ -170,6 +170,29 @@ fn a_conflicting_conditional_request_is_made_again_as_often_as_any_other() {
 }
 
 #[test]
+fn a_bucket_that_asks_for_an_md5_gets_it_from_then_on_and_others_get_none() {
+    let message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests";
+    let asked = refusal("InvalidRequest").replace("Because.", message);
+    let asked = answer("400 Bad Request", &[], &asked);
+    let (server, client) = pair(Signature::V4, &[stored(), asked.clone(), stored()]);
+    for bytes in [b"a", b"b", b"c"] {
+        assert!(matches!(client.put("k", &put(bytes)).unwrap(), PutOutcome::Stored(_)));
+    }
+    let md5 = |text: &str| Some(text.to_owned());
+    let seen: Vec<_> = (0..4).map(|_| server.seen()).collect();
+    let sent: Vec<_> =
+        seen.iter().map(|seen| seen.header("content-md5").map(str::to_owned)).collect();
+    let (b, c) = ("kutf/uauL+w61xx3dTFXjw==", "SooI8J03tzeVZJA4QItfMw==");
+    assert_eq!(sent, [None, None, md5(b), md5(c)]);
+    let authorization = seen[3].header("authorization").unwrap();
+    assert!(authorization.contains("content-md5;"), "it is not signed: {authorization}");
+    // Who has it and refuses all the same is believed.
+    let (server, client) = pair(Signature::V4, &[asked]);
+    assert_eq!(client.put("k", &put(b"x")).unwrap_err().kind(), Kind::Refused);
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
 fn a_condition_that_the_server_reads_without_quotes_is_made_without() {
     let unmet = answer("412 Precondition Failed", &[], &refusal("PreconditionFailed"));
     let head = |etag: &str| answer("200 OK", &["content-length: 1", etag], "");
