@@ -58,6 +58,7 @@ pub fn credentials(
         object_keys: reach.object_keys,
         read_prefixes: reach.read_prefixes,
         tagging: config.is_some_and(|config| !config.attributes.tags.is_empty()),
+        acl: config.is_some_and(|config| config.attributes.acl.is_some()),
         kms: config.is_some_and(|config| {
             matches!(config.attributes.encryption, Some(Encryption::Kms { .. }))
         }),

@@ -295,6 +295,7 @@ fn what_is_said_of_an_object_and_of_the_bucket_is_sent_and_signed() {
     let client = Client::with_options(location, credentials, options).unwrap();
     let attributes = Attributes {
         cache_control: Some("max-age=60".to_owned()),
+        acl: Some("bucket-owner-full-control".to_owned()),
         storage_class: Some("STANDARD_IA".to_owned()),
         encryption: Some(Encryption::Kms { key_id: Some("alias/k".to_owned()) }),
         tags: [("team".to_owned(), "a b".to_owned())].into(),
@@ -305,6 +306,7 @@ fn what_is_said_of_an_object_and_of_the_bucket_is_sent_and_signed() {
     let authorization = seen.header("authorization").unwrap().to_owned();
     for (name, value) in [
         ("cache-control", "max-age=60"),
+        ("x-amz-acl", "bucket-owner-full-control"),
         ("x-amz-storage-class", "STANDARD_IA"),
         ("x-amz-server-side-encryption", "aws:kms"),
         ("x-amz-server-side-encryption-aws-kms-key-id", "alias/k"),

@@ -4,7 +4,7 @@
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
 use crate::support::front::{Front, Seen, Verdict, header};
-use crate::support::snapshot::{archive, configure, manifest_object, snapshot};
+use crate::support::snapshot::{VERSION, archive, configure, manifest_object, snapshot};
 
 /// Larger than what is sent in one request.
 const LARGE: usize = 17 * 1024 * 1024;
@@ -57,4 +57,29 @@ fn a_bucket_with_object_lock_gets_the_md5_of_every_body() {
     let refused = refusals(&front);
     assert!((1..=4).contains(&refused), "{refused} refusals");
     assert_eq!(puts, 6 + refused);
+}
+
+/// A bucket of another account, whose policy wants full control of every object.
+fn other_account(head: &str) -> Verdict {
+    let creates = head.starts_with("PUT ") && !head.contains("partNumber=")
+        || head.starts_with("POST ") && head.contains("?uploads=");
+    if !creates || header_of(head, "x-amz-acl").as_deref() == Some("bucket-owner-full-control") {
+        return Verdict::Pass;
+    }
+    Verdict::Explain(403, "AccessDenied", "Access Denied")
+}
+
+#[test]
+fn a_bucket_that_wants_an_acl_gets_it_with_every_object() {
+    let (bucket, _front, repo) = behind(other_account, "acl = \"bucket-owner-full-control\"");
+    repo.xtask("upload").exits(0);
+    assert_eq!(bucket.keys(), all_keys());
+    repo.xtask(&format!("promote alpha {VERSION} --to stable --by me")).exits(0);
+    configure(&repo, "acl = \"private\"");
+    repo.xtask(&format!("promote beta {VERSION} --to stable --by me"))
+        .exits(1)
+        .says("AccessDenied");
+    let (bucket, _front, repo) = behind(other_account, "");
+    repo.xtask("upload").exits(1).says("AccessDenied");
+    assert_eq!(bucket.keys(), Vec::<String>::new());
 }
