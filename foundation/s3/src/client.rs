@@ -47,6 +47,7 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) runner: RequestRunner,
     pub(crate) pool: Pool,
+    pub(crate) conditional_writes: bool,
 }
 
 impl Client {
@@ -95,7 +96,8 @@ impl Client {
             facts: Mutex::new(facts),
         };
         let pool = Pool::new(options.memory_bytes, options.bodies_at_once);
-        Ok(Self(Arc::new(Inner { runner, pool })))
+        let conditional_writes = options.conditional_writes;
+        Ok(Self(Arc::new(Inner { runner, pool, conditional_writes })))
     }
 
     /// Returns the location as configured.
@@ -106,6 +108,12 @@ impl Client {
     /// Returns the region of the bucket: the configured one until a server names another.
     pub fn region(&self) -> String {
         self.0.runner.facts().region
+    }
+
+    /// Returns whether the server checks the conditions of writes
+    /// ([`ClientOptions::conditional_writes`]).
+    pub fn has_conditional_writes(&self) -> bool {
+        self.0.conditional_writes
     }
 
     /// Returns counts and times of what this client and its clones did so far.

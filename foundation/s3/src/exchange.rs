@@ -107,12 +107,16 @@ impl RequestRunner {
             let answered = self.attempt(operation, &facts, &credentials, signed_at);
             let (ended, asked) = match answered {
                 Ok(answer) => {
-                    let Some(fault) = refusal(operation, &answer) else {
+                    let Some(mut fault) = refusal(operation, &answer) else {
                         lock(&self.facts).sends_expect &= !answer.ignored_expect;
                         let label = label(operation, &log, false);
                         let AttemptLog { attempts, maybe_applied, .. } = log;
                         return Ok(Reply { result: Ok(answer), attempts, maybe_applied, label });
                     };
+                    let mut request = operation.request.clone();
+                    self.push_owner(&mut request);
+                    let header = fault.unknown_header_of(&request);
+                    header.clone_into(&mut fault.unknown_header);
                     let server_time = answer.header("date");
                     let server_time = server_time.and_then(|text| Epoch::parse_rfc1123(&text).ok());
                     let lacks_md5 = operation.payload.is_some() && !facts.sends_md5;
@@ -166,9 +170,7 @@ impl RequestRunner {
         check_token(address, credentials)?;
         let mut request = operation.request.clone();
         request.headers.insert(0, ("host".to_owned(), address.host().to_owned()));
-        if let Some(owner) = &self.expected_bucket_owner {
-            request.push_header("x-amz-expected-bucket-owner", owner);
-        }
+        self.push_owner(&mut request);
         if facts.sends_md5
             && let Some(payload) = &operation.payload
         {
@@ -190,6 +192,12 @@ impl RequestRunner {
         let sent =
             self.transport.send(&url, &request, body, operation.max_bytes, facts.sends_expect);
         sent.map_err(|error| unanswered(error, address))
+    }
+
+    fn push_owner(&self, request: &mut Request) {
+        if let Some(owner) = &self.expected_bucket_owner {
+            request.push_header("x-amz-expected-bucket-owner", owner);
+        }
     }
 
     /// Removes the cause of a refusal, each kind of cause once per request. Returns false if it cannot.

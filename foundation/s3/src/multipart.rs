@@ -23,7 +23,7 @@ use crate::meter::Activity;
 use crate::part_size::part_bytes;
 use crate::payload::Payload;
 use crate::pool::Buffer;
-use crate::put_request::{push_condition, push_object_headers, unquoted};
+use crate::put_request::{push_object_headers, unquoted};
 use crate::{Client, Fault, Precondition, Put, PutOutcome, Stored, answer, digest, xml};
 
 /// The file to send, and the folder of journals that an earlier run may have written to.
@@ -324,7 +324,9 @@ impl<'a> Upload<'a> {
         operation.what.push_str("?uploadId");
         operation.request.push_query("uploadId", self.id.as_str());
         operation.request.push_header("content-type", "application/xml");
-        push_condition(&mut operation.request, put.precondition);
+        if !self.client.push_condition(&mut operation, self.object_key, put.precondition)? {
+            return Ok(PutOutcome::PreconditionFailed);
+        }
         let list = xml::part_list(etags);
         operation.payload = Some(Payload::new(list.as_bytes(), digest::sha256(list.as_bytes())));
         let reply = self.client.exchange(&operation)?;

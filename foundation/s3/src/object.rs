@@ -38,7 +38,8 @@ pub enum Body<'a> {
     },
 }
 
-/// The condition under which an upload is stored. Not every server supports it.
+/// The condition under which an upload is stored. Not every server supports it
+/// ([`ClientOptions::conditional_writes`](crate::ClientOptions::conditional_writes)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition<'a> {
     /// No condition: an existing object is replaced.

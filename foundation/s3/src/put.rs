@@ -9,7 +9,7 @@ use crate::meter::Activity;
 use crate::multipart::{self, Source};
 use crate::part_size::MAX_SINGLE_PUT_BYTES;
 use crate::payload::Payload;
-use crate::put_request::{push_condition, push_object_headers};
+use crate::put_request::push_object_headers;
 use crate::{Body, Client, Precondition, Put, PutOutcome, answer, digest};
 
 impl Client {
@@ -100,7 +100,9 @@ impl Client {
         let mut operation = self.operation("PUT", object_key)?;
         push_object_headers(&mut operation.request, put, &sha256)
             .with_context(|| operation.what.clone())?;
-        push_condition(&mut operation.request, put.precondition);
+        if !self.push_condition(&mut operation, object_key, put.precondition)? {
+            return Ok(PutOutcome::PreconditionFailed);
+        }
         operation.payload = Some(Payload::new(bytes, sha256));
         let reply = self.exchange(&operation)?;
         let answer = match &reply.result {

@@ -249,8 +249,7 @@ mod tests {
             (503, "SlowDown", true, Some(Class::Throttle)),
         ] {
             let (code, message) = (code.to_owned(), String::new());
-            let (request_id, region) = (String::new(), String::new());
-            let fault = Fault { status, code, message, request_id, region };
+            let fault = Fault { status, code, message, ..Fault::default() };
             assert_eq!(refusal_class(&fault, is_conditional), expected, "{fault:?}");
         }
     }
@@ -283,9 +282,8 @@ mod tests {
             let fault = Fault {
                 status,
                 code: code.to_owned(),
-                message: String::new(),
-                request_id: String::new(),
                 region: region.to_owned(),
+                ..Fault::default()
             };
             let found = repair(&fault, "us-east-1", now, server_time, false);
             assert_eq!(found, expected, "{status} {code:?} {region:?}");
@@ -311,8 +309,7 @@ mod tests {
             (403, "InvalidRequest", asks, true, None),
         ] {
             let (code, message) = (code.to_owned(), message.to_owned());
-            let (request_id, region) = (String::new(), String::new());
-            let fault = Fault { status, code, message, request_id, region };
+            let fault = Fault { status, code, message, ..Fault::default() };
             let found = repair(&fault, "us-east-1", Epoch::ZERO, None, lacks_md5);
             assert_eq!(found, expected, "{fault:?}");
         }

@@ -62,6 +62,8 @@ pub struct Config {
     pub bucket_owner: Option<String>,
     /// Whether the server may be spoken to over plain http beyond this machine.
     pub allow_http: bool,
+    /// Whether the server knows `If-None-Match` and `If-Match` on writes.
+    pub conditional_writes: bool,
 }
 
 /// A service's own configuration, checked.
@@ -106,6 +108,7 @@ impl Config {
             attributes,
             bucket_owner: table.bucket_owner,
             allow_http: table.allow_http.unwrap_or_default(),
+            conditional_writes: table.conditional_writes.unwrap_or(true),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)

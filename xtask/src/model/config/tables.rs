@@ -32,6 +32,7 @@ pub(super) struct WorkspaceTable {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) bucket_owner: Option<String>,
     pub(super) allow_http: Option<bool>,
+    pub(super) conditional_writes: Option<bool>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -70,6 +71,7 @@ impl WorkspaceTable {
             metadata: table.find("metadata")?.unwrap_or_default(),
             bucket_owner: table.find("bucket-owner")?,
             allow_http: table.find("allow-http")?,
+            conditional_writes: table.find("conditional-writes")?,
         };
         table.end()?;
         Ok(read)

@@ -59,6 +59,7 @@ fn a_bad_workspace_table_names_table_and_field() {
         (json!({"metadata": {"commit": "1"}}), "metadata = \"commit\": expected other names"),
         (json!({"bucket-owner": "1234"}), "bucket-owner = \"1234\": expected the 12 digits"),
         (json!({"bucket-owner": 111_122_223_333_u64}), "bucket-owner: expected a string"),
+        (json!({"conditional-writes": "no"}), "conditional-writes: expected true or false"),
         (json!({"allow-http": "yes"}), "allow-http: expected true or false, found a string"),
         (json!([]), "expected an object, found an array"),
     ];

@@ -83,3 +83,72 @@ fn a_bucket_that_wants_an_acl_gets_it_with_every_object() {
     repo.xtask("upload").exits(1).says("AccessDenied");
     assert_eq!(bucket.keys(), Vec::<String>::new());
 }
+
+/// Backblaze B2: conditions of writes are not implemented, and some headers have another refusal.
+fn b2(head: &str) -> Verdict {
+    let writes = head.starts_with("PUT ") || head.starts_with("POST ");
+    let has = |name| header_of(head, name).is_some();
+    if writes && (has("if-none-match") || has("if-match")) {
+        let message = "A header you provided implies functionality that is not implemented";
+        return Verdict::Explain(501, "NotImplemented", message);
+    }
+    if has("x-amz-tagging") {
+        let message = "Unsupported header 'x-amz-tagging' received for this API call.";
+        return Verdict::Explain(400, "InvalidArgument", message);
+    }
+    Verdict::Pass
+}
+
+#[test]
+fn a_server_without_conditions_is_named_and_the_field_allows_the_weaker_way() {
+    const FIELD: &str = "conditional-writes = false";
+    let (bucket, _front, repo) = behind(b2, "");
+    repo.xtask("upload").exits(1).says("501 NotImplemented").says("if-none-match").says(FIELD);
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+    assert_eq!(bucket.unfinished(), 0, "parts were left");
+
+    configure(&repo, FIELD);
+    repo.xtask("upload").exits(0);
+    assert_eq!(bucket.keys(), all_keys());
+    repo.xtask("upload").exits(0).prints("already there");
+    repo.xtask(&format!("promote alpha {VERSION} --to stable --by me")).exits(0);
+    // What is published keeps its bytes here too.
+    let other = bucket.serve(snapshot(&[("alpha", b"other")]));
+    configure(&other, FIELD);
+    other.xtask("upload").exits(1).says("is published already");
+    assert_eq!(std::fs::read(bucket.object(&archive("alpha"))).unwrap(), b"small");
+    // The leftover of an upload that never finished is replaced, and nothing that was not looked at.
+    std::fs::remove_file(bucket.object(&manifest_object("alpha"))).unwrap();
+    other.xtask("upload").exits(0).prints("replaced");
+    assert_eq!(std::fs::read(bucket.object(&archive("alpha"))).unwrap(), b"other");
+
+    configure(&repo, "conditional-writes = false\ntags = { team = \"a\" }");
+    std::fs::remove_file(bucket.object(&archive("beta"))).unwrap();
+    std::fs::remove_file(bucket.object(&manifest_object("beta"))).unwrap();
+    repo.xtask("upload beta").exits(1).says("x-amz-tagging").says("remove tags from");
+}
+
+/// Cloudflare R2: it names the header that it does not implement.
+fn r2(head: &str) -> Verdict {
+    let explain = |message| Verdict::Explain(501, "NotImplemented", message);
+    if header_of(head, "x-amz-acl").is_some() {
+        return explain("Header 'x-amz-acl' with value 'private' not implemented");
+    }
+    if header_of(head, "x-amz-tagging").is_some() {
+        return explain("Header 'x-amz-tagging' with value 'team=a' not implemented");
+    }
+    Verdict::Pass
+}
+
+#[test]
+fn a_server_that_does_not_know_a_field_of_the_table_is_not_blamed_for_the_condition() {
+    for (table, field) in [("acl = \"private\"", "acl"), ("tags = { team = \"a\" }", "tags")] {
+        let (bucket, _front, repo) = behind(r2, table);
+        let run = repo.xtask("upload").exits(1).says("501 NotImplemented");
+        let run = run.says(&format!("remove {field} from"));
+        assert!(!run.stderr.contains("conditional-writes"), "{}", run.stderr);
+        assert_eq!(bucket.keys(), Vec::<String>::new());
+        configure(&repo, "");
+        repo.xtask("upload").exits(0);
+    }
+}
