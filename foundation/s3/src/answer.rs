@@ -20,8 +20,13 @@ pub(crate) fn fault(answer: &Answer) -> Fault {
     Fault {
         status: answer.status,
         code: body.code,
-        message: body.message,
+        // AWS and others name the header beside the message.
+        message: match (body.message, body.header) {
+            (message, header) if header.is_empty() => message,
+            (message, header) => format!("{message} ({header})"),
+        },
         request_id: first(body.request_id, "x-amz-request-id"),
+        unknown_header: String::new(),
         region: first(body.region, "x-amz-bucket-region"),
     }
 }

@@ -35,9 +35,9 @@ pub(crate) const MAX_SHORT_BYTES: u64 = 64 * 1024;
 /// A client for one bucket: blocking, cheap to clone; all clones share the connections, the memory
 /// for bodies, the budget of waiting, and what was learnt of the server.
 ///
-/// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), and a wrong
-/// region or clock, an expired token, a refused `Expect` (417) and a conflicting conditional
-/// request (409) are corrected once each.
+/// Every request is tried again where that may help ([`RetryPolicy`](crate::RetryPolicy)), after a
+/// conflict with another write too (409). A wrong region or clock, an expired token, a refused
+/// `Expect` (417) and a missing `Content-MD5` (a bucket with Object Lock) are corrected once each.
 ///
 /// Errors say what was tried, on which object, and what the server answered; when it did answer,
 /// the error's source is a [`Fault`](crate::Fault).
@@ -47,6 +47,7 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) runner: RequestRunner,
     pub(crate) pool: Pool,
+    pub(crate) conditional_writes: bool,
 }
 
 impl Client {
@@ -82,6 +83,7 @@ impl Client {
             address: Arc::new(address),
             clock_ahead_millis: 0,
             sends_expect: true,
+            sends_md5: location.signature == Signature::V2,
         };
         let runner = RequestRunner {
             location,
@@ -94,7 +96,8 @@ impl Client {
             facts: Mutex::new(facts),
         };
         let pool = Pool::new(options.memory_bytes, options.bodies_at_once);
-        Ok(Self(Arc::new(Inner { runner, pool })))
+        let conditional_writes = options.conditional_writes;
+        Ok(Self(Arc::new(Inner { runner, pool, conditional_writes })))
     }
 
     /// Returns the location as configured.
@@ -105,6 +108,12 @@ impl Client {
     /// Returns the region of the bucket: the configured one until a server names another.
     pub fn region(&self) -> String {
         self.0.runner.facts().region
+    }
+
+    /// Returns whether the server checks the conditions of writes
+    /// ([`ClientOptions::conditional_writes`]).
+    pub fn has_conditional_writes(&self) -> bool {
+        self.0.conditional_writes
     }
 
     /// Returns counts and times of what this client and its clones did so far.
@@ -283,13 +292,8 @@ impl Client {
         let request = self.request(method, object_key);
         // A server may insist on a length, and so on a body, though an empty one.
         let has_body = ["PUT", "POST"].contains(&method);
-        let payload = has_body.then(|| self.payload(b"", digest::sha256(b"")));
+        let payload = has_body.then(|| Payload::new(b"", digest::sha256(b"")));
         Ok(Operation { what, request, payload, max_bytes: MAX_SHORT_BYTES })
-    }
-
-    /// Makes a body with the digests that this client's signature needs.
-    pub(crate) fn payload<'a>(&self, bytes: &'a [u8], sha256: [u8; 32]) -> Payload<'a> {
-        Payload::new(bytes, sha256, self.location().signature)
     }
 
     pub(crate) fn request(&self, method: &'static str, object_key: &str) -> Request {

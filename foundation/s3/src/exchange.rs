@@ -46,6 +46,8 @@ pub(crate) struct ServerFacts {
     pub(crate) clock_ahead_millis: i64,
     /// Whether the server is asked before a large body is sent: until it refuses or ignores that.
     pub(crate) sends_expect: bool,
+    /// Whether each body's MD5 is sent: with `SigV2` always, with `SigV4` once the bucket asks for it.
+    pub(crate) sends_md5: bool,
 }
 
 /// A request as an operation describes it, before host, time and signature.
@@ -105,15 +107,21 @@ impl RequestRunner {
             let answered = self.attempt(operation, &facts, &credentials, signed_at);
             let (ended, asked) = match answered {
                 Ok(answer) => {
-                    let Some(fault) = refusal(operation, &answer) else {
+                    let Some(mut fault) = refusal(operation, &answer) else {
                         lock(&self.facts).sends_expect &= !answer.ignored_expect;
                         let label = label(operation, &log, false);
                         let AttemptLog { attempts, maybe_applied, .. } = log;
                         return Ok(Reply { result: Ok(answer), attempts, maybe_applied, label });
                     };
+                    let mut request = operation.request.clone();
+                    self.push_owner(&mut request);
+                    let header = fault.unknown_header_of(&request);
+                    header.clone_into(&mut fault.unknown_header);
                     let server_time = answer.header("date");
                     let server_time = server_time.and_then(|text| Epoch::parse_rfc1123(&text).ok());
-                    let repair = retry::repair(&fault, &facts.region, signed_at, server_time);
+                    let lacks_md5 = operation.payload.is_some() && !facts.sends_md5;
+                    let repair =
+                        retry::repair(&fault, &facts.region, signed_at, server_time, lacks_md5);
                     if let Some(repair) = repair
                         && self
                             .apply_repair(repair, &facts, &credentials, &mut log)
@@ -127,9 +135,12 @@ impl RequestRunner {
                 Err(error) => (Err(error), None),
             };
             log.failures += 1;
-            let kind = ended.as_ref().map_or_else(Error::kind, Fault::kind);
+            let class = match &ended {
+                Ok(fault) => retry::refusal_class(fault, operation.request.is_conditional_write()),
+                Err(error) => retry::class(error.kind()),
+            };
             let mut out_of_time = false;
-            if let Some(class) = retry::class(kind) {
+            if let Some(class) = class {
                 // Whatever went wrong may have gone wrong after the work was done.
                 log.maybe_applied = true;
                 if log.failures < self.retry_policy.attempts {
@@ -159,8 +170,12 @@ impl RequestRunner {
         check_token(address, credentials)?;
         let mut request = operation.request.clone();
         request.headers.insert(0, ("host".to_owned(), address.host().to_owned()));
-        if let Some(owner) = &self.expected_bucket_owner {
-            request.push_header("x-amz-expected-bucket-owner", owner);
+        self.push_owner(&mut request);
+        if facts.sends_md5
+            && let Some(payload) = &operation.payload
+        {
+            let md5 = self.transport.meter().time(Activity::Hashing, || payload.md5());
+            request.push_header("content-md5", md5);
         }
         match self.location.signature {
             Signature::V4 => {
@@ -168,11 +183,6 @@ impl RequestRunner {
                 sigv4::sign(&mut request, credentials, &facts.region, &sha256, signed_at);
             }
             Signature::V2 => {
-                if let Some(md5) =
-                    operation.payload.as_ref().and_then(|payload| payload.md5.as_ref())
-                {
-                    request.push_header("content-md5", md5);
-                }
                 let bucket = address.virtual_host_bucket();
                 sigv2::sign(&mut request, credentials, bucket, signed_at);
             }
@@ -182,6 +192,12 @@ impl RequestRunner {
         let sent =
             self.transport.send(&url, &request, body, operation.max_bytes, facts.sends_expect);
         sent.map_err(|error| unanswered(error, address))
+    }
+
+    fn push_owner(&self, request: &mut Request) {
+        if let Some(owner) = &self.expected_bucket_owner {
+            request.push_header("x-amz-expected-bucket-owner", owner);
+        }
     }
 
     /// Removes the cause of a refusal, each kind of cause once per request. Returns false if it cannot.
@@ -226,9 +242,9 @@ impl RequestRunner {
                 lock(&self.facts).sends_expect = false;
                 Ok(true)
             }
-            Repair::Conflict => {
-                log.maybe_applied = true;
-                Ok(self.wait(Class::Transient, 1, None))
+            Repair::ContentMd5 => {
+                lock(&self.facts).sends_md5 = true;
+                Ok(true)
             }
         }
     }

@@ -4,8 +4,23 @@ use std::fmt;
 
 use ferror::{Error, Kind};
 
+use crate::Request;
+
+/// The headers that not every server knows and that an upload can do without.
+const OPTIONAL_HEADERS: [&str; 9] = [
+    "if-none-match",
+    "if-match",
+    "x-amz-acl",
+    "x-amz-tagging",
+    "x-amz-storage-class",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-expected-bucket-owner",
+    "cache-control",
+];
+
 /// The refusal of a server: the source of the [`ferror::Error`] that reports it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
     /// The HTTP status.
     pub status: u16,
@@ -15,6 +30,9 @@ pub struct Fault {
     pub message: String,
     /// The server's id for the request; may be empty.
     pub request_id: String,
+    /// The request's header that the server does not know, such as `if-none-match`, where it said so;
+    /// else empty.
+    pub unknown_header: String,
     /// The bucket's region, when the server names it (as it does to a request that came to the
     /// wrong one); else empty. A region may be taken from an answer, a host never.
     pub region: String,
@@ -55,6 +73,33 @@ impl Fault {
         }
     }
 
+    /// Returns the header of `request` that the server does not know, if that is why it refused: the
+    /// one that it names, else the condition, which is what most servers lack, else the only one.
+    pub(crate) fn unknown_header_of(&self, request: &Request) -> &'static str {
+        let message = self.message.to_ascii_lowercase();
+        let is_unknown = self.status == 501
+            || self.code == "NotImplemented"
+            || self.status == 400
+                && ["unsupported", "not supported", "not implemented"]
+                    .iter()
+                    .any(|words| message.contains(words));
+        if !is_unknown {
+            return "";
+        }
+        let sent: Vec<_> =
+            OPTIONAL_HEADERS.into_iter().filter(|name| request.header(name).is_some()).collect();
+        let words = || message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        if let Some(named) = sent.iter().find(|name| words().any(|word| word == **name)) {
+            return named;
+        }
+        let is_unnamed = self.status == 501 || self.code == "NotImplemented";
+        match sent.as_slice() {
+            _ if !is_unnamed => "",
+            [condition @ ("if-none-match" | "if-match"), ..] | [condition] => condition,
+            _ => "",
+        }
+    }
+
     /// Makes the error that reports this refusal of `what`, such as `PUT bucket/key`.
     pub(crate) fn into_error(self, what: &str) -> Error {
         let request_id = match self.request_id.as_str() {
@@ -80,6 +125,10 @@ impl Fault {
         if elsewhere && !self.region.is_empty() {
             return Some(format!("the bucket is in the region {}: set that", self.region));
         }
+        if !self.unknown_header.is_empty() {
+            let header = &self.unknown_header;
+            return Some(format!("this server does not know the header {header}: leave it out"));
+        }
         let hint = match self.code.as_str() {
             "InvalidAccessKeyId" => "check the access key id: this server does not know it",
             "SignatureDoesNotMatch" => {
@@ -87,6 +136,7 @@ impl Fault {
             }
             "RequestTimeTooSkewed" => "set this machine's clock",
             "ExpiredToken" => "fetch new temporary credentials",
+            "AccessControlListNotSupported" => "this bucket has no ACLs: leave the acl out",
             "NoSuchBucket" => "check the bucket's name and the endpoint",
             _ if elsewhere => "redirects are not followed: set the bucket's own region or endpoint",
             _ => return None,
@@ -113,10 +163,50 @@ mod tests {
     use ferror::Kind;
 
     use super::Fault;
+    use crate::Request;
 
     fn fault(status: u16, code: &str) -> Fault {
         let (message, request_id) = ("No".to_owned(), "R1".to_owned());
-        Fault { status, code: code.to_owned(), message, request_id, region: String::new() }
+        Fault { status, code: code.to_owned(), message, request_id, ..Fault::default() }
+    }
+
+    #[test]
+    fn an_unknown_header_is_the_one_that_the_server_names_else_the_condition() {
+        let unnamed = "A header you provided implies functionality that is not implemented";
+        let acl = "Header 'x-amz-acl' with value 'public-read' not implemented";
+        let key_id = "Header 'x-amz-server-side-encryption-aws-kms-key-id' not implemented";
+        let unsupported = "Unsupported header 'x-amz-tagging' received for this API call.";
+        let all = [
+            "content-type",
+            "x-amz-acl",
+            "x-amz-tagging",
+            "x-amz-server-side-encryption",
+            "x-amz-server-side-encryption-aws-kms-key-id",
+            "if-none-match",
+        ];
+        for (status, code, message, names, expected) in [
+            (501, "NotImplemented", unnamed, &all[..], "if-none-match"),
+            (400, "NotImplemented", unnamed, &all, "if-none-match"),
+            (405, "NotImplemented", "", &all, "if-none-match"),
+            (501, "", "", &all, "if-none-match"),
+            (501, "NotImplemented", acl, &all, "x-amz-acl"),
+            (501, "NotImplemented", key_id, &all, "x-amz-server-side-encryption-aws-kms-key-id"),
+            (400, "InvalidArgument", unsupported, &all, "x-amz-tagging"),
+            (501, "NotImplemented", "If-None-Match", &all, "if-none-match"),
+            // Of those that may be left out there is one, or it is not known which is meant.
+            (501, "NotImplemented", unnamed, &all[..2], "x-amz-acl"),
+            (501, "NotImplemented", unnamed, &all[..3], ""),
+            (501, "NotImplemented", unnamed, &all[..1], ""),
+            (400, "InvalidArgument", "x-amz-acl is odd", &all, ""),
+            (403, "AccessDenied", "x-amz-acl is not supported", &all, ""),
+            (405, "MethodNotAllowed", "", &all, ""),
+        ] {
+            let headers = names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+            let (path, query) = ("/k".to_owned(), Vec::new());
+            let request = Request { method: "PUT", path, query, headers };
+            let fault = Fault { message: message.to_owned(), ..fault(status, code) };
+            assert_eq!(fault.unknown_header_of(&request), expected, "{status} {code} {message}");
+        }
     }
 
     #[test]

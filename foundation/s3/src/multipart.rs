@@ -21,8 +21,9 @@ use crate::exchange::Operation;
 use crate::journal::{Journal, Record, SentPart, UploadIdentity};
 use crate::meter::Activity;
 use crate::part_size::part_bytes;
+use crate::payload::Payload;
 use crate::pool::Buffer;
-use crate::put_request::{push_condition, push_object_headers, unquoted};
+use crate::put_request::{push_object_headers, unquoted};
 use crate::{Client, Fault, Precondition, Put, PutOutcome, Stored, answer, digest, xml};
 
 /// The file to send, and the folder of journals that an earlier run may have written to.
@@ -294,7 +295,7 @@ impl<'a> Upload<'a> {
     fn send_part(&self, number: u64, buffer: &Buffer<'_>) -> ferror::Result<String> {
         let meter = self.client.meter();
         let payload =
-            meter.time(Activity::Hashing, || self.client.payload(buffer, digest::sha256(buffer)));
+            meter.time(Activity::Hashing, || Payload::new(buffer, digest::sha256(buffer)));
         let sha256 = digest::hex(&payload.sha256);
         if let Some(part) = self.reusable_parts.get(&number)
             && part.sha256 == sha256
@@ -323,10 +324,11 @@ impl<'a> Upload<'a> {
         operation.what.push_str("?uploadId");
         operation.request.push_query("uploadId", self.id.as_str());
         operation.request.push_header("content-type", "application/xml");
-        push_condition(&mut operation.request, put.precondition);
+        if !self.client.push_condition(&mut operation, self.object_key, put.precondition)? {
+            return Ok(PutOutcome::PreconditionFailed);
+        }
         let list = xml::part_list(etags);
-        operation.payload =
-            Some(self.client.payload(list.as_bytes(), digest::sha256(list.as_bytes())));
+        operation.payload = Some(Payload::new(list.as_bytes(), digest::sha256(list.as_bytes())));
         let reply = self.client.exchange(&operation)?;
         let answer = match &reply.result {
             Ok(answer) => answer,

@@ -38,7 +38,8 @@ pub enum Body<'a> {
     },
 }
 
-/// The condition under which an upload is stored. Not every server supports it.
+/// The condition under which an upload is stored. Not every server supports it
+/// ([`ClientOptions::conditional_writes`](crate::ClientOptions::conditional_writes)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition<'a> {
     /// No condition: an existing object is replaced.
@@ -54,7 +55,7 @@ pub enum Precondition<'a> {
 pub enum PutOutcome {
     /// The object is stored.
     Stored(Stored),
-    /// The [`Precondition`] did not hold (412), or another conditional upload of the same key was
+    /// The [`Precondition`] did not hold (412), or at each attempt another upload of the same key was
     /// under way (409 `ConditionalRequestConflict`). Nothing was stored by this request; after a
     /// lost answer, the object may be one's own.
     PreconditionFailed,

@@ -17,6 +17,9 @@ pub struct ClientOptions {
     pub expected_bucket_owner: Option<String>,
     /// Whether plain http may be used beyond loopback. Never with a session token or `SigV2`.
     pub allow_http: bool,
+    /// Whether the server knows `If-None-Match` and `If-Match` on writes. If not, the client asks for
+    /// the object's head right before it writes: whoever writes between the two is overwritten.
+    pub conditional_writes: bool,
     /// How often and how long failed requests are repeated.
     pub retry_policy: RetryPolicy,
     /// How many bodies of files are under way at once, counting each part of a multipart upload;
@@ -56,6 +59,7 @@ impl Default for ClientOptions {
             roots_pem: None,
             expected_bucket_owner: None,
             allow_http: false,
+            conditional_writes: true,
             retry_policy: RetryPolicy::default(),
             bodies_at_once: 4,
             memory_bytes: 32 * 1024 * 1024,

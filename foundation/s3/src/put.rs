@@ -8,7 +8,8 @@ use crate::exact_file::{ExactFile, check_digest};
 use crate::meter::Activity;
 use crate::multipart::{self, Source};
 use crate::part_size::MAX_SINGLE_PUT_BYTES;
-use crate::put_request::{push_condition, push_object_headers};
+use crate::payload::Payload;
+use crate::put_request::push_object_headers;
 use crate::{Body, Client, Precondition, Put, PutOutcome, answer, digest};
 
 impl Client {
@@ -99,8 +100,10 @@ impl Client {
         let mut operation = self.operation("PUT", object_key)?;
         push_object_headers(&mut operation.request, put, &sha256)
             .with_context(|| operation.what.clone())?;
-        push_condition(&mut operation.request, put.precondition);
-        operation.payload = Some(self.payload(bytes, sha256));
+        if !self.push_condition(&mut operation, object_key, put.precondition)? {
+            return Ok(PutOutcome::PreconditionFailed);
+        }
+        operation.payload = Some(Payload::new(bytes, sha256));
         let reply = self.exchange(&operation)?;
         let answer = match &reply.result {
             Ok(answer) => answer,

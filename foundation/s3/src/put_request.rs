@@ -5,10 +5,10 @@
 //! and is answered 412. So a client that does not know whether an earlier attempt was carried out
 //! looks at the object: if it has the digest and the length of the upload, that attempt stored it.
 
-use ferror::Error;
+use ferror::{Error, Kind};
 
 use crate::attributes::{self, DIGEST_NAME, is_metadata_name, is_spaced_words};
-use crate::exchange::Reply;
+use crate::exchange::{Operation, Reply};
 use crate::{Client, Fault, Precondition, Put, PutOutcome, Request, Stored, digest};
 
 /// Adds the headers that describe the object: content type, digest, metadata and attributes.
@@ -54,21 +54,43 @@ fn check_metadata(name: &str, value: &str) -> ferror::Result<()> {
     Ok(())
 }
 
-/// Adds the header that makes the request conditional.
-pub(crate) fn push_condition(request: &mut Request, precondition: Precondition<'_>) {
-    match precondition {
-        Precondition::None => {}
-        Precondition::Absent => request.push_header("if-none-match", "*"),
-        Precondition::Matches(etag) => request.push_header("if-match", etag),
-    }
-}
-
 /// Strips the quotes from an `ETag`: some servers quote it in one answer and not in another.
 pub(crate) fn unquoted(etag: &str) -> &str {
     etag.trim_matches('"')
 }
 
 impl Client {
+    /// Adds the header that makes the request conditional. For a server that knows none, looks whether
+    /// the condition holds now, and returns false if it does not.
+    pub(crate) fn push_condition(
+        &self,
+        operation: &mut Operation<'_>,
+        object_key: &str,
+        precondition: Precondition<'_>,
+    ) -> ferror::Result<bool> {
+        let header = match precondition {
+            Precondition::None => return Ok(true),
+            Precondition::Absent => ("if-none-match", "*"),
+            Precondition::Matches(etag) => ("if-match", etag),
+        };
+        if self.has_conditional_writes() {
+            operation.request.push_header(header.0, header.1);
+            return Ok(true);
+        }
+        let found = self.head(object_key).map_err(|error| match error.kind() {
+            Kind::Denied => error
+                .context("without conditional writes, an object is looked at before it is written")
+                .hint("allow these credentials to get objects and to list the bucket"),
+            _ => error,
+        })?;
+        Ok(match precondition {
+            Precondition::Matches(etag) => {
+                found.is_some_and(|found| unquoted(&found.etag) == unquoted(etag))
+            }
+            _ => found.is_none(),
+        })
+    }
+
     /// Decides what a refused upload means: the condition did not hold, an earlier attempt of this
     /// upload had stored the object already, or the refusal is an error.
     pub(crate) fn interpret_refusal(
@@ -82,7 +104,10 @@ impl Client {
     ) -> ferror::Result<PutOutcome> {
         // The code first: a 200 may carry an error.
         let unmet = match (fault.code.as_str(), fault.status) {
-            ("PreconditionFailed" | "ConditionalRequestConflict", _) | (_, 412) => true,
+            // A conflict with other writes is one until the last attempt when it comes here.
+            ("PreconditionFailed" | "ConditionalRequestConflict", _)
+            | (_, 412)
+            | ("" | "ConcurrentModification", 409) => true,
             // No object exists that could have the ETag.
             ("NoSuchKey", _) => matches!(put.precondition, Precondition::Matches(_)),
             _ => false,

@@ -44,6 +44,12 @@ impl Request {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
+    /// Returns whether the request writes only if a condition holds.
+    pub(crate) fn is_conditional_write(&self) -> bool {
+        ["PUT", "POST"].contains(&self.method)
+            && ["if-none-match", "if-match"].iter().any(|name| self.header(name).is_some())
+    }
+
     pub(crate) fn push_header(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.headers.push((name.into(), value.into()));
     }

@@ -115,6 +115,19 @@ pub(crate) fn class(kind: Kind) -> Option<Class> {
     }
 }
 
+/// Returns the class of a refusal; `None` if the same request would be refused again. Two writes of
+/// one object in the same moment are a conflict that passes: S3's code for it, Ceph's, or a bare 409
+/// to a conditional write. Every other 409 states a fact.
+pub(crate) fn refusal_class(fault: &Fault, is_conditional: bool) -> Option<Class> {
+    match (fault.code.as_str(), fault.status) {
+        ("ConditionalRequestConflict", _) | ("ConcurrentModification", 409) => {
+            Some(Class::Transient)
+        }
+        ("", 409) if is_conditional => Some(Class::Transient),
+        _ => class(fault.kind()),
+    }
+}
+
 /// A cause of refusal that a client removes by itself, once per request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Repair {
@@ -126,8 +139,8 @@ pub(crate) enum Repair {
     Credentials,
     /// Send the body without asking first.
     Expect,
-    /// Another conditional request of the same key was under way.
-    Conflict,
+    /// Send the MD5 of the body.
+    ContentMd5,
 }
 
 /// How far a machine's clock may be wrong before S3 refuses (15 minutes); a refusal without a code,
@@ -135,18 +148,24 @@ pub(crate) enum Repair {
 const MAX_SKEW: Duration = Duration::from_secs(15 * 60);
 
 /// Chooses the repair for `fault`, the answer to a request that was signed for `region` at `signed_at`;
-/// the server's clock showed `server_time`.
+/// the server's clock showed `server_time`. `lacks_md5`: it had a body, and no `Content-MD5`.
 pub(crate) fn repair(
     fault: &Fault,
     region: &str,
     signed_at: Epoch,
     server_time: Option<Epoch>,
+    lacks_md5: bool,
 ) -> Option<Repair> {
     let (status, code) = (fault.status, fault.code.as_str());
     let skewed = |server: Epoch| server.millis().abs_diff(signed_at.millis()) / 1000;
     match (status, code) {
         (417, _) => Some(Repair::Expect),
-        (_, "ConditionalRequestConflict") => Some(Repair::Conflict),
+        // A bucket with Object Lock says "InvalidRequest" and asks for the header in its message;
+        // others word it differently.
+        (400, "InvalidRequest" | "MissingContentMD5") if lacks_md5 => Some(Repair::ContentMd5),
+        (400, _) if lacks_md5 && fault.message.to_ascii_lowercase().contains("content-md5") => {
+            Some(Repair::ContentMd5)
+        }
         (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired") => {
             Some(Repair::Credentials)
         }
@@ -180,7 +199,7 @@ mod tests {
     use ferror::Kind;
     use ftime::Epoch;
 
-    use super::{Class, Repair, RetryPolicy, WaitBudget, class, repair};
+    use super::{Class, Repair, RetryPolicy, WaitBudget, class, refusal_class, repair};
     use crate::Fault;
 
     #[test]
@@ -216,13 +235,33 @@ mod tests {
     }
 
     #[test]
+    fn a_conflict_passes_when_it_is_one_of_two_writes() {
+        for (status, code, is_conditional, expected) in [
+            (409, "ConditionalRequestConflict", true, Some(Class::Transient)),
+            // A completion answers 200 before the work is done.
+            (200, "ConditionalRequestConflict", true, Some(Class::Transient)),
+            (409, "OperationAborted", false, Some(Class::Transient)),
+            (409, "ConcurrentModification", true, Some(Class::Transient)),
+            (409, "", true, Some(Class::Transient)),
+            (409, "", false, None),
+            (409, "InvalidBucketState", true, None),
+            (412, "PreconditionFailed", true, None),
+            (503, "SlowDown", true, Some(Class::Throttle)),
+        ] {
+            let (code, message) = (code.to_owned(), String::new());
+            let fault = Fault { status, code, message, ..Fault::default() };
+            assert_eq!(refusal_class(&fault, is_conditional), expected, "{fault:?}");
+        }
+    }
+
+    #[test]
     fn each_repair_has_its_own_sign() {
         let now = Epoch::from_secs(1_369_353_600);
         let (near, far) = (Epoch::from_secs(1_369_353_660), Epoch::from_secs(1_369_357_200));
         let west = || Some(Repair::Region("eu-west-1".to_owned()));
         for (status, code, region, server_time, expected) in [
             (417, "", "", None, Some(Repair::Expect)),
-            (409, "ConditionalRequestConflict", "", None, Some(Repair::Conflict)),
+            (409, "ConditionalRequestConflict", "", None, None),
             (409, "OperationAborted", "", None, None),
             (400, "ExpiredToken", "", None, Some(Repair::Credentials)),
             (403, "RequestTimeTooSkewed", "", Some(far), Some(Repair::Clock(far))),
@@ -236,7 +275,6 @@ mod tests {
             (301, "", "eu-west-1", None, west()),
             (400, "", "eu-west-1", None, west()),
             (400, "", "us-east-1", None, Some(Repair::Credentials)),
-            (200, "ConditionalRequestConflict", "", None, Some(Repair::Conflict)),
             (400, "BadDigest", "eu-west-1", None, None),
             (301, "PermanentRedirect", "", None, None),
             (403, "SignatureDoesNotMatch", "eu-west-1", Some(far), None),
@@ -244,12 +282,36 @@ mod tests {
             let fault = Fault {
                 status,
                 code: code.to_owned(),
-                message: String::new(),
-                request_id: String::new(),
                 region: region.to_owned(),
+                ..Fault::default()
             };
-            let found = repair(&fault, "us-east-1", now, server_time);
+            let found = repair(&fault, "us-east-1", now, server_time, false);
             assert_eq!(found, expected, "{status} {code:?} {region:?}");
+        }
+    }
+
+    #[test]
+    fn an_md5_is_sent_to_whoever_asks_for_it_and_got_none() {
+        let asks = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests";
+        for (status, code, message, lacks_md5, expected) in [
+            (400, "InvalidRequest", asks, true, Some(Repair::ContentMd5)),
+            (400, "InvalidRequest", "No", true, Some(Repair::ContentMd5)),
+            (400, "MissingContentMD5", "", true, Some(Repair::ContentMd5)),
+            (
+                400,
+                "InvalidArgument",
+                "the content-md5 header is missing",
+                true,
+                Some(Repair::ContentMd5),
+            ),
+            (400, "InvalidRequest", asks, false, None),
+            (400, "InvalidArgument", "No", true, None),
+            (403, "InvalidRequest", asks, true, None),
+        ] {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            let fault = Fault { status, code, message, ..Fault::default() };
+            let found = repair(&fault, "us-east-1", Epoch::ZERO, None, lacks_md5);
+            assert_eq!(found, expected, "{fault:?}");
         }
     }
 

@@ -59,7 +59,7 @@ mod tests {
             code: "AccessDenied".to_owned(),
             message: "hidden".to_owned(),
             request_id: "hidden".to_owned(),
-            region: String::new(),
+            ..s3::Fault::default()
         };
         let error = Error::new(Kind::Denied, "LIST").caused_by(fault).context("listing");
         assert_eq!(Failure::of(&error).code.as_deref(), Some("AccessDenied"));

@@ -2,7 +2,7 @@
 
 use ferror::Error;
 use s3::{
-    ClientOptions, CredentialInputs, CredentialProvider, Encryption, Location, NamedServer,
+    ClientOptions, CredentialInputs, CredentialProvider, Encryption, Fault, Location, NamedServer,
     ServerInputs, SessionScope,
 };
 
@@ -61,6 +61,7 @@ pub fn credentials(
         object_keys: reach.object_keys,
         read_prefixes: reach.read_prefixes,
         tagging: config.is_some_and(|config| !config.attributes.tags.is_empty()),
+        acl: config.is_some_and(|config| config.attributes.acl.is_some()),
         kms: config.is_some_and(|config| {
             matches!(config.attributes.encryption, Some(Encryption::Kms { .. }))
         }),
@@ -92,9 +93,35 @@ pub fn client_options(
         roots_pem: roots_pem(env)?,
         expected_bucket_owner: config.and_then(|config| config.bucket_owner.clone()),
         allow_http: config.is_some_and(|config| config.allow_http),
+        conditional_writes: config.is_none_or(|config| config.conditional_writes),
         bodies_at_once: jobs,
         ..ClientOptions::default()
     })
+}
+
+/// The error of a write, with a hint that names the field which makes upload do without the header
+/// that the server does not know.
+pub fn explain_unknown_header(error: Error) -> Error {
+    let header = Fault::of(&error).map_or_else(String::new, |fault| fault.unknown_header.clone());
+    let field = match header.as_str() {
+        "if-none-match" | "if-match" => {
+            let hint = format!(
+                "this server does not know {header}: set conditional-writes = false in [workspace.metadata.xtask], and each object is looked at before it is written instead; never upload or promote twice at the same moment then"
+            );
+            return error.hint(hint);
+        }
+        "x-amz-acl" => "acl",
+        "x-amz-tagging" => "tags",
+        "x-amz-storage-class" => "storage-class",
+        "x-amz-server-side-encryption" => "encryption",
+        "x-amz-server-side-encryption-aws-kms-key-id" => "kms-key-id",
+        "x-amz-expected-bucket-owner" => "bucket-owner",
+        "cache-control" => "cache-control",
+        _ => return error,
+    };
+    error.hint(format!(
+        "this server does not know {header}: remove {field} from [workspace.metadata.xtask]"
+    ))
 }
 
 /// The error where there are none.

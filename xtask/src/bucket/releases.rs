@@ -188,7 +188,8 @@ impl ReleaseBucket {
         channel: &Channel,
         seen: Option<&StoredChannel>,
     ) -> ferror::Result<()> {
-        channel.write(&self.client, &self.prefix, &self.attributes, seen)
+        let written = channel.write(&self.client, &self.prefix, &self.attributes, seen);
+        written.map_err(destination::explain_unknown_header)
     }
 
     /// The object of an artifact, as it is now.

@@ -121,15 +121,24 @@ impl Channel {
                 .map_or(Precondition::Absent, |seen| Precondition::Matches(&seen.etag)),
         };
         match client.put(&channel_key(prefix, &self.service, &self.name), &put) {
-            Ok(PutOutcome::Stored(_)) => Ok(()),
+            Ok(PutOutcome::Stored(_)) if client.has_conditional_writes() => Ok(()),
+            // Another promotion may have written over it since it was looked at.
+            Ok(PutOutcome::Stored(_)) => {
+                let now = StoredChannel::read(client, prefix, &self.service, &self.name)?;
+                let is_ours = now.is_some_and(|now| now.channel.current == self.current);
+                if is_ours { Ok(()) } else { Err(self.lost(client, prefix)) }
+            }
             Ok(PutOutcome::PreconditionFailed) => Err(self.lost(client, prefix)),
             // It was there when it was read.
             Err(error) if seen.is_some() && error.kind() == Kind::NotFound => {
                 Err(self.lost(client, prefix).caused_by(error))
             }
-            Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == 501) => {
-                let message = "this server cannot write an object only if it is unchanged (501), \
-                               so of two promotions at once one would be lost without a word";
+            Err(error) if lacks_conditions(&error) => {
+                let status = Fault::of(&error).map_or(0, |fault| fault.status);
+                let message = format!(
+                    "this server cannot write an object only if it is unchanged ({status}), \
+                     so of two promotions at once one would be lost without a word"
+                );
                 let hint = "keep channels on a server that knows If-Match: AWS, Ceph, MinIO";
                 Err(Error::new(Kind::Refused, message).hint(hint).caused_by(error))
             }
@@ -152,6 +161,11 @@ impl Channel {
         Error::new(Kind::Conflict, message)
             .hint("nothing was written: look whether it still has to be done, and promote again")
     }
+}
+
+fn lacks_conditions(error: &Error) -> bool {
+    Fault::of(error)
+        .is_some_and(|fault| ["if-match", "if-none-match"].contains(&&*fault.unknown_header))
 }
 
 impl Entry {

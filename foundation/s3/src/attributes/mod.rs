@@ -1,4 +1,4 @@
-//! The attributes of an object besides its bytes: caching, storage class, encryption, tags, metadata.
+//! The attributes of an object besides its bytes: caching, access, storage class, encryption, tags, metadata.
 //!
 //! Every value is sent as a header, so each is checked before a request is made: a value that a proxy
 //! or a signature would change on the way is refused. (AWS, "Amazon S3
@@ -19,6 +19,16 @@ const MAX_METADATA_BYTES: usize = 1536;
 const MAX_TAGS: usize = 10;
 const MAX_TAG_NAME_UNITS: usize = 128;
 const MAX_TAG_VALUE_UNITS: usize = 256;
+/// The canned ACLs of objects. (AWS, "Access control list (ACL) overview".)
+const CANNED_ACLS: [&str; 7] = [
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+];
 /// The longest key ARN or alias that KMS gives out.
 const MAX_KEY_ID_BYTES: usize = 2048;
 
@@ -27,6 +37,8 @@ const MAX_KEY_ID_BYTES: usize = 2048;
 pub struct Attributes {
     /// `Cache-Control`, such as `public, max-age=31536000, immutable`.
     pub cache_control: Option<String>,
+    /// The canned ACL, such as `bucket-owner-full-control`.
+    pub acl: Option<String>,
     /// The storage class, such as `STANDARD_IA`; servers differ in which they have.
     pub storage_class: Option<String>,
     /// Encryption at rest by the server.
@@ -58,6 +70,11 @@ impl Attributes {
         if let Some(value) = &self.cache_control {
             check_words("the cache-control", value)?;
         }
+        if let Some(acl) = &self.acl
+            && !CANNED_ACLS.contains(&acl.as_str())
+        {
+            return Err(expected("the acl", acl, &format!("one of {}", CANNED_ACLS.join(", "))));
+        }
         if let Some(class) = &self.storage_class {
             let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
             if class.is_empty() || !class.bytes().all(fits) {
@@ -84,6 +101,9 @@ impl Attributes {
         let mut push = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
         if let Some(value) = &self.cache_control {
             push("cache-control", value);
+        }
+        if let Some(acl) = &self.acl {
+            push("x-amz-acl", acl);
         }
         if let Some(class) = &self.storage_class {
             push("x-amz-storage-class", class);

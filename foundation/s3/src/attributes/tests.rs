@@ -40,6 +40,7 @@ fn tags(count: usize) -> Attributes {
 fn every_attribute_is_a_header() {
     let whole = Attributes {
         cache_control: Some("public, max-age=60".to_owned()),
+        acl: Some("bucket-owner-full-control".to_owned()),
         storage_class: Some("STANDARD_IA".to_owned()),
         encryption: Some(Encryption::Kms { key_id: Some("alias/release".to_owned()) }),
         tags: map([("team", "a+b=c"), ("cost centre", ""), ("é", "1+1")]),
@@ -64,6 +65,7 @@ fn every_attribute_is_a_header() {
             whole,
             &[
                 ("cache-control", "public, max-age=60"),
+                ("x-amz-acl", "bucket-owner-full-control"),
                 ("x-amz-storage-class", "STANDARD_IA"),
                 ("x-amz-server-side-encryption", "aws:kms"),
                 ("x-amz-server-side-encryption-aws-kms-key-id", "alias/release"),

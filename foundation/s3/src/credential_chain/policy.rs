@@ -21,6 +21,8 @@ pub struct SessionScope {
     pub read_prefixes: Vec<String>,
     /// Whether objects may be tagged.
     pub tagging: bool,
+    /// Whether objects may get an ACL.
+    pub acl: bool,
     /// Whether objects may be encrypted with a key of KMS.
     pub kms: bool,
 }
@@ -67,6 +69,9 @@ fn render(
     ];
     if scope.tagging {
         actions.push("s3:PutObjectTagging");
+    }
+    if scope.acl {
+        actions.push("s3:PutObjectAcl");
     }
     let reads = scope.read_prefixes.iter().map(|prefix| format!("{bucket}/{}*", literal(prefix)));
     let reads: Vec<_> = reads.collect();

@@ -151,8 +151,7 @@ impl Server {
             status: reply.status,
             code: one_line(&redacted(code, secrets)),
             message: one_line(&redacted(message, secrets)),
-            request_id: String::new(),
-            region: String::new(),
+            ..Fault::default()
         };
         let error = fault.into_error(&format!("{what} of {}", self.host));
         match reply.status {

@@ -18,6 +18,8 @@ const MAX_NODES: u32 = 100_000;
 pub(crate) struct ErrorBody {
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The header that the server does not implement.
+    pub(crate) header: String,
     pub(crate) request_id: String,
     /// The bucket's region, where the request went to another one.
     pub(crate) region: String,
@@ -74,6 +76,7 @@ pub(crate) fn error_body(bytes: &[u8]) -> Option<ErrorBody> {
     Some(ErrorBody {
         code: field("Code"),
         message: field("Message"),
+        header: field("Header"),
         request_id: field("RequestId"),
         region: field("Region"),
     })

@@ -23,6 +23,7 @@ fn an_error_body_is_read_and_anything_else_is_not_one() {
     let expected = ErrorBody {
         code: "AccessDenied".to_owned(),
         message: "Access Denied".to_owned(),
+        header: String::new(),
         request_id: "R1".to_owned(),
         region: String::new(),
     };

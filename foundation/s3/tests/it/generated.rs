@@ -77,6 +77,7 @@ fn attributes() -> impl Strategy<Value = Attributes> {
     )
         .prop_map(|(cache_control, storage_class, encryption, tags, metadata)| Attributes {
             cache_control,
+            acl: None,
             storage_class,
             encryption,
             tags,

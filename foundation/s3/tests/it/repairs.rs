@@ -143,15 +143,53 @@ fn a_clock_is_set_by_the_servers_and_kept() {
 }
 
 #[test]
-fn a_conflicting_conditional_request_is_made_once_more() {
-    let conflict = answer("409 Conflict", &[], &refusal("ConditionalRequestConflict"));
-    let (server, client) = pair(Signature::V4, &[conflict.clone(), stored()]);
-    assert!(matches!(client.put("k", &put(b"x")).unwrap(), PutOutcome::Stored(_)));
+fn a_conflicting_conditional_request_is_made_again_as_often_as_any_other() {
+    let retry_policy = RetryPolicy { attempts: 4, ..ONCE };
+    let unmet = Ok(PutOutcome::PreconditionFailed);
+    for (status, code, requests, expected) in [
+        // As many attempts as are allowed, and a look whether one of them had done it after all.
+        ("409 Conflict", "ConditionalRequestConflict", 5, unmet.clone()),
+        ("409 Conflict", "ConcurrentModification", 5, unmet.clone()),
+        ("409 Conflict", "", 5, unmet),
+        ("409 Conflict", "OperationAborted", 4, Err(Kind::Unavailable)),
+        ("409 Conflict", "InvalidBucketState", 1, Err(Kind::Conflict)),
+    ] {
+        let conflict = answer(status, &[], &refusal(code));
+        let again = requests > 1;
+        let answers = [conflict.clone(), conflict.clone(), stored()];
+        let server = Server::start(answers.into_iter().map(Script::Answer).collect());
+        let client = client_with(&server.endpoint, Signature::V4, retry_policy);
+        let outcome = client.put("k", &put(b"x"));
+        assert_eq!(matches!(outcome, Ok(PutOutcome::Stored(_))), again, "{code}: {outcome:?}");
+        assert_eq!(server.requests(), if again { 3 } else { 1 }, "{code}");
+        let server = Server::start(vec![Script::Answer(conflict)]);
+        let client = client_with(&server.endpoint, Signature::V4, retry_policy);
+        let outcome = client.put("k", &put(b"x")).map_err(|error| error.kind());
+        assert_eq!((outcome, server.requests()), (expected, requests), "{code}");
+    }
+}
+
+#[test]
+fn a_bucket_that_asks_for_an_md5_gets_it_from_then_on_and_others_get_none() {
+    let message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests";
+    let asked = refusal("InvalidRequest").replace("Because.", message);
+    let asked = answer("400 Bad Request", &[], &asked);
+    let (server, client) = pair(Signature::V4, &[stored(), asked.clone(), stored()]);
+    for bytes in [b"a", b"b", b"c"] {
+        assert!(matches!(client.put("k", &put(bytes)).unwrap(), PutOutcome::Stored(_)));
+    }
+    let md5 = |text: &str| Some(text.to_owned());
+    let seen: Vec<_> = (0..4).map(|_| server.seen()).collect();
+    let sent: Vec<_> =
+        seen.iter().map(|seen| seen.header("content-md5").map(str::to_owned)).collect();
+    let (b, c) = ("kutf/uauL+w61xx3dTFXjw==", "SooI8J03tzeVZJA4QItfMw==");
+    assert_eq!(sent, [None, None, md5(b), md5(c)]);
+    let authorization = seen[3].header("authorization").unwrap();
+    assert!(authorization.contains("content-md5;"), "it is not signed: {authorization}");
+    // Who has it and refuses all the same is believed.
+    let (server, client) = pair(Signature::V4, &[asked]);
+    assert_eq!(client.put("k", &put(b"x")).unwrap_err().kind(), Kind::Refused);
     assert_eq!(server.requests(), 2);
-    let (server, client) = pair(Signature::V4, &[conflict]);
-    assert_eq!(client.put("k", &put(b"x")).unwrap(), PutOutcome::PreconditionFailed);
-    // Two attempts, and a look whether the first one had done it after all.
-    assert_eq!(server.requests(), 3);
 }
 
 #[test]
@@ -257,6 +295,7 @@ fn what_is_said_of_an_object_and_of_the_bucket_is_sent_and_signed() {
     let client = Client::with_options(location, credentials, options).unwrap();
     let attributes = Attributes {
         cache_control: Some("max-age=60".to_owned()),
+        acl: Some("bucket-owner-full-control".to_owned()),
         storage_class: Some("STANDARD_IA".to_owned()),
         encryption: Some(Encryption::Kms { key_id: Some("alias/k".to_owned()) }),
         tags: [("team".to_owned(), "a b".to_owned())].into(),
@@ -267,6 +306,7 @@ fn what_is_said_of_an_object_and_of_the_bucket_is_sent_and_signed() {
     let authorization = seen.header("authorization").unwrap().to_owned();
     for (name, value) in [
         ("cache-control", "max-age=60"),
+        ("x-amz-acl", "bucket-owner-full-control"),
         ("x-amz-storage-class", "STANDARD_IA"),
         ("x-amz-server-side-encryption", "aws:kms"),
         ("x-amz-server-side-encryption-aws-kms-key-id", "alias/k"),

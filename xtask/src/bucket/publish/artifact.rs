@@ -8,7 +8,7 @@ use s3::{Body, Client, FileMismatch, Head, Precondition, Put, PutOutcome, Stored
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Outcome, Receipt, Release, Seen, cannot_replace, check_same_release, look, unreadable,
+    Outcome, Receipt, Release, Seen, check_same_release, explain_refused_put, look, unreadable,
 };
 use crate::bucket::download;
 use crate::system::{files, parallel};
@@ -124,7 +124,7 @@ fn put(
                 .context(format!("{} differs from the manifest", artifact.file))
                 .hint("run `cargo xtask dist` again, or fetch the artifacts anew");
         }
-        cannot_replace(error, &artifact.object_key, precondition)
+        explain_refused_put(error, &artifact.object_key)
     })?)
 }
 

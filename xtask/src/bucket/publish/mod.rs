@@ -12,6 +12,7 @@ use catalog::{Artifact, MAX_MANIFEST_BYTES, Manifest};
 use ferror::{Error, Kind};
 use s3::{Attributes, Body, Client, Fault, Precondition, Put, PutOutcome};
 
+use crate::bucket::destination;
 use crate::bucket::progress::Progress;
 use crate::system::files;
 
@@ -131,9 +132,11 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
                     error.hint("run `cargo xtask upload --verify`: it puts the bytes back")
                 })?;
             }
-            if release.verify {
+            // Without conditions, another upload may have written over it since it was looked at.
+            let is_unsure = receipt.stored.is_some() && !client.has_conditional_writes();
+            if release.verify || is_unsure {
                 verify(client, key, part)?;
-                receipt.verified = true;
+                receipt.verified = release.verify;
             }
             // Said first: it is published, whatever becomes of clearing up.
             let written = progress.result(&receipt);
@@ -167,7 +170,7 @@ fn verify(client: &Client, key: &str, part: &Manifest) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Error::new(Kind::Conflict, format!("{key} was read back and does not name this release"))
-        .hint("someone else may be writing to this bucket")
+        .hint("someone else may be writing to this bucket: run upload again when they have ended")
         .into())
 }
 
@@ -203,7 +206,7 @@ fn write(
         attributes: Some(release.attributes),
         precondition,
     };
-    let put = client.put(key, &put).map_err(|error| cannot_replace(error, key, precondition))?;
+    let put = client.put(key, &put).map_err(|error| explain_refused_put(error, key))?;
     let PutOutcome::Stored(stored) = put else { return Ok(None) };
     let sha256 = files::sha256(&bytes);
     let receipt = Receipt::new(&client.location().bucket, key, bytes.len() as u64, &sha256);
@@ -261,17 +264,20 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
     Ok(())
 }
 
-/// The error of a PUT, in words where it should replace an object and the server knows no `If-Match`.
-fn cannot_replace(error: Error, key: &str, precondition: Precondition<'_>) -> Error {
-    let is_unknown = Fault::of(&error).is_some_and(|fault| fault.status == 501);
-    if !is_unknown || !matches!(precondition, Precondition::Matches(_)) {
+/// The error of a PUT, in words where the server does not know a header.
+fn explain_refused_put(error: Error, key: &str) -> Error {
+    let is_unknown = Fault::of(&error).is_some_and(|fault| fault.unknown_header == "if-match");
+    let error = destination::explain_unknown_header(error);
+    if !is_unknown {
         return error;
     }
+    let hint = error.hint_text().unwrap_or_default().to_owned();
+    let status = Fault::of(&error).map_or(0, |fault| fault.status);
     let message = format!(
-        "{key} is there already, and this server cannot replace an object only if it is unchanged (501)"
+        "{key} is there already, and this server cannot replace an object only if it is unchanged ({status})"
     );
     Error::new(Kind::Refused, message)
-        .hint("upload all platforms of a version in one run there; remove what an unfinished upload left by other means")
+        .hint(format!("upload all platforms of a version in one run; or {hint}"))
         .caused_by(error)
 }
 

@@ -17,6 +17,7 @@ pub(super) fn read(table: &WorkspaceTable) -> Result<Attributes> {
     }
     let attributes = Attributes {
         cache_control: table.cache_control.clone(),
+        acl: table.acl.clone(),
         storage_class: table.storage_class.clone(),
         encryption: encryption(table.encryption.as_deref(), table.kms_key_id.as_deref())?,
         tags: table.tags.clone(),

@@ -84,6 +84,8 @@ pub struct Config {
     pub allow_http: bool,
     /// Those of [`CREDENTIALS`] that programs get which xtask starts.
     pub pass_env: Vec<String>,
+    /// Whether the server knows `If-None-Match` and `If-Match` on writes.
+    pub conditional_writes: bool,
 }
 
 /// A service's own configuration, checked.
@@ -129,6 +131,7 @@ impl Config {
             bucket_owner: table.bucket_owner,
             allow_http: table.allow_http.unwrap_or_default(),
             pass_env: table.pass_env.unwrap_or_default(),
+            conditional_writes: table.conditional_writes.unwrap_or(true),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)

@@ -24,6 +24,7 @@ pub(super) struct WorkspaceTable {
     pub(super) content_type: Option<String>,
     pub(super) object_key: Option<String>,
     pub(super) cache_control: Option<String>,
+    pub(super) acl: Option<String>,
     pub(super) storage_class: Option<String>,
     pub(super) encryption: Option<String>,
     pub(super) kms_key_id: Option<String>,
@@ -32,6 +33,7 @@ pub(super) struct WorkspaceTable {
     pub(super) bucket_owner: Option<String>,
     pub(super) allow_http: Option<bool>,
     pub(super) pass_env: Option<Vec<String>>,
+    pub(super) conditional_writes: Option<bool>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -62,6 +64,7 @@ impl WorkspaceTable {
             content_type: table.find("content-type")?,
             object_key: table.find("object-key")?,
             cache_control: table.find("cache-control")?,
+            acl: table.find("acl")?,
             storage_class: table.find("storage-class")?,
             encryption: table.find("encryption")?,
             kms_key_id: table.find("kms-key-id")?,
@@ -70,6 +73,7 @@ impl WorkspaceTable {
             bucket_owner: table.find("bucket-owner")?,
             allow_http: table.find("allow-http")?,
             pass_env: table.find("pass-env")?,
+            conditional_writes: table.find("conditional-writes")?,
         };
         table.end()?;
         Ok(read)

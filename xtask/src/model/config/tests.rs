@@ -44,6 +44,8 @@ fn a_bad_workspace_table_names_table_and_field() {
         (json!({"object-key": "{service}"}), "object-key = \"{service}\": it needs {version}"),
         (json!({"object-key": 7}), "object-key: expected a string, found 7"),
         (json!({"cache-control": "a\nb"}), "cache-control"),
+        (json!({"acl": "everyone"}), "the acl is \"everyone\": expected one of private"),
+        (json!({"acl": "log-delivery-write"}), "bucket-owner-full-control"),
         (json!({"storage-class": "cold"}), "storage class is \"cold\""),
         (json!({"encryption": "aes256"}), "encryption = \"aes256\": expected AES256 or aws:kms"),
         (json!({"kms-key-id": "k"}), "kms-key-id = \"k\": expected encryption = \"aws:kms\""),
@@ -62,6 +64,7 @@ fn a_bad_workspace_table_names_table_and_field() {
             "pass-env = \"AWS_SECRET\": expected one of S3_KEY, ",
         ),
         (json!({"pass-env": "S3_KEY"}), "pass-env: expected an array, found a string"),
+        (json!({"conditional-writes": "no"}), "conditional-writes: expected true or false"),
         (json!({"allow-http": "yes"}), "allow-http: expected true or false, found a string"),
         (json!([]), "expected an object, found an array"),
     ];
@@ -91,6 +94,7 @@ fn what_uploads_say_of_their_objects_is_read() {
 
     let config = Config::read(&json!({"xtask": {
         "object-key": "{service}/{version}/{file}", "cache-control": "no-store",
+        "acl": "bucket-owner-full-control",
         "storage-class": "STANDARD_IA", "encryption": "aws:kms", "kms-key-id": "alias/release",
         "tags": {"team": "tools", "cost": ""}, "metadata": {"pipeline": "17"},
         "bucket-owner": "111122223333", "allow-http": true,
@@ -102,6 +106,7 @@ fn what_uploads_say_of_their_objects_is_read() {
         headers,
         [
             "cache-control: no-store",
+            "x-amz-acl: bucket-owner-full-control",
             "x-amz-storage-class: STANDARD_IA",
             "x-amz-server-side-encryption: aws:kms",
             "x-amz-server-side-encryption-aws-kms-key-id: alias/release",

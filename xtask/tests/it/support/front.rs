@@ -18,6 +18,8 @@ pub(crate) enum Verdict {
     PassWith(usize),
     /// An answer with this status and S3's code.
     Refuse(u16, &'static str),
+    /// The same, with a message.
+    Explain(u16, &'static str, &'static str),
     /// No answer, until the client is gone.
     Hold,
 }
@@ -49,9 +51,26 @@ impl Front {
         Self::start_as("http", endpoint, Ok, judge)
     }
 
+    /// Starts it in front of `endpoint`; `judge` sees the first line and the headers of each request.
+    pub(crate) fn judging_heads(
+        endpoint: &str,
+        judge: impl FnMut(&str) -> Verdict + Send + 'static,
+    ) -> Self {
+        Self::open("http", endpoint, Ok, judge)
+    }
+
     /// Starts it in front of `endpoint`, for clients that speak `scheme`; `open` makes that of a
     /// connection.
     pub(crate) fn start_as<S: Read + Write>(
+        scheme: &str,
+        endpoint: &str,
+        open: impl Fn(TcpStream) -> io::Result<S> + Clone + Send + 'static,
+        mut judge: impl FnMut(&str) -> Verdict + Send + 'static,
+    ) -> Self {
+        Self::open(scheme, endpoint, open, move |head| judge(head.lines().next().unwrap()))
+    }
+
+    fn open<S: Read + Write>(
         scheme: &str,
         endpoint: &str,
         open: impl Fn(TcpStream) -> io::Result<S> + Clone + Send + 'static,
@@ -113,7 +132,7 @@ fn answer(
     let mut body = vec![0; length.unwrap_or_default()];
     client.read_exact(&mut body).ok()?;
     let line = head.lines().next()?.to_owned();
-    let verdict = judge.lock().unwrap()(&line);
+    let verdict = judge.lock().unwrap()(&head);
     let at_once = under_way.fetch_add(1, SeqCst) + 1;
     seen.lock().unwrap().push(Seen { line, head: head.clone(), at_once, verdict });
     if let Verdict::PassWith(count) = verdict {
@@ -136,14 +155,8 @@ fn answer(
 fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<Vec<u8>> {
     match verdict {
         Verdict::Pass | Verdict::PassWith(_) => {}
-        Verdict::Refuse(status, code) => {
-            let xml = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
-            let length = xml.len();
-            let answer = format!(
-                "HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{xml}"
-            );
-            return Some(answer.into_bytes());
-        }
+        Verdict::Refuse(status, code) => return Some(refusal(status, code, "no")),
+        Verdict::Explain(status, code, message) => return Some(refusal(status, code, message)),
         Verdict::Hold => return None,
     }
     let mut upstream = TcpStream::connect(server).ok()?;
@@ -158,8 +171,16 @@ fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<
     Some(answer)
 }
 
+fn refusal(status: u16, code: &str, message: &str) -> Vec<u8> {
+    let xml = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let length = xml.len();
+    let head =
+        format!("HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    (head + &xml).into_bytes()
+}
+
 /// The value of a header's line, if it has this name.
-fn header(line: &str, wanted: &str) -> Option<String> {
+pub(crate) fn header(line: &str, wanted: &str) -> Option<String> {
     let (name, value) = line.split_once(':')?;
     name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
 }

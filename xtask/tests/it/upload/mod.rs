@@ -5,6 +5,7 @@ mod conditions;
 mod jobs;
 mod local;
 mod narrow_policy;
+mod servers;
 mod tls;
 mod web_identity;
 

@@ -43,6 +43,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
     let tags = "tags = { team = \"web\" }";
     let kms = "encryption = \"aws:kms\"";
     let both = format!("{tags}\n{kms}");
+    let acl = "acl = \"bucket-owner-full-control\"";
     // Whether tags are set, and whether a key of KMS is used.
     for (table, line, services, tagging, uses_kms) in [
         ("", "upload", &["alpha", "beta"][..], false, false),
@@ -50,6 +51,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
         ("encryption = \"AES256\"", "upload beta", &["beta"], false, false),
         (tags, "upload", &["alpha", "beta"], true, false),
         (kms, "upload", &["alpha", "beta"], false, true),
+        (acl, "upload alpha", &["alpha"], false, false),
         (&both, "upload alpha", &["alpha"], true, true),
     ] {
         let bucket = Bucket::new();
@@ -95,6 +97,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
             !all_actions.iter().any(|action| action.contains("Delete") || action.ends_with('*'))
         );
         assert_eq!(all_actions.contains("s3:PutObjectTagging"), tagging, "{table}: {policy:#}");
+        assert_eq!(all_actions.contains("s3:PutObjectAcl"), table == acl, "{table}: {policy:#}");
         let has_kms = all_actions.iter().any(|action| action.starts_with("kms:"));
         assert_eq!(has_kms, uses_kms, "{table}: {policy:#}");
 

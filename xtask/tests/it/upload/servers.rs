@@ -1,0 +1,154 @@
+//! `upload` to servers that ask for more than S3 once did, or know less of it: each is played by a
+//! server in front of a real one, with the answers that it is known to give.
+
+use crate::support::Repo;
+use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Seen, Verdict, header};
+use crate::support::snapshot::{VERSION, archive, configure, manifest_object, snapshot};
+
+/// Larger than what is sent in one request.
+const LARGE: usize = 17 * 1024 * 1024;
+
+/// Judges a request by its first line and its headers.
+type Judge = fn(&str) -> Verdict;
+
+fn header_of(head: &str, name: &str) -> Option<String> {
+    head.lines().find_map(|line| header(line, name))
+}
+
+/// A bucket behind a server of that kind, and a repository with a small and a large artifact.
+fn behind(judge: Judge, table: &str) -> (Bucket, Front, Repo) {
+    let bucket = Bucket::new();
+    let mut repo = bucket.serve(snapshot(&[("alpha", b"small"), ("beta", &vec![7; LARGE])]));
+    configure(&repo, table);
+    let front = Front::judging_heads(&bucket.endpoint(), judge);
+    repo.set("AWS_ENDPOINT_URL_S3", &front.endpoint);
+    (bucket, front, repo)
+}
+
+fn all_keys() -> Vec<String> {
+    let keys = ["alpha", "beta"].map(|service| [manifest_object(service), archive(service)]);
+    keys.concat()
+}
+
+fn refusals(front: &Front) -> usize {
+    front.seen().iter().filter(|seen| matches!(seen.verdict, Verdict::Explain(..))).count()
+}
+
+/// A bucket with Object Lock and a default retention: every body needs a checksum beside it.
+fn object_lock(head: &str) -> Verdict {
+    // The server behind compares it with the body.
+    if !head.starts_with("PUT ") || header_of(head, "content-md5").is_some() {
+        return Verdict::Pass;
+    }
+    let message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters";
+    Verdict::Explain(400, "InvalidRequest", message)
+}
+
+#[test]
+fn a_bucket_with_object_lock_gets_the_md5_of_every_body() {
+    let (bucket, front, repo) = behind(object_lock, "");
+    repo.xtask("upload --verify").exits(0);
+    assert_eq!(bucket.keys(), all_keys());
+    let bodies = |seen: &&Seen| seen.head.starts_with("PUT ");
+    let puts = front.seen().iter().filter(bodies).count();
+    // Two manifest objects, one small archive, three parts; whatever was under way when the first
+    // was refused is sent again, and nothing after that.
+    let refused = refusals(&front);
+    assert!((1..=4).contains(&refused), "{refused} refusals");
+    assert_eq!(puts, 6 + refused);
+}
+
+/// A bucket of another account, whose policy wants full control of every object.
+fn other_account(head: &str) -> Verdict {
+    let creates = head.starts_with("PUT ") && !head.contains("partNumber=")
+        || head.starts_with("POST ") && head.contains("?uploads=");
+    if !creates || header_of(head, "x-amz-acl").as_deref() == Some("bucket-owner-full-control") {
+        return Verdict::Pass;
+    }
+    Verdict::Explain(403, "AccessDenied", "Access Denied")
+}
+
+#[test]
+fn a_bucket_that_wants_an_acl_gets_it_with_every_object() {
+    let (bucket, _front, repo) = behind(other_account, "acl = \"bucket-owner-full-control\"");
+    repo.xtask("upload").exits(0);
+    assert_eq!(bucket.keys(), all_keys());
+    repo.xtask(&format!("promote alpha {VERSION} --to stable --by me")).exits(0);
+    configure(&repo, "acl = \"private\"");
+    repo.xtask(&format!("promote beta {VERSION} --to stable --by me"))
+        .exits(1)
+        .says("AccessDenied");
+    let (bucket, _front, repo) = behind(other_account, "");
+    repo.xtask("upload").exits(1).says("AccessDenied");
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+}
+
+/// Backblaze B2: conditions of writes are not implemented, and some headers have another refusal.
+fn b2(head: &str) -> Verdict {
+    let writes = head.starts_with("PUT ") || head.starts_with("POST ");
+    let has = |name| header_of(head, name).is_some();
+    if writes && (has("if-none-match") || has("if-match")) {
+        let message = "A header you provided implies functionality that is not implemented";
+        return Verdict::Explain(501, "NotImplemented", message);
+    }
+    if has("x-amz-tagging") {
+        let message = "Unsupported header 'x-amz-tagging' received for this API call.";
+        return Verdict::Explain(400, "InvalidArgument", message);
+    }
+    Verdict::Pass
+}
+
+#[test]
+fn a_server_without_conditions_is_named_and_the_field_allows_the_weaker_way() {
+    const FIELD: &str = "conditional-writes = false";
+    let (bucket, _front, repo) = behind(b2, "");
+    repo.xtask("upload").exits(1).says("501 NotImplemented").says("if-none-match").says(FIELD);
+    assert_eq!(bucket.keys(), Vec::<String>::new());
+    assert_eq!(bucket.unfinished(), 0, "parts were left");
+
+    configure(&repo, FIELD);
+    repo.xtask("upload").exits(0);
+    assert_eq!(bucket.keys(), all_keys());
+    repo.xtask("upload").exits(0).prints("already there");
+    repo.xtask(&format!("promote alpha {VERSION} --to stable --by me")).exits(0);
+    // What is published keeps its bytes here too.
+    let other = bucket.serve(snapshot(&[("alpha", b"other")]));
+    configure(&other, FIELD);
+    other.xtask("upload").exits(1).says("is published already");
+    assert_eq!(std::fs::read(bucket.object(&archive("alpha"))).unwrap(), b"small");
+    // The leftover of an upload that never finished is replaced, and nothing that was not looked at.
+    std::fs::remove_file(bucket.object(&manifest_object("alpha"))).unwrap();
+    other.xtask("upload").exits(0).prints("replaced");
+    assert_eq!(std::fs::read(bucket.object(&archive("alpha"))).unwrap(), b"other");
+
+    configure(&repo, "conditional-writes = false\ntags = { team = \"a\" }");
+    std::fs::remove_file(bucket.object(&archive("beta"))).unwrap();
+    std::fs::remove_file(bucket.object(&manifest_object("beta"))).unwrap();
+    repo.xtask("upload beta").exits(1).says("x-amz-tagging").says("remove tags from");
+}
+
+/// Cloudflare R2: it names the header that it does not implement.
+fn r2(head: &str) -> Verdict {
+    let explain = |message| Verdict::Explain(501, "NotImplemented", message);
+    if header_of(head, "x-amz-acl").is_some() {
+        return explain("Header 'x-amz-acl' with value 'private' not implemented");
+    }
+    if header_of(head, "x-amz-tagging").is_some() {
+        return explain("Header 'x-amz-tagging' with value 'team=a' not implemented");
+    }
+    Verdict::Pass
+}
+
+#[test]
+fn a_server_that_does_not_know_a_field_of_the_table_is_not_blamed_for_the_condition() {
+    for (table, field) in [("acl = \"private\"", "acl"), ("tags = { team = \"a\" }", "tags")] {
+        let (bucket, _front, repo) = behind(r2, table);
+        let run = repo.xtask("upload").exits(1).says("501 NotImplemented");
+        let run = run.says(&format!("remove {field} from"));
+        assert!(!run.stderr.contains("conditional-writes"), "{}", run.stderr);
+        assert_eq!(bucket.keys(), Vec::<String>::new());
+        configure(&repo, "");
+        repo.xtask("upload").exits(0);
+    }
+}
