@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use ferror::Error;
 use sha2::{Digest as _, Sha256};
 
+use crate::model::source_file::SourceFile;
 use crate::system::child_env;
 use crate::system::env::Env;
 
@@ -114,6 +115,76 @@ pub fn index(top: &Path, env: &Env) -> anyhow::Result<Vec<IndexEntry>> {
         .collect()
 }
 
+/// Lists the files around `dir` that are tracked, or untracked and not ignored, those of checked-out
+/// submodules included. Untracked files below `ignored_folders` do not count.
+pub fn files(dir: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Vec<SourceFile>> {
+    let mut files = BTreeMap::new();
+    add_files(&mut files, &top(dir, env)?, ignored_folders, env)?;
+    Ok(files.into_iter().map(|(path, executable)| SourceFile { path, executable }).collect())
+}
+
+/// Returns where the work tree around `dir` begins.
+fn top(dir: &Path, env: &Env) -> anyhow::Result<PathBuf> {
+    let printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]))?;
+    Ok(OsStr::from_bytes(printed.strip_suffix(b"\n").unwrap_or(&printed)).into())
+}
+
+/// Adds the files of the repository whose work tree begins at `top`, each with whether it is executable.
+fn add_files(
+    files: &mut BTreeMap<PathBuf, bool>,
+    top: &Path,
+    ignored_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<()> {
+    let is_executable = |metadata: &fs::Metadata| metadata.permissions().mode() & 0o100 != 0;
+    let has_modes = has_modes(top, env);
+    for entry in index(top, env)? {
+        let path = top.join(&entry.path);
+        match path.symlink_metadata() {
+            Ok(_) if entry.mode == SUBMODULE => {
+                add_inner_files(files, &path, ignored_folders, env)?;
+            }
+            Ok(metadata) if !metadata.is_dir() => {
+                let executable =
+                    if has_modes { is_executable(&metadata) } else { entry.mode == 0o100_755 };
+                files.insert(path, executable);
+            }
+            // Removed, or left out by a sparse checkout.
+            _ => {}
+        }
+    }
+    let mut command = git(top, env);
+    command.args(["-c", "core.fsmonitor=false", "ls-files", "--others", "--exclude-standard"]);
+    command.args(["-z", "--", ":(top)"]);
+    exclude(&mut command, top, ignored_folders);
+    let listed = output(&mut command).context("asking git for untracked files")?;
+    for name in listed.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let path = top.join(OsStr::from_bytes(name));
+        if name.ends_with(b"/") {
+            // A repository inside this one, which is not its submodule. Without the slash at its end:
+            let path: PathBuf = path.components().collect();
+            add_inner_files(files, &path, ignored_folders, env)?;
+        } else if let Ok(metadata) = path.symlink_metadata() {
+            files.insert(path, is_executable(&metadata));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the files of a repository inside another one, if it is checked out.
+fn add_inner_files(
+    files: &mut BTreeMap<PathBuf, bool>,
+    dir: &Path,
+    ignored_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<()> {
+    // In a folder with a damaged `.git`, git would find the outer repository again.
+    if is_repository(dir) && top(dir, env)? == dir {
+        add_files(files, dir, ignored_folders, env)?;
+    }
+    Ok(())
+}
+
 /// Reads `H 100644 <object> 0\t<path>`: a tag, which is in small letters for `assume-unchanged` and `S`
 /// for `skip-worktree`, the mode, the object's name, the stage and the path.
 fn read_index_line(line: &[u8]) -> Option<IndexEntry> {
@@ -181,7 +252,18 @@ fn status(top: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Ve
     // A file system monitor is a program of the user's, and answers instead of the files.
     command.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z", "--no-renames"]);
     command.args(["--untracked-files=all", "--ignore-submodules=none", "--", ":(top)"]);
-    for folder in ignored_folders {
+    exclude(&mut command, top, ignored_folders);
+    let listed = output(&mut command).context("asking git for changes")?;
+    let paths = listed.split(|byte| *byte == 0).filter_map(|line| line.get(3..));
+    // A repository inside this one is listed with a slash at its end.
+    let path =
+        |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes.strip_suffix(b"/").unwrap_or(bytes)));
+    Ok(paths.map(path).collect())
+}
+
+/// Adds pathspecs that leave folders out.
+fn exclude(command: &mut Command, top: &Path, folders: &[&Path]) {
+    for folder in folders {
         // Git refuses an excluding pathspec that names the whole repository.
         if let Ok(relative) = folder.strip_prefix(top)
             && !relative.as_os_str().is_empty()
@@ -191,12 +273,6 @@ fn status(top: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Ve
             command.arg(pathspec);
         }
     }
-    let listed = output(&mut command).context("asking git for changes")?;
-    let paths = listed.split(|byte| *byte == 0).filter_map(|line| line.get(3..));
-    // A repository inside this one is listed with a slash at its end.
-    let path =
-        |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes.strip_suffix(b"/").unwrap_or(bytes)));
-    Ok(paths.map(path).collect())
 }
 
 /// Returns whether a submodule's work tree holds anything but the commit `object`.

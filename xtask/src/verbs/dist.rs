@@ -20,8 +20,7 @@ use crate::model::commit::Commit;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::platform::Platform;
 use crate::model::workspace::Workspace;
-use crate::repository::git;
-use crate::repository::{vendored, workspace};
+use crate::repository::{git, vendored, work_tree, workspace};
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::files;
@@ -104,17 +103,20 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
 /// The plan of a `dist`: nothing is built, written or asked of a network for it.
 pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Plan> {
     let services = workspace.select(&options.services)?;
-    let mut found = BTreeMap::new();
-    for service in &services {
-        found.insert(service.name.clone(), resources::find(workspace, service)?);
-    }
     let request = Request {
         platforms: options.platforms.clone(),
         version: options.version.clone(),
         dest: dest(workspace, options, env),
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
     };
-    let commit = read_commit(workspace, &request.dest.join("snapshot"), env)?;
+    let snapshot_dir = request.dest.join("snapshot");
+    let commit = read_commit(workspace, &snapshot_dir, env)?;
+    let ours = [snapshot_dir.as_path(), &workspace.target_dir];
+    let files = work_tree::files(&workspace.root, &ours, env)?;
+    let mut found = BTreeMap::new();
+    for service in &services {
+        found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
+    }
     Ok(plan::plan(workspace, &services, &found, commit, &request)?)
 }
 
@@ -221,7 +223,8 @@ fn pack(
     for resource in &build.resources {
         let read = || std::fs::read(&resource.source);
         let bytes = read().with_context(|| format!("reading {}", resource.source.display()))?;
-        entries.push(Entry { name: resource.name.clone(), executable: false, bytes });
+        let (name, executable) = (resource.name.clone(), resource.executable);
+        entries.push(Entry { name, executable, bytes });
     }
     let path = plan.snapshot_dir.join(&build.file);
     let (size_bytes, sha256) = archive::pack(&path, &build.top, &entries, plan.entry_time)?;

@@ -1,7 +1,9 @@
 //! `promote`: a channel names another release, or again the one before.
 
 use anyhow::Context as _;
-use catalog::{Channel, Entry, MAX_ENTRIES, Manifest, StoredChannel, channel_key, is_promoter};
+use catalog::{
+    Artifact, Channel, Entry, MAX_ENTRIES, Manifest, StoredChannel, channel_key, is_promoter,
+};
 use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde_json::json;
@@ -64,7 +66,7 @@ fn forward(
     (by, at): &(&str, String),
 ) -> anyhow::Result<Option<Channel>> {
     let manifest = bucket.manifest(service, version)?;
-    check_artifacts(bucket, &manifest)?;
+    check_artifacts(bucket, &manifest, None)?;
     let replaced = before.map(|channel| channel.current.version.as_str());
     let mut current = Entry::new(&manifest, by, at, replaced);
     let mut earlier: Vec<_> = before.into_iter().flat_map(Channel::entries).cloned().collect();
@@ -99,14 +101,25 @@ fn back(
         return Err(nothing("has one entry").into());
     };
     let manifest = bucket.promoted(service, to)?;
-    check_artifacts(bucket, &manifest)?;
-    let current = Entry::new(&manifest, by, at, Some(&channel.current.version));
+    check_artifacts(bucket, &manifest, Some(to))?;
+    // The entry as it was promoted: platforms that the release got since are not promoted by going back.
+    let current = Entry {
+        by: (*by).to_owned(),
+        at: at.clone(),
+        replaced: Some(channel.current.version.clone()),
+        ..to.clone()
+    };
     Ok(Some(Channel { current, before: earlier.to_vec(), ..channel.clone() }))
 }
 
-/// Every archive is there and says that it is that.
-fn check_artifacts(bucket: &ReleaseBucket, manifest: &Manifest) -> anyhow::Result<()> {
-    for artifact in &manifest.artifacts {
+/// Checks that every archive is there and says that it is that; with an entry, those that it promoted.
+fn check_artifacts(
+    bucket: &ReleaseBucket,
+    manifest: &Manifest,
+    entry: Option<&Entry>,
+) -> anyhow::Result<()> {
+    let is_meant = |artifact: &&Artifact| entry.is_none_or(|entry| entry.names(artifact));
+    for artifact in manifest.artifacts.iter().filter(is_meant) {
         let looked = bucket.look_at(artifact);
         looked.with_context(|| format!("release {} cannot be promoted", manifest.version))?;
     }
@@ -117,8 +130,9 @@ fn check_artifacts(bucket: &ReleaseBucket, manifest: &Manifest) -> anyhow::Resul
 /// written. So the release is looked at once more when it is named.
 fn look_again(bucket: &ReleaseBucket, named: &Channel) -> anyhow::Result<()> {
     let Channel { service, name, current, .. } = named;
-    let whole =
-        bucket.promoted(service, current).and_then(|manifest| check_artifacts(bucket, &manifest));
+    let whole = bucket
+        .promoted(service, current)
+        .and_then(|manifest| check_artifacts(bucket, &manifest, Some(current)));
     whole.map_err(|error| {
         let version = &current.version;
         let what = match ui::ours(&error).map(Error::kind) {

@@ -244,6 +244,14 @@ fn a_version_says_what_is_not_committed_also_where_git_is_told_not_to_look() {
 }
 
 #[test]
+fn files_of_submodules_are_packed() {
+    let (repo, _library, _inner) = with_submodule();
+    repo.add_to_table("include = [\"library\"]");
+    let plan = repo.xtask("dist --dry-run").exits(0);
+    plan.prints("with   library/library.rs\n").prints("with   library/inner/inner.rs\n");
+}
+
+#[test]
 fn a_submodule_is_a_part_of_the_version() {
     let (repo, library, _inner) = with_submodule();
     let clean = version(&repo);

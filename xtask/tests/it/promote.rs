@@ -150,6 +150,19 @@ fn what_came_to_a_release_later_is_not_promoted_with_it() {
 }
 
 #[test]
+fn going_back_promotes_only_what_was_promoted() {
+    let (bucket, repo) = shelf(&["aaaaaa", "bbbbbb"]);
+    repo.xtask("promote alpha aaaaaa --to stable").exits(0);
+    repo.xtask("promote alpha bbbbbb --to stable").exits(0);
+    let both = ["linux_amd64", "linux_arm64"];
+    Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
+    repo.xtask("promote alpha --to stable --rollback").exits(0).prints("is aaaaaa, was bbbbbb");
+    repo.xtask("fetch alpha --channel stable --platform linux_amd64").exits(0);
+    let run = repo.xtask("fetch alpha --channel stable --platform linux_arm64").exits(3);
+    run.says("linux_arm64 came to release aaaaaa after it was promoted");
+}
+
+#[test]
 fn a_release_that_is_not_whole_is_not_promoted() {
     let (bucket, repo) = shelf(&["aaaaaa", "bbbbbb"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0);

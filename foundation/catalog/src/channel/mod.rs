@@ -207,14 +207,18 @@ impl Entry {
         Err(Error::invalid(message).hint("someone wrote to this bucket by other means"))
     }
 
+    /// Whether it promoted this artifact.
+    pub fn names(&self, artifact: &Artifact) -> bool {
+        self.artifacts.iter().any(|promoted| promoted.is(artifact))
+    }
+
     /// Leaves of its release what was promoted.
     ///
     /// # Errors
     /// [`Kind::Config`] where the artifact for `platform` came later: no promotion named it.
     pub fn keep_promoted(&self, manifest: &mut Manifest, platform: Platform) -> Result<()> {
-        let was_promoted = |artifact: &Artifact| self.artifacts.iter().any(|p| p.is(artifact));
         let is_later =
-            |artifact: &Artifact| artifact.platform == platform.as_str() && !was_promoted(artifact);
+            |artifact: &Artifact| artifact.platform == platform.as_str() && !self.names(artifact);
         if manifest.artifacts.iter().any(is_later) {
             let version = &self.version;
             let message = format!("{platform} came to release {version} after it was promoted");
@@ -222,7 +226,7 @@ impl Entry {
                 "promote again, the same release: the channel then names all it has by now",
             ));
         }
-        manifest.artifacts.retain(was_promoted);
+        manifest.artifacts.retain(|artifact| self.names(artifact));
         Ok(())
     }
 }

@@ -59,6 +59,8 @@ pub struct Resource {
     pub name: String,
     /// Where it stands.
     pub source: PathBuf,
+    /// Whether its mode in the archive is 0755 rather than 0644.
+    pub executable: bool,
 }
 
 /// One service on one platform.
@@ -110,6 +112,7 @@ pub fn plan(
     let version = version(&commit, request.version.as_deref())?;
     let mut by_platform: BTreeMap<Platform, Vec<Build>> = BTreeMap::new();
     for service in services {
+        check_name(&service.name)?;
         let platforms: Vec<Platform> = match (&service.config.platforms, &request.platforms) {
             // Asking for platforms picks among a service's own; it never adds one.
             (Some(own), Some(asked)) => own.iter().filter(|p| asked.contains(p)).copied().collect(),
@@ -160,6 +163,17 @@ fn check_version_shows(config: &Config, asked: Option<&str>) -> Result<()> {
         .hint("put {version} into object-key in [workspace.metadata.xtask]")),
         _ => Ok(()),
     }
+}
+
+/// Refuses a name that no manifest may have: `upload` would refuse it after all is built.
+fn check_name(name: &str) -> Result<()> {
+    if catalog::is_service(name) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "service {name}: the name cannot be a folder of the bucket: expected 1 to 64 ASCII letters, digits, `-` and `_`, and not `channels`"
+    ))
+    .hint("rename the package, or take it out of services/"))
 }
 
 fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {

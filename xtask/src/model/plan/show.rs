@@ -37,7 +37,13 @@ fn step_json(step: &Step) -> Value {
 }
 
 fn build_json(build: &Build) -> Value {
-    let resource = |resource: &Resource| json!({ "name": resource.name, "source": resource.source.to_string_lossy() });
+    let resource = |resource: &Resource| {
+        json!({
+            "name": resource.name,
+            "source": resource.source.to_string_lossy(),
+            "executable": resource.executable,
+        })
+    };
     json!({
         "service": build.service,
         "bin": build.bin,

@@ -40,7 +40,11 @@ fn make_with(
         config: Config::read(&json!({ "xtask": table })).unwrap(),
         services: tables.iter().map(|(name, table)| service(name, table)).collect(),
     };
-    let readme = Resource { name: "README.md".into(), source: "/r/services/a/README.md".into() };
+    let readme = Resource {
+        name: "README.md".into(),
+        source: "/r/services/a/README.md".into(),
+        executable: false,
+    };
     let resources = BTreeMap::from([("a".to_owned(), vec![readme])]);
     let commit = Commit {
         id: HEAD.into(),
@@ -225,4 +229,14 @@ fn dest_is_the_option_then_the_variable_then_pkg() {
         let dest = dest(option.map(Path::new), Path::new("/r/sub"), variable, Path::new("/r"));
         assert_eq!(dest, Path::new(expected), "--dest {option:?}, CIRCLE_ARTIFACTS={variable:?}");
     }
+}
+
+#[test]
+fn names_that_upload_would_refuse_are_refused_in_the_plan() {
+    for name in ["channels", "größe", &"a".repeat(65)] {
+        let error = make(&[(name, json!({}))], None, &Request::default()).unwrap_err();
+        let expected = format!("service {name}: the name cannot be a folder of the bucket");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+    make(&[(&"a".repeat(64), json!({}))], None, &Request::default()).unwrap();
 }
