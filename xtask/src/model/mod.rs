@@ -10,5 +10,6 @@ pub mod placeholders;
 pub mod plan;
 pub mod platform;
 pub mod service_kind;
+pub mod sources;
 pub mod suggest;
 pub mod workspace;

@@ -81,6 +81,13 @@ pub fn output(command: &mut Command) -> ferror::Result<Vec<u8>> {
     Err(Error::config(format!("`{line}` failed: {}", printed.trim())))
 }
 
+/// Returns the top of the work tree around `dir`.
+pub fn top(dir: &Path, env: &Env) -> anyhow::Result<PathBuf> {
+    let mut printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]))?;
+    printed.pop_if(|byte| *byte == b'\n');
+    Ok(PathBuf::from(OsStr::from_bytes(&printed)))
+}
+
 /// A file of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {

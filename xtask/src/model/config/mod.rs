@@ -62,6 +62,8 @@ pub struct Config {
     pub bucket_owner: Option<String>,
     /// Whether the server may be spoken to over plain http beyond this machine.
     pub allow_http: bool,
+    /// Whether `upload` publishes what was compiled from sources outside the repository, too.
+    pub outside_sources: bool,
 }
 
 /// A service's own configuration, checked.
@@ -106,6 +108,7 @@ impl Config {
             attributes,
             bucket_owner: table.bucket_owner,
             allow_http: table.allow_http.unwrap_or_default(),
+            outside_sources: table.outside_sources.unwrap_or_default(),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)

@@ -31,6 +31,7 @@ pub(super) struct WorkspaceTable {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) bucket_owner: Option<String>,
     pub(super) allow_http: Option<bool>,
+    pub(super) outside_sources: Option<bool>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -68,6 +69,7 @@ impl WorkspaceTable {
             metadata: table.find("metadata")?.unwrap_or_default(),
             bucket_owner: table.find("bucket-owner")?,
             allow_http: table.find("allow-http")?,
+            outside_sources: table.find("outside-sources")?,
         };
         table.end()?;
         Ok(read)
