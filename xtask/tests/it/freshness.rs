@@ -132,7 +132,7 @@ fn a_build_script_may_run_cargo() {
     let nested = "[package]\nname = \"nested\"\nedition = \"2024\"\n\n[workspace]\n";
     repo.write("services/nesting/nested/Cargo.toml", nested);
     repo.write("services/nesting/nested/src/main.rs", "fn main() {\n    print!(\"nested\");\n}\n");
-    repo.write(".gitignore", "/target\n/pkg\nnested/Cargo.lock\n");
+    repo.write(".gitignore", "/target\n/pkg\n**/nested/Cargo.lock\n");
     repo.commit("a build script that runs cargo");
     let (done, is_done) = mpsc::channel();
     std::thread::spawn(move || {
