@@ -69,7 +69,7 @@ pub fn outside_repository(
 fn relative(to: &Path, from: &Path) -> PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(common).map(|_| Path::new("..").as_os_str());
-    up.chain(to.components().skip(common).map(|part| part.as_os_str())).collect()
+    up.chain(to.components().skip(common).map(std::path::Component::as_os_str)).collect()
 }
 
 /// Computes the digest of each package: of its folder's path, which programs can ask the compiler for, and
