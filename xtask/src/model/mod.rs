@@ -11,5 +11,6 @@ pub mod plan;
 pub mod platform;
 pub mod service_kind;
 pub mod source_file;
+pub mod sources;
 pub mod suggest;
 pub mod workspace;

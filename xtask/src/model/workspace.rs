@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ferror::Error;
 
 use crate::model::config::{Config, ServiceConfig};
+use crate::model::sources::PathPackage;
 use crate::model::suggest;
 
 /// A workspace, with its configuration checked.
@@ -18,6 +19,8 @@ pub struct Workspace {
     pub config: Config,
     /// Every package below `services/` that has a binary, by name.
     pub services: Vec<Service>,
+    /// Every member.
+    pub packages: Vec<PathPackage>,
 }
 
 /// A workspace without its members.

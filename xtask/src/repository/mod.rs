@@ -1,10 +1,12 @@
 //! Works on a repository: git, the workspace, vendored sources, the place that xtask comes from, and the
 //! templates that are written into it.
 
+pub mod cargo_config;
 pub mod git;
 pub mod local_server;
 pub mod new_repository;
 pub mod service_template;
+pub mod sources;
 pub mod templates;
 pub mod vendored;
 pub mod work_tree;

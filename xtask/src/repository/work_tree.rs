@@ -82,6 +82,13 @@ pub fn output(command: &mut Command) -> ferror::Result<Vec<u8>> {
     Err(Error::config(format!("`{line}` failed: {}", printed.trim())))
 }
 
+/// Returns the top of the work tree around `dir`.
+pub fn top(dir: &Path, env: &Env) -> anyhow::Result<PathBuf> {
+    let mut printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]))?;
+    printed.pop_if(|byte| *byte == b'\n');
+    Ok(PathBuf::from(OsStr::from_bytes(&printed)))
+}
+
 /// A file of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexEntry {
@@ -121,12 +128,6 @@ pub fn files(dir: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result
     let mut files = BTreeMap::new();
     add_files(&mut files, &top(dir, env)?, ignored_folders, env)?;
     Ok(files.into_iter().map(|(path, executable)| SourceFile { path, executable }).collect())
-}
-
-/// Returns where the work tree around `dir` begins.
-fn top(dir: &Path, env: &Env) -> anyhow::Result<PathBuf> {
-    let printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]))?;
-    Ok(OsStr::from_bytes(printed.strip_suffix(b"\n").unwrap_or(&printed)).into())
 }
 
 /// Adds the files of the repository whose work tree begins at `top`, each with whether it is executable.

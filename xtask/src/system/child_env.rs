@@ -7,6 +7,7 @@
 //! the same user can read our environment, and cargo's.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -21,6 +22,17 @@ pub fn cargo(env: &Env) -> Command {
     let mut command = Command::new(program);
     clean(&mut command, env);
     command
+}
+
+/// Makes cargo take unstable settings, as a nightly one does: those that its command line names. rustc does not
+/// read the variable.
+///
+/// The unstable settings that a stable cargo would find in its environment, and ignore, are removed.
+pub fn make_nightly(command: &mut Command, env: &Env) {
+    for name in env.names().filter(|name| name.as_bytes().starts_with(b"CARGO_UNSTABLE_")) {
+        command.env_remove(name);
+    }
+    command.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
 }
 
 /// Returns what a failed cargo printed on stderr. The word `error` in front is left out, since the error

@@ -19,8 +19,9 @@ use crate::build::{resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::platform::Platform;
+use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::Workspace;
-use crate::repository::{git, vendored, work_tree, workspace};
+use crate::repository::{cargo_config, git, sources, vendored, work_tree, workspace};
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::files;
@@ -50,7 +51,7 @@ pub struct Options {
 /// Runs `dist`. `None` after a dry run.
 pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
     let workspace = workspace::read(env)?;
-    let plan = plan(&workspace, options, env)?;
+    let Planned { plan, packages } = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
             ui.document(&plan.to_json())?;
@@ -58,6 +59,12 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
             ui.result(plan.to_string().trim_end())?;
         }
         return Ok(None);
+    }
+    for path in &plan.outside_sources {
+        ui.warn(format_args!(
+            "outside the repository: {}: it is compiled, and the version does not say what it held",
+            path.display()
+        ));
     }
     let _lock = lock(&plan.snapshot_dir, ui)?;
     let earlier = take_manifest(&plan)?;
@@ -72,6 +79,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
         target_dir: &workspace.target_dir,
         env,
     };
+    let our_folders = [&*plan.snapshot_dir, &*workspace.target_dir];
+    let read_sources = || sources::digests(&packages, &workspace.root, &our_folders, env);
     let toolchains = toolchain::prepare(&toolchain_request, ui);
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
     for (step, (platform, toolchain)) in plan.steps.iter().zip(toolchains) {
@@ -81,7 +90,9 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
             }
             Ok(toolchain)
         });
-        match toolchain.and_then(|toolchain| run_step(&plan, step, &toolchain, env, ui)) {
+        match toolchain
+            .and_then(|toolchain| run_step(&plan, step, &toolchain, &read_sources, env, ui))
+        {
             Ok(made) => {
                 for artifact in &made {
                     print(artifact, &plan, env, ui)?;
@@ -100,24 +111,39 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     Ok(Some(manifest))
 }
 
+/// A plan, and what its stamps stand for.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Every package that lies in a folder.
+    pub packages: Vec<PathPackage>,
+}
+
 /// The plan of a `dist`: nothing is built, written or asked of a network for it.
-pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Plan> {
+pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
     let services = workspace.select(&options.services)?;
-    let request = Request {
-        platforms: options.platforms.clone(),
-        version: options.version.clone(),
-        dest: dest(workspace, options, env),
-        source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
-    };
-    let snapshot_dir = request.dest.join("snapshot");
+    let cargo_config = cargo_config::read(&workspace.root, env)?;
+    cargo_config::refuse_unstable(&cargo_config, &workspace.root, env)?;
+    let dest = dest(workspace, options, env);
+    let snapshot_dir = dest.join("snapshot");
     let commit = read_commit(workspace, &snapshot_dir, env)?;
+    let packages = sources::packages(workspace, &cargo_config, env)?;
     let ours = [snapshot_dir.as_path(), &workspace.target_dir];
     let files = work_tree::files(&workspace.root, &ours, env)?;
     let mut found = BTreeMap::new();
     for service in &services {
         found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
     }
-    Ok(plan::plan(workspace, &services, &found, commit, &request)?)
+    let request = Request {
+        platforms: options.platforms.clone(),
+        version: options.version.clone(),
+        dest,
+        outside_sources: sources::outside_repository(&packages, &workspace.root, env)?,
+        source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
+    };
+    let plan = plan::plan(workspace, &services, &found, commit, &request)?;
+    Ok(Planned { plan, packages })
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
@@ -154,6 +180,7 @@ fn run_step(
     plan: &Plan,
     step: &Step,
     toolchain: &Toolchain,
+    read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Vec<Artifact>> {
@@ -165,7 +192,7 @@ fn run_step(
         vendored::check_library(root, &library)?;
     }
     let lock_option = vendored::lock_option(root);
-    let built = compile::build(toolchain, step, &plan.profile, lock_option, env, ui)?;
+    let built = compile::build(toolchain, step, &plan.profile, lock_option, read_sources, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
     let mut artifacts = Vec::new();
@@ -306,6 +333,11 @@ fn write_manifest(
         committed_at: plan.commit.committed_at,
         branch: Branch::Named(plan.commit.branch.clone()),
         prefix: plan.prefix.clone(),
+        outside_sources: plan
+            .outside_sources
+            .iter()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect(),
         platforms: plan.platforms().map(|platform| platform.to_string()).collect(),
         artifacts,
     };

@@ -24,8 +24,12 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
     upload::preflight(upload, env, ui)?;
     if !dist.dry_run {
-        let plan = dist::plan(&workspace::read(env)?, dist, env)?;
+        let workspace = workspace::read(env)?;
+        let plan = dist::plan(&workspace, dist, env)?.plan;
         upload::refuse_dirty(&plan.version, plan.commit.dirty.is_some(), upload)?;
+        let outside = plan.outside_sources.iter().map(|path| path.to_string_lossy());
+        let outside: Vec<_> = outside.collect();
+        upload::refuse_outside_sources(&outside, Some(&workspace.config), upload)?;
     }
     // One document on stdout: upload's receipts, which carry the digests too.
     match dist::run(dist, env, if dist.dry_run { ui } else { ui.without_document() })? {

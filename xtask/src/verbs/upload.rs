@@ -18,7 +18,7 @@ use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::bucket::progress::Progress;
 use crate::bucket::publish::{self, Receipt};
 use crate::bucket::timings::Timings;
-use crate::model::config::CONTENT_TYPE;
+use crate::model::config::{CONTENT_TYPE, Config};
 use crate::model::{plan, suggest};
 use crate::repository::local_server::LocalServer;
 use crate::repository::workspace::{self, Table};
@@ -69,9 +69,10 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let manifest = read_manifest(&snapshot_dir)?;
     let services = select(&manifest, &options.services)?;
     refuse_dirty(&manifest.version, manifest.dirty, options)?;
+    let config = root.as_ref().map(|root| &root.config);
+    refuse_outside_sources(&manifest.outside_sources, config, options)?;
     check_sizes(&manifest, &services, &snapshot_dir)?;
 
-    let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
         return dry_run(
             &manifest,
@@ -212,6 +213,28 @@ pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Re
     }
     Err(Error::config(format!("version {version} is built from uncommitted changes"))
         .hint("commit and run dist again, or publish it all the same with --allow-dirty"))
+}
+
+/// What is built from sources that no commit holds is published only where the configuration says so.
+pub fn refuse_outside_sources(
+    outside: &[impl AsRef<str>],
+    config: Option<&Config>,
+    options: &Options,
+) -> ferror::Result<()> {
+    if outside.is_empty()
+        || options.destination.local
+        || config.is_some_and(|config| config.outside_sources)
+    {
+        return Ok(());
+    }
+    let paths: Vec<_> = outside.iter().map(AsRef::as_ref).collect();
+    let message = format!(
+        "built from sources outside the repository, which no commit holds: {}",
+        paths.join(", ")
+    );
+    Err(Error::config(message).hint(
+        "move them into the repository and run dist again, or publish it all the same with `outside-sources = true` in [workspace.metadata.xtask]",
+    ))
 }
 
 /// Every file is there, regular and of the manifest's size, before the first request is made.

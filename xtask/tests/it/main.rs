@@ -13,6 +13,7 @@ mod completions;
 mod dist;
 mod exactly_once;
 mod fetch;
+mod freshness;
 mod git;
 mod init;
 mod killed;

@@ -21,6 +21,7 @@ pub(super) fn read_strict(bytes: &[u8]) -> json::Result<Manifest> {
         committed_at: fields.get("committed_at")?,
         branch: fields.find("branch")?.map_or(Branch::LeftOut, Branch::Named),
         prefix: fields.find("prefix")?,
+        outside_sources: fields.find("outside_sources")?.unwrap_or_default(),
         platforms: fields.get("platforms")?,
         artifacts: artifacts.into_iter().map(artifact_strict).collect::<json::Result<_>>()?,
     };
@@ -78,7 +79,7 @@ fn artifact_lenient(mut fields: Object<'_>) -> json::Result<Artifact> {
 
 impl Serialize for Manifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Manifest", 9)?;
+        let mut fields = serializer.serialize_struct("Manifest", 10)?;
         fields.serialize_field("schema", &SCHEMA)?;
         fields.serialize_field("version", &self.version)?;
         fields.serialize_field("commit", &self.commit)?;
@@ -89,6 +90,9 @@ impl Serialize for Manifest {
         }
         if let Some(prefix) = &self.prefix {
             fields.serialize_field("prefix", prefix)?;
+        }
+        if !self.outside_sources.is_empty() {
+            fields.serialize_field("outside_sources", &self.outside_sources)?;
         }
         fields.serialize_field("platforms", &self.platforms)?;
         fields.serialize_field("artifacts", &self.artifacts)?;

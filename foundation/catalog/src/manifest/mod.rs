@@ -46,6 +46,9 @@ pub struct Manifest {
     /// What the object keys begin with, where a template gave them: then it does not show in them.
     /// Left out where they have the fixed form.
     pub prefix: Option<String>,
+    /// The folders of packages that were compiled and are no part of the repository, relative to the
+    /// workspace's root: the commit does not say what they held. Left out where there are none.
+    pub outside_sources: Vec<String>,
     /// The platforms, by name.
     pub platforms: Vec<String>,
     /// The artifacts, sorted by service and platform.
@@ -185,6 +188,8 @@ impl Manifest {
         sort(&mut self.artifacts);
         // Once one of its artifacts has a template's key, the manifest has to say where it goes.
         self.prefix = self.prefix.take().or_else(|| earlier.prefix.clone());
+        let outside = self.outside_sources.iter().chain(&earlier.outside_sources);
+        self.outside_sources = outside.cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let platforms = self.platforms.iter().chain(&earlier.platforms);
         self.platforms = in_order(platforms.map(String::as_str));
     }

@@ -38,10 +38,7 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
         // For build scripts that start `rustc` or `cargo` by name.
         command.env("RUSTUP_TOOLCHAIN", name);
     }
-    // Overrides `build.build-dir` of a cargo configuration, which names plain cargo's folder.
-    command.env("CARGO_BUILD_BUILD_DIR", &toolchain.target_dir);
-    // Makes cargo accept unstable settings, as a nightly cargo does. rustc does not read it.
-    command.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
+    child_env::make_nightly(command, env);
     if toolchain.library == Library::Distribution {
         // The library's crates use rustc's unstable features.
         command.env("RUSTC_BOOTSTRAP", "1");

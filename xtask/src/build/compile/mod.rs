@@ -26,11 +26,12 @@
 
 mod cargo_output;
 mod environment;
+mod freshness;
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
 use ferror::{Error, Kind};
@@ -38,6 +39,7 @@ use ferror::{Error, Kind};
 use self::cargo_output::{Message, Progress};
 use crate::build::toolchain::{Library, Toolchain};
 use crate::model::plan::{Build, Step};
+use crate::model::sources::SourceDigest;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
@@ -62,7 +64,7 @@ pub struct Binary {
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
-/// sources are vendored.
+/// sources are vendored; `sources` reads the digests of all packages that lie in folders.
 ///
 /// Fails with [`Kind::Failed`] when cargo does; cargo's reason is on stderr then.
 pub fn build(
@@ -70,6 +72,7 @@ pub fn build(
     step: &Step,
     profile: &str,
     lock_option: &str,
+    sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<LockedBinaries> {
@@ -77,17 +80,20 @@ pub fn build(
     std::fs::create_dir_all(&toolchain.target_dir)
         .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
+    let freshness = freshness::clean_changed(toolchain, profile, lock_option, &sources()?, env)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let variables = environment::linker_variables(toolchain, profile, env)?;
     let call = |service: &Build| {
         let mut command = Command::new(toolchain.compiler.cargo());
         command.args(arguments(toolchain, service, profile, lock_option, env));
+        command.args(build_dir_option(toolchain)?);
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         run(command, service, &toolchain.workspace_root, &progress, env)
     };
-    let binaries = step.builds.iter().map(call).collect::<Result<_, _>>()?;
-    Ok(LockedBinaries { binaries, _lock: lock })
+    let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
+    freshness.write(&sources()?)?;
+    Ok(LockedBinaries { binaries: binaries?, _lock: lock })
 }
 
 /// Checks that no two services have a binary of the same name, for which cargo has one place.
@@ -108,6 +114,17 @@ fn lock(toolchain: &Toolchain, ui: Ui) -> anyhow::Result<FileLock> {
     file_lock::lock(&toolchain.cache_dir.join("build.lock"), waiting)
 }
 
+/// A child that does not outlive the value: where reading its messages fails, it is killed.
+struct EndedChild(Child);
+
+impl Drop for EndedChild {
+    fn drop(&mut self) {
+        // Both do nothing once it was waited for. An error cannot be returned here.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs cargo for one service, and returns the binary that it names.
 fn run(
     mut command: Command,
@@ -118,13 +135,16 @@ fn run(
 ) -> anyhow::Result<Binary> {
     command.current_dir(workspace_root).stdin(Stdio::null()).stdout(Stdio::piped());
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
+    let child = command
         .spawn()
         .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
-    let stdout = child.stdout.take().context("cargo has no stdout")?;
+    let mut child = EndedChild(child);
+    let stdout = child.0.stdout.take().context("cargo has no stdout")?;
     let mut path = None;
-    for line in BufReader::new(stdout).lines() {
-        match cargo_output::read(&line.context("reading cargo's messages")?) {
+    // Macros may print what is not UTF-8, between cargo's messages.
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line.context("reading cargo's messages")?;
+        match cargo_output::read(&String::from_utf8_lossy(&line)) {
             Some(Message::Diagnostic(text)) => progress.show_diagnostic(&text),
             Some(Message::Crate(finished)) => {
                 progress.count(&finished);
@@ -136,7 +156,7 @@ fn run(
         }
     }
     let name = &service.service;
-    if !child.wait().context("waiting for cargo")?.success() {
+    if !child.0.wait().context("waiting for cargo")?.success() {
         return Err(Error::new(Kind::Failed, format!("cargo could not build {name}"))
             .hint(child_env::build_hint(env))
             .into());
@@ -146,6 +166,19 @@ fn run(
             .hint("its `required-features` have to be among the service's `features`")
     })?;
     Ok(Binary { service: name.clone(), path })
+}
+
+/// Returns the option that puts all of cargo's files into our target folder, whatever `build.build-dir` of a
+/// cargo configuration says.
+///
+/// As a variable, a cargo that a build script runs would inherit it, and wait for ever for the lock that this
+/// one holds.
+fn build_dir_option(toolchain: &Toolchain) -> anyhow::Result<[String; 2]> {
+    let dir = &toolchain.target_dir;
+    let text = dir.to_str().with_context(|| format!("{} is not UTF-8", dir.display()))?;
+    // A string in JSON is one in TOML, too.
+    let value = serde_json::Value::from(text);
+    Ok(["--config".to_owned(), format!("build.build-dir={value}")])
 }
 
 fn arguments(

@@ -86,6 +86,8 @@ pub struct Config {
     pub pass_env: Vec<String>,
     /// Whether the server knows `If-None-Match` and `If-Match` on writes.
     pub conditional_writes: bool,
+    /// Whether `upload` publishes what was compiled from sources outside the repository, too.
+    pub outside_sources: bool,
 }
 
 /// A service's own configuration, checked.
@@ -132,6 +134,7 @@ impl Config {
             allow_http: table.allow_http.unwrap_or_default(),
             pass_env: table.pass_env.unwrap_or_default(),
             conditional_writes: table.conditional_writes.unwrap_or(true),
+            outside_sources: table.outside_sources.unwrap_or_default(),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)

@@ -34,6 +34,7 @@ pub(super) struct WorkspaceTable {
     pub(super) allow_http: Option<bool>,
     pub(super) pass_env: Option<Vec<String>>,
     pub(super) conditional_writes: Option<bool>,
+    pub(super) outside_sources: Option<bool>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -74,6 +75,7 @@ impl WorkspaceTable {
             allow_http: table.find("allow-http")?,
             pass_env: table.find("pass-env")?,
             conditional_writes: table.find("conditional-writes")?,
+            outside_sources: table.find("outside-sources")?,
         };
         table.end()?;
         Ok(read)

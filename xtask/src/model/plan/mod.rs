@@ -39,6 +39,9 @@ pub struct Plan {
     /// What every object key begins with, where a template gives them: then it does not show in
     /// them, and `upload` has to be told where the manifest objects go.
     pub prefix: Option<String>,
+    /// The folders of packages that are compiled and no part of the repository, relative to the
+    /// workspace's root.
+    pub outside_sources: Vec<PathBuf>,
     /// What is built, platform by platform.
     pub steps: Vec<Step>,
 }
@@ -95,6 +98,8 @@ pub struct Request {
     pub version: Option<String>,
     /// The folder for artifacts, absolute.
     pub dest: PathBuf,
+    /// The folders of packages that are no part of the repository.
+    pub outside_sources: Vec<PathBuf>,
     /// `SOURCE_DATE_EPOCH`, as it stands there.
     pub source_date_epoch: Option<String>,
 }
@@ -143,6 +148,7 @@ pub fn plan(
         glibc: config.glibc.clone(),
         macos: config.macos.clone(),
         prefix: config.object_key.is_some().then(|| config.prefix.clone()),
+        outside_sources: request.outside_sources.clone(),
         steps,
     })
 }

@@ -23,6 +23,8 @@ impl Plan {
             "profile": self.profile,
             "glibc": self.glibc,
             "macos": self.macos,
+            "outside_sources":
+                self.outside_sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
         format!("{plan:#}")
@@ -69,6 +71,9 @@ impl fmt::Display for Plan {
             "build    profile {}, glibc {}, macOS {}",
             self.profile, self.glibc, self.macos
         )?;
+        for path in &self.outside_sources {
+            writeln!(f, "outside the repository: {}", path.display())?;
+        }
         for step in &self.steps {
             writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;
             for build in &step.builds {

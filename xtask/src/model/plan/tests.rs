@@ -39,6 +39,7 @@ fn make_with(
         target_dir: "/r/target".into(),
         config: Config::read(&json!({ "xtask": table })).unwrap(),
         services: tables.iter().map(|(name, table)| service(name, table)).collect(),
+        packages: Vec::new(),
     };
     let readme = Resource {
         name: "README.md".into(),

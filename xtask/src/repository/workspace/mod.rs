@@ -12,7 +12,9 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::model::config::{Config, ServiceConfig};
+use crate::model::sources::PathPackage;
 use crate::model::workspace::{Member, Root, Service, Workspace};
+use crate::repository::vendored;
 use crate::system::child_env;
 use crate::system::env::Env;
 
@@ -29,28 +31,32 @@ struct CargoMetadata {
 }
 
 struct Package {
+    id: String,
     name: String,
     manifest_path: PathBuf,
     bins: Vec<String>,
     metadata: Value,
+    source: Option<String>,
 }
 
 /// Reads the workspace around `env.current_dir`.
 ///
 /// Fails with [`Kind::Config`] where there is none, or where a table is wrong.
 pub fn read(env: &Env) -> anyhow::Result<Workspace> {
-    let metadata = read_metadata(env)?;
+    let metadata = read_metadata(&env.current_dir, &["--no-deps"], env)?;
     let config = Config::read(&metadata.tables)?;
     let mut services = Vec::new();
     for package in &metadata.packages {
         services.extend(service(package, &metadata.workspace_root)?);
     }
+    let packages = metadata.packages.iter().map(path_package).collect();
     services.sort_by(|a: &Service, b| a.name.cmp(&b.name));
     Ok(Workspace {
         root: metadata.workspace_root,
         target_dir: metadata.target_directory,
         config,
         services,
+        packages,
     })
 }
 
@@ -60,20 +66,32 @@ pub fn root(env: &Env) -> anyhow::Result<Option<Root>> {
     if !env.current_dir.ancestors().any(|dir| dir.join("Cargo.toml").is_file()) {
         return Ok(None);
     }
-    let metadata = read_metadata(env)?;
+    let metadata = read_metadata(&env.current_dir, &["--no-deps"], env)?;
     let config = Config::read(&metadata.tables)?;
     Ok(Some(Root { dir: metadata.workspace_root, target_dir: metadata.target_directory, config }))
 }
 
 /// Lists every package of the workspace around `env.current_dir`.
 pub fn members(env: &Env) -> anyhow::Result<Vec<Member>> {
-    let packages = read_metadata(env)?.packages.into_iter();
-    let dir = |manifest: &Path| manifest.parent().unwrap_or(manifest).to_owned();
-    Ok(packages.map(|p| Member { dir: dir(&p.manifest_path), name: p.name }).collect())
+    let metadata = read_metadata(&env.current_dir, &["--no-deps"], env)?;
+    let packages = metadata.packages.into_iter();
+    Ok(packages.map(|p| Member { dir: p.dir().to_owned(), name: p.name }).collect())
 }
 
-fn read_metadata(env: &Env) -> anyhow::Result<CargoMetadata> {
-    let printed = cargo_metadata(env)?;
+/// Lists the members of the workspace at `root` and all other packages that it depends on by path.
+pub fn path_packages(root: &Path, env: &Env) -> anyhow::Result<Vec<PathPackage>> {
+    let metadata = read_metadata(root, &[vendored::lock_option(root)], env)?;
+    let packages = metadata.packages.iter().filter(|package| package.source.is_none());
+    Ok(packages.map(path_package).collect())
+}
+
+fn path_package(package: &Package) -> PathPackage {
+    let Package { id, name, .. } = package;
+    PathPackage { id: id.clone(), name: name.clone(), dir: package.dir().to_owned() }
+}
+
+fn read_metadata(dir: &Path, options: &[&str], env: &Env) -> anyhow::Result<CargoMetadata> {
+    let printed = cargo_metadata(dir, options, env)?;
     let read = || -> json::Result<_> {
         CargoMetadata::read(Object::new(&json::parse(printed.as_bytes())?)?)
     };
@@ -93,6 +111,11 @@ impl CargoMetadata {
 }
 
 impl Package {
+    /// Returns the folder of its Cargo.toml.
+    fn dir(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(&self.manifest_path)
+    }
+
     fn read(mut package: Object<'_>) -> json::Result<Self> {
         let mut bins = Vec::new();
         for mut target in package.get::<Vec<Object>>("targets")? {
@@ -101,6 +124,8 @@ impl Package {
             }
         }
         Ok(Self {
+            id: package.get("id")?,
+            source: package.get("source")?,
             name: package.get("name")?,
             manifest_path: package.get("manifest_path")?,
             bins,
@@ -109,11 +134,13 @@ impl Package {
     }
 }
 
-fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
+fn cargo_metadata(dir: &Path, options: &[&str], env: &Env) -> anyhow::Result<String> {
     let cargo = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let shell = Shell::new()?;
-    shell.change_dir(&env.current_dir);
-    let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1");
+    shell.change_dir(dir);
+    let metadata = cmd!(shell, "{cargo} metadata {options...} --format-version 1");
+    // With dependencies, cargo asks a compiler about this machine. Any one will do.
+    let metadata = metadata.env_remove("RUSTC");
     let output =
         child_env::clean_cmd(metadata, env).quiet().ignore_status().output().map_err(|error| {
             Error::config(format!("cannot run {} metadata", cargo.display()))
@@ -134,7 +161,7 @@ fn cargo_metadata(env: &Env) -> anyhow::Result<String> {
 fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
     let name = package.name.as_str();
     let config = ServiceConfig::read(name, &package.metadata)?;
-    let dir = package.manifest_path.parent().unwrap_or(root);
+    let dir = package.dir();
     if !dir.starts_with(root.join("services")) {
         return match config {
             None => Ok(None),

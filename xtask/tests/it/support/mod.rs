@@ -304,4 +304,5 @@ members = [\"services/*\"]
 
 [workspace.metadata.xtask]
 platforms = \"linux,amd64\"
+outside-sources = true
 ";

@@ -1,0 +1,68 @@
+//! Reads cargo's configuration as cargo itself does: every file from the workspace's folder upwards, the
+//! user's own, and the environment.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+use catalog::json;
+use ferror::Error;
+use serde_json::Value;
+
+use crate::system::child_env;
+use crate::system::env::Env;
+
+/// What of cargo's configuration `dist` looks at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CargoConfig {
+    /// Whether `paths` replaces packages by folders.
+    pub has_paths: bool,
+    /// Whether there is a table `[unstable]`.
+    pub has_unstable: bool,
+}
+
+/// Reads the configuration for a cargo that runs in `dir`.
+pub fn read(dir: &Path, env: &Env) -> anyhow::Result<CargoConfig> {
+    let output = command(dir, env).args(["--format", "json"]).output();
+    let output = output.context("running cargo config get")?;
+    if !output.status.success() {
+        let reason = child_env::error_text(&output);
+        return Err(Error::config(format!("cargo cannot read its configuration: {reason}")).into());
+    }
+    let config = json::parse(&output.stdout).context("reading what cargo config get printed")?;
+    let has = |value: &Value| match value {
+        Value::Null => false,
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    };
+    Ok(CargoConfig { has_paths: has(&config["paths"]), has_unstable: has(&config["unstable"]) })
+}
+
+/// Fails where a configuration file has a table `[unstable]`.
+///
+/// A stable cargo ignores it. The cargo of `dist` would not, since it takes itself for a nightly one (see
+/// `build::compile`), and would make other programs than a plain `cargo build`.
+pub fn refuse_unstable(config: &CargoConfig, dir: &Path, env: &Env) -> anyhow::Result<()> {
+    if !config.has_unstable {
+        return Ok(());
+    }
+    let output = command(dir, env).args(["--show-origin", "unstable"]).output();
+    let printed = output.context("running cargo config get")?.stdout;
+    // `unstable.build-std = ["std"] # /w/.cargo/config.toml`
+    let printed = String::from_utf8_lossy(&printed);
+    let lines: Vec<_> = printed.lines().map(str::trim).collect();
+    Err(Error::config(format!(
+        "cargo's configuration has unstable settings, which a stable cargo ignores and the cargo of dist would not:\n  {}",
+        lines.join("\n  ")
+    ))
+    .hint("remove the table [unstable] from the file that is named behind `#`, or move it into a file of its own for `cargo +nightly --config FILE`")
+    .into())
+}
+
+fn command(dir: &Path, env: &Env) -> Command {
+    let mut command = child_env::cargo(env);
+    child_env::make_nightly(&mut command, env);
+    command.args(["-Zunstable-options", "config", "get"]).current_dir(dir);
+    command
+}

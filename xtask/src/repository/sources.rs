@@ -1,0 +1,212 @@
+//! Finds the packages that are compiled from folders, and computes digests of their files.
+//!
+//! Cargo looks at the times of files, and in a target folder it tells the members of a workspace apart by
+//! their path below the root alone. Another checkout's files, and files with old times (`rsync -a`, `tar`),
+//! would pass for those that were compiled before. Contents do not deceive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::lock_file;
+use crate::model::sources::{PathPackage, SourceDigest};
+use crate::model::workspace::Workspace;
+use crate::repository::cargo_config::CargoConfig;
+use crate::repository::{work_tree, workspace};
+use crate::system::env::Env;
+use crate::system::files;
+
+/// Finds every package of the workspace that is compiled from a folder: its members, and path dependencies
+/// that are no members.
+///
+/// The second need a call of cargo that reads all dependencies, and downloads those that are missing. It is
+/// made only where Cargo.lock names a package without a source that is no member, or where cargo's
+/// configuration replaces packages (`paths`), which Cargo.lock does not show.
+pub fn packages(
+    workspace: &Workspace,
+    cargo_config: &CargoConfig,
+    env: &Env,
+) -> anyhow::Result<Vec<PathPackage>> {
+    let lock_file = fs::read_to_string(workspace.root.join("Cargo.lock")).unwrap_or_default();
+    let locked = lock_file::parse(&lock_file).into_iter().filter(|one| one.source.is_none());
+    let mut locked: Vec<_> = locked.map(|package| package.name).collect();
+    let mut members: Vec<_> = workspace.packages.iter().map(|member| &member.name).collect();
+    locked.sort_unstable();
+    members.sort_unstable();
+    if !cargo_config.has_paths && locked.iter().eq(members) {
+        return Ok(workspace.packages.clone());
+    }
+    workspace::path_packages(&workspace.root, env)
+}
+
+/// Returns the folders of those packages that are no part of the repository around `root`, as paths relative to
+/// `root`: they lie beside it, or git ignores them.
+pub fn outside_repository(
+    packages: &[PathPackage],
+    root: &Path,
+    env: &Env,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let top = work_tree::top(root, env)?;
+    let root = canonical(root)?;
+    let files = files_of_repository(&top, env)?;
+    let mut outside = BTreeSet::new();
+    for package in packages {
+        let dir = canonical(&package.dir)?;
+        if !files.contains(&dir.join("Cargo.toml")) {
+            outside.insert(relative(&dir, &root));
+        }
+    }
+    Ok(outside.into_iter().collect())
+}
+
+/// Returns the path of `to` relative to the folder `from`, both absolute.
+fn relative(to: &Path, from: &Path) -> PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| Path::new("..").as_os_str());
+    up.chain(to.components().skip(common).map(std::path::Component::as_os_str)).collect()
+}
+
+/// Computes the digest of each package: of its folder's path, which programs can ask the compiler for, and
+/// of the path, kind and content of each of its files. A package has the files below its folder that are in no
+/// other package's folder, not below `ignored_folders`, and that git tracks or would show as untracked.
+pub fn digests(
+    packages: &[PathPackage],
+    root: &Path,
+    ignored_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<Vec<SourceDigest>> {
+    let mut states = BTreeMap::new();
+    for package in packages {
+        let dir = canonical(&package.dir)?;
+        let state = Sha256::new().chain_update(dir.as_os_str().as_bytes()).chain_update([0]);
+        states.insert(dir, state);
+    }
+    for file in source_files(states.keys(), &work_tree::top(root, env)?, env)? {
+        if ignored_folders.iter().any(|folder| file.starts_with(folder)) {
+            continue;
+        }
+        let owner = file.ancestors().find(|folder| states.contains_key(*folder));
+        if let Some(state) = owner.and_then(|owner| states.get_mut(owner)) {
+            let path = file.as_os_str().as_bytes();
+            state.update((path.len() as u64).to_le_bytes());
+            state.update(path);
+            state.update(content_digest(&file)?);
+        }
+    }
+    packages
+        .iter()
+        .map(|package| {
+            let state = states[&canonical(&package.dir)?].clone();
+            let digest = files::hex(&state.finalize());
+            Ok(SourceDigest { id: package.id.clone(), name: package.name.clone(), digest })
+        })
+        .collect()
+}
+
+/// Lists the files of the repository at `top`, and of those packages that it does not hold.
+fn source_files<'a>(
+    dirs: impl Iterator<Item = &'a PathBuf>,
+    top: &Path,
+    env: &Env,
+) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut files = files_of_repository(top, env)?;
+    for dir in dirs {
+        let cargo_toml = dir.join("Cargo.toml");
+        if files.contains(&cargo_toml) {
+            continue;
+        }
+        // In another repository, or in none.
+        let own = files_of_repository(dir, env).unwrap_or_default();
+        if own.contains(&cargo_toml) {
+            files.extend(own);
+        } else {
+            add_files(dir, &mut files)?;
+        }
+    }
+    Ok(files)
+}
+
+/// Lists the files below `dir` that the repository around it tracks or sees as untracked, those in
+/// submodules and in repositories inside it included.
+fn files_of_repository(dir: &Path, env: &Env) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut git = work_tree::git(dir, env);
+    git.args(["-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others"]);
+    let listed = work_tree::output(git.arg("--exclude-standard"))?;
+    let mut files = BTreeSet::new();
+    for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
+        let path = dir.join(OsStr::from_bytes(path.strip_suffix(b"/").unwrap_or(path)));
+        if path.join(".git").symlink_metadata().is_ok() {
+            files.extend(files_of_repository(&path, env)?);
+        } else {
+            files.insert(path);
+        }
+    }
+    Ok(files)
+}
+
+/// Adds every file below `dir`, but no folder that git or cargo writes.
+fn add_files(dir: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    let name = || format!("reading {}", dir.display());
+    for entry in fs::read_dir(dir).with_context(name)? {
+        let entry = entry.with_context(name)?;
+        let path = entry.path();
+        if !entry.file_type().with_context(name)?.is_dir() {
+            files.insert(path);
+        } else if entry.file_name() != ".git" && !path.join("CACHEDIR.TAG").exists() {
+            add_files(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// Computes the digest of a file's kind and content; that of a link is of where it leads and what is there.
+fn content_digest(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let Ok(metadata) = path.symlink_metadata() else {
+        // Git still lists it, but it was removed.
+        return Ok([0; 32]);
+    };
+    let mut digest = Sha256::new();
+    if metadata.is_symlink() {
+        let target = fs::read_link(path).with_context(|| format!("reading {}", path.display()))?;
+        digest.update([b'l']);
+        digest.update(target.as_os_str().as_bytes());
+    } else {
+        let is_executable = metadata.permissions().mode() & 0o111 != 0;
+        digest.update([if is_executable { b'x' } else { b'f' }]);
+    }
+    // A link may lead to a folder or to nothing, and a socket or the like holds nothing.
+    if path.is_file() {
+        digest.update(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+    }
+    Ok(digest.finalize().into())
+}
+
+fn canonical(dir: &Path) -> anyhow::Result<PathBuf> {
+    dir.canonicalize().with_context(|| format!("looking at {}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::relative;
+
+    #[test]
+    fn paths_go_up_to_the_common_folder() {
+        let rows = [
+            ("/a/b/lib", "/a/b", "lib"),
+            ("/a/lib", "/a/b", "../lib"),
+            ("/x/lib", "/a/b", "../../x/lib"),
+            ("/a/bc", "/a/b", "../bc"),
+        ];
+        for (to, from, expected) in rows {
+            assert_eq!(relative(Path::new(to), Path::new(from)), Path::new(expected), "{to}");
+        }
+    }
+}
