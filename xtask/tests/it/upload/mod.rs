@@ -163,6 +163,7 @@ fn keys_of_a_template_are_published_from_any_job_and_once() {
     repo.xtask("dist").exits(0);
 
     // A job without the workspace knows neither prefix nor template: the manifest says it all.
+    forget_outside_sources(&repo);
     let elsewhere = bucket.serve(Repo::empty());
     let line = format!("upload --dest {}", repo.path().join("pkg").display());
     elsewhere.xtask(&line).exits(0);
@@ -302,6 +303,7 @@ fn uncommitted_changes_are_published_only_when_asked() {
 fn an_upload_needs_neither_repository_nor_workspace() {
     let bucket = Bucket::new();
     let (repo, _) = dist(&bucket, &["alpha"]);
+    forget_outside_sources(&repo);
     let elsewhere = bucket.serve(Repo::empty());
     let pkg = repo.path().join("pkg").display().to_string();
     elsewhere.xtask(&format!("upload --dest {pkg}")).exits(0);
@@ -328,7 +330,16 @@ fn neither_cargo_nor_the_members_of_the_workspace_are_needed() {
     repo.set("CARGO", "/nowhere/cargo");
     repo.set("PATH", "/nowhere");
     // The manifest decides where an object goes, the table where the bucket is.
+    forget_outside_sources(&repo);
     repo.xtask("upload").exits(0).prints(&format!("alpha/alpha_{version}.tar.gz"));
     repo.write("Cargo.toml", &format!("[workspace]\n{table}buckt = \"b\"\n"));
     repo.xtask("upload").exits(3).says("unknown field `buckt`");
+}
+
+/// Takes the sources outside the repository out of the manifest. The services of these tests have the crate
+/// `stamp` from a path beside their repository, which a job without the table that allows it refuses.
+fn forget_outside_sources(repo: &Repo) {
+    let mut manifest = repo.manifest();
+    manifest.as_object_mut().expect("a manifest").remove("outside_sources");
+    repo.write("pkg/snapshot/manifest.json", &format!("{manifest:#}\n"));
 }
