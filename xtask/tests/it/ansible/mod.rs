@@ -96,13 +96,15 @@ fn the_service_gets_no_account_that_is_there_already() {
     let mut host = Host::new();
     let version = format!("service_version={first}");
     host.set("service_user_create", json!(true));
-    for (user, text) in [
-        ("daemon", "service_user: daemon is an account of this host already"),
-        ("root", "service_user is not root"),
+    for (user, list, text) in [
+        ("daemon", r#"{"service_users_of_hosts": []}"#, "daemon is an account of this host already"),
+        ("daemon", "{}", "no user that hosts have already"),
+        ("root", "{}", "service_user is not root"),
     ] {
         host.set("service_user", json!(user));
         // Only looked at: it is this machine's account.
-        host.play(&releases, &["--check", "--extra-vars", &version]).fails(&[text]);
+        let arguments = ["--check", "--extra-vars", &version, "--extra-vars", list];
+        host.play(&releases, &arguments).fails(&[text]);
     }
     host.set("service_user", json!("nobody-has-this-name"));
     host.play(&releases, &["--check", "--extra-vars", &version]).succeeds();
