@@ -17,7 +17,5 @@
 
 mod epoch;
 mod forms;
-mod serial;
 
 pub use epoch::Epoch;
-pub use serial::{as_millis, as_rfc3339};
