@@ -5,7 +5,7 @@
 
 use ferror::Error;
 
-use crate::endpoint::{Endpoint, is_ip, is_label, is_loopback};
+use crate::endpoint::{Endpoint, HoldsBucket, holds_bucket, is_ip, is_label, is_loopback};
 use crate::{Location, Request, Signature, encode};
 
 /// The scheme, host and path style of the requests for one bucket.
@@ -32,6 +32,16 @@ impl Address {
         let path_style =
             location.path_style.unwrap_or(location.endpoint.is_some() || bucket.contains('.'));
         check_bucket(&bucket, path_style)?;
+        if location.endpoint.is_some()
+            && holds_bucket(&endpoint.host, &bucket) == HoldsBucket::Certainly
+        {
+            let rest = &endpoint.host[bucket.len() + 1..];
+            return Err(Error::config(format!(
+                "the endpoint {} holds the bucket {bucket} already: objects would go below {bucket}/ in it",
+                endpoint.host
+            ))
+            .hint(format!("write the endpoint without the bucket: {}://{rest}", endpoint.scheme)));
+        }
         if !path_style && is_ip(&endpoint.host) {
             return Err(Error::config(format!(
                 "a bucket's name cannot stand before the address {} (virtual-hosted style)",
@@ -186,6 +196,43 @@ mod tests {
         let mut china = location("builds", "", None);
         china.region = "cn-north-1".to_owned();
         assert_eq!(url(&china, "k").unwrap(), "https://builds.s3.cn-north-1.amazonaws.com.cn/k");
+    }
+
+    #[test]
+    fn an_endpoint_that_holds_the_bucket_is_refused_where_that_is_certain() {
+        for (endpoint, hint) in [
+            ("https://builds.s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com"),
+            ("https://Builds.fra1.digitaloceanspaces.com/", "https://fra1.digitaloceanspaces.com"),
+            (
+                "https://builds.s3.eu-central-003.backblazeb2.com",
+                "s3.eu-central-003.backblazeb2.com",
+            ),
+            ("https://builds.abc.r2.cloudflarestorage.com", "https://abc.r2.cloudflarestorage.com"),
+        ] {
+            for path_style in [None, Some(true), Some(false)] {
+                let error = url(&location("builds", endpoint, path_style), "k").unwrap_err();
+                assert_eq!(error.kind(), Kind::Config, "{error}");
+                assert!(error.to_string().contains("holds the bucket builds already"), "{error}");
+                assert!(error.hint_text().unwrap().contains(hint), "{error:?}");
+            }
+        }
+        // Not certain, so it is only warned of.
+        let own = location("builds", "https://builds.example.com", None);
+        assert_eq!(url(&own, "k").unwrap(), "https://builds.example.com/builds/k");
+        assert!(
+            own.warning().unwrap().contains("builds.example.com begins with the bucket's name")
+        );
+        for (bucket, endpoint) in [
+            ("s3", "https://s3.eu-west-1.amazonaws.com"),
+            ("fra1", "https://fra1.digitaloceanspaces.com"),
+            ("builds", "https://buildsx.example.com"),
+            ("builds", "https://s3.example.com"),
+            ("builds", ""),
+        ] {
+            let location = location(bucket, endpoint, None);
+            url(&location, "k").unwrap_or_else(|error| panic!("{bucket} at {endpoint}: {error}"));
+        }
+        assert_eq!(location("builds", "https://s3.example.com", None).warning(), None);
     }
 
     #[test]

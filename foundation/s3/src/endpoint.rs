@@ -63,6 +63,47 @@ impl Endpoint {
     }
 }
 
+/// The ends of host names below which providers have a host for each bucket.
+const PROVIDERS: [&str; 12] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".r2.cloudflarestorage.com",
+    ".digitaloceanspaces.com",
+    ".backblazeb2.com",
+    ".wasabisys.com",
+    ".scw.cloud",
+    ".storage.googleapis.com",
+    ".your-objectstorage.com",
+    ".linodeobjects.com",
+    ".vultrobjects.com",
+    ".cloud.ovh.net",
+];
+
+/// How likely it is that an endpoint holds the bucket already, as providers show it: `BUCKET.HOST`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HoldsBucket {
+    No,
+    /// The first part of a host that nobody knows is called like the bucket.
+    Perhaps,
+    /// It is a bucket's own host at a known provider.
+    Certainly,
+}
+
+/// Returns whether `host` begins with `bucket`.
+pub(crate) fn holds_bucket(host: &str, bucket: &str) -> HoldsBucket {
+    let rest = host.strip_prefix(&bucket.to_ascii_lowercase());
+    let Some(rest) = rest.filter(|rest| rest.starts_with('.')) else { return HoldsBucket::No };
+    let is_below_a_provider =
+        PROVIDERS.iter().any(|provider| rest.ends_with(provider) && rest != *provider);
+    // A bucket may be called `s3`, as the host of all buckets begins.
+    let may_be_of_all_buckets = bucket.starts_with("s3") && !rest.starts_with(".s3");
+    if is_below_a_provider && !may_be_of_all_buckets {
+        HoldsBucket::Certainly
+    } else {
+        HoldsBucket::Perhaps
+    }
+}
+
 /// Returns whether a host is certainly this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())

@@ -119,6 +119,9 @@ impl BucketArgs {
             path_style: None,
             signature: self.signature,
         };
+        if let Some(warning) = location.warning() {
+            tracing::warn!("{warning}");
+        }
         let retry_policy = RetryPolicy {
             budget_renewed_every: Some(BUDGET_RENEWED_EVERY),
             ..RetryPolicy::default()

@@ -55,6 +55,9 @@ pub fn credentials(
     env: &Env,
     ui: Ui,
 ) -> anyhow::Result<Option<CredentialProvider>> {
+    if let (true, Ok(location)) = (reach.is_some(), location(options, config, env)) {
+        warn(&location, ui);
+    }
     let scope = bucket(options, config, env).zip(reach);
     let scope = scope.map(|(bucket, reach)| SessionScope {
         bucket,
@@ -181,10 +184,18 @@ pub fn checked(
     options: &DestinationOptions,
     config: Option<&Config>,
     env: &Env,
+    ui: Ui,
 ) -> ferror::Result<Location> {
     let location = location(options, config, env)?;
     check(&location, options, config)?;
+    warn(&location, ui);
     Ok(location)
+}
+
+fn warn(location: &Location, ui: Ui) {
+    if let Some(warning) = location.warning() {
+        ui.warn(warning);
+    }
 }
 
 /// Where an upload would go, as far as that is known, in words; what is known is checked.

@@ -77,7 +77,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         return dry_run(
             &manifest,
             &services,
-            &destination::checked(&options.destination, config, env)?,
+            &destination::checked(&options.destination, config, env, ui)?,
             ui,
         );
     }
@@ -154,7 +154,7 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         return Ok(destination::describe(&options.destination, config, env).map(drop)?);
     }
     if options.destination.local {
-        return Ok(destination::checked(&options.destination, config, env).map(drop)?);
+        return Ok(destination::checked(&options.destination, config, env, ui).map(drop)?);
     }
     let keyring = destination::credentials(&options.destination, config, None, env, ui);
     if why_skip(options, &keyring, env).is_some() {

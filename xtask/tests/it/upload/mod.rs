@@ -226,6 +226,28 @@ fn a_wrong_secret_is_refused_and_nothing_is_stored() {
 }
 
 #[test]
+fn an_endpoint_that_holds_the_bucket_is_named_before_anything_is_sent() {
+    let bucket = Bucket::new();
+    let (mut repo, _) = dist(&bucket, &["alpha"]);
+    for (endpoint, exit_code, text) in [
+        (
+            "https://builds.s3.eu-west-1.amazonaws.com",
+            3,
+            "without the bucket: https://s3.eu-west-1.amazonaws.com",
+        ),
+        (
+            "https://builds.nyc3.digitaloceanspaces.com",
+            3,
+            "holds the bucket builds already: objects would go below builds/ in it",
+        ),
+        ("https://builds.example.com", 0, "warning the endpoint builds.example.com begins with"),
+    ] {
+        repo.set("AWS_ENDPOINT_URL_S3", endpoint);
+        repo.xtask("upload --dry-run").exits(exit_code).says(text);
+    }
+}
+
+#[test]
 fn credentials_come_whole_or_not_at_all() {
     let bucket = Bucket::new();
     let (mut repo, _) = dist(&bucket, &["alpha"]);
