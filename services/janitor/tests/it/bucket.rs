@@ -116,7 +116,7 @@ impl Bucket {
 
 /// The worker without any environment.
 pub(crate) fn janitor(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_janitor"));
+    let mut command = Command::new(crate::PROGRAM);
     command.args(args).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command
 }

@@ -13,7 +13,7 @@ const AT_MOST: Duration = Duration::from_secs(30);
 
 /// The service with these arguments and this environment alone.
 fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_releases"));
+    let mut command = Command::new(crate::PROGRAM);
     command
         .args(args)
         .env_clear()
