@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use catalog::{
-    Artifact, Channel, Entry, MAX_MANIFEST_BYTES, Manifest, Service, StoredChannel, by_service,
-    manifest_key,
+    Artifact, Channel, Entry, MAX_MANIFEST_BYTES, Manifest, PLAIN_KEY_PLATFORM, Platform, Service,
+    StoredChannel, by_service, manifest_key,
 };
 use ferror::{Error, Kind};
 use s3::{Attributes, Client, Head};
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::model::config::{self, Config};
-use crate::model::platform::{PLAIN_KEY_PLATFORM, Platform};
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
@@ -83,13 +82,13 @@ impl ReleaseBucket {
             object_keys: writes.iter().map(|key| format!("{prefix}{key}")).collect(),
             read_prefixes: vec![read_prefix(&prefix, service, config)],
         };
-        let keyring = destination::credentials(destination, config, Some(reach), env, ui)?;
-        let keyring = keyring.ok_or_else(|| {
+        let provider = destination::credentials(destination, config, Some(reach), env, ui)?;
+        let provider = provider.ok_or_else(|| {
             destination::no_credentials()
                 .hint("set one pair, or see with `--explain` what each source lacks")
         })?;
         let client_options = destination::client_options(config, 1, env)?;
-        let client = Client::with_options(location, keyring, client_options)?;
+        let client = Client::with_options(location, provider, client_options)?;
         let attributes =
             config.map_or_else(Attributes::default, |config| config.attributes.clone());
         Ok(Self { client, prefix, attributes })

@@ -96,17 +96,17 @@ pub struct Artifact {
 
 impl Manifest {
     /// Reads and checks a manifest that is written again: every field is known, has its form, and
-    /// agrees with the others. `origin` names it in errors.
+    /// agrees with the others. Errors call it `shown_as`.
     ///
     /// # Errors
     /// [`ferror::Kind::Invalid`].
-    pub fn read_strict(bytes: &[u8], origin: &str) -> Result<Self> {
+    pub fn read_strict(bytes: &[u8], shown_as: &str) -> Result<Self> {
         let manifest = form::read_strict(bytes).map_err(|error| {
-            Error::invalid(format!("{origin} is not a manifest of schema {SCHEMA}: {error}")).hint(
+            Error::invalid(format!("{shown_as} is not a manifest of schema {SCHEMA}: {error}")).hint(
                 "make it anew with `cargo xtask dist`, or use the bowline version that wrote it",
             )
         })?;
-        check::manifest(&manifest).map_err(|error| error.context(origin))?;
+        check::manifest(&manifest).map_err(|error| error.context(shown_as))?;
         Ok(manifest)
     }
 

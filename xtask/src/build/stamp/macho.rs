@@ -11,7 +11,7 @@ use object::macho::{self, MachHeader64, Section64, SegmentCommand64};
 use object::read::macho::{LoadCommandVariant, MachHeader as _, Segment as _};
 use sha2::{Digest as _, Sha256};
 
-use super::format::{Facts, Format, Section, Version, range};
+use super::executable::{Facts, Format, Section, Version, range};
 use super::signature;
 
 const ENDIAN: LittleEndian = LittleEndian;

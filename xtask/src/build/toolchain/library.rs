@@ -8,11 +8,11 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use catalog::Platform;
 use ferror::{Error, Kind};
 
 use super::compiler::{self, Compiler};
 use super::{distribution, rustup};
-use crate::model::platform::Platform;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 

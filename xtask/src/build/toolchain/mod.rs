@@ -17,10 +17,11 @@ use ferror::Error;
 
 use self::compiler::Compiler;
 pub use self::library::Library;
+use catalog::Platform;
+
 use self::library::{Found, MissingReason, Search};
 use self::zig::Linker;
 use crate::build::pins;
-use crate::model::platform::Platform;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 

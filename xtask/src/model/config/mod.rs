@@ -4,12 +4,12 @@
 //! service's. Cargo carries both through `cargo metadata` untouched, so no TOML is read here. A
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
-use catalog::Template;
+use catalog::{Platform, Template};
 use ferror::{Error, Result};
 use s3::Attributes;
 use serde_json::Value;
 
-use crate::model::platform::{self, Platform};
+use crate::model::platform_line;
 use tables::{ServiceTable, WorkspaceTable, read_table};
 
 mod attributes;
@@ -115,7 +115,7 @@ impl Config {
         let attributes = attributes::read(&table).map_err(|error| error.context(TABLE))?;
         let object_key = table.object_key.as_deref().map(Template::parse).transpose();
         let config = Self {
-            platforms: platform::parse_line(table.platforms.as_deref().unwrap_or(PLATFORMS))
+            platforms: platform_line::parse(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
             bucket: table.bucket,
             prefix: folder_prefix(table.prefix.unwrap_or_default()),
@@ -190,7 +190,7 @@ impl ServiceConfig {
         check_globs(&table.include).map_err(|error| error.context(&table_name))?;
         let platforms = table
             .platforms
-            .map(|line| platform::parse_line(&line))
+            .map(|line| platform_line::parse(&line))
             .transpose()
             .map_err(|error| error.context(&table_name))?;
         Ok(Some(Self {

@@ -6,12 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use catalog::{Names, archive_key, check_distinct, manifest_key};
+use catalog::{Names, Platform, archive_key, check_distinct, manifest_key};
 use ferror::{Error, Result};
 
 use crate::model::commit::Commit;
 use crate::model::config::Config;
-use crate::model::platform::Platform;
 use crate::model::workspace::{Service, Workspace};
 
 mod show;
