@@ -9,12 +9,12 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of `bytes`.
+/// Returns the SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// `bytes` in lower-case hexadecimal, as manifests and `SigV4` write a digest.
+/// Writes `bytes` in lower-case hexadecimal, as manifests and `SigV4` have a digest.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes what it is given");
@@ -26,21 +26,21 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// HMAC with SHA-256 (RFC 2104): every step of `SigV4`.
+/// Computes the HMAC with SHA-256 (RFC 2104): every step of `SigV4`.
 pub(crate) fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(text);
     mac.finalize().into_bytes().into()
 }
 
-/// HMAC with SHA-1 (RFC 2104): `SigV2`.
+/// Computes the HMAC with SHA-1 (RFC 2104), for `SigV2`.
 pub(crate) fn hmac_sha1(key: &[u8], text: &[u8]) -> [u8; 20] {
     let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(text);
     mac.finalize().into_bytes().into()
 }
 
-/// The MD5 of `bytes`, for `Content-MD5`.
+/// Returns the MD5 of `bytes`, for `Content-MD5`.
 pub(crate) fn md5(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()
 }

@@ -327,7 +327,7 @@ mod tests {
         }
     }
 
-    /// The error for this value of an option, as if it came from the environment.
+    /// Returns the error for this value of an option, as if it came from the environment.
     fn of_environment(option: &str, value: &str) -> String {
         let (error, _) = read(&[option, value]).unwrap_err();
         assert!(error.to_string().contains(value), "clap quotes values: {error}");

@@ -120,7 +120,7 @@ impl Sweep {
         Ok(keys)
     }
 
-    /// Whether a channel names one of `object_keys`, which are of `version`, by its key or by that
+    /// Returns whether a channel names one of `object_keys`, which are of `version`, by its key or by that
     /// version; also where a channel of the service cannot be read, so that it might. The reason is
     /// logged.
     fn is_named_by_a_channel(
@@ -251,7 +251,7 @@ mod tests {
     const ARCHIVE: &str = "a/a_abc123.tar.gz";
     const MANIFEST: &str = "a/a_abc123.json";
 
-    /// A walk that removes, on a bucket with a release that was published after it was judged.
+    /// Returns a walk that removes, on a bucket with a release that was published after it was judged.
     fn published_since(folder: &std::path::Path) -> (LocalS3, Sweep) {
         let buckets = vec!["builds".to_owned()];
         let options = Options { root: folder.to_owned(), buckets, ..Options::default() };

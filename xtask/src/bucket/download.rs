@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::system::files;
 
-/// How much of an artifact is downloaded at a time.
+/// The size of the pieces in which an artifact is downloaded.
 const PIECE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Reads all of the object that `found` is the head of, in order, `piece_bytes` at a time. `false` when it is gone; one that

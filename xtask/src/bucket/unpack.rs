@@ -95,7 +95,7 @@ fn each_entry(
     Ok(())
 }
 
-/// Where an entry goes below the folder `top`, and what it is.
+/// Returns where an entry goes below the folder `top`, and what it is.
 fn place(entry: &Entry<'_, Packed<'_>>, top: &str) -> ferror::Result<(PathBuf, What)> {
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     let refuse = |why: &str| Err(Error::invalid(format!("the entry {name:?} {why}")));

@@ -1,5 +1,5 @@
-//! What things are: platforms, names, configuration, the plan, the lock file. Nothing here touches
-//! files, processes, the clock or the network.
+//! The types of the automation: names, configuration, the plan, Cargo.lock. Nothing here touches files,
+//! processes, the clock or the network.
 
 pub mod cargo_lock;
 pub mod cargo_toml;

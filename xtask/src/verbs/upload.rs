@@ -44,7 +44,7 @@ pub struct Options {
     pub services: Vec<String>,
     /// `--dest`.
     pub dest: Option<PathBuf>,
-    /// Where the bucket is.
+    /// The location of the bucket.
     pub destination: DestinationOptions,
     /// `--allow-dirty`.
     pub allow_dirty: bool,

@@ -20,7 +20,7 @@ fn put(precondition: Precondition<'_>) -> Put<'_> {
     }
 }
 
-/// Whatever an error says, it says no secret.
+/// Checks that an error holds no secret.
 fn check_error(error: &ferror::Error, kind: Kind, parts: &[&str]) {
     let all = format!("{error:?} {:?} {:?}", error.hint_text(), error.source());
     assert_eq!(error.kind(), kind, "{all}");

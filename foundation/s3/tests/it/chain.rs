@@ -231,7 +231,7 @@ fn an_empty_outside_is_no_error() {
     assert!(found.provider.unwrap().is_none());
 }
 
-/// The endpoint and the region that are found, with `-` for none.
+/// Checks the endpoint and the region that are found, with `-` for none.
 fn server(
     outside: &Outside,
     given: [&str; 2],

@@ -12,7 +12,7 @@ use crate::store::{Cut, Store};
 
 const PART: usize = 8 * 1024 * 1024;
 
-/// Two publish the same bytes; the one who is done ends the uploads of the other.
+/// Publishes the same bytes twice at once; the upload that is done first ends the other's parts.
 #[test]
 fn an_upload_that_another_publisher_ended_finds_the_object() {
     const COMPLETE: &str = "POST /builds/k?uploadId";

@@ -36,7 +36,7 @@ fn put(bytes: &[u8]) -> Put<'_> {
     }
 }
 
-/// A server that gives these answers in turn, and a client of it.
+/// Returns a server that gives these answers in turn, and a client of it.
 fn pair(signature: Signature, answers: &[String]) -> (Server, Client) {
     let server = Server::start(answers.iter().cloned().map(Script::Answer).collect());
     let client = client_with(&server.endpoint, signature, ONCE);

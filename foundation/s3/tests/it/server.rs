@@ -82,7 +82,7 @@ impl Server {
         Self { endpoint, seen }
     }
 
-    /// A server that gives one answer, of that status line's rest, headers and body.
+    /// Returns a server that gives one answer, of that status line's rest, headers and body.
     pub(crate) fn answering(status: &str, headers: &[&str], body: &str) -> Self {
         Self::start(vec![Script::Answer(answer(status, headers, body))])
     }
@@ -91,23 +91,23 @@ impl Server {
         client_at(&self.endpoint, signature)
     }
 
-    /// How many requests came since the last one that was looked at. Told before they are answered, so none is late.
+    /// Counts the requests since the last one that was looked at. They are counted before they are answered.
     pub(crate) fn requests(&self) -> usize {
         self.seen.try_iter().count()
     }
 
-    /// The first lines of those.
+    /// Returns the first lines of those.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.seen.try_iter().map(|seen| seen.line).collect()
     }
 
-    /// The next request; it is an error when there is none.
+    /// Returns the next request; it is an error when there is none.
     pub(crate) fn seen(&self) -> Seen {
         self.seen.recv_timeout(RETRY_POLICY).expect("the client should have sent one more request")
     }
 }
 
-/// A client that tries once: what one answer means is the test's matter.
+/// Returns a client that tries once: what one answer means is the test's matter.
 pub(crate) fn client_at(endpoint: &str, signature: Signature) -> Client {
     client_with(endpoint, signature, RetryPolicy { attempts: 1, ..RetryPolicy::default() })
 }
@@ -140,7 +140,7 @@ pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}{length}connection: close\r\n\r\n{body}")
 }
 
-/// S3's error body.
+/// Returns S3's error body.
 pub(crate) fn refusal(code: &str) -> String {
     format!(
         "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Because.</Message><RequestId>R1</RequestId></Error>"

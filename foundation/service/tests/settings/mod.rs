@@ -30,7 +30,7 @@ fn help() -> String {
     run(&["--help"], &[]).1
 }
 
-/// The options that take a value, such as `--listen <ADDR:PORT>`.
+/// Returns the options that take a value, such as `--listen <ADDR:PORT>`.
 fn options(help: &str) -> Vec<&str> {
     let lines = help.lines().map(|line| line.trim().trim_start_matches("-V, "));
     lines.filter(|line| line.starts_with("--") && line.ends_with('>')).collect()

@@ -91,18 +91,18 @@ impl Bucket {
         self.put(&key, manifest.to_string().as_bytes(), days);
     }
 
-    /// Where the server listens.
+    /// Returns where the server listens.
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// All object keys.
+    /// Returns all object keys.
     pub(crate) fn keys(&self) -> BTreeSet<String> {
         let listing = self.client.list("", 1000).expect("the bucket can be listed");
         listing.objects.into_iter().map(|object| object.object_key).collect()
     }
 
-    /// The worker on this bucket.
+    /// Returns the worker on this bucket.
     pub(crate) fn janitor(&self, args: &[&str]) -> Command {
         let mut command = janitor(args);
         command
@@ -114,14 +114,14 @@ impl Bucket {
     }
 }
 
-/// The worker without any environment.
+/// Returns the worker without any environment.
 pub(crate) fn janitor(args: &[&str]) -> Command {
     let mut command = Command::new(crate::PROGRAM);
     command.args(args).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command
 }
 
-/// What a finished run says: exit code, stdout, stderr.
+/// Runs a command to its end and returns exit code, stdout and stderr.
 pub(crate) fn run(mut command: Command) -> (Option<i32>, String, String) {
     let output = command.output().expect("the binary that cargo has just built starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

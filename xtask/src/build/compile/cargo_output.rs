@@ -27,7 +27,7 @@ pub(super) enum Message {
     Crate(Crate),
 }
 
-/// What cargo says about a crate that it has finished.
+/// A crate that cargo has finished.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Crate {
     pub(super) package: String,

@@ -19,7 +19,7 @@ const ENDIAN: LittleEndian = LittleEndian;
 /// Bounds the work on a made-up file; real binaries have far fewer.
 const MOST_COMMANDS: u32 = 10_000;
 
-/// What is read from the load commands.
+/// The places that the load commands name.
 struct Layout {
     cpu: macho::CpuType,
     stamp_sections: Vec<Section>,

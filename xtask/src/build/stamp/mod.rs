@@ -31,7 +31,7 @@ use stamp::Record;
 pub use self::executable::{Facts, Format, Version, is_executable};
 use self::executable::{Section, range};
 
-/// What [`write()`] did.
+/// The outcome of [`write()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The record is in the image.

@@ -25,7 +25,7 @@ use crate::build::pins;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
-/// What [`prepare`] works with.
+/// The options of [`prepare`].
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The platforms to prepare.
@@ -51,7 +51,7 @@ pub struct Request<'a> {
 pub struct Toolchain {
     /// The platform.
     pub platform: Platform,
-    /// Where its standard library comes from.
+    /// The source of its standard library.
     pub library: Library,
     /// The compiler as `rustc --version` names it, which is how manifests name it too.
     pub rustc: String,
