@@ -1,4 +1,4 @@
-//! Listed objects, sorted by what they are.
+//! Sorts listed objects by service and kind.
 
 use std::collections::BTreeMap;
 

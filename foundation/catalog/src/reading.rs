@@ -1,4 +1,4 @@
-//! Reading manifest objects and channels out of a bucket, leniently, as services do.
+//! Reads manifest objects and channels from a bucket, leniently, as services do.
 
 use ferror::{Error, Kind, ResultExt as _};
 use s3::Client;

@@ -242,7 +242,7 @@ mod tests {
     use catalog::{Found, Manifest};
     use ftime::Epoch;
     use local_s3::{LocalS3, Options};
-    use s3::{Body, Precondition, Put};
+    use s3::{Body, Put};
     use service::{Bucket, Stop};
 
     use super::Sweep;
@@ -265,13 +265,7 @@ mod tests {
         let manifest = manifest.to_string().into_bytes();
         Manifest::read_lenient(&manifest, "a", "abc123").expect("it is one");
         for (object_key, bytes) in [(ARCHIVE, b"archive".as_slice()), (MANIFEST, &manifest)] {
-            let put = Put {
-                body: Body::Bytes(bytes),
-                content_type: "application/octet-stream",
-                metadata: &[],
-                attributes: None,
-                precondition: Precondition::None,
-            };
+            let put = Put::new(Body::Bytes(bytes), "application/octet-stream");
             client.put(object_key, &put).expect("the bucket takes it");
         }
         let bucket = Bucket { client, prefix: String::new() };

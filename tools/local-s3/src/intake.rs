@@ -1,4 +1,4 @@
-//! Taking a body in, apart from the bucket, until it is known to be what its sender declared.
+//! Receives a body, apart from the bucket, until it is known to be what its sender declared.
 //!
 //! `s3s` compares the body with `x-amz-content-sha256` and the signatures of chunks while it hands
 //! it on; `Content-MD5` and the checksums, in headers or trailers, are compared here. What is

@@ -1,4 +1,4 @@
-//! Archives that came from elsewhere: checked as a whole before anything of them is written.
+//! Unpacks downloaded archives, which are checked as a whole before anything is written.
 //!
 //! A digest says that an archive is the one that was uploaded, not that it means well.
 

@@ -20,7 +20,6 @@ use crate::model::workspace::Workspace;
 use crate::repository::cargo_config::CargoConfig;
 use crate::repository::{work_tree, workspace};
 use crate::system::env::Env;
-use crate::system::files;
 
 /// Finds every package of the workspace that is compiled from a folder: its members, and path dependencies
 /// that are no members.
@@ -103,7 +102,7 @@ pub fn digests(
         .iter()
         .map(|package| {
             let state = states[&canonical(&package.dir)?].clone();
-            let digest = files::hex(&state.finalize());
+            let digest = s3::hex(&state.finalize());
             Ok(SourceDigest { id: package.id.clone(), name: package.name.clone(), digest })
         })
         .collect()

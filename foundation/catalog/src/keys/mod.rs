@@ -128,7 +128,7 @@ pub(crate) fn is_lower_hex(text: &str) -> bool {
 
 /// Returns whether `text` is a SHA-256 in lower hex.
 pub(crate) fn is_digest(text: &str) -> bool {
-    text.len() == 64 && is_lower_hex(text)
+    s3::parse_digest(text).is_ok()
 }
 
 /// Returns whether `text` has the form of a platform's name, known or not.

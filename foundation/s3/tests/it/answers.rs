@@ -1,4 +1,4 @@
-//! What comes back: what each operation makes of good, odd and hostile answers.
+//! Tests of what each operation makes of good, odd and hostile answers.
 
 use std::error::Error as _;
 use std::net::TcpListener;
@@ -11,13 +11,7 @@ use crate::server::{SECRET, Script, Server, TOKEN, answer, client_at, refusal};
 const MIB: u64 = 1024 * 1024;
 
 fn put(precondition: Precondition<'_>) -> Put<'_> {
-    Put {
-        body: Body::Bytes(b"hello"),
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition,
-    }
+    Put { precondition, ..Put::new(Body::Bytes(b"hello"), "text/plain") }
 }
 
 /// Checks that an error holds no secret.

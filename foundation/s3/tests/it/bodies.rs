@@ -1,4 +1,4 @@
-//! What goes out: that the wire carries what was signed, and bodies whole.
+//! Tests of requests as they are sent: with what was signed, and with their whole bodies.
 
 use std::time::Duration;
 
@@ -12,13 +12,7 @@ use s3::{
 use crate::server::{SECRET, Script, Seen, Server, TOKEN, answer, refusal};
 
 fn put(body: Body<'_>) -> Put<'_> {
-    Put {
-        body,
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition: Precondition::None,
-    }
+    Put::new(body, "text/plain")
 }
 
 fn credentials() -> Credentials {

@@ -1,4 +1,4 @@
-//! Where credentials are found: the order of the sources, and profile files.
+//! Tests of the search for credentials: the order of the sources, and profile files.
 
 use ferror::Kind;
 use s3::{NamedServer, SERVER_VARIABLES, ServerInputs, find_credentials, find_server};

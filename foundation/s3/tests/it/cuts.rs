@@ -27,11 +27,9 @@ fn client(store: &Store) -> Client {
 
 fn put(body: Body<'_>) -> Put<'_> {
     Put {
-        body,
-        content_type: "application/x-compressed-tar",
         metadata: &[("commit", "abc123")],
-        attributes: None,
         precondition: Precondition::Absent,
+        ..Put::new(body, "application/x-compressed-tar")
     }
 }
 

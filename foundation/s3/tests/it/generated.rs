@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use s3::{Attributes, Encryption, check_bucket_owner};
 
-/// Fixed: a change fails for what it changes, not for its luck.
+/// Fixes the seed: a failure comes from the change under test, not from other random input.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,

@@ -1,4 +1,4 @@
-//! What the search for credentials is told of the outside, and looks at what came of it.
+//! Variables, files and servers for tests of the search for credentials, and checks of its result.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Two who publish the same at once, where one of them is slow.
+//! Two uploads of the same object at once, one of them slow.
 
 use std::fs;
 use std::path::Path;
@@ -60,10 +60,10 @@ fn an_upload_that_another_publisher_ended_finds_the_object() {
 
 fn publication<'a>(path: &'a Path, bytes: &[u8]) -> Put<'a> {
     Put {
-        body: Body::File { path, size_bytes: bytes.len() as u64, sha256: sha256(bytes) },
-        content_type: "application/x-compressed-tar",
-        metadata: &[],
-        attributes: None,
         precondition: Precondition::Absent,
+        ..Put::new(
+            Body::File { path, size_bytes: bytes.len() as u64, sha256: sha256(bytes) },
+            "application/x-compressed-tar",
+        )
     }
 }

@@ -83,11 +83,12 @@ impl Case {
     ) -> ferror::Result<PutOutcome> {
         let (path, size_bytes) = (&self.file(), self.bytes.len() as u64);
         let put = Put {
-            body: Body::File { path, size_bytes, sha256: sha256(&self.bytes) },
-            content_type: "application/x-compressed-tar",
             metadata,
-            attributes: None,
             precondition: Precondition::Absent,
+            ..Put::new(
+                Body::File { path, size_bytes, sha256: sha256(&self.bytes) },
+                "application/x-compressed-tar",
+            )
         };
         match journals {
             Some(folder) => self.client().put_resumable(key, &put, folder),

@@ -14,6 +14,16 @@ use s3::{Client, ClientOptions, Credentials, Location, RetryPolicy, Signature};
 pub(crate) const SECRET: &str = "hidden-secret";
 pub(crate) const TOKEN: &str = "hidden-token";
 
+/// No second attempt but for a repair.
+pub(crate) const ONCE: RetryPolicy = RetryPolicy {
+    attempts: 1,
+    transient_wait: Duration::from_millis(1),
+    throttle_wait: Duration::from_millis(1),
+    longest_wait: Duration::from_millis(1),
+    budget: Duration::from_secs(1),
+    budget_renewed_every: None,
+};
+
 /// Longer than any of this takes; a test that hangs ends here.
 pub(crate) const RETRY_POLICY: Duration = Duration::from_secs(20);
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use local_s3::{LocalS3, Options};
-use s3::{Body, Client, Precondition, Put};
+use s3::{Body, Client, Put};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -33,13 +33,7 @@ impl Bucket {
     }
 
     pub(crate) fn put(&self, object_key: &str, bytes: &[u8]) {
-        let put = Put {
-            body: Body::Bytes(bytes),
-            content_type: "application/octet-stream",
-            metadata: &[],
-            attributes: None,
-            precondition: Precondition::None,
-        };
+        let put = Put::new(Body::Bytes(bytes), "application/octet-stream");
         self.client.put(object_key, &put).unwrap_or_else(|error| panic!("{error:#}"));
     }
 

@@ -1,4 +1,4 @@
-//! One artifact: sent unless it is there, and read back where that is wanted.
+//! Uploads one artifact unless it is there, and reads it back where that is wanted.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::{
     Outcome, Receipt, Release, Seen, check_same_release, explain_refused_put, look, unreadable,
 };
 use crate::bucket::download;
-use crate::system::{files, parallel};
+use crate::system::parallel;
 
 /// The size of the pieces in which an object is read back: it bounds the memory, whatever the object's size
 /// and however many are read at once.
@@ -105,7 +105,7 @@ fn put(
     precondition: Precondition<'_>,
 ) -> anyhow::Result<PutOutcome> {
     let path = release.dir.join(&artifact.file);
-    let sha256 = files::parse_digest(&artifact.sha256)?;
+    let sha256 = s3::parse_digest(&artifact.sha256)?;
     let metadata = [
         ("version", release.manifest.version.as_str()),
         ("commit", release.manifest.commit.as_str()),
@@ -237,7 +237,7 @@ fn read_back(client: &Client, object_key: &str, found: &Head) -> anyhow::Result<
         hasher.update(piece);
         Ok(())
     })?;
-    Ok(whole.then(|| files::hex(&hasher.finalize())))
+    Ok(whole.then(|| s3::hex(&hasher.finalize())))
 }
 
 fn changed_meanwhile(key: &str) -> Error {

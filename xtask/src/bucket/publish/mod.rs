@@ -1,4 +1,4 @@
-//! One service's release, put into a bucket exactly once.
+//! Publishes a service's release in a bucket exactly once.
 //!
 //! The manifest object is the commit point: it is read first and written last. What it names is
 //! published and keeps its bytes; what no manifest object names may be replaced. So this may be
