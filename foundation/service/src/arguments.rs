@@ -315,7 +315,7 @@ mod tests {
     fn a_name_stands_for_a_value_that_is_quoted_in_whole_or_as_a_host() {
         for (text, value, expected) in [
             ("no bucket \"a\\nb\" at a", "a\nb", "no bucket \"$X\" at a"),
-            ("cannot read /home/jo/.aws", "/home/jo", "cannot read $X/.aws"),
+            ("cannot read /srv/jo/.aws", "/srv/jo", "cannot read $X/.aws"),
             (
                 "plain http to s3.local is refused",
                 "http://S3.local:9/",
