@@ -1,4 +1,4 @@
-//! The front door; everything behind it is the library.
+//! Hands the command line to the library.
 
 fn main() -> std::process::ExitCode {
     xtask::main()

@@ -1,5 +1,5 @@
-//! How releases lie in a bucket: what an object key means, what manifests, manifest objects and
-//! channels say, how they are written, and what stands beside what.
+//! Describes how releases lie in a bucket: the object keys, the manifests, manifest objects and channels,
+//! and reads and writes them.
 //!
 //! ```text
 //! <prefix><service>/<service>_<version>.tar.gz              the archive for linux_amd64

@@ -1,4 +1,4 @@
-//! Listed objects, sorted by what they are.
+//! Sorts listed objects by service and kind.
 
 use std::collections::BTreeMap;
 
@@ -23,13 +23,13 @@ pub struct Service {
 pub struct Found {
     /// The version in its key; of a channel, the channel's name.
     pub name: String,
-    /// All of its key.
+    /// Its object key.
     pub object_key: String,
     /// Its length.
     pub size_bytes: u64,
     /// The server's name for its content, opaque.
     pub etag: String,
-    /// When it was uploaded.
+    /// The time of the upload.
     pub last_modified: Epoch,
 }
 

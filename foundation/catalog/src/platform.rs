@@ -24,7 +24,7 @@ pub enum Arch {
     Arm64,
 }
 
-/// What a binary runs on, written `os_arch`.
+/// An operating system and an architecture, written `os_arch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
     /// The operating system.
@@ -46,7 +46,7 @@ impl Platform {
         Self { os: Os::Darwin, arch: Arch::Arm64 },
     ];
 
-    /// The triple by which rustc knows the platform.
+    /// Returns the triple by which rustc knows the platform.
     pub const fn triple(self) -> &'static str {
         match (self.os, self.arch) {
             (Os::Linux, Arch::Amd64) => "x86_64-unknown-linux-gnu",
@@ -56,7 +56,7 @@ impl Platform {
         }
     }
 
-    /// The name that file names and manifests use.
+    /// Returns the name that file names and manifests use.
     pub const fn as_str(self) -> &'static str {
         match (self.os, self.arch) {
             (Os::Linux, Arch::Amd64) => "linux_amd64",

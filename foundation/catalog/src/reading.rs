@@ -1,4 +1,4 @@
-//! Reading manifest objects and channels out of a bucket, leniently, as services do.
+//! Reads manifest objects and channels from a bucket, leniently, as services do.
 
 use ferror::{Error, Kind, ResultExt as _};
 use s3::Client;
@@ -11,7 +11,7 @@ const MAX_REASON_CHARS: usize = 200;
 /// A service has a handful of channels; with more than this, something else lies there.
 const MAX_CHANNELS: usize = 1000;
 
-/// What an object held when it was read.
+/// The content of an object when it was read.
 #[derive(Debug, Clone)]
 pub struct Reading<T = Manifest> {
     /// The entity tag of what was read; empty when it could not be read whole.
@@ -63,7 +63,7 @@ pub fn read_channel(
         .with_context(|| format!("reading the channel {} of {service}", found.name))
 }
 
-/// All channels of `service` as they are now.
+/// Returns all channels of `service` as they are now.
 ///
 /// # Errors
 /// What the bucket answers. A channel that cannot be read is [`Kind::Invalid`]: what it names is not
@@ -88,7 +88,7 @@ pub fn read_channels(client: &Client, prefix: &str, service: &str) -> ferror::Re
     Ok(channels)
 }
 
-/// GETs an object and has it `read`; `None` when there is none.
+/// Gets an object and reads it with `read`; `None` when there is none.
 fn read_object<T>(
     client: &Client,
     object_key: &str,
@@ -111,7 +111,7 @@ fn read_object<T>(
     }
 }
 
-/// Whether the object at an artifact's key is that artifact, by what `upload` stored with it.
+/// Returns whether the object at an artifact's key is that artifact, by what `upload` stored with it.
 fn is_what_it_says(client: &Client, artifact: &Artifact, version: &str) -> ferror::Result<bool> {
     match client.head(&artifact.object_key) {
         Ok(None) => Ok(false),

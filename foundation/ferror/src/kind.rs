@@ -51,7 +51,7 @@ impl Kind {
         matches!(self, Self::Unavailable | Self::Throttled)
     }
 
-    /// The exit code of a command that ends with this failure: 1 a server refused or could not be
+    /// Returns the exit code of a command that ends with this failure: 1 a server refused or could not be
     /// reached, 2 usage, 3 configuration or environment, 101 a failed check or a bug (what cargo
     /// and a panicking Rust program answer).
     pub const fn exit_code(self) -> u8 {
@@ -68,7 +68,7 @@ impl Kind {
         }
     }
 
-    /// The HTTP status of a response that reports this failure (RFC 9110, section 15).
+    /// Returns the HTTP status of a response that reports this failure (RFC 9110, section 15).
     ///
     /// A failure on the server's side never has a status of the client's (4xx): [`Kind::Config`],
     /// [`Kind::Failed`] and [`Kind::Bug`] are 500, [`Kind::Refused`] is 502.
@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// The kind's name as logs and JSON write it, in `snake_case`.
+    /// Returns the kind's name as logs and JSON write it, in `snake_case`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Usage => "usage",

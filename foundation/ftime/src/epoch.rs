@@ -17,7 +17,7 @@ impl Epoch {
     /// 9999-12-30T22:00:00Z, the last instant that every offset can write within the year 9999.
     pub const MAX: Self = Self(253_402_207_200_000);
 
-    /// The instant `millis` milliseconds after 1970 (before it, when negative); a value outside
+    /// Returns the instant `millis` milliseconds after 1970 (before it, when negative); a value outside
     /// the range becomes the nearer end of it.
     pub const fn from_millis(millis: i64) -> Self {
         if millis < Self::MIN.0 {
@@ -29,12 +29,12 @@ impl Epoch {
         }
     }
 
-    /// The instant `secs` seconds after 1970, within the range as in [`Epoch::from_millis`].
+    /// Returns the instant `secs` seconds after 1970, within the range as in [`Epoch::from_millis`].
     pub const fn from_secs(secs: i64) -> Self {
         Self::from_millis(secs.saturating_mul(1000))
     }
 
-    /// Now, by the machine's clock. Call it in the
+    /// Returns the time by the machine's clock. Call it in the
     /// outermost code and pass the value down, so that everything else can be tested.
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -48,7 +48,7 @@ impl Epoch {
         self.0
     }
 
-    /// Whole seconds since 1970, rounded towards the past.
+    /// Returns the whole seconds since 1970, rounded towards the past.
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -82,7 +82,7 @@ impl Epoch {
         u64::try_from(self.0 - earlier.0).ok().map(Duration::from_millis)
     }
 
-    /// The instant, when `millis` is in the range.
+    /// Returns the instant, when `millis` is in the range.
     pub(crate) const fn within_range(millis: i64) -> Option<Self> {
         if Self::MIN.0 <= millis && millis <= Self::MAX.0 { Some(Self(millis)) } else { None }
     }

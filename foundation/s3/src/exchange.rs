@@ -287,7 +287,7 @@ fn refusal(operation: &Operation<'_>, answer: &Answer) -> Option<Fault> {
     late.then(|| answer::fault(answer))
 }
 
-/// The error of a request without an answer: it names the host, since a host without an answer is
+/// Returns the error of a request without an answer: it names the host, since a host without an answer is
 /// often not the one that was meant. What an address holds is no secret.
 fn unanswered(error: Error, address: &Address) -> Error {
     let error = match error.kind() {

@@ -80,7 +80,7 @@ pub use credential_chain::{
 };
 pub use credential_provider::CredentialProvider;
 pub use credentials::Credentials;
-pub use digest::{hex, sha256};
+pub use digest::{hex, parse_digest, sha256};
 pub use exact_file::FileMismatch;
 pub use fault::Fault;
 pub use location::{DEFAULT_REGION, Location, Signature};

@@ -22,6 +22,14 @@ pub struct Put<'a> {
     pub precondition: Precondition<'a>,
 }
 
+impl<'a> Put<'a> {
+    /// Describes an upload without metadata, attributes and condition.
+    pub fn new(body: Body<'a>, content_type: &'a str) -> Self {
+        let (attributes, precondition) = (None, Precondition::None);
+        Self { body, content_type, metadata: &[], attributes, precondition }
+    }
+}
+
 /// The bytes of an upload.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {

@@ -84,7 +84,7 @@ impl Pool {
     }
 }
 
-/// How many bytes a buffer of this memory may have, wherever it begins.
+/// Returns how many bytes a buffer of this memory may have, wherever it begins.
 fn room_of(memory: &[u8]) -> usize {
     memory.len() - ALIGNMENT
 }
@@ -124,7 +124,7 @@ mod tests {
 
     use super::Pool;
 
-    /// `threads` takers of `size` bytes each; how many bytes were out at once at most.
+    /// Lets `threads` threads take `size` bytes each, and returns how many bytes were out at once at most.
     fn most_at_once(pool: &Pool, threads: usize, size: usize) -> usize {
         let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {

@@ -44,7 +44,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after `failures` failures (one or more), with the random number `random` (0 to
+    /// Returns the wait after `failures` failures (one or more), with the random number `random` (0 to
     /// `u64::MAX`, evenly) and the server asked for `asked` (`Retry-After`).
     pub(crate) fn wait(
         &self,

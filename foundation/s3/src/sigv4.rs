@@ -140,7 +140,7 @@ pub fn authorization_header(
     )
 }
 
-/// Sorted by name; values trimmed, their inner spaces collapsed; values of one name joined by `,`.
+/// Sorts headers by name; values are trimmed, their inner spaces collapsed, values of one name joined by `,`.
 fn canonical_headers(request: &Request) -> Vec<(String, String)> {
     let mut sorted: Vec<&(String, String)> =
         request.headers.iter().filter(|(name, _)| !NEVER_SIGNED.contains(&name.as_str())).collect();

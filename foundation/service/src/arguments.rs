@@ -1,6 +1,6 @@
 //! Reads the command line and the environment with clap.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::builder::Resettable;
@@ -14,8 +14,8 @@ use ferror::Kind;
 /// - `--version` prints the stamp of the binary.
 /// - An environment variable that is set to nothing counts as not set: files of variables for
 ///   containers and units often have such lines.
-/// - Values of environment variables are never printed, neither by `--help` nor by an error: one of
-///   them may be a secret that was put into the wrong variable.
+/// - Neither `--help` nor an error prints the value of an environment variable: it may be a secret
+///   that was put into the wrong variable. The address that a service cannot listen at is none.
 /// - The exit code is 2 when the command line is wrong, and 3 when a required setting is missing or
 ///   an environment variable is wrong.
 pub fn parse<A: Parser>() -> A {
@@ -37,7 +37,7 @@ fn try_parse<A: Parser>(args: &[OsString]) -> Result<A, (clap::Error, Option<Kin
 
     let without_blanks = command
         .clone()
-        .mut_args(|arg| if is_blank(&arg) { arg.env(Resettable::Reset) } else { arg });
+        .mut_args(|arg| if has_blank_variable(&arg) { arg.env(Resettable::Reset) } else { arg });
     let read = without_blanks.try_get_matches_from(args);
     read.and_then(|matches| A::from_arg_matches(&matches)).map_err(|error| match error.kind() {
         // The help text names every variable, also those that are blank now.
@@ -48,16 +48,34 @@ fn try_parse<A: Parser>(args: &[OsString]) -> Result<A, (clap::Error, Option<Kin
         ErrorKind::MissingRequiredArgument => {
             (with_variables(error, &mut command), Some(Kind::Config))
         }
+        // clap names nothing here. What is on the command line goes before what is in a variable.
+        ErrorKind::InvalidUtf8 if args.iter().all(|arg| arg.to_str().is_some()) => {
+            (not_utf8(&mut command), Some(Kind::Config))
+        }
         _ => match environment_value(&error, args) {
-            Some(value) => (without_value(&error, value, &mut command), Some(Kind::Config)),
+            Some(value) => (of_variable(&error, value, &mut command), Some(Kind::Config)),
             None => (error, Some(Kind::Usage)),
         },
     })
 }
 
-fn is_blank(arg: &Arg) -> bool {
-    let value = arg.get_env().and_then(std::env::var_os);
-    value.is_some_and(|value| value.to_string_lossy().trim().is_empty())
+fn has_blank_variable(arg: &Arg) -> bool {
+    arg.get_env().and_then(std::env::var_os).is_some_and(|value| is_blank(&value))
+}
+
+pub(crate) fn is_blank(value: &OsStr) -> bool {
+    value.to_string_lossy().trim().is_empty()
+}
+
+/// Makes an error that names the environment variables that are not UTF-8.
+fn not_utf8(command: &mut Command) -> clap::Error {
+    let variables = command.get_arguments().filter_map(Arg::get_env);
+    let wrong: Vec<_> = variables
+        .filter(|name| std::env::var_os(name).is_some_and(|value| value.to_str().is_none()))
+        .map(OsStr::to_string_lossy)
+        .collect();
+    let message = format!("the environment has a value that is not UTF-8: {}", wrong.join(", "));
+    command.error(ErrorKind::InvalidUtf8, message)
 }
 
 /// Adds the environment variables to an error that lists missing options.
@@ -81,14 +99,15 @@ fn variable_of(shown: &str, command: &mut Command) -> Option<String> {
 }
 
 /// Makes an error that names the environment variable, and does not quote its value.
-fn without_value(error: &clap::Error, value: &str, command: &mut Command) -> clap::Error {
+fn of_variable(error: &clap::Error, value: &str, command: &mut Command) -> clap::Error {
     let shown = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-    let source = match variable_of(&shown, command) {
-        Some(variable) => format!("the environment variable {variable}"),
-        None => "an environment variable".to_owned(),
+    let variable = variable_of(&shown, command);
+    let (source, name) = match &variable {
+        Some(name) => (format!("the environment variable {name}"), name.as_str()),
+        None => ("an environment variable".to_owned(), "VALUE"),
     };
-    let message = format!("invalid value in {source} for '{shown}'{}", expected(error, value));
-    command.error(error.kind(), message)
+    let expected = expected(error, name, value);
+    command.error(error.kind(), format!("invalid value in {source} for '{shown}'{expected}"))
 }
 
 /// Returns the value that the error quotes when it comes from the environment. What is on the command
@@ -102,16 +121,29 @@ fn environment_value<'e>(error: &'e clap::Error, args: &[OsString]) -> Option<&'
 }
 
 /// Says what was expected, unless that repeats a part of the value.
-fn expected(error: &clap::Error, value: &str) -> String {
+fn expected(error: &clap::Error, variable: &str, value: &str) -> String {
     let reason = match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(values)) => format!("expected one of {}", values.join(", ")),
         _ => match std::error::Error::source(error) {
-            Some(reason) => reason.to_string(),
+            Some(reason) => without_value(&reason.to_string(), variable, value),
             None => return String::new(),
         },
     };
     let mut words = value.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2);
     if words.any(|word| reason.contains(word)) { String::new() } else { format!(": {reason}") }
+}
+
+/// Puts `$NAME` in place of the value of the variable `name`, also where only the host of a URL is
+/// quoted. Words of up to four letters are no secrets and may be anywhere: they are hidden in quotes only.
+pub(crate) fn without_value(text: &str, name: &str, value: &str) -> String {
+    let host = value.split_once("://").map(|(_, rest)| {
+        rest.split([':', '/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase()
+    });
+    let hidden = text.replace(&format!("{value:?}"), &format!("\"${name}\""));
+    [value, &host.unwrap_or_default()]
+        .into_iter()
+        .filter(|part| part.len() > 4)
+        .fold(hidden, |text, part| text.replace(part, &format!("${name}")))
 }
 
 /// Reads a time as people write it, from a second to a year: `90s`, `30m`, `1h`, `7d`. For
@@ -144,7 +176,7 @@ mod tests {
     use clap::{CommandFactory as _, Parser};
     use ferror::Kind;
 
-    use super::{duration, environment_value, try_parse, without_value};
+    use super::{duration, environment_value, of_variable, try_parse, without_value};
 
     /// Does odd jobs
     #[derive(Debug, Parser)]
@@ -235,12 +267,72 @@ mod tests {
         }
     }
 
-    /// The error for this value of an option, as if it came from the environment.
+    #[test]
+    fn the_groups_of_options_leave_a_programs_description_and_its_headings_alone() {
+        #[derive(Parser)]
+        #[command(name = "oddjob")]
+        struct Plain {
+            /// Stands before
+            #[arg(long)]
+            before: bool,
+            #[command(flatten)]
+            web: crate::WebArgs,
+            #[command(flatten)]
+            log: crate::LogArgs,
+            #[cfg(feature = "s3")]
+            #[command(flatten)]
+            bucket: crate::BucketArgs,
+            /// Stands behind
+            #[arg(long)]
+            behind: bool,
+        }
+        #[derive(Parser)]
+        #[command(name = "oddjob")]
+        struct Worker {
+            #[command(flatten)]
+            worker: crate::WorkerArgs,
+        }
+        #[derive(Parser)]
+        #[command(about)]
+        struct Described {
+            #[command(flatten)]
+            web: crate::WebArgs,
+        }
+        let command = Plain::command();
+        assert!(command.get_about().is_none() && command.get_long_about().is_none());
+        assert!(Worker::command().get_about().is_none());
+        let about = Described::command().get_about().map(ToString::to_string);
+        assert_eq!(about.as_deref(), Some(env!("CARGO_PKG_DESCRIPTION")));
+        let heading = |id: &str| {
+            let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+            arg.unwrap_or_else(|| panic!("no {id}")).get_help_heading()
+        };
+        assert_eq!(["before", "behind"].map(heading), [None, None]);
+        assert_eq!(["listen", "levels"].map(heading), [Some("Web server"), Some("Logs")]);
+    }
+
+    #[test]
+    fn a_name_stands_for_a_value_that_is_quoted_in_whole_or_as_a_host() {
+        for (text, value, expected) in [
+            ("no bucket \"a\\nb\" at a", "a\nb", "no bucket \"$X\" at a"),
+            ("cannot read /srv/jo/.aws", "/srv/jo", "cannot read $X/.aws"),
+            (
+                "plain http to s3.local is refused",
+                "http://S3.local:9/",
+                "plain http to $X is refused",
+            ),
+            ("a \"to\" told", "to", "a \"$X\" told"),
+        ] {
+            assert_eq!(without_value(text, "X", value), expected);
+        }
+    }
+
+    /// Returns the error for this value of an option, as if it came from the environment.
     fn of_environment(option: &str, value: &str) -> String {
         let (error, _) = read(&[option, value]).unwrap_err();
         assert!(error.to_string().contains(value), "clap quotes values: {error}");
         let found = environment_value(&error, &["oddjob".into()]).expect("it was not typed");
-        without_value(&error, found, &mut Args::command()).to_string()
+        of_variable(&error, found, &mut Args::command()).to_string()
     }
 
     #[test]
@@ -268,7 +360,7 @@ mod tests {
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ValueValidation);
         let value = environment_value(&error, &[]).expect("it was not typed");
-        let text = without_value(&error, value, &mut command).to_string();
+        let text = of_variable(&error, value, &mut command).to_string();
         assert!(text.contains("ODDJOB_GREETED for '--greeted <GREETED>'\n"), "{text}");
     }
 

@@ -1,23 +1,30 @@
 //! The bucket that a service works on: its options, and the client made of them.
 
+use std::cell::RefCell;
+use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::builder::NonEmptyStringValueParser;
 use ferror::{Error, Kind};
 use s3::{
     Client, ClientOptions, CredentialInputs, CredentialProvider, DEFAULT_REGION, Location,
     NamedServer, RetryPolicy, ServerInputs, Signature,
 };
 
+use crate::arguments::{is_blank, without_value};
+
 /// How often a client may wait anew for as long as [`RetryPolicy`] allows. The default is made for one
 /// run of a command; a service would use it up once and for all.
 const BUDGET_RENEWED_EVERY: Duration = Duration::from_secs(60);
 
+const HEADING: &str = "Bucket";
+
 /// The options of every service that works on a bucket. Credentials are not among them, because
 /// command lines can be read by every user of a machine.
 #[derive(Debug, Clone, clap::Args)]
+// `None`: it would become the description of the program that flattens this.
 #[command(
-    next_help_heading = "Bucket",
+    about = None,
+    long_about = None,
     after_help = "Credentials come from S3_KEY and S3_SECRET, else from where AWS's own tools look \
                   for them: AWS_* variables, profiles, a web identity, the role of the container or \
                   the instance."
@@ -29,7 +36,8 @@ pub struct BucketArgs {
         value_name = "NAME",
         env = "S3_BUCKET",
         hide_env_values = true,
-        value_parser = NonEmptyStringValueParser::new()
+        help_heading = HEADING,
+        value_parser = bucket_name
     )]
     pub bucket: String,
     /// The folder in the bucket that holds the releases, such as team/
@@ -38,27 +46,27 @@ pub struct BucketArgs {
         value_name = "FOLDER",
         env = "S3_PREFIX",
         hide_env_values = true,
-        default_value = "",
-        hide_default_value = true,
+        help_heading = HEADING,
         value_parser = folder_prefix
     )]
-    pub prefix: String,
+    pub prefix: Option<String>,
+    // The variables of the next two are read in `open`: which of them count depends on others.
     /// The region of the bucket.
     #[arg(
         long,
         value_name = "NAME",
-        env = "AWS_REGION",
-        hide_env_values = true,
-        help = "The region of the bucket, also from AWS_DEFAULT_REGION or the profile; us-east-1 unless set"
+        help_heading = HEADING,
+        value_parser = region_name,
+        help = "The region of the bucket, also from AWS_REGION, AWS_DEFAULT_REGION or the profile; us-east-1 unless set"
     )]
     pub region: Option<String>,
     /// The URL of a server other than AWS.
     #[arg(
         long,
         value_name = "URL",
-        env = "AWS_ENDPOINT_URL_S3",
-        hide_env_values = true,
-        help = "The URL of a server other than AWS, also from AWS_ENDPOINT_URL or the profile"
+        help_heading = HEADING,
+        value_parser = endpoint_url,
+        help = "The URL of a server other than AWS, also from AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile"
     )]
     pub endpoint: Option<String>,
     /// v4, or v2 for old servers
@@ -67,6 +75,7 @@ pub struct BucketArgs {
         value_name = "VERSION",
         env = "S3_SIGNATURE",
         hide_env_values = true,
+        help_heading = HEADING,
         default_value = "v4"
     )]
     pub signature: Signature,
@@ -86,32 +95,46 @@ impl BucketArgs {
     /// service of the instance when no other source has credentials. It blocks then.
     ///
     /// # Errors
-    /// [`Kind::Config`] when there are no credentials, or they or an option cannot be used.
+    /// [`Kind::Config`] when there are no credentials, or they or an option cannot be used. An error
+    /// has the name of an environment variable in place of its value.
     pub fn open(self) -> ferror::Result<Bucket> {
-        self.open_with(&|name| std::env::var(name).ok())
+        self.open_with(&|name| std::env::var_os(name))
     }
 
-    fn open_with(self, variable: &dyn Fn(&str) -> Option<String>) -> ferror::Result<Bucket> {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        // The variables of these two options are read by `find_server`, in their order. One that was
-        // set is what clap found, unless the option names something else.
-        let given = |value: Option<String>, own_variable: &str| {
-            value.filter(|value| {
-                !value.trim().is_empty() && variable(own_variable).as_ref() != Some(value)
-            })
-        };
+    fn open_with(self, lookup: &dyn Fn(&str) -> Option<OsString>) -> ferror::Result<Bucket> {
+        let variables = Variables { lookup, used: RefCell::default() };
+        // clap has read it.
+        variables.raw("S3_BUCKET");
+        let opened = self.client(&variables);
+        let used = variables.used.into_inner();
+        if let Some((name, _)) = used.iter().find(|(_, value)| value.is_none()) {
+            return Err(Error::config(format!("the environment variable {name} is not UTF-8"))
+                .hint(format!("set {name} anew, or unset it")));
+        }
+        opened.map_err(|error| without_values(&error, &used))
+    }
+
+    fn client(self, variables: &Variables<'_>) -> ferror::Result<Bucket> {
+        let variable = |name: &str| variables.text(name);
         let NamedServer { endpoint, region } = s3::find_server(&ServerInputs {
-            given: NamedServer {
-                endpoint: given(self.endpoint, "AWS_ENDPOINT_URL_S3"),
-                region: given(self.region, "AWS_REGION"),
-            },
+            given: NamedServer { endpoint: self.endpoint, region: self.region },
             configured: NamedServer::default(),
             variable: &variable,
-            home: variable("HOME").map(Into::into),
+            home: variables.raw("HOME").map(Into::into),
         })?;
+        // Checked here, where the variable is known; the value may also come from a profile.
+        let check = |value: Option<&String>, read: fn(&str) -> ferror::Result<String>| {
+            let Some(value) = value else { return Ok(String::new()) };
+            read(value).map_err(|error| match variables.name_of(value) {
+                Some(name) => error.context(name),
+                None => error,
+            })
+        };
+        check(endpoint.as_ref(), endpoint_url)?;
+        check(region.as_ref(), region_name)?;
         let region = region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
-        let roots_pem = s3::roots_pem(|name| variable(name).map(Into::into))?;
-        let provider = find_credentials(&variable, &region, roots_pem.clone())?;
+        let roots_pem = s3::roots_pem(|name| variables.raw(name).map(Into::into))?;
+        let provider = find_credentials(variables, &region, roots_pem.clone())?;
         let location = Location {
             bucket: self.bucket,
             region,
@@ -128,20 +151,20 @@ impl BucketArgs {
         };
         let options = ClientOptions { roots_pem, retry_policy, ..ClientOptions::default() };
         let client = Client::with_options(location, provider, options)?;
-        Ok(Bucket { client, prefix: self.prefix })
+        Ok(Bucket { client, prefix: self.prefix.unwrap_or_default() })
     }
 }
 
 /// Finds credentials in the sources of AWS's own tools; temporary ones are renewed when they expire.
 fn find_credentials(
-    variable: &dyn Fn(&str) -> Option<String>,
+    variables: &Variables<'_>,
     region: &str,
     roots_pem: Option<Vec<u8>>,
 ) -> ferror::Result<CredentialProvider> {
-    let named = |name: &str| variable(name).map(|value| (name.into(), value.into()));
+    let named = |name: &str| variables.raw(name).map(|value| (name.into(), value));
     let found = s3::find_credentials(&CredentialInputs {
-        variable,
-        home: variable("HOME").map(Into::into),
+        variable: &|name| variables.text(name),
+        home: variables.raw("HOME").map(Into::into),
         child_environment: ["HOME", "PATH"]
             .into_iter()
             .chain(s3::PROCESS_VARIABLES)
@@ -158,13 +181,81 @@ fn find_credentials(
     })
 }
 
-/// Reads a folder of the bucket: `team` means `team/`, as it does for uploads.
-fn folder_prefix(text: &str) -> Result<String, String> {
-    if text.starts_with('/') || text.chars().any(char::is_control) {
-        return Err("expected a folder in the bucket such as team/".to_owned());
+/// The environment, and what was read of it. A blank value counts as unset.
+struct Variables<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Names and values; no value where it had to be text and is not.
+    used: RefCell<Vec<(String, Option<String>)>>,
+}
+
+impl Variables<'_> {
+    fn raw(&self, name: &str) -> Option<OsString> {
+        let value = (self.lookup)(name).filter(|value| !is_blank(value))?;
+        let shown = value.to_string_lossy().into_owned();
+        self.used.borrow_mut().push((name.to_owned(), Some(shown)));
+        Some(value)
     }
-    let end = if text.is_empty() || text.ends_with('/') { "" } else { "/" };
-    Ok(format!("{text}{end}"))
+
+    /// Returns the variable that has this value.
+    fn name_of(&self, value: &str) -> Option<String> {
+        let used = self.used.borrow();
+        let found = used.iter().find(|(_, used)| used.as_deref() == Some(value))?;
+        Some(found.0.clone())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name).filter(|value| !is_blank(value))?.into_string().ok();
+        self.used.borrow_mut().push((name.to_owned(), value.clone()));
+        value
+    }
+}
+
+/// Puts `$NAME` in place of the value of each variable that an error quotes.
+fn without_values(error: &Error, variables: &[(String, Option<String>)]) -> Error {
+    let hide = |text: String| {
+        let values = variables.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        values.fold(text, |text, (name, value)| without_value(&text, name, value))
+    };
+    let hidden = Error::new(error.kind(), hide(format!("{error:#}")));
+    match error.hint_text() {
+        Some(hint) => hidden.hint(hide(hint.to_owned())),
+        None => hidden,
+    }
+}
+
+/// Reads a bucket's name. Some that may stand in a path may not stand in a host name, which is
+/// checked with the endpoint.
+fn bucket_name(text: &str) -> ferror::Result<String> {
+    let location = Location { bucket: text.to_owned(), ..valid_location() };
+    location.check(false).map(|()| location.bucket)
+}
+
+fn region_name(text: &str) -> ferror::Result<String> {
+    let location = Location { region: text.to_owned(), ..valid_location() };
+    location.check(false).map(|()| location.region)
+}
+
+fn endpoint_url(text: &str) -> ferror::Result<String> {
+    let location = Location { endpoint: Some(text.to_owned()), ..valid_location() };
+    location.check(false).map(|()| text.to_owned())
+}
+
+fn valid_location() -> Location {
+    Location {
+        bucket: "bucket".to_owned(),
+        region: DEFAULT_REGION.to_owned(),
+        endpoint: None,
+        path_style: Some(true),
+        signature: Signature::V4,
+    }
+}
+
+/// Reads a folder of the bucket: `team` means `team/`, as it does for uploads.
+fn folder_prefix(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() || text.starts_with('/') || text.chars().any(char::is_control) {
+        return Err("expected a folder in the bucket such as team/");
+    }
+    Ok(format!("{}/", text.strip_suffix('/').unwrap_or(text)))
 }
 
 #[cfg(test)]
@@ -183,7 +274,7 @@ mod tests {
         let args = ["oddjob", "--bucket", "builds"].iter().chain(args);
         let args = Args::try_parse_from(args).unwrap_or_else(|error| panic!("{error}"));
         args.bucket.open_with(&|name| {
-            env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         })
     }
 
@@ -232,7 +323,7 @@ mod tests {
         };
         check(
             &[("S3_KEY", "k"), ("S3_SECRET", "hidden"), ("AWS_CA_BUNDLE", "/nowhere/ca.pem")],
-            "reading AWS_CA_BUNDLE (/nowhere/ca.pem)",
+            "reading AWS_CA_BUNDLE ($AWS_CA_BUNDLE): No such file",
         );
         check(
             &[("AWS_EC2_METADATA_DISABLED", "true")],
@@ -241,7 +332,7 @@ mod tests {
         check(&[("S3_SECRET", "hidden")], "S3_KEY");
         check(
             &[KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL", "https://me:hidden@127.0.0.1:9")],
-            "endpoint",
+            "AWS_ENDPOINT_URL: the endpoint holds a user or a password",
         );
     }
 }

@@ -1,5 +1,6 @@
 //! Structured logs on stderr: text on a terminal, one JSON object per line elsewhere.
 
+use std::error::Error;
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
@@ -9,7 +10,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The options of every service for its logs.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Logs")]
+// `None`: it would become the description of the program that flattens this.
+#[command(about = None, long_about = None)]
 pub struct LogArgs {
     /// off, error, warn, info, debug or trace; also per module, as in info,hyper=debug
     #[arg(
@@ -17,7 +19,9 @@ pub struct LogArgs {
         value_name = "LEVEL",
         env = "RUST_LOG",
         hide_env_values = true,
-        default_value = "info"
+        help_heading = "Logs",
+        default_value = "info",
+        value_parser = levels
     )]
     pub levels: Targets,
     /// The form of the logs on stderr
@@ -26,9 +30,18 @@ pub struct LogArgs {
         value_name = "FORMAT",
         env = "LOG_FORMAT",
         hide_env_values = true,
+        help_heading = "Logs",
         default_value = "auto"
     )]
     pub format: LogFormat,
+}
+
+/// Reads the levels. [`Targets`] alone takes a blank for `off`.
+fn levels(text: &str) -> Result<Targets, Box<dyn Error + Send + Sync>> {
+    if text.trim().is_empty() {
+        return Err("expected a level, such as info".into());
+    }
+    Ok(text.parse()?)
 }
 
 /// The form of the logs.

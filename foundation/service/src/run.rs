@@ -40,7 +40,7 @@ impl Stop {
         }
     }
 
-    /// Whether a stop is requested. Blocking work checks this between two of its steps.
+    /// Returns whether a stop is requested. Blocking work checks this between two of its steps.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }

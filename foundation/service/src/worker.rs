@@ -9,6 +9,8 @@ use crate::{Stop, WebArgs, repeat};
 /// The options of every worker. The interval is an option of each worker's own, since its default
 /// depends on the job; [`duration`](crate::duration) reads it.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+// `None`: it would become the description of the program that flattens this.
+#[command(about = None, long_about = None)]
 pub struct WorkerArgs {
     /// Do the work once, then end; an error is then the exit code
     #[arg(long)]

@@ -69,7 +69,7 @@ pub enum Error {
 }
 
 impl Record {
-    /// The record's bytes. Fails when a field does not fit the format.
+    /// Returns the record's bytes. Fails when a field does not fit the format.
     pub fn encode(&self) -> Result<[u8; SIZE], Error> {
         self.check()?;
         let mut bytes = [0; SIZE];
@@ -176,13 +176,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The text of a field: up to its first zero byte.
+/// Returns the text of a field: up to its first zero byte.
 fn text(field: &[u8]) -> Result<String, Error> {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     str::from_utf8(&field[..end]).map(str::to_owned).map_err(|_| Error::Damaged)
 }
 
-/// FNV-1a, 64 bits. Source: RFC 9923.
+/// Computes FNV-1a with 64 bits (RFC 9923).
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -57,13 +57,13 @@ impl Args {
     }
 }
 
-/// At least one: a service whose every release is gone cannot be deployed at all.
+/// Reads a number from one: a service whose every release is gone cannot be deployed at all.
 fn keep(text: &str) -> Result<usize, &'static str> {
     let number = text.parse().ok().filter(|keep| *keep >= 1);
     number.ok_or("expected a number from 1")
 }
 
-/// At least one: archives are uploaded before the manifest object that names them, and an upload
+/// Reads a number from one: archives are uploaded before the manifest object that names them, and an upload
 /// that is under way must not look like one that was given up.
 fn days(text: &str) -> Result<u32, &'static str> {
     let number = text.parse().ok().filter(|days| (1..=36_500).contains(days));

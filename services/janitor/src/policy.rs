@@ -141,7 +141,7 @@ mod tests {
 
     const NOW: Epoch = Epoch::from_secs(1_400_000_000);
 
-    /// An object of the service `a`, by the end of its key and its age in days.
+    /// Returns an object of the service `a`, by the end of its key and its age in days.
     fn listed((end, days): &(&str, i64)) -> ListedObject {
         ListedObject {
             object_key: format!("a/a_{end}"),
@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    /// A manifest object that names these archives, by the ends of their keys.
+    /// Returns a manifest object that names these archives, by the ends of their keys.
     fn reading(version: &str, archives: &[&str]) -> Reading {
         let artifacts = archives.iter().map(|end| {
             let platform = end

@@ -120,7 +120,7 @@ impl Sweep {
         Ok(keys)
     }
 
-    /// Whether a channel names one of `object_keys`, which are of `version`, by its key or by that
+    /// Returns whether a channel names one of `object_keys`, which are of `version`, by its key or by that
     /// version; also where a channel of the service cannot be read, so that it might. The reason is
     /// logged.
     fn is_named_by_a_channel(
@@ -242,7 +242,7 @@ mod tests {
     use catalog::{Found, Manifest};
     use ftime::Epoch;
     use local_s3::{LocalS3, Options};
-    use s3::{Body, Precondition, Put};
+    use s3::{Body, Put};
     use service::{Bucket, Stop};
 
     use super::Sweep;
@@ -251,7 +251,7 @@ mod tests {
     const ARCHIVE: &str = "a/a_abc123.tar.gz";
     const MANIFEST: &str = "a/a_abc123.json";
 
-    /// A walk that removes, on a bucket with a release that was published after it was judged.
+    /// Returns a walk that removes, on a bucket with a release that was published after it was judged.
     fn published_since(folder: &std::path::Path) -> (LocalS3, Sweep) {
         let buckets = vec!["builds".to_owned()];
         let options = Options { root: folder.to_owned(), buckets, ..Options::default() };
@@ -265,13 +265,7 @@ mod tests {
         let manifest = manifest.to_string().into_bytes();
         Manifest::read_lenient(&manifest, "a", "abc123").expect("it is one");
         for (object_key, bytes) in [(ARCHIVE, b"archive".as_slice()), (MANIFEST, &manifest)] {
-            let put = Put {
-                body: Body::Bytes(bytes),
-                content_type: "application/octet-stream",
-                metadata: &[],
-                attributes: None,
-                precondition: Precondition::None,
-            };
+            let put = Put::new(Body::Bytes(bytes), "application/octet-stream");
             client.put(object_key, &put).expect("the bucket takes it");
         }
         let bucket = Bucket { client, prefix: String::new() };

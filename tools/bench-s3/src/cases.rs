@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
+use catalog::{Artifact, MANIFEST_FILE, Manifest, PLAIN_KEY_PLATFORM};
 use ferror::{Error, Result};
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::tool::Tool;
@@ -134,31 +134,31 @@ fn digest(file: &Path) -> io::Result<String> {
 
 /// Writes what `xtask upload --dest` reads: the manifest of a release with one artifact.
 fn write_manifest(case: &Case) -> io::Result<()> {
-    let (digest, commit) = (&case.digests[0], "a".repeat(40));
-    let manifest = json!({
-        "schema": 1,
-        "version": "aaaaaa",
-        "commit": commit,
-        "dirty": false,
-        "committed_at": 1_700_000_000,
-        "branch": null,
-        "platforms": ["linux_amd64"],
-        "artifacts": [{
-            "service": "bench",
-            "platform": "linux_amd64",
-            "triple": "x86_64-unknown-linux-gnu",
-            "file": ARCHIVE,
-            "size_bytes": case.bytes,
-            "sha256": digest,
-            "binary_sha256": digest,
-            "unstamped_sha256": digest,
-            "object_key": format!("bench/aaaaaa/{ARCHIVE}"),
-            "rustc": "none",
-        }],
-    });
+    let digest = || case.digests[0].clone();
+    let artifact = Artifact {
+        service: "bench".to_owned(),
+        platform: PLAIN_KEY_PLATFORM.as_str().to_owned(),
+        triple: PLAIN_KEY_PLATFORM.triple().to_owned(),
+        file: ARCHIVE.to_owned(),
+        size_bytes: case.bytes,
+        sha256: digest(),
+        binary_sha256: digest(),
+        unstamped_sha256: digest(),
+        object_key: format!("bench/aaaaaa/{ARCHIVE}"),
+        rustc: "none".to_owned(),
+        ..Artifact::default()
+    };
+    let manifest = Manifest {
+        version: "aaaaaa".to_owned(),
+        commit: "a".repeat(40),
+        committed_at: 1_700_000_000,
+        platforms: vec![artifact.platform.clone()],
+        artifacts: vec![artifact],
+        ..Manifest::default()
+    };
     let snapshot = snapshot(&case.folder);
     std::fs::create_dir_all(&snapshot)?;
-    std::fs::write(snapshot.join("manifest.json"), manifest.to_string())?;
+    std::fs::write(snapshot.join(MANIFEST_FILE), manifest.to_json())?;
     let archive = snapshot.join(ARCHIVE);
     if !archive.exists() {
         std::fs::hard_link(&case.files[0], archive)?;

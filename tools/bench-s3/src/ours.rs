@@ -23,7 +23,7 @@ pub(crate) fn put(mut arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let (endpoint, prefix) = (text("an endpoint")?, text("a prefix")?);
     let mut files = Vec::new();
     while let Some(file) = arguments.next() {
-        let digest = arguments.next().and_then(|hex| from_hex(hex.to_str()?));
+        let digest = arguments.next().and_then(|hex| s3::parse_digest(hex.to_str()?).ok());
         let digest = digest.ok_or_else(|| Error::usage("put needs a digest after each file"))?;
         files.push((PathBuf::from(file), digest));
     }
@@ -59,37 +59,16 @@ fn send(client: &Client, file: &Path, sha256: [u8; 32], object_key: &str) -> Res
         Error::config(format!("cannot read {}", file.display())).caused_by(error)
     })?;
     let put = Put {
-        body: Body::File { path: file, size_bytes: status.len(), sha256 },
-        content_type: "application/octet-stream",
-        metadata: &[],
-        attributes: None,
         precondition: Precondition::Absent,
+        ..Put::new(
+            Body::File { path: file, size_bytes: status.len(), sha256 },
+            "application/octet-stream",
+        )
     };
     match client.put(object_key, &put)? {
         PutOutcome::Stored(_) => Ok(()),
         PutOutcome::PreconditionFailed => {
             Err(Error::invalid(format!("{object_key} is there already")))
-        }
-    }
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    (text.len() == 64).then_some(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::from_hex;
-
-    #[test]
-    fn a_digest_has_64_digits() {
-        assert_eq!(from_hex(&"0a".repeat(32)), Some([10; 32]));
-        for wrong in [String::new(), "0a".repeat(31), "0a".repeat(33), "0g".repeat(32)] {
-            assert_eq!(from_hex(&wrong), None, "{wrong}");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::uploads::{Part, Upload};
 /// S3's longest list of parts.
 const MAX_LISTED_PARTS: usize = 1000;
 
-/// The answer to a GET: the object, or a range of it.
+/// Returns the answer to a GET: the object, or a range of it.
 pub(crate) fn object(
     mut found: Found,
     range: Option<Range>,
@@ -40,7 +40,7 @@ pub(crate) fn object(
     Ok(S3Response::with_headers(output, headers))
 }
 
-/// The answer to a HEAD: what a GET with the same headers would say.
+/// Returns the answer to a HEAD: what a GET with the same headers would say.
 pub(crate) fn head(
     found: &Found,
     range: Option<Range>,
@@ -82,7 +82,7 @@ fn wants_checksums(request: &HeaderMap) -> bool {
     request.get("x-amz-checksum-mode").is_some_and(|mode| mode.as_bytes() == b"ENABLED")
 }
 
-/// An object's tags.
+/// Returns an object's tags.
 pub(crate) fn tags(record: &Record) -> GetObjectTaggingOutput {
     let pairs = record.tags().split('&').filter(|pair| !pair.is_empty());
     let tags = pairs.map(|pair| {
@@ -106,7 +106,7 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// The parts of an upload, a page of them.
+/// Returns the parts of an upload, a page of them.
 pub(crate) fn parts(parts: Vec<Part>, asked: ListPartsInput) -> ListPartsOutput {
     let after = asked.part_number_marker.unwrap_or_default();
     let most = asked.max_parts.and_then(|most| usize::try_from(most).ok());
@@ -137,7 +137,7 @@ fn part(part: Part) -> s3s::dto::Part {
     }
 }
 
-/// The uploads under way, in one answer.
+/// Returns the uploads under way, in one answer.
 pub(crate) fn uploads(
     uploads: Vec<Upload>,
     asked: ListMultipartUploadsInput,

@@ -14,12 +14,12 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// The conditions on the object that a request names.
+    /// Returns the conditions on the object that a request names.
     pub(crate) fn of(headers: &HeaderMap) -> S3Result<Self> {
         Self::read(headers, "if-match", "if-none-match")
     }
 
-    /// The conditions on the object that a request copies.
+    /// Returns the conditions on the object that a request copies.
     pub(crate) fn of_copy_source(headers: &HeaderMap) -> S3Result<Self> {
         Self::read(headers, "x-amz-copy-source-if-match", "x-amz-copy-source-if-none-match")
     }

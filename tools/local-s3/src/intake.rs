@@ -1,4 +1,4 @@
-//! Taking a body in, apart from the bucket, until it is known to be what its sender declared.
+//! Receives a body, apart from the bucket, until it is known to be what its sender declared.
 //!
 //! `s3s` compares the body with `x-amz-content-sha256` and the signatures of chunks while it hands
 //! it on; `Content-MD5` and the checksums, in headers or trailers, are compared here. What is
@@ -33,7 +33,7 @@ pub(crate) struct Taken {
     pub(crate) checksums: Headers,
 }
 
-/// What a request says about its body.
+/// The length and the digests that a request declares for its body.
 pub(crate) struct Declared {
     headers: HeaderMap,
     trailers: Option<TrailingHeaders>,
@@ -41,7 +41,7 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// What `request` says; a length or digest that cannot be is refused before the body is read.
+    /// Reads the headers of `request`; an impossible length or digest is refused before the body is read.
     pub(crate) fn of<T>(request: &mut S3Request<T>) -> S3Result<Self> {
         let headers = request.headers.clone();
         let length = headers.get("content-length").and_then(|value| value.to_str().ok());
@@ -127,7 +127,7 @@ pub(crate) async fn take_in(
     Ok(Taken { scratch, size_bytes, md5, checksums })
 }
 
-/// What S3 answers to a body that breaks off or is not the one that was signed.
+/// Returns S3's error for a body that breaks off or is not the one that was signed.
 ///
 /// The types of these errors are private to `s3s`, so their text is what tells them apart; the
 /// tests hold it.

@@ -13,7 +13,7 @@ use crate::store::Store;
 /// What S3 lists at most in one answer.
 const MAX_LISTED: i32 = 1000;
 
-/// One page of a listing.
+/// Returns one page of a listing.
 pub(crate) fn page(store: &Store, asked: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
     let after = match asked.continuation_token.as_deref() {
         Some(token) => Some(read_token(token)?),
@@ -66,7 +66,7 @@ fn read_token(token: &str) -> S3Result<String> {
     key.ok_or_else(|| s3_error!(InvalidArgument, "The continuation token is not one of ours."))
 }
 
-/// All object keys in a bucket, in any order.
+/// Returns all object keys in a bucket, in any order.
 fn object_keys(store: &Store, bucket: &str) -> S3Result<Vec<String>> {
     let folder = store.places().bucket(bucket)?;
     let mut keys = Vec::new();

@@ -25,7 +25,7 @@ use crate::{answers, copying, listing, uploads};
 pub(crate) struct Objects(Arc<Store>);
 
 impl Objects {
-    /// The objects in the folders that `places` has made.
+    /// Returns the objects in the folders that `places` has made.
     pub(crate) fn new(places: Places) -> Self {
         Self(Arc::new(Store::new(places)))
     }

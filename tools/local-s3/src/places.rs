@@ -1,6 +1,6 @@
 //! The paths of everything on disk: `ROOT/<bucket>/<object key>` for the objects, `ROOT/.local-s3` for the rest.
 //!
-//! What a person finds in ROOT is buckets and objects alone. S3 takes any 1,024 bytes for an object
+//! A person who looks into ROOT finds buckets and objects alone. S3 takes any 1,024 bytes for an object
 //! key, a file system does not: a segment may be empty, `.`, `..` or longer than a file name, and an
 //! object may lie below another one. Such an object gets a file below `ROOT/.local-s3/odd`, named
 //! by the digest of its object key.
@@ -60,7 +60,7 @@ impl Places {
         Ok(places)
     }
 
-    /// The root, absolute.
+    /// Returns the root, absolute.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -85,7 +85,7 @@ impl Places {
         self.root.join(BOOKKEEPING).join("records").join(bucket)
     }
 
-    /// The folder of a bucket, or `NoSuchBucket`.
+    /// Returns the folder of a bucket, or `NoSuchBucket`.
     pub(crate) fn bucket(&self, bucket: &str) -> S3Result<PathBuf> {
         if self.buckets.contains(bucket) {
             return Ok(self.root.join(bucket));
@@ -93,17 +93,17 @@ impl Places {
         Err(s3_error!(NoSuchBucket, "The specified bucket does not exist: {bucket}"))
     }
 
-    /// The file that an object's record is written to.
+    /// Returns the file that an object's record is written to.
     pub(crate) fn record(&self, bucket: &str, object_key: &str) -> PathBuf {
         self.record_named(bucket, &name_by_digest(object_key))
     }
 
-    /// The record of the object whose odd file has this name.
+    /// Returns the record of the object whose odd file has this name.
     pub(crate) fn record_named(&self, bucket: &str, name: &str) -> PathBuf {
         self.records(bucket).join(format!("{name}.json"))
     }
 
-    /// The file of an object that is there.
+    /// Returns the file of an object that is there.
     pub(crate) fn object(&self, bucket: &str, object_key: &str) -> S3Result<Option<PathBuf>> {
         let folder = self.bucket(bucket)?;
         let readable = path_of(&folder, object_key).filter(|file| file.is_file());
@@ -111,7 +111,7 @@ impl Places {
         Ok(readable.or_else(|| odd.is_file().then_some(odd)))
     }
 
-    /// The file to store an object in: the one it lies in, else one that can be made now.
+    /// Returns the file to store an object in: the one it lies in, else one that can be made now.
     pub(crate) fn place_for(&self, bucket: &str, object_key: &str) -> S3Result<PathBuf> {
         if let Some(file) = self.object(bucket, object_key)? {
             return Ok(file);
@@ -136,7 +136,7 @@ impl Places {
     }
 }
 
-/// The path that shows an object key as it is; `None` when it has none below `folder`.
+/// Returns the path that shows an object key as it is; `None` when it has none below `folder`.
 fn path_of(folder: &Path, object_key: &str) -> Option<PathBuf> {
     let is_name =
         |segment: &str| !matches!(segment, "" | "." | "..") && segment.len() <= MAX_FILE_NAME_BYTES;
@@ -145,17 +145,17 @@ fn path_of(folder: &Path, object_key: &str) -> Option<PathBuf> {
     (is_path && file.as_os_str().len() <= MAX_PATH_BYTES).then_some(file)
 }
 
-/// Whether neither a folder lies at `file` nor an object above it.
+/// Returns whether neither a folder lies at `file` nor an object above it.
 fn is_free(file: &Path, bucket: &Path) -> bool {
     !file.is_dir() && !folders_of(file, bucket).any(Path::is_file)
 }
 
-/// The folders above `file`, the nearest first, below `bucket`.
+/// Returns the folders above `file`, the nearest first, below `bucket`.
 fn folders_of<'a>(file: &'a Path, bucket: &'a Path) -> impl Iterator<Item = &'a Path> {
     file.ancestors().skip(1).take_while(move |folder| *folder != bucket)
 }
 
-/// A file name for any object key.
+/// Returns a file name for any object key.
 fn name_by_digest(object_key: &str) -> String {
     hex(Sha256::checksum(object_key.as_bytes()).as_ref())
 }

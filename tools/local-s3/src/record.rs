@@ -80,7 +80,7 @@ impl Record {
         std::fs::rename(scratch, path)
     }
 
-    /// The headers of an answer about the object; its checksums only when they are asked for.
+    /// Returns the headers of an answer about the object; its checksums only when they are asked for.
     pub(crate) fn answer(&self, with_checksums: bool) -> HeaderMap {
         let mut answer = HeaderMap::new();
         let mut insert = |name: &str, value: &str| {
@@ -104,13 +104,13 @@ impl Record {
         answer
     }
 
-    /// The object's tags as they were sent: an encoded query.
+    /// Returns the object's tags as they were sent: an encoded query.
     pub(crate) fn tags(&self) -> &str {
         self.headers.get(TAGGING).map_or("", String::as_str)
     }
 }
 
-/// The headers of a request that the object keeps.
+/// Returns the headers of a request that the object keeps.
 pub(crate) fn kept(request: &HeaderMap) -> S3Result<Headers> {
     let mut headers = Headers::new();
     for (name, value) in request {
@@ -137,7 +137,7 @@ pub(crate) fn kept(request: &HeaderMap) -> S3Result<Headers> {
     Ok(headers)
 }
 
-/// The headers of a copy: the source's, but for what a copy does not take over and what the
+/// Returns the headers of a copy: the source's, but for what a copy does not take over and what the
 /// request sets, see <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
 pub(crate) fn kept_by_copy(source: &Headers, request: &HeaderMap) -> S3Result<Headers> {
     let asks = |directive: &str| {
@@ -158,7 +158,7 @@ pub(crate) fn kept_by_copy(source: &Headers, request: &HeaderMap) -> S3Result<He
     Ok(headers)
 }
 
-/// Whether a header says how an object is stored, rather than what it is.
+/// Returns whether a header says how an object is stored, rather than what it is.
 fn is_storage(name: &str) -> bool {
     name == STORAGE_CLASS || name.starts_with("x-amz-server-side-encryption")
 }
@@ -185,7 +185,7 @@ fn check(headers: &Headers) -> S3Result<()> {
     Ok(())
 }
 
-/// An internal error, from whatever the file system says.
+/// Returns an internal error, from whatever the file system says.
 pub(crate) fn broken(error: std::io::Error) -> S3Error {
     S3Error::internal_error(error)
 }

@@ -79,22 +79,22 @@ impl LocalS3 {
         Ok(Self { port, root, credentials, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Such as `http://127.0.0.1:40123`; requests are path style.
+    /// Returns the URL, such as `http://127.0.0.1:40123`; requests are path style.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The only credentials that this server accepts.
+    /// Returns the only credentials that this server accepts.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// The folder with the buckets, absolute.
+    /// Returns the folder with the buckets, absolute.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where and with what to reach the server, as one line of JSON: the one place where the secret
+    /// Returns where and with what to reach the server, as one line of JSON: the one place where the secret
     /// is written, for the process that started this one.
     pub fn announcement(&self) -> String {
         serde_json::json!({
@@ -107,7 +107,7 @@ impl LocalS3 {
         .to_string()
     }
 
-    /// A client for one of its buckets, with its credentials.
+    /// Returns a client for one of its buckets, with its credentials.
     #[cfg(feature = "client")]
     pub fn client(&self, bucket: &str) -> ferror::Result<s3::Client> {
         let Credentials { access_key_id, secret_access_key } = &self.credentials;

@@ -33,7 +33,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server of `objects` to those who hold `credentials`.
+    /// Returns a server of `objects` to those who hold `credentials`.
     pub(crate) fn new(objects: Objects, credentials: Credentials, verbose: bool) -> Self {
         let mut builder = S3ServiceBuilder::new(objects);
         builder.set_auth(OnePair(credentials));

@@ -41,7 +41,7 @@ pub(crate) struct Found {
 pub(crate) struct Scratch(PathBuf);
 
 impl Store {
-    /// The store in the folders that `places` has made.
+    /// Returns the store in the folders that `places` has made.
     pub(crate) fn new(places: Places) -> Self {
         Self { places, lock: RwLock::default(), next: AtomicU64::default() }
     }
@@ -51,7 +51,7 @@ impl Store {
         &self.places
     }
 
-    /// A name for a file that nobody else uses.
+    /// Returns a name for a file that nobody else uses.
     pub(crate) fn scratch(&self) -> Scratch {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         Scratch(self.places.staging().join(number.to_string()))
@@ -68,14 +68,14 @@ impl Store {
         self.lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// An object that is there; `NoSuchKey` where none is.
+    /// Returns an object that is there; `NoSuchKey` where none is.
     pub(crate) fn find(&self, bucket: &str, object_key: &str) -> S3Result<Found> {
         let _reading = self.reading();
         self.look(bucket, object_key)?
             .ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist: {object_key}"))
     }
 
-    /// As [`Store::find`], for a caller that holds the lock.
+    /// Does what [`Store::find`] does, for a caller that holds the lock.
     pub(crate) fn look(&self, bucket: &str, object_key: &str) -> S3Result<Option<Found>> {
         let Some(path) = self.places.object(bucket, object_key)? else { return Ok(None) };
         let file = File::open(&path).map_err(broken)?;
@@ -107,7 +107,7 @@ impl Store {
         self.replace_locked(bucket, record, body, conditions)
     }
 
-    /// As [`Store::replace`], for a caller that holds the lock.
+    /// Does what [`Store::replace`] does, for a caller that holds the lock.
     pub(crate) fn replace_locked(
         &self,
         bucket: &str,
@@ -167,7 +167,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The MD5 of a file.
+/// Returns the MD5 of a file.
 fn md5_of(path: &Path) -> std::io::Result<[u8; 16]> {
     copy(&mut File::open(path)?, &mut std::io::sink())
 }

@@ -61,7 +61,7 @@ pub(crate) fn create(
     Ok(id)
 }
 
-/// The upload with this id, of this object.
+/// Returns the upload with this id, of this object.
 pub(crate) fn find(store: &Store, bucket: &str, object_key: &str, id: &str) -> S3Result<Upload> {
     store.places().bucket(bucket)?;
     let upload = all(store)?.into_iter().find(|upload| upload.id == id);
@@ -70,7 +70,7 @@ pub(crate) fn find(store: &Store, bucket: &str, object_key: &str, id: &str) -> S
         .ok_or_else(no_such_upload)
 }
 
-/// The uploads to `bucket` under way, by their object keys.
+/// Returns the uploads to `bucket` under way, by their object keys.
 pub(crate) fn list(store: &Store, bucket: &str) -> S3Result<Vec<Upload>> {
     store.places().bucket(bucket)?;
     let mut uploads = all(store)?;
@@ -114,7 +114,7 @@ pub(crate) fn add(store: &Store, upload: &Upload, number: i32, taken: Taken) -> 
     Ok(etag)
 }
 
-/// The parts taken in so far, by their numbers.
+/// Returns the parts taken in so far, by their numbers.
 pub(crate) fn parts(upload: &Upload) -> S3Result<Vec<Part>> {
     let entries = std::fs::read_dir(&upload.folder).map_err(|_| no_such_upload())?;
     let mut parts = Vec::new();
@@ -152,7 +152,7 @@ pub(crate) fn complete(
     Ok(record.etag)
 }
 
-/// The parts in `list` in one file, and what the object will be.
+/// Returns the parts in `list` in one file, and what the object will be.
 fn assemble(store: &Store, upload: &Upload, list: &[CompletedPart]) -> S3Result<(Record, Scratch)> {
     let chosen = choose(parts(upload)?, list)?;
     let body = store.scratch();
@@ -176,7 +176,7 @@ pub(crate) fn abort(store: &Store, upload: &Upload) -> S3Result<()> {
     std::fs::remove_dir_all(&upload.folder).map_err(|_| no_such_upload())
 }
 
-/// The parts that `list` names, if it names them as S3 wants it.
+/// Returns the parts that `list` names, if it names them as S3 wants it.
 fn choose(mut parts: Vec<Part>, list: &[CompletedPart]) -> S3Result<Vec<Part>> {
     if list.is_empty() {
         return Err(s3_error!(MalformedXML, "The list of parts names none."));

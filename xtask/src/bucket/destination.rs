@@ -1,4 +1,4 @@
-//! Where an upload goes and as whom: from options, environment and table to a client.
+//! Finds bucket and credentials from options, environment and table, and makes a client of them.
 
 use ferror::Error;
 use s3::{
@@ -30,16 +30,16 @@ pub struct DestinationOptions {
     pub explain: bool,
 }
 
-/// What credentials are to be used for; those of a web identity may do nothing else.
+/// The objects that credentials are to be used for; those of a web identity may do nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
     /// The objects that are written, and read.
     pub object_keys: Vec<String>,
-    /// What the keys of objects begin with that are only read.
+    /// The beginnings of the keys of objects that are only read.
     pub read_prefixes: Vec<String>,
 }
 
-/// The certificate authorities to trust, where a file of them is named.
+/// Returns the certificate authorities to trust, where a file of them is named.
 pub fn roots_pem(env: &Env) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(s3::roots_pem(|name| env.get_os(name).map(Into::into))?)
 }
@@ -86,7 +86,7 @@ pub fn credentials(
     Ok(found.provider?)
 }
 
-/// What a client is told besides where the bucket is.
+/// Returns the options of a client besides the location of the bucket.
 pub fn client_options(
     config: Option<&Config>,
     jobs: usize,
@@ -102,7 +102,7 @@ pub fn client_options(
     })
 }
 
-/// The error of a write, with a hint that names the field which makes upload do without the header
+/// Returns the error of a write, with a hint that names the field which makes upload do without the header
 /// that the server does not know.
 pub fn explain_unknown_header(error: Error) -> Error {
     let header = Fault::of(&error).map_or_else(String::new, |fault| fault.unknown_header.clone());
@@ -127,7 +127,7 @@ pub fn explain_unknown_header(error: Error) -> Error {
     ))
 }
 
-/// The error where there are none.
+/// Returns the error where there are none.
 pub fn no_credentials() -> Error {
     Error::config("no credentials: neither S3_KEY and S3_SECRET nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set, and no profile, web identity or role of this machine has any")
         .hint("set one pair, see with `--explain` what each source lacks, or try it without any: `--local`")
@@ -165,7 +165,7 @@ fn bucket(options: &DestinationOptions, config: Option<&Config>, env: &Env) -> O
     options.bucket.clone().or_else(|| env.get("S3_BUCKET")).or_else(configured)
 }
 
-/// Option, environment, table, profile, default: in this order, for each part by itself.
+/// Finds the bucket, its region and its endpoint, each by itself: by option, environment, table, profile or default.
 pub fn location(
     options: &DestinationOptions,
     config: Option<&Config>,
@@ -179,7 +179,7 @@ pub fn location(
     location_of(bucket, options, config, env)
 }
 
-/// As [`location`], refusing what a client would refuse: for a dry run, which makes none.
+/// Finds the [`location`] and refuses what a client would refuse: for a dry run, which makes none.
 pub fn checked(
     options: &DestinationOptions,
     config: Option<&Config>,
@@ -198,7 +198,7 @@ fn warn(location: &Location, ui: Ui) {
     }
 }
 
-/// Where an upload would go, as far as that is known, in words; what is known is checked.
+/// Describes where an upload would go, as far as that is known, and checks it.
 pub fn describe(
     options: &DestinationOptions,
     config: Option<&Config>,

@@ -1,4 +1,4 @@
-//! Objects read piece by piece: whatever their size, one piece is in memory.
+//! Downloads objects piece by piece: only one piece is in memory.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::system::files;
 
-/// How much of an artifact is downloaded at a time.
+/// The size of the pieces in which an artifact is downloaded.
 const PIECE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Reads all of the object that `found` is the head of, in order, `piece_bytes` at a time. `false` when it is gone; one that
@@ -78,7 +78,7 @@ fn fill(client: &Client, artifact: &Artifact, found: &Head, partial: &Path) -> a
         let message = format!("{object_key} was removed while it was downloaded");
         return Err(Error::new(Kind::Conflict, message).into());
     }
-    let is = files::hex(&hasher.finalize());
+    let is = s3::hex(&hasher.finalize());
     if (size, &is) != (*size_bytes, sha256) {
         let message = format!(
             "{object_key} has {size} bytes with sha256 {is}; its release's manifest object says \

@@ -1,5 +1,5 @@
-//! What a person sees while bytes travel: on a terminal one line that moves, elsewhere nothing but
-//! the line of each artifact.
+//! Shows how far an upload or download is: on a terminal by one line that changes, elsewhere only by the
+//! line of each artifact.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -14,7 +14,7 @@ use s3::Client;
 
 use crate::system::ui::{self, Ui};
 
-/// How often the line is drawn anew.
+/// The time between two drawings of the line.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Over how many drawings the rate is taken: two seconds.
 const WINDOW: usize = 10;
@@ -40,7 +40,7 @@ struct Shown {
 }
 
 impl Progress {
-    /// For `total_bytes` that `client` is about to send.
+    /// Starts a line for `total_bytes` that `client` is about to send.
     pub fn start(client: &Client, total_bytes: u64, on_terminal: bool, ui: Ui) -> Self {
         let total_bytes = AtomicU64::new(total_bytes);
         let shown = Arc::new(Shown { total_bytes, pen: Mutex::new(()), on_terminal });
@@ -64,12 +64,12 @@ impl Progress {
         progress
     }
 
-    /// These bytes need not be sent after all.
+    /// Takes bytes off the total that need not be sent after all.
     pub fn spare(&self, bytes: u64) {
         self.shown.total_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// A result: one line, an artifact.
+    /// Prints a result: one line, an artifact.
     pub fn result(&self, text: impl Display) -> ferror::Result<()> {
         let _pen = self.shown.clear();
         self.ui.result(text)

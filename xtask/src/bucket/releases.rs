@@ -1,4 +1,4 @@
-//! What lies in a bucket: which releases there are, and what each consists of.
+//! Reads releases and channels of a bucket.
 //!
 //! A release is there once its manifest object is. A manifest object is input: it is read as
 //! strictly as the file that `upload` takes, and believed only where it lies under its own key.
@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use catalog::{
-    Artifact, Channel, Entry, MAX_MANIFEST_BYTES, Manifest, Service, StoredChannel, by_service,
-    manifest_key,
+    Artifact, Channel, Entry, MAX_MANIFEST_BYTES, Manifest, PLAIN_KEY_PLATFORM, Platform, Service,
+    StoredChannel, by_service, manifest_key,
 };
 use ferror::{Error, Kind};
 use s3::{Attributes, Client, Head};
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::model::config::{self, Config};
-use crate::model::platform::{PLAIN_KEY_PLATFORM, Platform};
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
@@ -26,21 +25,21 @@ const MAX_OBJECTS: usize = 1_000_000;
 pub const NO_RELEASE_NAMED: &str = "no release named: give its version by --version (`cargo xtask list SERVICE` shows them), or a \
      channel that names it by --channel";
 
-/// A bucket, and the folder of it that is ours.
+/// A bucket, and the folder in it that holds the releases.
 #[derive(Debug)]
 pub struct ReleaseBucket {
-    /// What the bucket is spoken to with.
+    /// The client of the bucket.
     pub client: Client,
-    /// What every key begins with: empty, or ending in `/`.
+    /// The beginning of every key: empty, or ending in `/`.
     pub prefix: String,
-    /// How the server shall keep what is written.
+    /// The storage class, encryption and the like of written objects.
     pub attributes: Attributes,
 }
 
 /// The options of the verbs that read or promote releases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReleaseBucketOptions {
-    /// Where the bucket is.
+    /// The location of the bucket.
     pub destination: DestinationOptions,
     /// `--prefix`.
     pub prefix: Option<String>,
@@ -83,19 +82,19 @@ impl ReleaseBucket {
             object_keys: writes.iter().map(|key| format!("{prefix}{key}")).collect(),
             read_prefixes: vec![read_prefix(&prefix, service, config)],
         };
-        let keyring = destination::credentials(destination, config, Some(reach), env, ui)?;
-        let keyring = keyring.ok_or_else(|| {
+        let provider = destination::credentials(destination, config, Some(reach), env, ui)?;
+        let provider = provider.ok_or_else(|| {
             destination::no_credentials()
                 .hint("set one pair, or see with `--explain` what each source lacks")
         })?;
         let client_options = destination::client_options(config, 1, env)?;
-        let client = Client::with_options(location, keyring, client_options)?;
+        let client = Client::with_options(location, provider, client_options)?;
         let attributes =
             config.map_or_else(Attributes::default, |config| config.attributes.clone());
         Ok(Self { client, prefix, attributes })
     }
 
-    /// What lies there of `service`, or of all services.
+    /// Lists the objects of `service`, or of all services.
     pub fn list(&self, service: Option<&str>) -> anyhow::Result<BTreeMap<String, Service>> {
         let folder = service.map_or_else(String::new, |service| format!("{service}/"));
         let listing = self.client.list(&format!("{}{folder}", self.prefix), MAX_OBJECTS)?;
@@ -107,7 +106,7 @@ impl ReleaseBucket {
         Ok(by_service(&self.prefix, listing.objects))
     }
 
-    /// What a release consists of.
+    /// Reads the manifest object of a release.
     ///
     /// # Errors
     /// [`Kind::Config`] where there is no such release, [`Kind::Invalid`] where its manifest object
@@ -133,7 +132,7 @@ impl ReleaseBucket {
         Ok(manifest)
     }
 
-    /// The release that `--channel` or `--version` names. Of a channel's, only the artifacts that were
+    /// Reads the release that `--channel` or `--version` names. Of a channel's, only the artifacts that were
     /// promoted.
     ///
     /// # Errors
@@ -147,7 +146,7 @@ impl ReleaseBucket {
         self.manifest(service, version)
     }
 
-    /// What was promoted of the release that a channel names.
+    /// Reads the promoted artifacts of the release that a channel names.
     fn named(&self, service: &str, name: &str, platform: Platform) -> anyhow::Result<Manifest> {
         let stored = self.channel(service, name)?.ok_or_else(|| {
             Error::config(format!("{service} has no channel {name}"))
@@ -161,7 +160,7 @@ impl ReleaseBucket {
         chosen.with_context(|| format!("channel {name}"))
     }
 
-    /// The release that an entry of a channel names, with the digests that were promoted.
+    /// Reads the release that an entry of a channel names, with the digests that were promoted.
     ///
     /// # Errors
     /// As of [`ReleaseBucket::manifest`]; [`Kind::Invalid`] where it has other digests now.
@@ -192,7 +191,7 @@ impl ReleaseBucket {
         written.map_err(destination::explain_unknown_header)
     }
 
-    /// The object of an artifact, as it is now.
+    /// Asks for the object of an artifact.
     ///
     /// # Errors
     /// [`Kind::Invalid`] where it is not there, or does not itself say that it is that artifact: a
@@ -216,7 +215,7 @@ impl ReleaseBucket {
         }
     }
 
-    /// The error where a service has no release.
+    /// Returns the error where a service has no release.
     pub fn no_release(&self, service: &str) -> Error {
         let folder = format!("{}/{}{service}/", self.client.location().bucket, self.prefix);
         Error::config(format!("no release of `{service}`: there is none in {folder}"))
@@ -224,7 +223,7 @@ impl ReleaseBucket {
     }
 }
 
-/// The artifact of a release for `platform`.
+/// Returns the artifact of a release for `platform`.
 ///
 /// # Errors
 /// [`Kind::Config`] with the platforms that the release has.
@@ -239,7 +238,8 @@ pub fn artifact(manifest: &Manifest, platform: Option<Platform>) -> ferror::Resu
     })
 }
 
-/// What is read: a service's folder. A template may have put archives elsewhere below the prefix.
+/// Returns the beginning of the keys to read: a service's folder, or the prefix where a template may have put
+/// archives elsewhere below it.
 fn read_prefix(prefix: &str, service: Option<&str>, config: Option<&Config>) -> String {
     match service {
         Some(service) if config.is_some_and(|config| config.object_key.is_none()) => {

@@ -1,4 +1,4 @@
-//! Where the time of an upload went (`--timings`).
+//! Tells how an upload spent its time (`--timings`).
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::system::ui;
 
-/// What a client did, beside the time on the wall.
+/// A client's counts and times, beside the time on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
     usage: Usage,
@@ -16,12 +16,12 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// What `client` did so far, in the time since it was made.
+    /// Returns the counts of `client` in the `wall` time since it was made.
     pub fn new(client: &Client, wall: Duration) -> Self {
         Self { usage: client.usage(), wall }
     }
 
-    /// The same as JSON; times in milliseconds.
+    /// Returns the same as JSON; times in milliseconds.
     pub fn to_json(&self) -> Value {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let Usage { requests, sent_bytes, resumed_bytes, reading, hashing, exchanging, waiting } =

@@ -1,4 +1,4 @@
-//! Archives that came from elsewhere: checked as a whole before anything of them is written.
+//! Unpacks downloaded archives, which are checked as a whole before anything is written.
 //!
 //! A digest says that an archive is the one that was uploaded, not that it means well.
 
@@ -95,7 +95,7 @@ fn each_entry(
     Ok(())
 }
 
-/// Where an entry goes below the folder `top`, and what it is.
+/// Returns where an entry goes below the folder `top`, and what it is.
 fn place(entry: &Entry<'_, Packed<'_>>, top: &str) -> ferror::Result<(PathBuf, What)> {
     let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     let refuse = |why: &str| Err(Error::invalid(format!("the entry {name:?} {why}")));

@@ -1,4 +1,4 @@
-//! Archives whose bytes depend on their content alone: no names of users, no clock, no umask, no
+//! Packs archives whose bytes depend on their content alone: no names of users, no clock, no umask, no
 //! order of a directory listing.
 
 use std::collections::BTreeSet;

@@ -20,7 +20,7 @@ const LEVEL: u32 = 9;
 /// Magic, deflate, no flags: no name; no time; strongest level; unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
-/// `bytes`, gzipped.
+/// Compresses `bytes`.
 pub fn compress(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     // An empty input still has one, empty, final chunk.
     let chunks = bytes.len().div_ceil(CHUNK_BYTES).max(1);

@@ -9,7 +9,7 @@
 pub const RUSTC: &str = "1.95.0";
 /// The linker and C compiler, as the `PyPI` package `ziglang`.
 pub const ZIG: &str = "0.17.1";
-/// What makes zig the linker of a cargo build.
+/// The program that makes zig the linker of a cargo build.
 pub const CARGO_ZIGBUILD: &str = "0.24.0";
 /// The compiler in Debian's packages of [`DISTRIBUTION_PACKAGES`] when they were last looked at.
 /// A mirror keeps no older ones, so another one is used and said, not refused.
@@ -53,22 +53,22 @@ const WHEELS: [Wheels; 4] = [
     },
 ];
 
-/// All pins in one word, fit for a folder's name or the key of a cache.
+/// Returns all pins in one word, fit for a folder's name or the key of a cache.
 pub fn id() -> String {
     format!("rustc-{RUSTC}_{}", tools_id())
 }
 
-/// The pins of what pip installs, in one word.
+/// Returns the pins of what pip installs, in one word.
 pub fn tools_id() -> String {
     format!("zig-{ZIG}_zigbuild-{CARGO_ZIGBUILD}")
 }
 
-/// The wheels for a machine, where there are some.
+/// Returns the wheels for a machine, where there are some.
 pub fn wheels(host: &str) -> Option<&'static Wheels> {
     WHEELS.iter().find(|wheels| wheels.host == host)
 }
 
-/// pip's requirements file for a machine: exact versions, exact bytes.
+/// Returns pip's requirements file for a machine: exact versions, exact bytes.
 pub fn requirements(wheels: &Wheels) -> String {
     let Wheels { ziglang, cargo_zigbuild, .. } = wheels;
     format!(

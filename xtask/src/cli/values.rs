@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use catalog::Platform;
 use ferror::{Error, Result};
 
 use crate::build::toolchain::Library;
-use crate::model::platform::{self, Platform};
+use crate::model::platform_line;
 use crate::verbs::upload::MAX_JOBS;
 
 /// A value that was typed, and the option or operand that it was typed for.
@@ -61,7 +62,7 @@ pub(super) fn path(given: Given<'_>) -> Result<PathBuf> {
 }
 
 pub(super) fn platforms(given: Given<'_>) -> Result<Vec<Platform>> {
-    platform::parse_line(&text(given)?)
+    platform_line::parse(&text(given)?)
 }
 
 pub(super) fn platform(given: Given<'_>) -> Result<Platform> {

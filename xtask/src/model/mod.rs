@@ -1,14 +1,14 @@
-//! What things are: platforms, names, configuration, the plan, the lock file. Nothing here touches
-//! files, processes, the clock or the network.
+//! The types of the automation: names, configuration, the plan, Cargo.lock. Nothing here touches files,
+//! processes, the clock or the network.
 
+pub mod cargo_lock;
 pub mod cargo_toml;
 pub mod commit;
 pub mod config;
-pub mod lock_file;
 pub mod names;
 pub mod placeholders;
 pub mod plan;
-pub mod platform;
+pub mod platform_line;
 pub mod service_kind;
 pub mod source_file;
 pub mod sources;

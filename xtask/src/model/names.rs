@@ -29,8 +29,8 @@ const OF_RUST: [&str; 12] = [
     "target",
 ];
 
-/// What a folder of the bucket or a page of `releases` is called, and the packages that a service is
-/// told apart from.
+/// Names that are no service's: those of folders of the bucket and of pages of `releases`, and of packages that
+/// a service would be confused with.
 const OF_OURS: [&str; 7] =
     ["api", "bowline-xtask", "channels", "healthz", "local-s3", "version", "xtask"];
 

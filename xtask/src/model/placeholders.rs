@@ -26,7 +26,7 @@ pub fn render(template: &str, values: &[Value<'_>]) -> Result<String> {
     Ok(text)
 }
 
-/// The names of the placeholders in a text.
+/// Returns the names of the placeholders in a text.
 pub fn names(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -50,7 +50,7 @@ fn render_line(line: &str, values: &[Value<'_>]) -> Result<String> {
     Ok(text)
 }
 
-/// The text before the first placeholder, and its name.
+/// Returns the text before the first placeholder, and its name.
 fn next(text: &str) -> Option<(&str, &str)> {
     let fits = |c: char| c.is_ascii_uppercase() || c == '_';
     text.match_indices('@').find_map(|(at, _)| {

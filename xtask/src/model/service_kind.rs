@@ -1,6 +1,6 @@
 //! The kinds of services that there are templates of.
 
-/// What a new service is.
+/// The kind of a new service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ServiceKind {
     /// It serves requests.

@@ -14,7 +14,7 @@ pub struct PathPackage {
     pub dir: PathBuf,
 }
 
-/// What a package is compiled from, as one value.
+/// The digest of all that a package is compiled from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceDigest {
     /// Cargo's id of the package.

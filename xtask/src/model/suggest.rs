@@ -3,7 +3,8 @@
 /// Returns the one of `known` that `given` is a slip away from: at most two letters more, fewer, others or
 /// swapped, and at most half of the word; `None` when there is no such word, or are several.
 ///
-/// Of a path (`services/janitor/`), the last part counts: a shell completes the folder's name.
+/// Returns the known name that is most similar to `given`, if one is. Of a path (`services/janitor/`), the last
+/// part counts: a shell completes the folder's name.
 pub fn similar<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = given.trim_end_matches('/').rsplit('/').next().unwrap_or(given);
     let most = 2.min(name.chars().count() / 2);
@@ -25,7 +26,7 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
     similar(given, known).map_or_else(String::new, |word| format!("did you mean `{word}`? "))
 }
 
-/// How many letters have to be put in, taken out, replaced or swapped with their neighbour (the
+/// Counts the letters that have to be put in, taken out, replaced or swapped with their neighbour (the
 /// optimal string alignment distance).
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<_>, Vec<_>) = (from.chars().collect(), to.chars().collect());

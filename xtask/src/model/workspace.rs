@@ -57,7 +57,7 @@ pub struct Member {
 }
 
 impl Workspace {
-    /// The services named, in the workspace's order, or all that are not to be skipped.
+    /// Returns the services named, in the workspace's order, or all that are not to be skipped.
     pub fn select(&self, names: &[String]) -> ferror::Result<Vec<&Service>> {
         if let Some(unknown) =
             names.iter().find(|name| !self.services.iter().any(|s| s.name == **name))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use ferror::Error;
 
-use crate::model::{cargo_toml, lock_file};
+use crate::model::{cargo_lock, cargo_toml};
 use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::{self, Place};
 use crate::repository::xtask_source::XtaskSource;
@@ -68,7 +68,7 @@ pub fn make_partial(dir: &Path) -> anyhow::Result<NewFolder> {
 /// Refuses a name that a dependency of the services has: cargo could not tell the two apart.
 pub fn refuse_ambiguous_name(name: &str, dir: &Path) -> anyhow::Result<()> {
     let lock = fs::read_to_string(dir.join("Cargo.lock")).context("reading Cargo.lock")?;
-    if !lock_file::is_ambiguous(&lock, name) {
+    if !cargo_lock::is_ambiguous(&lock, name) {
         return Ok(());
     }
     let error = format!("the name {name:?} is that of a package that services depend on");

@@ -14,13 +14,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::lock_file;
+use crate::model::cargo_lock;
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::Workspace;
 use crate::repository::cargo_config::CargoConfig;
 use crate::repository::{work_tree, workspace};
 use crate::system::env::Env;
-use crate::system::files;
 
 /// Finds every package of the workspace that is compiled from a folder: its members, and path dependencies
 /// that are no members.
@@ -34,7 +33,7 @@ pub fn packages(
     env: &Env,
 ) -> anyhow::Result<Vec<PathPackage>> {
     let lock_file = fs::read_to_string(workspace.root.join("Cargo.lock")).unwrap_or_default();
-    let locked = lock_file::parse(&lock_file).into_iter().filter(|one| one.source.is_none());
+    let locked = cargo_lock::parse(&lock_file).into_iter().filter(|one| one.source.is_none());
     let mut locked: Vec<_> = locked.map(|package| package.name).collect();
     let mut members: Vec<_> = workspace.packages.iter().map(|member| &member.name).collect();
     locked.sort_unstable();
@@ -103,7 +102,7 @@ pub fn digests(
         .iter()
         .map(|package| {
             let state = states[&canonical(&package.dir)?].clone();
-            let digest = files::hex(&state.finalize());
+            let digest = s3::hex(&state.finalize());
             Ok(SourceDigest { id: package.id.clone(), name: package.name.clone(), digest })
         })
         .collect()

@@ -1,13 +1,10 @@
 //! Writes files that appear whole or not at all, and computes digests.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use ferror::Error;
-use sha2::{Digest as _, Sha256};
 
 /// Writes `bytes` beside `path` under a name that ends in `.partial`, then renames it.
 ///
@@ -47,29 +44,7 @@ pub fn remove_folder_if_there(path: &Path) -> anyhow::Result<()> {
 
 /// Returns the SHA-256 of `bytes` in lower hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Reads a SHA-256 that is written in lower hex.
-pub fn parse_digest(hex: &str) -> ferror::Result<[u8; 32]> {
-    let wrong = || Error::invalid(format!("{hex:?} is not a SHA-256 in 64 lower-case hex digits"));
-    let fits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if hex.len() != 64 || !hex.bytes().all(fits) {
-        return Err(wrong());
-    }
-    let mut digest = [0; 32];
-    for (index, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-    }
-    Ok(digest)
-}
-
-/// Formats bytes in lower hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    s3::hex(&s3::sha256(bytes))
 }
 
 /// Returns the name under which [`write_whole`] writes a file before it renames it to `path`.
@@ -83,7 +58,7 @@ pub fn partial_name(path: &Path) -> PathBuf {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{hex, parse_digest, sha256, write_whole};
+    use super::write_whole;
 
     #[test]
     fn a_file_gets_its_mode_and_leaves_no_partial_one() {
@@ -96,16 +71,5 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-    }
-
-    #[test]
-    fn a_digest_is_64_lower_case_hex_digits() {
-        let digest = sha256(b"two");
-        assert_eq!(hex(&parse_digest(&digest).unwrap()), digest);
-        let (upper, long, odd) = (digest.to_uppercase(), format!("{digest}0"), "é".repeat(32));
-        for wrong in ["", &digest[1..], &upper, &long, &odd] {
-            let error = parse_digest(wrong).unwrap_err();
-            assert!(error.to_string().contains(&format!("{wrong:?}")), "{error}");
-        }
     }
 }

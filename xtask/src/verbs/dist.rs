@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest};
+use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest, Platform};
 use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
@@ -18,7 +18,6 @@ use crate::build::toolchain::{self, Library, Toolchain};
 use crate::build::{resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::plan::{self, Build, Plan, Request, Step};
-use crate::model::platform::Platform;
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::Workspace;
 use crate::repository::{cargo_config, git, sources, vendored, work_tree, workspace};

@@ -7,7 +7,7 @@ use ferror::{Error, Result};
 use s3::{DEFAULT_REGION, Location, Signature};
 
 use crate::build::pins;
-use crate::model::{lock_file, names};
+use crate::model::{cargo_lock, names};
 use crate::repository::new_repository::{self, Answers};
 use crate::repository::xtask_source::{self, XtaskSource};
 use crate::repository::{git, workspace};
@@ -109,8 +109,9 @@ fn xtask_source(options: &Options, here: Option<&Path>, env: &Env) -> anyhow::Re
 
 /// Returns the commit at which a lock file has xtask, where it is a git dependency.
 fn commit_of_xtask(lock: &str) -> Option<String> {
-    let package =
-        lock_file::parse(lock).into_iter().find(|package| package.name == xtask_source::PACKAGE)?;
+    let package = cargo_lock::parse(lock)
+        .into_iter()
+        .find(|package| package.name == xtask_source::PACKAGE)?;
     package.source?.strip_prefix("git+")?.rsplit_once('#').map(|(_, commit)| commit.to_owned())
 }
 

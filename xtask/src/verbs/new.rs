@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::service_kind::ServiceKind;
-use crate::model::{cargo_toml, lock_file, names};
+use crate::model::{cargo_lock, cargo_toml, names};
 use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::File;
 use crate::repository::xtask_source::XtaskSource;
@@ -107,7 +107,7 @@ fn refuse_taken_name(name: &str, folder: &str, root: &Path, env: &Env) -> anyhow
         }
     }
     let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
-    if lock_file::parse(&lock).iter().any(|package| package.name == name) {
+    if cargo_lock::parse(&lock).iter().any(|package| package.name == name) {
         let error = format!("the workspace depends on a package {name} already, by Cargo.lock");
         return Err(Error::config(error).hint(AMBIGUOUS).into());
     }
@@ -117,7 +117,7 @@ fn refuse_taken_name(name: &str, folder: &str, root: &Path, env: &Env) -> anyhow
 /// Refuses a name that a dependency of the new service has, once Cargo.lock names those.
 fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
     let lock = fs::read_to_string(root.join("Cargo.lock")).context("reading Cargo.lock")?;
-    if lock_file::is_ambiguous(&lock, name) {
+    if cargo_lock::is_ambiguous(&lock, name) {
         let error = format!("the new service would depend on a package {name} itself");
         return Err(Error::config(error).hint(AMBIGUOUS).into());
     }

@@ -3,10 +3,10 @@
 //! `dist` does the same by itself. `setup` does it in advance, on a new machine or in an image; with
 //! `--check` it changes nothing.
 
+use catalog::Platform;
 use ferror::{Error, Kind};
 
 use crate::build::toolchain::{self, Library, Request, Toolchain};
-use crate::model::platform::Platform;
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
@@ -86,10 +86,10 @@ fn state(toolchain: &anyhow::Result<Toolchain>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use catalog::Platform;
     use ferror::Error;
 
     use super::lines;
-    use crate::model::platform::Platform;
 
     #[test]
     fn platforms_that_lack_the_same_thing_share_a_line_with_the_hint() {

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use ferror::Error;
 
-use crate::model::lock_file::{self, Package};
+use crate::model::cargo_lock::{self, Package};
 use crate::model::suggest;
 use crate::model::workspace::Member;
 use crate::repository::vendored;
@@ -37,15 +37,15 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
     let lock = FileGuard::read(&root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
-    let old = lock_file::parse(lock.text.as_deref().unwrap_or_default());
+    let old = cargo_lock::parse(lock.text.as_deref().unwrap_or_default());
     let mut chosen = BTreeSet::new();
     for pattern in &options.patterns {
         chosen.extend(matching(pattern, &old, &members, &root.dir)?);
     }
     ui.say("updating", format_args!("{} of the packages in Cargo.lock", chosen.len()));
     update(&root.dir, chosen.iter().map(|&at| &old[at]), env)?;
-    let new = lock_file::parse(&fs::read_to_string(&lock.path)?);
-    let moves = lock_file::moves(&old, &new);
+    let new = cargo_lock::parse(&fs::read_to_string(&lock.path)?);
+    let moves = cargo_lock::moves(&old, &new);
     if moves.is_empty() {
         ui.say(
             "current",
@@ -88,7 +88,7 @@ fn matching(
             return Err(no_package_below(pattern, folder, members, root).into());
         }
         let found: Vec<_> =
-            lock_file::dependencies_of(packages, &names).into_iter().filter(is_outside).collect();
+            cargo_lock::dependencies_of(packages, &names).into_iter().filter(is_outside).collect();
         if found.is_empty() {
             let error =
                 format!("{pattern}: the packages there depend on none outside the repository");

@@ -44,7 +44,7 @@ pub struct Options {
     pub services: Vec<String>,
     /// `--dest`.
     pub dest: Option<PathBuf>,
-    /// Where the bucket is.
+    /// The location of the bucket.
     pub destination: DestinationOptions,
     /// `--allow-dirty`.
     pub allow_dirty: bool,
@@ -156,14 +156,14 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     if options.destination.local {
         return Ok(destination::checked(&options.destination, config, env, ui).map(drop)?);
     }
-    let keyring = destination::credentials(&options.destination, config, None, env, ui);
-    if why_skip(options, &keyring, env).is_some() {
+    let provider = destination::credentials(&options.destination, config, None, env, ui);
+    if why_skip(options, &provider, env).is_some() {
         return Ok(());
     }
-    let keyring = keyring?;
+    let provider = provider?;
     let location = destination::location(&options.destination, config, env)?;
-    let keyring = keyring.ok_or_else(|| no_credentials(options))?;
-    Client::with_options(location, keyring, destination::client_options(config, 1, env)?)?;
+    let provider = provider.ok_or_else(|| no_credentials(options))?;
+    Client::with_options(location, provider, destination::client_options(config, 1, env)?)?;
     Ok(())
 }
 
@@ -287,20 +287,20 @@ fn connect(
         return Ok(Some((client, Some(server))));
     }
     let reach = Reach { object_keys, ..Reach::default() };
-    let keyring = destination::credentials(&options.destination, config, Some(reach), env, ui);
+    let provider = destination::credentials(&options.destination, config, Some(reach), env, ui);
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
-    if let Some(why) = why_skip(options, &keyring, env) {
+    if let Some(why) = why_skip(options, &provider, env) {
         ui.result(format_args!("a fork's pull request, and {why}: nothing is uploaded"))?;
         let nothing = json!({ "bucket": null, "complete": false, "objects": [] });
         ui.document(&format!("{nothing:#}"))?;
         return Ok(None);
     }
-    let keyring = keyring?;
+    let provider = provider?;
     let location = destination::location(&options.destination, config, env)?;
-    let keyring = keyring.ok_or_else(|| no_credentials(options))?;
+    let provider = provider.ok_or_else(|| no_credentials(options))?;
     let client =
-        Client::with_options(location, keyring, destination::client_options(config, jobs, env)?)?;
+        Client::with_options(location, provider, destination::client_options(config, jobs, env)?)?;
     Ok(Some((client, None)))
 }
 
@@ -310,13 +310,13 @@ fn connect(
 /// Anywhere else missing credentials are a mistake, such as a context that was renamed.
 fn why_skip(
     options: &Options,
-    keyring: &anyhow::Result<Option<CredentialProvider>>,
+    provider: &anyhow::Result<Option<CredentialProvider>>,
     env: &Env,
 ) -> Option<String> {
     if !options.skip_without_credentials || env.first(&OF_A_FORK).is_none() {
         return None;
     }
-    match keyring {
+    match provider {
         Ok(Some(_)) => None,
         Ok(None) => Some("no credentials in the environment".to_owned()),
         Err(error) => {

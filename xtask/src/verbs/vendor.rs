@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use crate::build::toolchain;
-use crate::model::lock_file::Package;
+use crate::model::cargo_lock::Package;
 use crate::repository::vendored::{
     self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, VendorGuard, block, copy,
 };

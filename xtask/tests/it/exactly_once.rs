@@ -143,11 +143,8 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     // Another upload takes what was sent for the leftover of one that never finished.
     let there = client.head(&artifact.object_key).unwrap().unwrap();
     let put = Put {
-        body: Body::Bytes(b"other bytes of the same version"),
-        content_type: "application/x-compressed-tar",
-        metadata: &[],
-        attributes: None,
         precondition: Precondition::Matches(&there.etag),
+        ..Put::new(Body::Bytes(b"other bytes of the same version"), "application/x-compressed-tar")
     };
     client.put(&artifact.object_key, &put).unwrap();
     let error = publish::commit(&client, &begun, &progress).unwrap_err();

@@ -1,4 +1,4 @@
-//! Tests through the front door: the built program, real repositories, real builds, a real server.
+//! Tests through the command line: the built program, real repositories, real builds, a real server.
 //!
 //! A test marked `#[ignore]` is slow, installs toolchains or needs servers; `cargo xtask ci --all`
 //! runs it.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use xtask::model::platform::Platform;
+use catalog::Platform;
 use xtask::repository::templates::{self, Place};
 
 use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};

@@ -12,7 +12,7 @@ use crate::support::release::{PADDING, Release};
 const STABLE: &str = "alpha/channels/stable.json";
 
 /// A bucket with these releases of alpha, the last of them the newest, and someone who promotes.
-fn shelf(versions: &[&str]) -> (Bucket, Repo) {
+fn release_bucket(versions: &[&str]) -> (Bucket, Repo) {
     let bucket = Bucket::new();
     for (at, version) in versions.iter().enumerate() {
         Release::of_alpha(version).publish(&bucket);
@@ -38,7 +38,7 @@ fn versions(bucket: &Bucket) -> Vec<String> {
 
 #[test]
 fn a_channel_names_a_release_and_goes_back() {
-    let (bucket, mut repo) = shelf(&["aaaaaa", "bbbbbb", "cccccc"]);
+    let (bucket, mut repo) = release_bucket(&["aaaaaa", "bbbbbb", "cccccc"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0).prints("alpha stable is aaaaaa\n");
     repo.xtask("promote alpha bbbbbb --to stable --by bob").exits(0).prints(", was aaaaaa");
     repo.xtask("promote alpha bbbbbb --to stable").exits(0).says("names that release already");
@@ -82,7 +82,7 @@ fn ftime_parses(time: &str) {
 #[test]
 fn the_last_twenty_entries_are_kept() {
     let names: Vec<_> = (0..23).map(|at| format!("{:06x}", 0xab_cd00 + at)).collect();
-    let (bucket, repo) = shelf(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (bucket, repo) = release_bucket(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for name in &names {
         repo.xtask(&format!("promote alpha {name} --to stable")).exits(0);
     }
@@ -92,7 +92,7 @@ fn the_last_twenty_entries_are_kept() {
 
 #[test]
 fn a_channel_is_a_name_for_list_presign_and_fetch() {
-    let (bucket, repo) = shelf(&["aaaaaa", "bbbbbb"]);
+    let (bucket, repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
     for channel in ["stable", "x-1"] {
         repo.xtask(&format!("promote alpha aaaaaa --to {channel}")).exits(0);
     }
@@ -130,7 +130,7 @@ fn a_channel_is_a_name_for_list_presign_and_fetch() {
 
 #[test]
 fn what_came_to_a_release_later_is_not_promoted_with_it() {
-    let (bucket, repo) = shelf(&["aaaaaa"]);
+    let (bucket, repo) = release_bucket(&["aaaaaa"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0);
     let both = ["linux_amd64", "linux_arm64"];
     Release { platforms: &both, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
@@ -151,7 +151,7 @@ fn what_came_to_a_release_later_is_not_promoted_with_it() {
 
 #[test]
 fn going_back_promotes_only_what_was_promoted() {
-    let (bucket, repo) = shelf(&["aaaaaa", "bbbbbb"]);
+    let (bucket, repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0);
     repo.xtask("promote alpha bbbbbb --to stable").exits(0);
     let both = ["linux_amd64", "linux_arm64"];
@@ -164,7 +164,7 @@ fn going_back_promotes_only_what_was_promoted() {
 
 #[test]
 fn a_release_that_is_not_whole_is_not_promoted() {
-    let (bucket, repo) = shelf(&["aaaaaa", "bbbbbb"]);
+    let (bucket, repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0);
     repo.xtask("promote alpha bbbbbb --to stable").exits(0);
     let before = std::fs::read(bucket.object(STABLE)).unwrap();
@@ -205,7 +205,7 @@ fn a_release_that_is_not_whole_is_not_promoted() {
 #[test]
 fn a_release_that_is_removed_while_it_is_promoted_is_told() {
     for gone in ["alpha/alpha_bbbbbb.json", "alpha/alpha_bbbbbb.tar.gz"] {
-        let (bucket, mut repo) = shelf(&["aaaaaa", "bbbbbb"]);
+        let (bucket, mut repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
         repo.xtask("promote alpha aaaaaa --to stable").exits(0);
         let object = bucket.object(gone);
         // As janitor does that read the channels just before.
@@ -236,7 +236,7 @@ fn of_many_at_once_every_change_is_kept_or_refused() {
 
 fn check_many_at_once(first: bool) {
     let mut names: Vec<_> = (0..8).map(|at| format!("{:06x}", 0xab_cd00 + at)).collect();
-    let (bucket, repo) = shelf(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (bucket, repo) = release_bucket(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let mut won = Vec::new();
     if first {
         won.push(names.remove(0));
@@ -270,7 +270,7 @@ fn a_server_that_refuses_the_condition_says_which_way() {
         (501, "NotImplemented", "this server cannot write an object only if it is unchanged (501)"),
         (404, "NoSuchKey", "was changed by someone else meanwhile"),
     ] {
-        let (bucket, mut repo) = shelf(&["aaaaaa", "bbbbbb"]);
+        let (bucket, mut repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
         repo.xtask("promote alpha aaaaaa --to stable").exits(0);
         let endpoint = refuse_channels(&bucket.endpoint(), status, code);
         repo.set("AWS_ENDPOINT_URL_S3", &endpoint);

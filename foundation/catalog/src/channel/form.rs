@@ -9,7 +9,7 @@ use super::{Channel, Entry, MAX_ENTRIES, Promoted, SCHEMA, is_promoter};
 use crate::json::{self, Object};
 use crate::keys::{is_digest, is_version};
 
-/// The channel as it is written: pretty JSON and a newline.
+/// Returns the channel as it is written: pretty JSON and a newline.
 pub(super) fn to_json(channel: &Channel) -> String {
     let document = json!({
         "schema": SCHEMA,

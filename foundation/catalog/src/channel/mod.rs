@@ -15,12 +15,12 @@ mod form;
 
 /// The one form that is written and understood.
 const SCHEMA: u64 = 1;
-/// How many entries a channel keeps.
+/// The number of entries that a channel keeps.
 pub const MAX_ENTRIES: usize = 20;
 /// Twenty entries of a hundred platforms need less.
 pub(crate) const MAX_CHANNEL_BYTES: u64 = 1 << 20;
 
-/// What a channel says.
+/// A channel's name, and the releases that it names or named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
     /// The service.
@@ -42,20 +42,20 @@ pub struct Entry {
     pub commit: String,
     /// Its artifacts when it was promoted.
     pub artifacts: Vec<Promoted>,
-    /// Who promoted it.
+    /// The name of the person or job that promoted it.
     pub by: String,
-    /// When, in RFC 3339.
+    /// The time of the promotion, in RFC 3339.
     pub at: String,
     /// The version that the channel named until then.
     pub replaced: Option<String>,
 }
 
-/// What a channel keeps of an artifact.
+/// An artifact of a release, as it was when the release was promoted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Promoted {
     /// The platform's name.
     pub platform: String,
-    /// Where the archive lies. Empty where it was read leniently and is left out.
+    /// The object key of the archive. Empty where it was read leniently and is left out.
     pub object_key: String,
     /// The archive's length.
     pub size_bytes: u64,
@@ -66,7 +66,7 @@ pub struct Promoted {
 /// A channel as it was read.
 #[derive(Debug, Clone)]
 pub struct StoredChannel {
-    /// What it says.
+    /// The channel.
     pub channel: Channel,
     /// The server's name for its content, opaque.
     pub etag: String,
@@ -82,17 +82,17 @@ impl Channel {
         form::read_lenient(bytes, service, name)
     }
 
-    /// The written form: pretty JSON and a newline.
+    /// Returns the written form: pretty JSON and a newline.
     pub fn to_json(&self) -> String {
         form::to_json(self)
     }
 
-    /// The entry that counts and those before it, newest first.
+    /// Returns the entry that counts and those before it, newest first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         [&self.current].into_iter().chain(&self.before)
     }
 
-    /// The entry that counts, and the one that a rollback would go to: what must not be removed.
+    /// Returns the entry that counts, and the one that a rollback would go to: what must not be removed.
     pub fn kept(&self) -> impl Iterator<Item = &Entry> {
         self.entries().take(2)
     }
@@ -146,7 +146,7 @@ impl Channel {
         }
     }
 
-    /// The error where someone else was faster, with what they did as far as that is known.
+    /// Returns the error where someone else was faster, with what they did as far as that is known.
     fn lost(&self, client: &Client, prefix: &str) -> Error {
         let Self { service, name, .. } = self;
         let now = match StoredChannel::read(client, prefix, service, name) {
@@ -169,7 +169,7 @@ fn lacks_conditions(error: &Error) -> bool {
 }
 
 impl Entry {
-    /// An entry for a release.
+    /// Returns an entry for a release.
     pub fn new(manifest: &Manifest, by: &str, at: &str, replaced: Option<&str>) -> Self {
         let artifacts = manifest.artifacts.iter().map(|artifact| Promoted {
             platform: artifact.platform.clone(),
@@ -187,12 +187,12 @@ impl Entry {
         }
     }
 
-    /// When it was promoted; `None` where the writer left it out.
+    /// Returns when it was promoted; `None` where the writer left it out.
     pub fn promoted_at(&self) -> Option<Epoch> {
         Epoch::parse_rfc3339(&self.at).ok()
     }
 
-    /// Whether the release's manifest object still says what it said. It may have got platforms.
+    /// Checks that the release's manifest object still says what it said. It may have got platforms.
     ///
     /// # Errors
     /// [`Kind::Invalid`] where it does not.
@@ -207,7 +207,7 @@ impl Entry {
         Err(Error::invalid(message).hint("someone wrote to this bucket by other means"))
     }
 
-    /// Whether it promoted this artifact.
+    /// Returns whether it promoted this artifact.
     pub fn names(&self, artifact: &Artifact) -> bool {
         self.artifacts.iter().any(|promoted| promoted.is(artifact))
     }
@@ -232,7 +232,7 @@ impl Entry {
 }
 
 impl Promoted {
-    /// Whether this is that archive.
+    /// Returns whether this is that archive.
     fn is(&self, artifact: &Artifact) -> bool {
         (&self.platform, &self.sha256) == (&artifact.platform, &artifact.sha256)
     }
@@ -256,7 +256,7 @@ impl StoredChannel {
     }
 }
 
-/// Whether `text` can say who promoted: 1 to 100 characters that can be printed.
+/// Returns whether `text` can say who promoted: 1 to 100 characters that can be printed.
 pub fn is_promoter(text: &str) -> bool {
     let characters = text.chars().count();
     !text.trim().is_empty() && characters <= 100 && !text.contains(char::is_control)

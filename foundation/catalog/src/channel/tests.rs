@@ -22,7 +22,7 @@ fn example() -> Value {
     })
 }
 
-/// Of [`example`], the entry that has all fields.
+/// Returns the entry of [`example`] that has all fields.
 fn whole() -> Value {
     let mut value = example();
     value["entries"].as_array_mut().unwrap().truncate(1);

@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Why a document is not what was expected, and where in it.
+/// The reason why a document is not what was expected, and the place in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch(String);
 
-/// What reading gives.
+/// The result of reading.
 pub type Result<T> = std::result::Result<T, Mismatch>;
 
 /// An object whose fields are read by name and type.
@@ -29,7 +29,7 @@ pub struct Object<'a> {
     asked: Vec<&'static str>,
 }
 
-/// What a field can be read as.
+/// A type that a field can be read as.
 pub trait Read<'a>: Sized {
     /// Reads `value`, which stands at `place`.
     fn read(value: &'a Value, place: &str) -> Result<Self>;
@@ -44,7 +44,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value> {
 }
 
 impl<'a> Object<'a> {
-    /// The document itself, as an object.
+    /// Returns the document itself, as an object.
     pub fn new(document: &'a Value) -> Result<Self> {
         Self::read(document, "")
     }
@@ -59,12 +59,12 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// The field `name`, which has to be there.
+    /// Returns the field `name`, which has to be there.
     pub fn get<T: Read<'a>>(&mut self, name: &'static str) -> Result<T> {
         self.find(name)?.ok_or_else(|| mismatch(&self.place, format!("missing field `{name}`")))
     }
 
-    /// The field `name`, where it is there.
+    /// Returns the field `name`, where it is there.
     pub fn find<T: Read<'a>>(&mut self, name: &'static str) -> Result<Option<T>> {
         self.asked.push(name);
         let place =
@@ -182,7 +182,7 @@ fn expect<T>(value: &Value, place: &str, expected: &str, read: Option<T>) -> Res
     read.ok_or_else(|| mismatch(place, format!("expected {expected}, found {}", kind(value))))
 }
 
-/// A value as errors show it: a string could be long, or a secret.
+/// Returns a value as errors show it: a string could be long, or a secret.
 fn kind(value: &Value) -> String {
     match value {
         Value::String(_) => "a string".to_owned(),

@@ -14,7 +14,7 @@ fn document() -> Value {
     })
 }
 
-/// The field at `path` of [`document`], read as `T`, or the error's text.
+/// Returns the field at `path` of [`document`], read as `T`, or the error's text.
 fn get<T: for<'a> Read<'a>>(path: &[&'static str]) -> Result<T, String> {
     let document = document();
     let (name, outer) = path.split_last().expect("a path of one name at least");

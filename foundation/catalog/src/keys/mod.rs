@@ -18,7 +18,7 @@ const MAX_KEY_BYTES: usize = 1024;
 
 const PLAIN_KEY: &str = PLAIN_KEY_PLATFORM.as_str();
 
-/// What an object key in one of our fixed forms says. It borrows from the key.
+/// The parts of an object key in one of our fixed forms, borrowed from the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectName<'k> {
     /// A manifest object, which makes a release visible.
@@ -77,7 +77,7 @@ impl<'k> ObjectName<'k> {
     }
 }
 
-/// The key of an archive below `prefix`, which is empty or ends in `/`.
+/// Returns the key of an archive below `prefix`, which is empty or ends in `/`.
 pub fn archive_key(template: Option<&Template>, prefix: &str, names: &Names<'_>) -> Result<String> {
     let Names { service, version, platform, .. } = names;
     match template {
@@ -89,30 +89,30 @@ pub fn archive_key(template: Option<&Template>, prefix: &str, names: &Names<'_>)
     }
 }
 
-/// The key of the manifest object of a release.
+/// Returns the key of the manifest object of a release.
 pub fn manifest_key(prefix: &str, service: &str, version: &str) -> String {
     format!("{prefix}{service}/{service}_{version}.json")
 }
 
-/// The key of a channel.
+/// Returns the key of a channel.
 pub fn channel_key(prefix: &str, service: &str, channel: &str) -> String {
     format!("{prefix}{service}/channels/{channel}.json")
 }
 
-/// Whether `text` is a channel's name: 1 to 63 lower-case letters, digits and hyphens.
+/// Returns whether `text` is a channel's name: 1 to 63 lower-case letters, digits and hyphens.
 pub fn is_channel(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(fits)
 }
 
-/// Whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`
+/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`
 /// is a folder's name, never a service's.
 pub fn is_service(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     (1..=64).contains(&text.len()) && text != "channels" && text.bytes().all(fits)
 }
 
-/// Whether `text` is a version: 6 to 40 lower-case hex digits, or those, `-dirty.` and 8 more.
+/// Returns whether `text` is a version: 6 to 40 lower-case hex digits, or those, `-dirty.` and 8 more.
 pub fn is_version(text: &str) -> bool {
     let (commit, content) = text.split_once("-dirty.").unwrap_or((text, "00000000"));
     (6..=40).contains(&commit.len())
@@ -121,17 +121,17 @@ pub fn is_version(text: &str) -> bool {
         && is_lower_hex(content)
 }
 
-/// Whether `text` has no other characters than lower-case hex digits.
+/// Returns whether `text` has no other characters than lower-case hex digits.
 pub(crate) fn is_lower_hex(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether `text` is a SHA-256 in lower hex.
+/// Returns whether `text` is a SHA-256 in lower hex.
 pub(crate) fn is_digest(text: &str) -> bool {
-    text.len() == 64 && is_lower_hex(text)
+    s3::parse_digest(text).is_ok()
 }
 
-/// Whether `text` has the form of a platform's name, known or not.
+/// Returns whether `text` has the form of a platform's name, known or not.
 fn is_platform(text: &str) -> bool {
     let is_word = |word: &str| {
         (1..=16).contains(&word.len())
@@ -140,7 +140,7 @@ fn is_platform(text: &str) -> bool {
     text.split_once('_').is_some_and(|(os, arch)| is_word(os) && is_word(arch))
 }
 
-/// Why `key` cannot be an archive's, if it cannot: what S3 does not take, and what `promote` writes
+/// Returns why `key` cannot be an archive's, if it cannot: what S3 does not take, and what `promote` writes
 /// below `<service>/channels/`, which no upload replaces.
 pub(crate) fn problem(key: &str) -> Option<&'static str> {
     if key.is_empty() {
@@ -178,7 +178,7 @@ pub fn check_distinct<'a>(
     Ok(())
 }
 
-/// Whether an object key may be one that a key template gave to an archive of `service`: below the
+/// Returns whether an object key may be one that a key template gave to an archive of `service`: below the
 /// prefix, naming the service and one of `marks` (the release's version and commit), and neither a
 /// channel nor one of our fixed forms that says otherwise. Whoever wrote a manifest object chose the
 /// key, so the object has to be asked as well.
@@ -206,7 +206,7 @@ pub(crate) fn may_be_templated(
         && marks.iter().any(|mark| stands_alone(below, mark, |c| c.is_ascii_hexdigit()))
 }
 
-/// Whether `word` stands somewhere in `text` with nothing that belongs to words on either side.
+/// Returns whether `word` stands somewhere in `text` with nothing that belongs to words on either side.
 fn stands_alone(text: &str, word: &str, belongs: impl Fn(char) -> bool) -> bool {
     !word.is_empty()
         && text.match_indices(word).any(|(at, _)| {

@@ -1,13 +1,13 @@
 //! The template of `object-key`: read once, filled in for every archive.
 //!
-//! What can be refused is refused when the template is read, before a build of ten minutes.
+//! A template that cannot work is refused when it is read, before a build of ten minutes.
 
 use ferror::{Error, Result};
 
 use super::{MAX_KEY_BYTES, problem, stands_alone};
 use crate::Platform;
 
-/// What an archive's key is made of.
+/// The values for the placeholders of a template.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a> {
     /// The service.
@@ -83,7 +83,7 @@ impl Template {
         Ok(template)
     }
 
-    /// The key of one archive, below `prefix`.
+    /// Returns the key of one archive, below `prefix`.
     pub fn fill(&self, prefix: &str, names: &Names<'_>) -> Result<String> {
         let (os, arch) = names.platform.words();
         let below: String = self
@@ -111,7 +111,7 @@ impl Template {
         }
     }
 
-    /// Whether keys carry the version, and so differ between two versions of one commit.
+    /// Returns whether keys carry the version, and so differ between two versions of one commit.
     pub fn has_version(&self) -> bool {
         self.has(Field::Version)
     }
@@ -182,7 +182,7 @@ fn parts(text: &str) -> std::result::Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Why readers of the bucket would take a key for that of another service, or ignore it: they know
+/// Returns why readers of the bucket would take a key for that of another service, or ignore it: they know
 /// services by `<service>/<service>_`, and believe a manifest object only of keys that name service
 /// and release.
 fn misleads(below: &str, names: &Names<'_>) -> Option<&'static str> {
@@ -208,7 +208,7 @@ fn known() -> String {
     FIELDS.map(|(name, _)| format!("{{{name}}}")).join(" ")
 }
 
-/// The beginning of a text as errors quote it.
+/// Returns the beginning of a text as errors quote it.
 fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(120).collect::<String>())
 }

@@ -170,7 +170,7 @@ proptest! {
         cases: 4000, failure_persistence: None, rng_seed: RngSeed::Fixed(3), ..ProptestConfig::default()
     })]
 
-    /// Whatever is taken gives keys that differ and that an upload accepts.
+    /// Checks that a template that is taken gives keys that differ and that an upload accepts.
     #[test]
     fn any_text_is_a_template_or_an_error(text in template(), service in "[a-z][a-z0-9_-]{0,8}") {
         let template = match Template::parse(&text) {

@@ -1,5 +1,5 @@
-//! What a manifest from another machine may say: everything that is later used as a path, an object
-//! key or a number is checked here, once.
+//! Checks a manifest from another machine: everything that is later used as a path, an object key or a
+//! number is checked here, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub(super) fn manifest(manifest: &Manifest) -> Result<()> {
     }
 }
 
-/// Where the manifest objects go has one answer: below the prefix that is named, with everything
+/// Checks that it is clear where the manifest objects go: below the prefix that is named, with everything
 /// else, or in the one folder of a service's artifacts.
 fn check_places(manifest: &Manifest) -> Result<BTreeSet<String>> {
     let mut folders = BTreeMap::new();

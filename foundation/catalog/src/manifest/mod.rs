@@ -26,13 +26,13 @@ pub const MAX_MANIFEST_BYTES: u64 = 256 * 1024;
 /// At most so many objects are asked for one manifest object: a request each.
 const MAX_ASKED: usize = 100;
 
-/// What a `dist` made, or, without a branch, what a release of one service consists of.
+/// The artifacts that a `dist` made, or, without a branch, those of a release of one service.
 ///
 /// One that was read leniently has no branch and no prefix, and of its artifacts only what services
 /// show or compare; it is not to be written again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// What the binaries report.
+    /// The version that the binaries report.
     pub version: String,
     /// The source's full commit.
     pub commit: String,
@@ -96,21 +96,21 @@ pub struct Artifact {
 
 impl Manifest {
     /// Reads and checks a manifest that is written again: every field is known, has its form, and
-    /// agrees with the others. `origin` names it in errors.
+    /// agrees with the others. Errors call it `shown_as`.
     ///
     /// # Errors
     /// [`ferror::Kind::Invalid`].
-    pub fn read_strict(bytes: &[u8], origin: &str) -> Result<Self> {
+    pub fn read_strict(bytes: &[u8], shown_as: &str) -> Result<Self> {
         let manifest = form::read_strict(bytes).map_err(|error| {
-            Error::invalid(format!("{origin} is not a manifest of schema {SCHEMA}: {error}")).hint(
+            Error::invalid(format!("{shown_as} is not a manifest of schema {SCHEMA}: {error}")).hint(
                 "make it anew with `cargo xtask dist`, or use the bowline version that wrote it",
             )
         })?;
-        check::manifest(&manifest).map_err(|error| error.context(origin))?;
+        check::manifest(&manifest).map_err(|error| error.context(shown_as))?;
         Ok(manifest)
     }
 
-    /// As [`Manifest::read_strict`], of the manifest object at `key`, which no `dist` makes anew.
+    /// Reads the manifest object at `key` as [`Manifest::read_strict`] does; no `dist` makes it anew.
     ///
     /// # Errors
     /// [`ferror::Kind::Invalid`].
@@ -145,7 +145,7 @@ impl Manifest {
         }
     }
 
-    /// The written form: pretty JSON and a newline.
+    /// Returns the written form: pretty JSON and a newline.
     pub fn to_json(&self) -> String {
         let mut json =
             serde_json::to_string_pretty(self).expect("a manifest has nothing that JSON lacks");
@@ -153,12 +153,12 @@ impl Manifest {
         json
     }
 
-    /// The services in it, sorted.
+    /// Returns the services in it, sorted.
     pub fn services(&self) -> BTreeSet<&str> {
         self.artifacts.iter().map(|artifact| artifact.service.as_str()).collect()
     }
 
-    /// The part of one service, as its manifest object holds it: sorted, without branch, so that
+    /// Returns the part of one service, as its manifest object holds it: sorted, without branch, so that
     /// the same commit built twice gives the same bytes.
     #[must_use]
     pub fn part_of(&self, service: &str) -> Self {
@@ -169,7 +169,7 @@ impl Manifest {
         Self { branch: Branch::LeftOut, platforms, artifacts, ..self.clone() }
     }
 
-    /// Whether both are of the same source.
+    /// Returns whether both are of the same source.
     pub fn is_same_release(&self, other: &Self) -> bool {
         (&self.version, &self.commit, self.dirty) == (&other.version, &other.commit, other.dirty)
     }
@@ -194,7 +194,7 @@ impl Manifest {
         self.platforms = in_order(platforms.map(String::as_str));
     }
 
-    /// The object key of the manifest object of one of its services: below the prefix, or, where it
+    /// Returns the object key of the manifest object of one of its services: below the prefix, or, where it
     /// names none, beside the service's artifacts.
     pub fn object_key(&self, service: &str) -> Option<String> {
         let artifact = self.artifacts.iter().find(|artifact| artifact.service == service)?;
@@ -204,14 +204,14 @@ impl Manifest {
         })
     }
 
-    /// Whether `artifact`'s object key is that of an archive of this very service and version, by its
+    /// Returns whether `artifact`'s object key is that of an archive of this very service and version, by its
     /// form or because the object was recognised. A manifest object is input: it is not believed
     /// when it names anything else in the bucket.
     pub fn owns(&self, prefix: &str, service: &str, artifact: &Artifact) -> bool {
         artifact.recognised || self.has_fixed_form(prefix, service, artifact)
     }
 
-    /// The artifacts whose objects have to be asked whether they are what this manifest says: those
+    /// Returns the artifacts whose objects have to be asked whether they are what this manifest says: those
     /// whose keys a template may have given.
     pub(crate) fn to_be_asked(&self, prefix: &str, service: &str) -> Vec<usize> {
         let is_of_commit = self.commit.len() >= 40 && keys::is_version(&self.version);
@@ -240,7 +240,7 @@ impl Manifest {
 }
 
 impl Branch {
-    /// The branch's name, where there is one.
+    /// Returns the branch's name, where there is one.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Named(name) => name.as_deref(),
@@ -250,7 +250,7 @@ impl Branch {
 }
 
 impl Artifact {
-    /// The part of the object key up to its last `/`, with it.
+    /// Returns the part of the object key up to its last `/`, with it.
     fn folder(&self) -> &str {
         &self.object_key[..self.object_key.rfind('/').map_or(0, |slash| slash + 1)]
     }
@@ -260,7 +260,7 @@ fn sort(artifacts: &mut [Artifact]) {
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
 }
 
-/// Platform names in the order of [`Platform::ALL`], each once.
+/// Sorts platform names in the order of [`Platform::ALL`], each once.
 fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: BTreeSet<_> = names.collect();
     let all = Platform::ALL.iter().map(|platform| platform.as_str());

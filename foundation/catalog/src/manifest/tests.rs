@@ -46,7 +46,7 @@ fn the_written_form_is_read_back_and_a_part_has_no_branch() {
     assert_eq!(manifest.part_of("b").platforms, ["linux_amd64"], "only its own platforms");
 }
 
-/// Of `manifest()`, with keys that a template gave below `team/`.
+/// Returns `manifest()` with keys that a template gave below `team/`.
 fn templated() -> Value {
     let mut json = manifest();
     json["prefix"] = json!("team/");
@@ -227,7 +227,7 @@ fn fields_are_written_in_one_order() {
     assert_eq!(manifest.to_json(), expected);
 }
 
-/// The manifest object of `a` with nothing in it but what services need.
+/// Returns the manifest object of `a` with nothing in it but what services need.
 fn lenient() -> Value {
     json!({
         "schema": 1, "version": "abc123", "commit": "abc123".to_owned() + &"0".repeat(34),

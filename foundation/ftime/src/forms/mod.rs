@@ -144,7 +144,7 @@ fn checked(
     Epoch::within_range(millis).ok_or_else(|| malformed(text, expected))
 }
 
-/// The input may come from a peer, so it is shown escaped and not in full length.
+/// Quotes the input in an error. It may come from a peer, so it is shown escaped and not in full length.
 fn malformed(text: &str, expected: &str) -> Error {
     let shown: String = text.chars().take(60).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };

@@ -134,7 +134,7 @@ impl Profile {
         self.properties.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns the endpoint for S3, checked here, where its origin is known.
+    /// Returns the endpoint for S3, checked here, where the line that names it is known.
     fn endpoint(&self) -> ferror::Result<Option<String>> {
         let for_s3 = self.services.as_ref().and_then(|(name, section)| {
             let url = ini::nested(section.get("s3")?, "endpoint_url")?;
@@ -144,8 +144,8 @@ impl Profile {
             let url = self.value("endpoint_url")?.to_owned();
             Some((format!("endpoint_url of profile {:?}", self.name), url))
         };
-        let Some((origin, url)) = for_s3.or_else(for_all) else { return Ok(None) };
-        Endpoint::parse(&url).context(origin)?;
+        let Some((line, url)) = for_s3.or_else(for_all) else { return Ok(None) };
+        Endpoint::parse(&url).context(line)?;
         Ok(Some(url))
     }
 }

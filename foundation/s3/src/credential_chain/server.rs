@@ -103,12 +103,12 @@ impl Server {
         Ok(Self { base: format!("{scheme}://{host}"), host, path: path.to_owned(), transport })
     }
 
-    /// Host and port.
+    /// Returns host and port.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The path of the URL.
+    /// Returns the path of the URL.
     pub(super) fn path(&self) -> &str {
         &self.path
     }

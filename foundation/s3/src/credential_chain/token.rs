@@ -9,7 +9,7 @@ use ferror::Error;
 /// Longer than any token that an identity provider or an agent issues.
 const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
-/// The token in a file that the variable `name` names, without the line break at its end.
+/// Returns the token in a file that the variable `name` names, without the line break at its end.
 pub(super) fn read_file(name: &str, path: &Path) -> ferror::Result<String> {
     let unreadable =
         |error| Error::config(format!("{name}: cannot read {}", path.display())).caused_by(error);
@@ -29,7 +29,7 @@ pub(super) fn read_file(name: &str, path: &Path) -> ferror::Result<String> {
     Ok(token.to_owned())
 }
 
-/// Whether a token fits into a header: visible ASCII, with blanks inside at most.
+/// Checks that a token fits into a header: visible ASCII, with blanks inside at most.
 pub(super) fn check(name: &str, token: &str) -> ferror::Result<()> {
     let fits = token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if token.is_empty() || !fits || token.trim() != token {

@@ -15,7 +15,7 @@ fn credentials(number: usize) -> Credentials {
     Credentials::new(format!("ASIAEXAMPLE-{number:04}"), "hidden", None).unwrap()
 }
 
-/// A source that issues credentials number 1, 2, ... of these lifetimes; 0 is a failure.
+/// Returns a source that issues credentials number 1, 2, ... of these lifetimes; 0 is a failure.
 fn source(lifetimes: &[u64]) -> (CredentialProvider, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);

@@ -33,7 +33,7 @@ fn path(folder: &Path) -> PathBuf {
     folder.join(file_name(DESTINATION, &identity().object_key))
 }
 
-/// A journal as a run leaves it that dies after these parts.
+/// Leaves a journal behind as a run does that dies after these parts.
 fn left_behind(folder: &Path, parts: &[u64]) {
     let (journal, _) = open(folder);
     journal.begin("id-1", &identity());

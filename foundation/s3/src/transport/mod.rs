@@ -77,7 +77,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// The value of a header; what is not UTF-8 in it is replaced.
+    /// Returns the value of a header; what is not UTF-8 in it is replaced.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }

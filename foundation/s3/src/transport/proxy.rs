@@ -88,7 +88,7 @@ impl Proxies {
     }
 }
 
-/// Whether an entry of the list, which commas or blanks separate, is this host.
+/// Returns whether an entry of the list, which commas or blanks separate, is this host.
 fn is_exempt(list: &str, host: &str, port: u16) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let mut entries = list.split(|c: char| c == ',' || c.is_whitespace());
@@ -124,7 +124,7 @@ fn is_host(entry: &str, host: &str, port: u16) -> bool {
     }
 }
 
-/// Whether `address` and `network` have their first `bits` bits in common.
+/// Returns whether `address` and `network` have their first `bits` bits in common.
 fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     let (differing, length) = match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits() ^ b.to_bits()), 32),

@@ -1,4 +1,4 @@
-//! What comes back: what each operation makes of good, odd and hostile answers.
+//! Tests of what each operation makes of good, odd and hostile answers.
 
 use std::error::Error as _;
 use std::net::TcpListener;
@@ -11,16 +11,10 @@ use crate::server::{SECRET, Script, Server, TOKEN, answer, client_at, refusal};
 const MIB: u64 = 1024 * 1024;
 
 fn put(precondition: Precondition<'_>) -> Put<'_> {
-    Put {
-        body: Body::Bytes(b"hello"),
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition,
-    }
+    Put { precondition, ..Put::new(Body::Bytes(b"hello"), "text/plain") }
 }
 
-/// Whatever an error says, it says no secret.
+/// Checks that an error holds no secret.
 fn check_error(error: &ferror::Error, kind: Kind, parts: &[&str]) {
     let all = format!("{error:?} {:?} {:?}", error.hint_text(), error.source());
     assert_eq!(error.kind(), kind, "{all}");

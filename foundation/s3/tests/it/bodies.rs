@@ -1,4 +1,4 @@
-//! What goes out: that the wire carries what was signed, and bodies whole.
+//! Tests of requests as they are sent: with what was signed, and with their whole bodies.
 
 use std::time::Duration;
 
@@ -12,20 +12,14 @@ use s3::{
 use crate::server::{SECRET, Script, Seen, Server, TOKEN, answer, refusal};
 
 fn put(body: Body<'_>) -> Put<'_> {
-    Put {
-        body,
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition: Precondition::None,
-    }
+    Put::new(body, "text/plain")
 }
 
 fn credentials() -> Credentials {
     Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET, Some(TOKEN.to_owned())).unwrap()
 }
 
-/// The request as a verifying server would rebuild it from the wire.
+/// Returns the request as a verifying server would rebuild it from the wire.
 fn rebuilt(seen: &Seen, method: &'static str, keep: impl Fn(&str) -> bool) -> Request {
     let target = seen.line.split(' ').nth(1).expect("a request target");
     assert!(!target.contains('?'), "this test has no query: {target}");
@@ -133,7 +127,7 @@ fn a_file_that_is_not_as_it_was_said_to_be_is_not_sent() {
     }
 }
 
-/// V4 signs the declared digest, and the server compares; V2 cannot, so the client does.
+/// Checks who finds a changed body: V4 signs the declared digest, and the server compares; with V2 the client does.
 #[test]
 fn v2_sends_no_file_whose_digest_is_another() {
     let folder = tempfile::tempdir().unwrap();

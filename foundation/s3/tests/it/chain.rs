@@ -1,4 +1,4 @@
-//! Where credentials are found: the order of the sources, and profile files.
+//! Tests of the search for credentials: the order of the sources, and profile files.
 
 use ferror::Kind;
 use s3::{NamedServer, SERVER_VARIABLES, ServerInputs, find_credentials, find_server};
@@ -231,7 +231,7 @@ fn an_empty_outside_is_no_error() {
     assert!(found.provider.unwrap().is_none());
 }
 
-/// The endpoint and the region that are found, with `-` for none.
+/// Checks the endpoint and the region that are found, with `-` for none.
 fn server(
     outside: &Outside,
     given: [&str; 2],

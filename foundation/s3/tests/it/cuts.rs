@@ -27,15 +27,13 @@ fn client(store: &Store) -> Client {
 
 fn put(body: Body<'_>) -> Put<'_> {
     Put {
-        body,
-        content_type: "application/x-compressed-tar",
         metadata: &[("commit", "abc123")],
-        attributes: None,
         precondition: Precondition::Absent,
+        ..Put::new(body, "application/x-compressed-tar")
     }
 }
 
-/// A file of `size` bytes in which no two parts are alike.
+/// Returns a file of `size` bytes in which no two parts are alike.
 fn file(size: usize) -> (tempfile::NamedTempFile, Vec<u8>) {
     // In blocks, because a loop over bytes takes its time without optimisation.
     let blocks: Vec<_> = (0..=250).cycle().take(size.div_ceil(BLOCK)).map(|b| [b; BLOCK]).collect();
@@ -91,7 +89,7 @@ fn a_multipart_upload_cut_anywhere_is_carried_out_once() {
     }
 }
 
-/// From request number `at` on nobody answers, as for a process that is no more; then it runs again.
+/// Leaves requests from number `at` on without an answer, as if the process had died, and runs it again.
 fn check_died(at: usize, cut: Cut) {
     let (file, bytes) = file(LARGE);
     let folder = tempfile::tempdir().unwrap();

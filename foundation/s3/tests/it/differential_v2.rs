@@ -81,7 +81,7 @@ fn string_to_sign(request: &Request, bucket: Option<&str>) -> String {
     text
 }
 
-/// HMAC as RFC 2104 has it, with the SHA-1 of the one crate that both sides need.
+/// Computes the HMAC of RFC 2104, with the SHA-1 of the one crate that both sides need.
 fn hmac_sha1(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut block = [0; 64];
     if key.len() > block.len() {

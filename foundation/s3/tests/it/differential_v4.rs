@@ -52,7 +52,7 @@ impl Signer {
         Epoch::from_secs(i64::from(self.secs))
     }
 
-    /// What the SDK makes of the same request: the `Authorization` header, if there is one, and the
+    /// Returns what the SDK makes of the same request: the `Authorization` header, if there is one, and the
     /// signature.
     fn sdk(
         &self,
@@ -90,7 +90,7 @@ impl Signer {
     }
 }
 
-/// The request's URL; the host stands in its headers.
+/// Returns the request's URL; the host stands in its headers.
 fn url(request: &Request) -> String {
     let query = encode::query(&request.query);
     let question_mark = if query.is_empty() { "" } else { "?" };
@@ -98,7 +98,7 @@ fn url(request: &Request) -> String {
     format!("https://{host}{}{question_mark}{query}", request.path)
 }
 
-/// As S3 wants it: the path as it is sent, the digest of the body as a header.
+/// Configures the SDK as S3 wants it: the path as it is sent, the digest of the body as a header.
 fn settings() -> SigningSettings {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;

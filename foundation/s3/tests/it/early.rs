@@ -5,23 +5,10 @@ use std::io::{BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use s3::{
-    Body, Client, ClientOptions, Credentials, Location, Precondition, Put, RetryPolicy, Signature,
-};
+use s3::{Body, Client, ClientOptions, Credentials, Location, Put, RetryPolicy, Signature};
 
-use crate::server::{Script, Server, answer, client_with, read_head, refusal};
-
-/// No second attempt but for a repair.
-const ONCE: RetryPolicy = RetryPolicy {
-    attempts: 1,
-    transient_wait: Duration::from_millis(1),
-    throttle_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(1),
-    budget: Duration::from_secs(1),
-    budget_renewed_every: None,
-};
+use crate::server::{ONCE, Script, Server, answer, client_with, read_head, refusal};
 
 #[test]
 fn an_early_refusal_is_read_though_the_connection_stays_open() {
@@ -95,11 +82,5 @@ fn a_server_that_does_not_hear_the_question_is_asked_once() {
 }
 
 fn put(bytes: &[u8]) -> Put<'_> {
-    Put {
-        body: Body::Bytes(bytes),
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition: Precondition::None,
-    }
+    Put::new(Body::Bytes(bytes), "text/plain")
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use s3::{Attributes, Encryption, check_bucket_owner};
 
-/// Fixed: a change fails for what it changes, not for its luck.
+/// Fixes the seed: a failure comes from the change under test, not from other random input.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -20,7 +20,7 @@ const KEY_PIECES: [&str; 32] = [
     " ", "  ", "*", "'", "(", "!", "=", "&", "?", "#", ":", "@", "\\", "\u{0}", "é", "𝒏",
 ];
 
-/// Object keys, and names and values of a query: anything at all, and what is hard.
+/// Makes object keys, and names and values of a query: random text, and characters that are easily encoded wrongly.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         1 => any::<String>(),
@@ -88,7 +88,7 @@ fn attributes() -> impl Strategy<Value = Attributes> {
 proptest! {
     #![proptest_config(config(3000))]
 
-    /// What passes the check arrives as it was meant: neither HTTP nor a signature changes it.
+    /// Checks that what passes arrives unchanged: neither HTTP nor a signature alters it.
     #[test]
     fn checked_attributes_are_headers_that_nothing_changes(attributes in attributes()) {
         if let Err(error) = attributes.check() {

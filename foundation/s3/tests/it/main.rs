@@ -1,4 +1,4 @@
-//! The crate through its front door: published signatures, and a client against scripted servers.
+//! Tests of the public interface: published signatures, and a client against scripted servers.
 
 mod answers;
 mod bodies;

@@ -1,4 +1,4 @@
-//! What the search for credentials is told of the outside, and looks at what came of it.
+//! Variables, files and servers for tests of the search for credentials, and checks of its result.
 
 use std::path::Path;
 
@@ -108,12 +108,12 @@ impl Outside {
     }
 }
 
-/// The steps as `SOURCE: verdict`.
+/// Returns the steps as `SOURCE: verdict`.
 pub(crate) fn steps(found: &Search) -> Vec<String> {
     found.steps.iter().map(ToString::to_string).collect()
 }
 
-/// The source that was used.
+/// Returns the source that was used.
 pub(crate) fn used(found: &Search) -> Option<&'static str> {
     let last = found.steps.last().expect("one source was looked at");
     (last.verdict == Verdict::Used).then_some(last.source)
@@ -123,7 +123,7 @@ pub(crate) fn credentials(id: &str, secret: &str, token: Option<&str>) -> Creden
     Credentials::new(id, secret, token.map(str::to_owned)).unwrap()
 }
 
-/// Error, sources and hint as one text.
+/// Writes error, sources and hint as one text.
 pub(crate) fn shown(error: &ferror::Error) -> String {
     format!("{error:?} ({})", error.hint_text().unwrap_or_default())
 }

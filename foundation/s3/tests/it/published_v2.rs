@@ -25,7 +25,7 @@ fn bucket(row: &Value) -> Option<&str> {
     row["virtual_host_bucket"].as_str()
 }
 
-/// What the published string to sign has after the Date slot.
+/// Returns what the published string to sign has after the Date slot.
 fn after_the_date(row: &Value) -> String {
     let lines: Vec<_> = text(row, "string_to_sign").split('\n').skip(4).collect();
     lines.join("\n")

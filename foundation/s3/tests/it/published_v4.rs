@@ -14,7 +14,7 @@ pub(crate) fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row[name].as_str().unwrap_or_else(|| panic!("{name} is missing in {}", row["name"]))
 }
 
-/// The rows of a table; never none, so that no test passes for lack of data.
+/// Returns the rows of a table; never none, so that no test passes for lack of data.
 pub(crate) fn rows<'a>(data: &'a Value, table: &str) -> &'a [Value] {
     let rows = data[table].as_array().map(Vec::as_slice).unwrap_or_default();
     assert!(!rows.is_empty(), "{table} has no rows");

@@ -1,4 +1,4 @@
-//! Two who publish the same at once, where one of them is slow.
+//! Two uploads of the same object at once, one of them slow.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::store::{Cut, Store};
 
 const PART: usize = 8 * 1024 * 1024;
 
-/// Two publish the same bytes; the one who is done ends the uploads of the other.
+/// Publishes the same bytes twice at once; the upload that is done first ends the other's parts.
 #[test]
 fn an_upload_that_another_publisher_ended_finds_the_object() {
     const COMPLETE: &str = "POST /builds/k?uploadId";
@@ -60,10 +60,10 @@ fn an_upload_that_another_publisher_ended_finds_the_object() {
 
 fn publication<'a>(path: &'a Path, bytes: &[u8]) -> Put<'a> {
     Put {
-        body: Body::File { path, size_bytes: bytes.len() as u64, sha256: sha256(bytes) },
-        content_type: "application/x-compressed-tar",
-        metadata: &[],
-        attributes: None,
         precondition: Precondition::Absent,
+        ..Put::new(
+            Body::File { path, size_bytes: bytes.len() as u64, sha256: sha256(bytes) },
+            "application/x-compressed-tar",
+        )
     }
 }

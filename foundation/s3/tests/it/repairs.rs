@@ -1,4 +1,4 @@
-//! What a client mends by itself: once a request, and what it learnt it keeps.
+//! Tests of requests that a client changes after an answer and sends again: once, and remembered.
 
 use std::error::Error as _;
 use std::net::TcpListener;
@@ -12,31 +12,15 @@ use s3::{
 };
 
 use crate::outside::Outside;
-use crate::server::{Script, Seen, Server, answer, client_with, refusal};
+use crate::server::{ONCE, Script, Seen, Server, answer, client_with, refusal};
 
 const ETAG: &str = "etag: \"e1\"";
 
-/// No second attempt but for a repair.
-const ONCE: RetryPolicy = RetryPolicy {
-    attempts: 1,
-    transient_wait: Duration::from_millis(1),
-    throttle_wait: Duration::from_millis(1),
-    longest_wait: Duration::from_millis(1),
-    budget: Duration::from_secs(1),
-    budget_renewed_every: None,
-};
-
 fn put(bytes: &[u8]) -> Put<'_> {
-    Put {
-        body: Body::Bytes(bytes),
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition: Precondition::Absent,
-    }
+    Put { precondition: Precondition::Absent, ..Put::new(Body::Bytes(bytes), "text/plain") }
 }
 
-/// A server that gives these answers in turn, and a client of it.
+/// Returns a server that gives these answers in turn, and a client of it.
 fn pair(signature: Signature, answers: &[String]) -> (Server, Client) {
     let server = Server::start(answers.iter().cloned().map(Script::Answer).collect());
     let client = client_with(&server.endpoint, signature, ONCE);

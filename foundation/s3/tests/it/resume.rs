@@ -43,7 +43,7 @@ impl Case {
         case
     }
 
-    /// The same after a first run that died.
+    /// Returns the same after a first run that died.
     fn died(lost: &'static [usize]) -> Self {
         let case = Self::new(lost);
         case.put(&[]).unwrap_err();
@@ -83,11 +83,12 @@ impl Case {
     ) -> ferror::Result<PutOutcome> {
         let (path, size_bytes) = (&self.file(), self.bytes.len() as u64);
         let put = Put {
-            body: Body::File { path, size_bytes, sha256: sha256(&self.bytes) },
-            content_type: "application/x-compressed-tar",
             metadata,
-            attributes: None,
             precondition: Precondition::Absent,
+            ..Put::new(
+                Body::File { path, size_bytes, sha256: sha256(&self.bytes) },
+                "application/x-compressed-tar",
+            )
         };
         match journals {
             Some(folder) => self.client().put_resumable(key, &put, folder),
@@ -95,13 +96,13 @@ impl Case {
         }
     }
 
-    /// The numbers of the parts that the store has of the one upload.
+    /// Returns the numbers of the parts that the store has of the one upload.
     fn there(&self) -> Vec<usize> {
         let state = self.store.state.lock().unwrap();
         state.uploads.values().flat_map(|parts| parts.keys().copied()).collect()
     }
 
-    /// How often each part was sent since the lines were looked at last.
+    /// Returns how often each part was sent since the lines were looked at last.
     fn parts_sent(&self) -> BTreeMap<usize, usize> {
         let mut sent = BTreeMap::new();
         for line in std::mem::take(&mut self.store.state.lock().unwrap().lines) {
@@ -113,7 +114,7 @@ impl Case {
         sent
     }
 
-    /// The object is there, once and whole; nothing else is left anywhere.
+    /// Checks that the object is there, once and whole, and that nothing else is left anywhere.
     fn check_ended(&self, outcome: ferror::Result<PutOutcome>, resumed_parts: usize, what: &str) {
         let PutOutcome::Stored(stored) = outcome.unwrap() else { panic!("{what}: not stored") };
         assert_eq!(stored.resumed_bytes, (resumed_parts * PART) as u64, "{what}");

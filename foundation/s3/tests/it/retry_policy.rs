@@ -1,12 +1,10 @@
-//! How long a client keeps trying, as a server sees it, and whose clock it believes.
+//! Tests of how long a client tries again, as a server sees it, and of a clock that is wrong.
 
 use std::time::Duration;
 
 use ferror::Kind;
 use ftime::Epoch;
-use s3::{
-    Body, Client, ClientOptions, Credentials, Location, Precondition, Put, RetryPolicy, Signature,
-};
+use s3::{Body, Client, ClientOptions, Credentials, Location, Put, RetryPolicy, Signature};
 
 use crate::server::{SECRET, Script, Server, answer, client_with, refusal};
 
@@ -21,13 +19,7 @@ const QUICK: RetryPolicy = RetryPolicy {
 };
 
 fn put<'a>() -> Put<'a> {
-    Put {
-        body: Body::Bytes(b"x"),
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition: Precondition::None,
-    }
+    Put::new(Body::Bytes(b"x"), "text/plain")
 }
 
 fn stored() -> Script {

@@ -14,6 +14,16 @@ use s3::{Client, ClientOptions, Credentials, Location, RetryPolicy, Signature};
 pub(crate) const SECRET: &str = "hidden-secret";
 pub(crate) const TOKEN: &str = "hidden-token";
 
+/// No second attempt but for a repair.
+pub(crate) const ONCE: RetryPolicy = RetryPolicy {
+    attempts: 1,
+    transient_wait: Duration::from_millis(1),
+    throttle_wait: Duration::from_millis(1),
+    longest_wait: Duration::from_millis(1),
+    budget: Duration::from_secs(1),
+    budget_renewed_every: None,
+};
+
 /// Longer than any of this takes; a test that hangs ends here.
 pub(crate) const RETRY_POLICY: Duration = Duration::from_secs(20);
 
@@ -82,7 +92,7 @@ impl Server {
         Self { endpoint, seen }
     }
 
-    /// A server that gives one answer, of that status line's rest, headers and body.
+    /// Returns a server that gives one answer, of that status line's rest, headers and body.
     pub(crate) fn answering(status: &str, headers: &[&str], body: &str) -> Self {
         Self::start(vec![Script::Answer(answer(status, headers, body))])
     }
@@ -91,23 +101,23 @@ impl Server {
         client_at(&self.endpoint, signature)
     }
 
-    /// How many requests came since the last one that was looked at. Told before they are answered, so none is late.
+    /// Counts the requests since the last one that was looked at. They are counted before they are answered.
     pub(crate) fn requests(&self) -> usize {
         self.seen.try_iter().count()
     }
 
-    /// The first lines of those.
+    /// Returns the first lines of those.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.seen.try_iter().map(|seen| seen.line).collect()
     }
 
-    /// The next request; it is an error when there is none.
+    /// Returns the next request; it is an error when there is none.
     pub(crate) fn seen(&self) -> Seen {
         self.seen.recv_timeout(RETRY_POLICY).expect("the client should have sent one more request")
     }
 }
 
-/// A client that tries once: what one answer means is the test's matter.
+/// Returns a client that tries once: what one answer means is the test's matter.
 pub(crate) fn client_at(endpoint: &str, signature: Signature) -> Client {
     client_with(endpoint, signature, RetryPolicy { attempts: 1, ..RetryPolicy::default() })
 }
@@ -140,7 +150,7 @@ pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}{length}connection: close\r\n\r\n{body}")
 }
 
-/// S3's error body.
+/// Returns S3's error body.
 pub(crate) fn refusal(code: &str) -> String {
     format!(
         "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Because.</Message><RequestId>R1</RequestId></Error>"

@@ -220,12 +220,12 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
     }
 }
 
-/// Opaque, and of these bytes alone.
+/// Returns an opaque entity tag that depends on these bytes alone.
 fn part_etag(bytes: &[u8]) -> String {
     format!("\"part-{}\"", &hex(&sha256(bytes))[..8])
 }
 
-/// Two parts a page.
+/// Lists the parts, two a page.
 fn parts_page(parts: &BTreeMap<usize, Vec<u8>>, after: usize) -> String {
     let mut rest = parts.range(after + 1..);
     let page: Vec<_> = rest.by_ref().take(2).collect();
@@ -242,7 +242,7 @@ fn parts_page(parts: &BTreeMap<usize, Vec<u8>>, after: usize) -> String {
     format!("<ListPartsResult>{next}{}</ListPartsResult>", parts.concat())
 }
 
-/// One upload a page, whatever the prefix: a client looks at the keys.
+/// Lists the uploads, one a page, whatever the prefix: a client looks at the keys.
 fn uploads_page<'a>(uploads: impl Iterator<Item = (&'a str, &'a str)>, after: &str) -> String {
     let mut rest = uploads.skip_while(|(_, id)| *id <= after);
     let page = rest.next().map_or(String::new(), |(key, id)| {

@@ -5,7 +5,7 @@ use s3::Signature;
 
 use crate::server::{Script, Server, answer, refusal};
 
-/// A page with these uploads; `next`: where the next one begins.
+/// Returns a page with these uploads; `next`: where the next one begins.
 fn page(uploads: &[(&str, &str)], next: Option<(&str, &str)>) -> Script {
     let upload = |(key, id): &(&str, &str)| {
         format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")

@@ -26,7 +26,8 @@ use crate::{Stop, duration};
 
 /// The options of every web service.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-#[command(next_help_heading = "Web server")]
+// `None`: it would become the description of the program that flattens this.
+#[command(about = None, long_about = None)]
 pub struct WebArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(
@@ -34,6 +35,7 @@ pub struct WebArgs {
         value_name = "ADDR:PORT",
         env = "LISTEN",
         hide_env_values = true,
+        help_heading = "Web server",
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
@@ -43,6 +45,7 @@ pub struct WebArgs {
         value_name = "TIME",
         env = "HEADER_TIMEOUT",
         hide_env_values = true,
+        help_heading = "Web server",
         default_value = "10s",
         value_parser = duration
     )]
@@ -53,6 +56,7 @@ pub struct WebArgs {
         value_name = "N",
         env = "MAX_BODY_BYTES",
         hide_env_values = true,
+        help_heading = "Web server",
         default_value = "2097152"
     )]
     pub max_body_bytes: usize,
@@ -62,6 +66,7 @@ pub struct WebArgs {
         value_name = "N",
         env = "MAX_CONNECTIONS",
         hide_env_values = true,
+        help_heading = "Web server",
         default_value = "512",
         value_parser = value_parser!(u32).range(1..)
     )]

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use catalog::{Artifact, Manifest, manifest_key};
 use local_s3::{LocalS3, Options};
-use s3::{Body, Client, Precondition, Put};
-use serde_json::json;
+use s3::{Body, Client, Put};
 use tempfile::TempDir;
 
 /// A bucket named `builds`.
@@ -37,13 +37,7 @@ impl Bucket {
     }
 
     fn put_with(&self, metadata: &[(&str, &str)], object_key: &str, bytes: &[u8], days: u32) {
-        let put = Put {
-            body: Body::Bytes(bytes),
-            content_type: "application/octet-stream",
-            metadata,
-            attributes: None,
-            precondition: Precondition::None,
-        };
+        let put = Put { metadata, ..Put::new(Body::Bytes(bytes), "application/octet-stream") };
         self.client.put(object_key, &put).unwrap_or_else(|error| panic!("{error:#}"));
         let path = self.server.root().join("builds").join(object_key);
         let file = File::options().write(true).open(&path).expect("an object is a file");
@@ -54,55 +48,55 @@ impl Bucket {
     /// Stores a release: two archives and the manifest object that names them.
     pub(crate) fn put_release(&self, service: &str, version: &str, days: u32) {
         let stem = format!("{service}/{service}_{version}");
-        let artifacts = [("linux_amd64", ".tar.gz"), ("linux_arm64", "_linux_arm64.tar.gz")].map(
-            |(platform, end)| {
-                let object_key = format!("{stem}{end}");
-                self.put(&object_key, b"archive", days);
-                json!({"platform": platform, "file": "f", "size_bytes": 7, "sha256": "",
-                    "object_key": object_key})
-            },
-        );
-        let manifest = json!({
-            "schema": 1, "service": service, "version": version, "commit": "", "dirty": false,
-            "committed_at": 0, "platforms": ["linux_amd64", "linux_arm64"], "artifacts": artifacts,
-        });
-        self.put(&format!("{stem}.json"), manifest.to_string().as_bytes(), days);
+        let keys = [format!("{stem}.tar.gz"), format!("{stem}_linux_arm64.tar.gz")];
+        for key in &keys {
+            self.put(key, b"archive", days);
+        }
+        let artifacts = [("linux_amd64", keys[0].as_str()), ("linux_arm64", &keys[1])];
+        self.put_manifest(service, version, days, &artifacts);
     }
 
     /// Stores a release whose archive has a key that a template gave. The manifest object names
     /// `others` too, as if they were archives of the release.
     pub(crate) fn put_templated(&self, service: &str, version: &str, days: u32, others: &[&str]) {
-        let sha256 = s3::hex(&s3::sha256(b"archive"));
         let archive = format!("builds/{service}/{version}/linux_amd64.tgz");
         self.put_with(&[("version", version)], &archive, b"archive", days);
-        let artifacts: Vec<_> = [archive.as_str()]
-            .iter()
-            .chain(others)
-            .map(|object_key| {
-                json!({"platform": "linux_amd64", "file": "f", "size_bytes": 7, "sha256": sha256,
-                    "object_key": object_key})
-            })
-            .collect();
-        let manifest = json!({
-            "schema": 1, "service": service, "version": version, "commit": "", "dirty": false,
-            "committed_at": 0, "prefix": "", "platforms": ["linux_amd64"], "artifacts": artifacts,
-        });
-        let key = format!("{service}/{service}_{version}.json");
-        self.put(&key, manifest.to_string().as_bytes(), days);
+        let keys = [archive.as_str()].into_iter().chain(others.iter().copied());
+        let artifacts: Vec<_> = keys.map(|key| ("linux_amd64", key)).collect();
+        self.put_manifest(service, version, days, &artifacts);
     }
 
-    /// Where the server listens.
+    /// Stores the manifest object of a release with these platforms and object keys.
+    fn put_manifest(&self, service: &str, version: &str, days: u32, artifacts: &[(&str, &str)]) {
+        let artifact = |(platform, object_key): &(&str, &str)| Artifact {
+            service: service.to_owned(),
+            platform: (*platform).to_owned(),
+            file: "f".to_owned(),
+            size_bytes: 7,
+            sha256: s3::hex(&s3::sha256(b"archive")),
+            object_key: (*object_key).to_owned(),
+            ..Artifact::default()
+        };
+        let manifest = Manifest {
+            version: version.to_owned(),
+            artifacts: artifacts.iter().map(artifact).collect(),
+            ..Manifest::default()
+        };
+        self.put(&manifest_key("", service, version), manifest.to_json().as_bytes(), days);
+    }
+
+    /// Returns where the server listens.
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// All object keys.
+    /// Returns all object keys.
     pub(crate) fn keys(&self) -> BTreeSet<String> {
         let listing = self.client.list("", 1000).expect("the bucket can be listed");
         listing.objects.into_iter().map(|object| object.object_key).collect()
     }
 
-    /// The worker on this bucket.
+    /// Returns the worker on this bucket.
     pub(crate) fn janitor(&self, args: &[&str]) -> Command {
         let mut command = janitor(args);
         command
@@ -114,14 +108,14 @@ impl Bucket {
     }
 }
 
-/// The worker without any environment.
+/// Returns the worker without any environment.
 pub(crate) fn janitor(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_janitor"));
+    let mut command = Command::new(crate::PROGRAM);
     command.args(args).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command
 }
 
-/// What a finished run says: exit code, stdout, stderr.
+/// Runs a command to its end and returns exit code, stdout and stderr.
 pub(crate) fn run(mut command: Command) -> (Option<i32>, String, String) {
     let output = command.output().expect("the binary that cargo has just built starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

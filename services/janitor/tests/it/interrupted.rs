@@ -47,7 +47,7 @@ fn what_a_killed_walk_leaves_is_no_release_and_the_next_one_removes_it() {
     assert_eq!(bucket.keys(), expected);
 }
 
-/// A server between janitor and the bucket at `endpoint`: all that it is asked goes on to the bucket,
+/// Returns a server between janitor and the bucket at `endpoint`: all that it is asked goes on to the bucket,
 /// but of removals only the first. The path of the second one is told, and it is never answered.
 fn lets_one_removal_through(endpoint: &str) -> (String, Receiver<String>) {
     let bucket = endpoint.strip_prefix("http://").expect("plain HTTP").to_owned();

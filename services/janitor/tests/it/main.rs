@@ -5,3 +5,8 @@ mod bucket;
 mod command_line;
 mod interrupted;
 mod retention;
+
+#[path = "../../../../foundation/service/tests/settings/mod.rs"]
+mod settings;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_janitor");

@@ -9,7 +9,7 @@ use crate::view::{Channel, Release, View};
 
 const NOW: Epoch = Epoch::from_secs(1_400_000_000);
 
-/// All three pages, with the scopes they have for this name and version.
+/// Renders all three pages, with the scopes they have for this name and version.
 fn pages(view: &View, version: &str) -> [String; 3] {
     let name = view.services.first().map_or("oddjob", |service| &service.name);
     let (name, version) = (name.to_owned(), version.to_owned());
@@ -58,7 +58,7 @@ fn the_pages_show_what_a_release_is() {
     );
 }
 
-/// A service with a channel that lags, one that cannot be read, and one that is ahead.
+/// Returns a service with a channel that lags, one that cannot be read, and one that is ahead.
 fn with_channels() -> View {
     let channels = vec![
         channel("stable", &["aaa111", "000000"], &[("linux_amd64", "55"), ("linux_arm64", "66")]),
@@ -123,7 +123,7 @@ fn all_that_comes_from_the_bucket_is_escaped() {
     check("größer 漢字 🦀 und so fort", "größer 漢字 🦀 und so fort");
 }
 
-/// A view in which everything that comes from the bucket is this text.
+/// Returns a view in which everything that comes from the bucket is this text.
 fn hostile_view(hostile: &str) -> View {
     let text = || hostile.to_owned();
     let archives = [("linux_amd64", hostile), (hostile, "11")];

@@ -37,7 +37,7 @@ impl Reader {
         Self { bucket, manifests, channels }
     }
 
-    /// What `scope` shows at `now`; `None` where there is no such service or release.
+    /// Returns what `scope` shows at `now`; `None` where there is no such service or release.
     ///
     /// # Errors
     /// What the bucket answers.

@@ -70,7 +70,7 @@ mod tests {
     use crate::view::tests::{channel, release_of_day};
     use crate::view::{Channel, Lag};
 
-    /// The names in their order, and the lag of the last.
+    /// Returns the names in their order, and the lag of the last.
     fn compared(mut channels: Vec<Channel>) -> (Vec<String>, Option<Lag>) {
         let releases = [("ddd444", 9), ("ccc333", 7), ("bbb222", 3), ("aaa111", 0)];
         let releases = releases.map(|(version, day)| release_of_day(version, day, &[]));

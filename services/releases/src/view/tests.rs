@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Channel, Release, Service, View, compare};
 
-/// A release as a manifest object with these platforms and this file name would make it.
+/// Returns a release as a manifest object with these platforms and this file name would make it.
 pub(crate) fn release(platforms: &[&str], file: &str, object_key: &str) -> Release {
     let manifest = json!({
         "schema": 1, "version": "abc123", "dirty": false, "committed_at": 1_369_353_600,
@@ -18,7 +18,7 @@ pub(crate) fn release(platforms: &[&str], file: &str, object_key: &str) -> Relea
     from_reading(Ok(manifest.expect("the example is a manifest object")))
 }
 
-/// A release from what reading its manifest object gave.
+/// Returns a release from what reading its manifest object gave.
 pub(crate) fn from_reading(content: Result<Manifest, String>) -> Release {
     from_reading_in(&[], content)
 }
@@ -40,7 +40,7 @@ fn found(name: &str, object_key: &str) -> Found {
     }
 }
 
-/// A release of a day since 2014-05-13, with an archive for each platform.
+/// Returns a release of a day since 2014-05-13, with an archive for each platform.
 pub(crate) fn release_of_day(version: &str, day: i64, channels: &[Channel]) -> Release {
     let manifest = json!({
         "schema": 1, "version": version, "dirty": false,
@@ -55,7 +55,7 @@ pub(crate) fn release_of_day(version: &str, day: i64, channels: &[Channel]) -> R
         .expect("no link is made")
 }
 
-/// A channel of these versions, the one it names first, whose archives are `(platform, digest)`.
+/// Returns a channel of these versions, the one it names first, whose archives are `(platform, digest)`.
 pub(crate) fn channel(name: &str, versions: &[&str], archives: &[(&str, &str)]) -> Channel {
     let archives: Vec<_> = archives
         .iter()
@@ -73,12 +73,12 @@ pub(crate) fn channel(name: &str, versions: &[&str], archives: &[(&str, &str)]) 
     Channel::new(name, content.map_err(|error| error.to_string()))
 }
 
-/// A view of these releases of one service.
+/// Returns a view of these releases of one service.
 pub(crate) fn view(service: &str, releases: Vec<Release>) -> View {
     view_with(service, Vec::new(), releases)
 }
 
-/// A view of these channels and releases of one service.
+/// Returns a view of these channels and releases of one service.
 pub(crate) fn view_with(service: &str, channels: Vec<Channel>, releases: Vec<Release>) -> View {
     let name = service.to_owned();
     let mut service = Service { name, channels, releases, not_shown: 0 };

@@ -94,7 +94,7 @@ impl Browser {
         self.post("/url", &json!({ "url": url }));
     }
 
-    /// What a function body of JavaScript returns: it is ours, and runs beside the page's own.
+    /// Returns what a function body of JavaScript returns: it is ours, and runs beside the page's own.
     pub(crate) fn ask(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
     }

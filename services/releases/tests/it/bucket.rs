@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use local_s3::{LocalS3, Options};
-use s3::{Body, Client, Precondition, Put};
+use s3::{Body, Client, Put};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -33,23 +33,17 @@ impl Bucket {
     }
 
     pub(crate) fn put(&self, object_key: &str, bytes: &[u8]) {
-        let put = Put {
-            body: Body::Bytes(bytes),
-            content_type: "application/octet-stream",
-            metadata: &[],
-            attributes: None,
-            precondition: Precondition::None,
-        };
+        let put = Put::new(Body::Bytes(bytes), "application/octet-stream");
         self.client.put(object_key, &put).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// What the service needs to read `bucket` on this server.
+    /// Returns what the service needs to read `bucket` on this server.
     pub(crate) fn env(&self, bucket: &str) -> Vec<(&'static str, String)> {
         env(bucket, &self.server.endpoint(), self.server.credentials())
     }
 }
 
-/// A manifest object of one archive for `linux_amd64`, at its usual object key.
+/// Returns a manifest object of one archive for `linux_amd64`, at its usual object key.
 pub(crate) fn manifest(prefix: &str, service: &str, version: &str, size_bytes: usize) -> Value {
     json!({
         "schema": 1, "service": service, "version": version, "dirty": false,
@@ -65,7 +59,7 @@ pub(crate) fn manifest(prefix: &str, service: &str, version: &str, size_bytes: u
     })
 }
 
-/// The environment for a bucket.
+/// Returns the environment for a bucket.
 pub(crate) fn env(
     bucket: &str,
     endpoint: &str,
@@ -107,7 +101,7 @@ impl SlowBucket {
         self.asked.recv_timeout(Duration::from_secs(30)).expect("the service asks the bucket")
     }
 
-    /// How many requests have arrived that no one waited for.
+    /// Returns how many requests have arrived that no one waited for.
     pub(crate) fn more_requests(&self) -> usize {
         self.asked.try_iter().count()
     }

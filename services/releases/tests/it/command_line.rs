@@ -74,39 +74,3 @@ fn an_option_goes_before_its_variable_and_a_blank_variable_is_not_set() {
         assert!(!said.contains("hidden"), "a secret is in: {said}");
     }
 }
-
-#[test]
-fn no_value_of_a_variable_is_in_help_or_in_an_error() {
-    const CANARY: &str = "/c4nary=v4lue";
-    /// Their values are free text: no error says that one is wrong.
-    const FREE_TEXT: [&str; 3] = ["S3_BUCKET", "AWS_REGION", "AWS_ENDPOINT_URL_S3"];
-    let silent = |args: &[&str], env: &[(&str, &str)], code: i32| -> String {
-        let output = output(args, env);
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{args:?} {env:?}: {said}");
-        assert!(!said.contains("c4nary") && !said.contains("v4lue"), "{args:?} {env:?}: {said}");
-        said
-    };
-    let help = silent(&["--help"], &[], 0);
-    let own: Vec<_> = help.lines().filter_map(|line| line.trim().strip_prefix("[env: ")).collect();
-    let own: Vec<_> = own.iter().map(|name| name.trim_end_matches(']')).collect();
-    assert!(own.contains(&"LISTEN") && own.len() >= 11, "{own:?} in:\n{help}");
-
-    let others = ["AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "SSL_CERT_FILE"];
-    let all = own.iter().copied().chain(s3::CREDENTIAL_VARIABLES).chain(others);
-    let all: Vec<_> = all.map(|name| (name, CANARY)).collect();
-    for arg in ["--help", "-h", "--version"] {
-        silent(&[arg], &all, 0);
-    }
-    assert_eq!(silent(&["--help"], &all, 0), help, "the help text is the same, whatever is set");
-    for args in
-        [&["--frobnicate"][..], &["--listen"], &["--listen", "x"], &["stray"], &["--help=x"]]
-    {
-        silent(args, &all, 2);
-    }
-    silent(&[], &all, 3);
-    for name in own.iter().filter(|name| !FREE_TEXT.contains(name)) {
-        let said = silent(&[], &[("S3_BUCKET", "builds"), (name, CANARY)], 3);
-        assert!(said.contains(&format!("environment variable {name} for '--")), "{said}");
-    }
-}

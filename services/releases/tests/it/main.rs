@@ -8,3 +8,8 @@ mod command_line;
 mod pages;
 mod rendering;
 mod stopping;
+
+#[path = "../../../../foundation/service/tests/settings/mod.rs"]
+mod settings;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_releases");

@@ -105,7 +105,7 @@ fn check_outline(browser: &Browser, name: &str) {
     assert_eq!(browser.ask("return document.scripts.length"), 0, "{name}");
 }
 
-/// The measures see what they are for.
+/// Checks that the measures see what they are for.
 fn check_that_it_can_fail(browser: &Browser) {
     browser
         .ask("document.querySelector('h1').style = 'width: 2000px; color: #777; background: #888'");
@@ -180,7 +180,7 @@ fn put_channel(bucket: &Bucket, service: &str, channel: &str, versions: &[(&str,
     bucket.put(&key, object.to_string().as_bytes());
 }
 
-/// Those of macOS are the same in all releases: no code changed that they are made of.
+/// Returns a digest. Those for macOS are the same in all releases: none of their code changed.
 fn digest(version: &str, platform: &str) -> String {
     let of = if platform.starts_with("darwin") {
         platform.to_owned()

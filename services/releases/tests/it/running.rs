@@ -11,9 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Longer than anything here takes, on a slow machine too.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// The service with these arguments and this environment alone.
+/// Returns the service with these arguments and this environment alone.
 fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_releases"));
+    let mut command = Command::new(crate::PROGRAM);
     command
         .args(args)
         .env_clear()
@@ -101,7 +101,7 @@ impl Drop for Running {
     }
 }
 
-/// GETs a URL; every status is an answer.
+/// Gets a URL; every status is an answer.
 pub(crate) fn get(url: &str) -> Answer {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)

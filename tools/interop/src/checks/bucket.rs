@@ -244,13 +244,7 @@ pub(crate) fn store(client: &Client, object_key: &str, text: &str) -> String {
 
 /// Makes a plain upload of a body.
 pub(crate) fn put_of(body: Body<'_>) -> Put<'_> {
-    Put {
-        body,
-        content_type: "text/plain",
-        metadata: &[],
-        attributes: None,
-        precondition: Precondition::None,
-    }
+    Put::new(body, "text/plain")
 }
 
 fn agent(roots_pem: Option<&[u8]>) -> ureq::Agent {

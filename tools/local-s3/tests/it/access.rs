@@ -1,4 +1,4 @@
-//! Who gets in: both signatures, wrong in every way there is.
+//! Tests of both signatures, and of every part of one that can be wrong.
 
 use ftime::Epoch;
 use s3::{Credentials, Signature};

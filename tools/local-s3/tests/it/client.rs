@@ -23,13 +23,7 @@ fn client(wire: &Wire, signature: Signature, credentials: &Credentials, bucket: 
 
 fn bytes<'a>(bytes: &'a [u8], precondition: Precondition<'a>) -> Put<'a> {
     let metadata = &[("note", "abc")];
-    Put {
-        body: Body::Bytes(bytes),
-        content_type: "application/json",
-        metadata,
-        attributes: None,
-        precondition,
-    }
+    Put { metadata, precondition, ..Put::new(Body::Bytes(bytes), "application/json") }
 }
 
 #[test]

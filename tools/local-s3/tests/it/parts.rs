@@ -31,12 +31,12 @@ impl<'a> Upload<'a> {
         Self { wire, signature, object_key: object_key.to_owned(), id }
     }
 
-    /// A request with the id of this upload.
+    /// Returns a request with the id of this upload.
     pub(crate) fn ask(&self, method: &'static str) -> Ask {
         Ask::new(method, &self.object_key).query("uploadId", &self.id)
     }
 
-    /// The request that uploads a part.
+    /// Returns the request that uploads a part.
     pub(crate) fn part(&self, number: i32, body: &[u8]) -> Ask {
         let mut ask = self.ask("PUT").query("partNumber", &number.to_string());
         ask.body = body.to_vec();
@@ -50,7 +50,7 @@ impl<'a> Upload<'a> {
         sent.header("etag").unwrap().to_owned()
     }
 
-    /// The request that completes with these parts.
+    /// Returns the request that completes with these parts.
     pub(crate) fn complete(&self, parts: &[(i32, &str)]) -> Ask {
         let mut ask = self.ask("POST");
         let part = |(number, etag): &(i32, &str)| {
@@ -65,7 +65,7 @@ impl<'a> Upload<'a> {
         ask
     }
 
-    /// The numbers of the parts that the server has.
+    /// Returns the numbers of the parts that the server has.
     pub(crate) fn numbers(&self) -> Vec<String> {
         let listed = self.send(&self.ask("GET"));
         assert_eq!(listed.outcome(), (200, ""), "{}: {}", self.signature, listed.text());

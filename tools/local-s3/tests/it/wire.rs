@@ -57,12 +57,12 @@ impl Wire {
         Self { server, credentials, root }
     }
 
-    /// Where an object has to lie.
+    /// Returns where an object has to lie.
     pub(crate) fn file(&self, object_key: &str) -> PathBuf {
         self.root.path().join("root").join(BUCKET).join(object_key)
     }
 
-    /// The names of all that lies in the bucket's folder and below, folders with a `/`.
+    /// Returns the names of all that lies in the bucket's folder and below, folders with a `/`.
     pub(crate) fn files(&self) -> Vec<String> {
         let (bucket, mut found) = (self.file(""), Vec::new());
         let mut folders = vec![bucket.clone()];
@@ -82,13 +82,13 @@ impl Wire {
         found
     }
 
-    /// Whether a body on its way in has left something behind.
+    /// Returns whether a body on its way in has left something behind.
     pub(crate) fn staging_is_empty(&self) -> bool {
         let staging = self.server.root().join(".local-s3/staging");
         std::fs::read_dir(staging).unwrap().next().is_none()
     }
 
-    /// The ids of the uploads that have a folder.
+    /// Returns the ids of the uploads that have a folder.
     pub(crate) fn uploads(&self) -> Vec<String> {
         let uploads = std::fs::read_dir(self.server.root().join(".local-s3/uploads")).unwrap();
         uploads.map(|upload| upload.unwrap().file_name().into_string().unwrap()).collect()
@@ -99,7 +99,7 @@ impl Wire {
         self.send(&self.sign(signature, ask, &self.credentials, Epoch::now()), &ask.body)
     }
 
-    /// The signed request for `ask`.
+    /// Returns the signed request for `ask`.
     pub(crate) fn sign(
         &self,
         signature: Signature,
@@ -117,7 +117,7 @@ impl Wire {
         request
     }
 
-    /// The request for `ask`, valid for a minute from `now` for whoever has its URL.
+    /// Returns the request for `ask`, valid for a minute from `now` for whoever has its URL.
     pub(crate) fn presign(&self, signature: Signature, ask: &Ask, now: Epoch) -> Request {
         let (mut request, minute) = (self.unsigned(ask), Duration::from_mins(1));
         match signature {
@@ -130,7 +130,7 @@ impl Wire {
         request
     }
 
-    /// The request for `ask` without a signature.
+    /// Returns the request for `ask` without a signature.
     pub(crate) fn unsigned(&self, ask: &Ask) -> Request {
         let mut headers = ask.headers.clone();
         headers.push(("host".to_owned(), self.host()));
@@ -151,7 +151,7 @@ impl Wire {
         Answer::read(stream, request.method)
     }
 
-    /// GETs a path with its query, as they stand in a URL.
+    /// Gets a path with its query, as they stand in a URL.
     pub(crate) fn get(&self, path_and_query: &str) -> Answer {
         let mut stream = self.connect();
         let head = format!("GET {path_and_query} HTTP/1.1\r\nhost: {}\r\n", self.host());
@@ -196,7 +196,7 @@ impl Ask {
         Self { body: body.to_vec(), ..Self::new("PUT", object_key) }
     }
 
-    /// A listing of the bucket, with the parameters of `query`.
+    /// Returns a listing of the bucket, with the parameters of `query`.
     pub(crate) fn list(query: &[(&str, &str)]) -> Self {
         let mut ask = Self::new("GET", "");
         ask.query = [("list-type", "2")]
@@ -252,14 +252,14 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// The texts of all elements of that name in an XML body, in their order.
+    /// Returns the texts of all elements of that name in an XML body, in their order.
     pub(crate) fn elements(&self, name: &str) -> Vec<&str> {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
         let after_open = self.text().split(&open).skip(1);
         after_open.map(|rest| rest.split(&close).next().unwrap()).collect()
     }
 
-    /// The status, and S3's code where there is one.
+    /// Returns the status, and S3's code where there is one.
     pub(crate) fn outcome(&self) -> (u16, &str) {
         (self.status, self.elements("Code").first().copied().unwrap_or_default())
     }

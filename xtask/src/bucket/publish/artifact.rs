@@ -1,4 +1,4 @@
-//! One artifact: sent unless it is there, and read back where that is wanted.
+//! Uploads one artifact unless it is there, and reads it back where that is wanted.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,12 @@ use super::{
     Outcome, Receipt, Release, Seen, check_same_release, explain_refused_put, look, unreadable,
 };
 use crate::bucket::download;
-use crate::system::{files, parallel};
+use crate::system::parallel;
 
-/// How much of an object is read back at a time: it bounds the memory, whatever the object's size
+/// The size of the pieces in which an object is read back: it bounds the memory, whatever the object's size
 /// and however many are read at once.
 const READ_BYTES: u64 = 1024 * 1024;
-/// Of one service, whose artifacts are a handful: they have no body that would take memory.
+/// The number of HEAD requests at once for the few artifacts of a service: they have no body that would take memory.
 const LOOKS_AT_ONCE: usize = 4;
 
 /// Publishes one artifact; `named`: the manifest object in the bucket lists it with this digest.
@@ -48,7 +48,7 @@ pub(super) fn publish(
     Ok(receipt)
 }
 
-/// PUTs an artifact that no manifest object names; `None` when the same bytes are there.
+/// Uploads an artifact that no manifest object names; `None` when the same bytes are there.
 fn send(
     client: &Client,
     release: &Release<'_>,
@@ -97,7 +97,7 @@ fn send(
     }
 }
 
-/// PUTs an artifact.
+/// Uploads an artifact.
 fn put(
     client: &Client,
     release: &Release<'_>,
@@ -105,7 +105,7 @@ fn put(
     precondition: Precondition<'_>,
 ) -> anyhow::Result<PutOutcome> {
     let path = release.dir.join(&artifact.file);
-    let sha256 = files::parse_digest(&artifact.sha256)?;
+    let sha256 = s3::parse_digest(&artifact.sha256)?;
     let metadata = [
         ("version", release.manifest.version.as_str()),
         ("commit", release.manifest.commit.as_str()),
@@ -128,7 +128,7 @@ fn put(
     })?)
 }
 
-/// A leftover was replaced. Whoever it belonged to may have published it in that very moment, and
+/// Checks after a leftover was replaced. Another upload may have published it in that very moment, and
 /// then its release lacks bytes that only they have: that must not pass in silence.
 fn check_not_outrun(
     client: &Client,
@@ -147,7 +147,7 @@ fn check_not_outrun(
     Ok(())
 }
 
-/// PUTs a published artifact whose object is not what its manifest object says, or is gone.
+/// Uploads a published artifact again whose object is not what its manifest object says, or is gone.
 fn restore(client: &Client, release: &Release<'_>, artifact: &Artifact) -> anyhow::Result<Stored> {
     let found = client.head(&artifact.object_key)?;
     let found = found.as_ref();
@@ -167,12 +167,12 @@ pub(super) fn clear_up(client: &Client, release: &Release<'_>, artifacts: &[Arti
     }
 }
 
-/// Where uploads under way are written down: beside the manifest, and of no interest to anyone else.
+/// Returns the folder for the journals of uploads under way, beside the manifest.
 fn journals(release: &Release<'_>) -> PathBuf {
     release.dir.join(".uploads")
 }
 
-/// Whether the object holds the artifact's bytes: by our own digest in its metadata, else by
+/// Returns whether the object holds the artifact's bytes: by our own digest in its metadata, else by
 /// reading it.
 fn is_same(client: &Client, artifact: &Artifact, found: &Head) -> anyhow::Result<bool> {
     if found.size_bytes != artifact.size_bytes {
@@ -185,7 +185,7 @@ fn is_same(client: &Client, artifact: &Artifact, found: &Head) -> anyhow::Result
     Ok(sha256.is_some_and(|sha256| sha256 == artifact.sha256))
 }
 
-/// Every artifact is still what it was sent as, so far as the bucket lets us look.
+/// Checks that every artifact is still what was sent, as far as the bucket lets us look.
 pub(super) fn confirm(client: &Client, artifacts: &[Artifact]) -> ferror::Result<()> {
     parallel::map(artifacts, LOOKS_AT_ONCE, |artifact| {
         let Artifact { object_key, size_bytes, sha256, .. } = artifact;
@@ -230,14 +230,14 @@ pub(super) fn verify(client: &Client, receipt: &mut Receipt) -> anyhow::Result<(
     }
 }
 
-/// The digest of an object's bytes; `None` when it is gone.
+/// Returns the digest of an object's bytes; `None` when it is gone.
 fn read_back(client: &Client, object_key: &str, found: &Head) -> anyhow::Result<Option<String>> {
     let mut hasher = Sha256::new();
     let whole = download::each_piece(client, object_key, found, READ_BYTES, |piece| {
         hasher.update(piece);
         Ok(())
     })?;
-    Ok(whole.then(|| files::hex(&hasher.finalize())))
+    Ok(whole.then(|| s3::hex(&hasher.finalize())))
 }
 
 fn changed_meanwhile(key: &str) -> Error {

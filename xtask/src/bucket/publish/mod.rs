@@ -1,4 +1,4 @@
-//! One service's release, put into a bucket exactly once.
+//! Publishes a service's release in a bucket exactly once.
 //!
 //! The manifest object is the commit point: it is read first and written last. What it names is
 //! published and keeps its bytes; what no manifest object names may be replaced. So this may be
@@ -21,10 +21,10 @@ mod receipt;
 
 pub use receipt::{Outcome, Receipt};
 
-/// How often a manifest object that others extend at the same time is read anew.
+/// The number of times that a manifest object is read anew when others extend it at the same time.
 const ROUNDS: usize = 8;
 
-/// What is published: one service's part of a manifest, and where its files are.
+/// A release to publish: one service's part of a manifest, and the folder of its files.
 #[derive(Debug, Clone, Copy)]
 pub struct Release<'a> {
     /// The manifest.
@@ -35,13 +35,13 @@ pub struct Release<'a> {
     pub dir: &'a Path,
     /// The content type of archives.
     pub content_type: &'a str,
-    /// How the server shall keep the objects.
+    /// The storage class, encryption and the like of the objects.
     pub attributes: &'a Attributes,
     /// Whether every object is read back.
     pub verify: bool,
 }
 
-/// What is known of a manifest object.
+/// The state of a manifest object in the bucket.
 #[derive(Clone)]
 enum Seen {
     Absent,
@@ -78,7 +78,7 @@ pub struct Begun<'a> {
 }
 
 impl Begun<'_> {
-    /// What is to be in the bucket.
+    /// Returns what is to be in the bucket.
     pub fn artifacts(&self) -> &[Artifact] {
         &self.part.artifacts
     }
@@ -162,7 +162,7 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
     .into())
 }
 
-/// The manifest object as it is now names all of `part`; another upload may have extended it.
+/// Checks that the manifest object as it is now names all of `part`; another upload may have extended it.
 fn verify(client: &Client, key: &str, part: &Manifest) -> anyhow::Result<()> {
     if let Seen::There(published) = look(client, key)?
         && part.artifacts.iter().all(|ours| published.manifest.artifacts.contains(ours))
@@ -233,7 +233,7 @@ fn is_access_denied(error: &Error) -> bool {
     })
 }
 
-/// What is published never changes: the same commit, and equal digests for what both name.
+/// Checks that nothing changes that is published: the commit, and the digest of each artifact that both name.
 fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferror::Result<()> {
     let conflict = |what: String| {
         Err(Error::new(Kind::Conflict, format!("{key} is published already, {what}"))
@@ -264,7 +264,7 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
     Ok(())
 }
 
-/// The error of a PUT, in words where the server does not know a header.
+/// Returns the error of a PUT, in words where the server does not know a header.
 fn explain_refused_put(error: Error, key: &str) -> Error {
     let is_unknown = Fault::of(&error).is_some_and(|fault| fault.unknown_header == "if-match");
     let error = destination::explain_unknown_header(error);

@@ -1,4 +1,4 @@
-//! What an upload says of each object: a line for people, JSON for programs.
+//! The receipt of each object of an upload: a line for people, JSON for programs.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::system::ui;
 
-/// What became of one object.
+/// The receipt of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The bucket.
@@ -18,9 +18,9 @@ pub struct Receipt {
     pub size_bytes: u64,
     /// Its SHA-256, lower hex.
     pub sha256: String,
-    /// What was done.
+    /// The outcome: sent, or there already.
     pub outcome: Outcome,
-    /// What the server said, where something was sent.
+    /// The server's answer, where something was sent.
     pub stored: Option<Stored>,
     /// Whether the object was read back and its digest compared.
     pub verified: bool,
@@ -42,7 +42,7 @@ pub enum Outcome {
 }
 
 impl Receipt {
-    /// Of an object that is there already.
+    /// Makes the receipt of an object that is there already.
     pub(super) fn new(bucket: &str, object_key: &str, size_bytes: u64, sha256: &str) -> Self {
         Self {
             bucket: bucket.to_owned(),
@@ -55,12 +55,12 @@ impl Receipt {
         }
     }
 
-    /// Of an object that was sent.
+    /// Makes the receipt of an object that was sent.
     pub(super) fn stored(self, outcome: Outcome, stored: Stored) -> Self {
         Self { outcome, stored: Some(stored), ..self }
     }
 
-    /// The receipt as JSON, for programs. What the server did not say is null.
+    /// Returns the receipt as JSON, for programs. What the server did not say is null.
     pub fn to_json(&self) -> Value {
         let stored = self.stored.as_ref();
         let request_id = stored.map(|stored| &stored.request_id).filter(|id| !id.is_empty());
@@ -78,7 +78,7 @@ impl Receipt {
         })
     }
 
-    /// What an earlier run, which died, had sent of it.
+    /// Returns what an earlier run, which died, had sent of it.
     fn resumed_bytes(&self) -> u64 {
         self.stored.as_ref().map_or(0, |stored| stored.resumed_bytes)
     }

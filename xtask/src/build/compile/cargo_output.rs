@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use catalog::Platform;
 use serde_json::Value;
 
-use crate::model::platform::Platform;
 use crate::system::ui::{self, Ui};
 
 /// A message that the build looks at.
@@ -27,7 +27,7 @@ pub(super) enum Message {
     Crate(Crate),
 }
 
-/// What cargo says about a crate that it has finished.
+/// A crate that cargo has finished.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Crate {
     pub(super) package: String,
@@ -157,8 +157,9 @@ fn line(platform: Platform, counts: &Counts, elapsed: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
+    use catalog::Platform;
+
     use super::{Counts, Crate, Message, Progress, line, package_name, read};
-    use crate::model::platform::Platform;
     use crate::system::env::Env;
     use crate::system::ui::Ui;
 

@@ -7,11 +7,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use catalog::Os;
 use ferror::Error;
 
 use crate::build::pins;
 use crate::build::toolchain::{Library, Toolchain};
-use crate::model::platform::Os;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::files;

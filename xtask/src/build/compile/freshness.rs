@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
+use catalog::Platform;
 use ferror::{Error, Kind};
 
 use super::{build_dir_option, environment};
 use crate::build::toolchain::Toolchain;
-use crate::model::platform::Platform;
 use crate::model::sources::SourceDigest;
 use crate::system::child_env;
 use crate::system::env::Env;

@@ -8,7 +8,7 @@ use object::LittleEndian;
 use object::elf::{self, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, SectionHeader as _, SectionTable};
 
-use super::format::{Facts, Format, Section, Version};
+use super::executable::{Facts, Format, Section, Version};
 
 type Header = FileHeader64<LittleEndian>;
 

@@ -15,7 +15,7 @@ const PAGE: usize = 4096;
 /// The signature begins here, within the third page.
 pub(crate) const SIGNATURE_AT: usize = 0x2210;
 
-/// How the Mach-O file is signed.
+/// The signature of the Mach-O file.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Signed {
     Nobody,

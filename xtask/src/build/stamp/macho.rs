@@ -11,7 +11,7 @@ use object::macho::{self, MachHeader64, Section64, SegmentCommand64};
 use object::read::macho::{LoadCommandVariant, MachHeader as _, Segment as _};
 use sha2::{Digest as _, Sha256};
 
-use super::format::{Facts, Format, Section, Version, range};
+use super::executable::{Facts, Format, Section, Version, range};
 use super::signature;
 
 const ENDIAN: LittleEndian = LittleEndian;
@@ -19,7 +19,7 @@ const ENDIAN: LittleEndian = LittleEndian;
 /// Bounds the work on a made-up file; real binaries have far fewer.
 const MOST_COMMANDS: u32 = 10_000;
 
-/// What is read from the load commands.
+/// The places that the load commands name.
 struct Layout {
     cpu: macho::CpuType,
     stamp_sections: Vec<Section>,

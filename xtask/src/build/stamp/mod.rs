@@ -9,7 +9,7 @@
 //! [`write()`], and [`verify`] on the finished file.
 
 mod elf;
-mod format;
+mod executable;
 mod macho;
 mod signature;
 
@@ -28,10 +28,10 @@ use anyhow::Context as _;
 use ferror::Error;
 use stamp::Record;
 
-pub use self::format::{Facts, Format, Version, is_executable};
-use self::format::{Section, range};
+pub use self::executable::{Facts, Format, Version, is_executable};
+use self::executable::{Section, range};
 
-/// What [`write()`] did.
+/// The outcome of [`write()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The record is in the image.

@@ -84,7 +84,7 @@ fn head() -> &'static str {
     "[package]\nname = 'fixture'\nversion = '0.1.0'\nedition = '2024'\n[workspace]\n[dependencies]\n"
 }
 
-/// The crate `stamp` of this workspace; cargo says to a running test where its package is.
+/// Returns the crate `stamp` of this workspace; cargo says to a running test where its package is.
 fn stamp_crate() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("run the tests with cargo");
     PathBuf::from(package).join("../foundation/stamp").canonicalize().unwrap()

@@ -8,15 +8,15 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use catalog::Platform;
 use ferror::{Error, Kind};
 
 use super::compiler::{self, Compiler};
 use super::{distribution, rustup};
-use crate::model::platform::Platform;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
-/// Where a platform's standard library comes from.
+/// The source of a platform's standard library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Library {
     /// From rustup's server, compiled.
@@ -28,7 +28,7 @@ pub enum Library {
 /// A library and the compiler that belongs to it, or why there is none.
 pub(super) type Found = Result<(Library, Compiler), MissingReason>;
 
-/// What [`find`] works with.
+/// The inputs of [`find`].
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a> {
     pub(super) platforms: &'a [Platform],

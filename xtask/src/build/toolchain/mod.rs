@@ -17,14 +17,15 @@ use ferror::Error;
 
 use self::compiler::Compiler;
 pub use self::library::Library;
+use catalog::Platform;
+
 use self::library::{Found, MissingReason, Search};
 use self::zig::Linker;
 use crate::build::pins;
-use crate::model::platform::Platform;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
-/// What [`prepare`] works with.
+/// The options of [`prepare`].
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The platforms to prepare.
@@ -50,7 +51,7 @@ pub struct Request<'a> {
 pub struct Toolchain {
     /// The platform.
     pub platform: Platform,
-    /// Where its standard library comes from.
+    /// The source of its standard library.
     pub library: Library,
     /// The compiler as `rustc --version` names it, which is how manifests name it too.
     pub rustc: String,

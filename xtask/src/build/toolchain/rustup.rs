@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use catalog::Platform;
 use ferror::{Error, Kind, Result};
 
 use super::compiler::Compiler;
-use crate::model::platform::Platform;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::files;
@@ -99,9 +99,10 @@ fn reason(printed: &str) -> String {
 mod tests {
     use std::path::PathBuf;
 
+    use catalog::Platform;
+
     use super::{command, forget_refusal, reason, remember_refusal, was_refused};
     use crate::build::toolchain::compiler::Compiler;
-    use crate::model::platform::Platform;
     use crate::system::process;
 
     fn compiler(toolchain: Option<&str>) -> Compiler {

@@ -18,7 +18,7 @@ use crate::system::{child_env, prompt};
 /// Enough for two hundred megabytes over a slow line.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// What [`decide`] looks at.
+/// The facts for [`decide`].
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each looked at by name")]
 struct Situation {

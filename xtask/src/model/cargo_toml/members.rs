@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{parse, quoted};
 
-/// Whether the workspace that `text` describes has the folder `path` as a member already, by a
+/// Returns whether the workspace that `text` describes has the folder `path` as a member already, by a
 /// pattern such as `services/*`.
 ///
 /// Fails with [`ferror::Kind::Config`] where `text` is no workspace, or excludes the folder.
@@ -38,7 +38,7 @@ pub fn is_covered(text: &str, path: &str) -> Result<bool> {
     Ok(listed("members").into_iter().any(covers))
 }
 
-/// `text` with the folder `path` as one more member.
+/// Returns `text` with the folder `path` as one more member.
 ///
 /// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
 pub fn with_member(text: &str, path: &str) -> Result<String> {
@@ -108,7 +108,7 @@ fn after_the_header(text: &str, line: &str, end: &str) -> Option<String> {
     None
 }
 
-/// Where the first comma is that stands in no comment.
+/// Returns where the first comma is that stands in no comment.
 fn comma(text: &str) -> Option<usize> {
     let mut in_comment = false;
     text.char_indices().find_map(|(at, c)| {

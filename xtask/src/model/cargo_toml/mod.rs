@@ -11,7 +11,7 @@ mod members;
 
 pub use members::{is_covered, with_member};
 
-/// A Cargo.toml as JSON, which tables are read from everywhere else. `name` is for the error.
+/// Returns a Cargo.toml as JSON, which tables are read from everywhere else. `name` is for the error.
 ///
 /// Fails with [`ferror::Kind::Config`] where it is not TOML.
 pub fn parse(text: &str, name: &str) -> Result<Value> {
@@ -22,7 +22,7 @@ pub fn parse(text: &str, name: &str) -> Result<Value> {
     Ok(json_of_table(table.get_ref()))
 }
 
-/// A text as a TOML string, quotes included.
+/// Returns a text as a TOML string, quotes included.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

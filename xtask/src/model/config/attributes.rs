@@ -1,4 +1,4 @@
-//! What the table says of uploaded objects, as the S3 client takes it.
+//! Reads the attributes of uploaded objects from the table.
 
 use ferror::Result;
 use s3::{Attributes, Encryption};

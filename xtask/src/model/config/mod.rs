@@ -4,18 +4,18 @@
 //! service's. Cargo carries both through `cargo metadata` untouched, so no TOML is read here. A
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
-use catalog::Template;
+use catalog::{Platform, Template};
 use ferror::{Error, Result};
 use s3::Attributes;
 use serde_json::Value;
 
-use crate::model::platform::{self, Platform};
+use crate::model::platform_line;
 use tables::{ServiceTable, WorkspaceTable, read_table};
 
 mod attributes;
 mod tables;
 
-/// What old Linux hosts still run: the glibc of 2012, the oldest that rustc itself supports.
+/// The glibc that old Linux hosts still run: that of 2012, the oldest that rustc itself supports.
 const GLIBC: &str = "2.17";
 /// The first macOS on Apple's own processors.
 const MACOS: &str = "11.0";
@@ -24,7 +24,7 @@ const MACOS: &str = "11.0";
 const OLDEST: [(&str, (u16, u16)); 2] = [("glibc", (2, 17)), ("macos", (10, 12))];
 /// goxc's line in the repositories that are replaced.
 const PLATFORMS: &str = "linux,!arm darwin";
-/// What the old scripts sent.
+/// The content type of archives, as the old scripts sent it.
 pub const CONTENT_TYPE: &str = "application/x-compressed-tar";
 
 /// The variables that are credentials, or by which somebody gets some: what the S3 client looks for
@@ -50,9 +50,9 @@ pub const CREDENTIALS: [&str; 13] = [
 /// The workspace's configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What to build for, where a service or `--platforms` says nothing else.
+    /// The platforms to build for, where a service or `--platforms` says nothing else.
     pub platforms: Vec<Platform>,
-    /// Where `upload` publishes; also from the environment and `--bucket`.
+    /// The bucket that `upload` publishes to; also from the environment and `--bucket`.
     pub bucket: Option<String>,
     /// What every object key begins with: empty, or ending in `/`.
     pub prefix: String,
@@ -74,13 +74,13 @@ pub struct Config {
     pub include: Vec<String>,
     /// The content type of uploaded archives.
     pub content_type: String,
-    /// Where archives go, where they do not have the fixed form.
+    /// The template of archives' keys, where they do not have the fixed form.
     pub object_key: Option<Template>,
-    /// What uploads say of their objects besides.
+    /// The further attributes of uploaded objects.
     pub attributes: Attributes,
     /// The AWS account that the bucket has to belong to.
     pub bucket_owner: Option<String>,
-    /// Whether the server may be spoken to over plain http beyond this machine.
+    /// Whether requests may go over plain http beyond this machine.
     pub allow_http: bool,
     /// Those of [`CREDENTIALS`] that programs get which xtask starts.
     pub pass_env: Vec<String>,
@@ -115,7 +115,7 @@ impl Config {
         let attributes = attributes::read(&table).map_err(|error| error.context(TABLE))?;
         let object_key = table.object_key.as_deref().map(Template::parse).transpose();
         let config = Self {
-            platforms: platform::parse_line(table.platforms.as_deref().unwrap_or(PLATFORMS))
+            platforms: platform_line::parse(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
             bucket: table.bucket,
             prefix: folder_prefix(table.prefix.unwrap_or_default()),
@@ -190,7 +190,7 @@ impl ServiceConfig {
         check_globs(&table.include).map_err(|error| error.context(&table_name))?;
         let platforms = table
             .platforms
-            .map(|line| platform::parse_line(&line))
+            .map(|line| platform_line::parse(&line))
             .transpose()
             .map_err(|error| error.context(&table_name))?;
         Ok(Some(Self {
@@ -204,14 +204,14 @@ impl ServiceConfig {
     }
 }
 
-/// Whether a prefix that is empty or ends in `/` has names between them all. A client that reads it
+/// Returns whether a prefix that is empty or ends in `/` has names between them all. A client that reads it
 /// as a path would look elsewhere for `a/../b/`.
 fn is_folder(prefix: &str) -> bool {
     let mut names = prefix.strip_suffix('/').into_iter().flat_map(|names| names.split('/'));
     names.all(|name| !["", ".", ".."].contains(&name)) && !prefix.chars().any(char::is_control)
 }
 
-/// A prefix as a folder: empty, or ending in `/`.
+/// Returns a prefix as a folder: empty, or ending in `/`.
 pub fn folder_prefix(mut prefix: String) -> String {
     if !prefix.is_empty() && !prefix.ends_with('/') {
         prefix.push('/');

@@ -6,12 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use catalog::{Names, archive_key, check_distinct, manifest_key};
+use catalog::{Names, Platform, archive_key, check_distinct, manifest_key};
 use ferror::{Error, Result};
 
 use crate::model::commit::Commit;
 use crate::model::config::Config;
-use crate::model::platform::Platform;
 use crate::model::workspace::{Service, Workspace};
 
 mod show;
@@ -19,10 +18,10 @@ mod show;
 /// The digits of a commit that name a version, as the old scripts had it.
 const VERSION_DIGITS: usize = 6;
 
-/// All work of one `dist`.
+/// The work of one `dist`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What the binaries report and the object keys carry.
+    /// The version that the binaries report and the object keys carry.
     pub version: String,
     /// The source.
     pub commit: Commit,
@@ -36,13 +35,13 @@ pub struct Plan {
     pub glibc: String,
     /// The macOS floor.
     pub macos: String,
-    /// What every object key begins with, where a template gives them: then it does not show in
+    /// The beginning of every object key, where a template gives them: then it does not show in
     /// them, and `upload` has to be told where the manifest objects go.
     pub prefix: Option<String>,
     /// The folders of packages that are compiled and no part of the repository, relative to the
     /// workspace's root.
     pub outside_sources: Vec<PathBuf>,
-    /// What is built, platform by platform.
+    /// The builds, platform by platform.
     pub steps: Vec<Step>,
 }
 
@@ -60,7 +59,7 @@ pub struct Step {
 pub struct Resource {
     /// Its path in the archive's top folder: the path below the folder whose pattern named it.
     pub name: String,
-    /// Where it stands.
+    /// The file to pack.
     pub source: PathBuf,
     /// Whether its mode in the archive is 0755 rather than 0644.
     pub executable: bool,
@@ -77,19 +76,19 @@ pub struct Build {
     pub features: Vec<String>,
     /// Whether the default features are off.
     pub no_default_features: bool,
-    /// Where the bare binary goes, below the snapshot folder.
+    /// The path of the bare binary below the snapshot folder.
     pub binary: String,
     /// The archive, in the snapshot folder.
     pub file: String,
     /// The archive's one top folder.
     pub top: String,
-    /// Where `upload` puts the archive.
+    /// The object key of the archive.
     pub object_key: String,
-    /// What is packed beside the binary, sorted.
+    /// The files packed beside the binary, sorted.
     pub resources: Vec<Resource>,
 }
 
-/// What the command line and the environment say about a plan.
+/// The options of a plan, from the command line and the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// Platforms instead of the configured ones.
@@ -154,13 +153,13 @@ pub fn plan(
 }
 
 impl Plan {
-    /// The platforms of the plan, in order.
+    /// Returns the platforms of the plan, in order.
     pub fn platforms(&self) -> impl Iterator<Item = Platform> {
         self.steps.iter().map(|step| step.platform)
     }
 }
 
-/// A commit may have several versions, each stamped into its own artifacts.
+/// Refuses keys without the version where a commit has several, each stamped into its own artifacts.
 fn check_version_shows(config: &Config, asked: Option<&str>) -> Result<()> {
     match (&config.object_key, asked) {
         (Some(template), Some(asked)) if !template.has_version() => Err(Error::config(format!(
@@ -199,7 +198,7 @@ fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {
     Ok(first_digits(commit, asked.len()))
 }
 
-/// The first digits of a commit, marked when the work tree holds anything else.
+/// Returns the first digits of a commit, marked when the work tree holds anything else.
 fn first_digits(commit: &Commit, digits: usize) -> String {
     let short = &commit.id[..digits.min(commit.id.len())];
     match &commit.dirty {
@@ -255,7 +254,7 @@ fn object_key(
     archive_key(config.object_key.as_ref(), &config.prefix, &names)
 }
 
-/// Nothing of a plan overwrites anything else of it.
+/// Checks that nothing in a plan overwrites anything else in it.
 fn check_object_keys(steps: &[Step], prefix: &str, version: &str) -> Result<()> {
     let builds = || steps.iter().flat_map(|step| &step.builds);
     let manifest_objects: BTreeSet<_> =
@@ -263,7 +262,7 @@ fn check_object_keys(steps: &[Step], prefix: &str, version: &str) -> Result<()> 
     check_distinct(builds().map(|build| build.object_key.as_str()), &manifest_objects)
 }
 
-/// The folder for artifacts: the option, else the environment, else `pkg` in the workspace.
+/// Returns the folder for artifacts: the option, else the environment, else `pkg` in the workspace.
 ///
 /// An option is relative to the folder it was typed in; the others to the workspace's root.
 pub fn dest(

@@ -1,4 +1,4 @@
-//! How a plan is shown: to people by `--dry-run`, to programs with `--json`.
+//! Shows a plan to people (`--dry-run`) and to programs (`--json`).
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{Build, Plan, Step};
 use crate::model::plan::Resource;
 
 impl Plan {
-    /// The plan as JSON, for programs.
+    /// Returns the plan as JSON, for programs.
     pub fn to_json(&self) -> String {
         let plan = json!({
             "version": self.version,

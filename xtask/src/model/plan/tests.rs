@@ -9,7 +9,7 @@ use super::{Plan, Request, dest, plan};
 use crate::model::commit::Commit;
 use crate::model::config::{Config, ServiceConfig};
 use crate::model::plan::Resource;
-use crate::model::platform::parse_line;
+use crate::model::platform_line;
 use crate::model::workspace::{Service, Workspace};
 
 const HEAD: &str = "abc1234567abc1234567abc1234567abc1234567";
@@ -124,12 +124,14 @@ fn asking_for_platforms_replaces_the_default_and_narrows_a_services_own() {
         (json!({"platforms": "darwin"}), "arm64", "darwin_arm64"),
     ];
     for (table, line, expected) in rows {
-        let request = Request { platforms: Some(parse_line(line).unwrap()), ..Request::default() };
+        let request =
+            Request { platforms: Some(platform_line::parse(line).unwrap()), ..Request::default() };
         let plan = make(&[("a", table)], None, &request).unwrap();
         let names: Vec<_> = plan.platforms().map(|platform| platform.to_string()).collect();
         assert_eq!(names.join(" "), expected, "--platforms {line}");
     }
-    let request = Request { platforms: Some(parse_line("linux").unwrap()), ..Request::default() };
+    let request =
+        Request { platforms: Some(platform_line::parse("linux").unwrap()), ..Request::default() };
     let error = make(&[("a", json!({"platforms": "darwin"}))], None, &request).unwrap_err();
     assert!(error.to_string().starts_with("nothing to build"), "{error}");
 }

@@ -7,7 +7,7 @@ use ferror::Error;
 
 use super::names::FOLDER;
 use super::{missing_folders, packages_to_vendor, without_block};
-use crate::model::lock_file;
+use crate::model::cargo_lock;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
@@ -35,7 +35,7 @@ pub fn update_lock_file(root: &Path, lock: &Path, env: &Env, ui: Ui) -> anyhow::
         let error = Error::config(format!("cargo cannot bring Cargo.lock up to date: {reason}"));
         return Err(error.hint(NEEDS_NETWORK).into());
     }
-    for line in lock_file::moves(&old, &packages_to_vendor(lock)?) {
+    for line in cargo_lock::moves(&old, &packages_to_vendor(lock)?) {
         ui.say("locked", line);
     }
     Ok(())

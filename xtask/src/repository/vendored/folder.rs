@@ -10,7 +10,7 @@ use catalog::json;
 use serde_json::Value;
 
 use super::names::{FOLDER, GIT_SOURCES};
-use crate::model::lock_file::Package;
+use crate::model::cargo_lock::Package;
 use crate::system::files;
 
 /// Lists the differences between the folder and the packages.

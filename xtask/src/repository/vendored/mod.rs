@@ -17,7 +17,7 @@ pub use self::folder::{Problem, git_sources, problems};
 pub use self::ignored::ignored_files;
 pub use self::names::{ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, config_file};
 pub use self::vendor_guard::VendorGuard;
-use crate::model::lock_file::{self, Package};
+use crate::model::cargo_lock::{self, Package};
 use crate::system::file_guard::FileGuard;
 
 /// Returns whether builds in `dir` read vendored sources. Cargo reads the configuration of every folder
@@ -60,7 +60,7 @@ pub fn packages_to_vendor(lock_file: &Path) -> anyhow::Result<Vec<Package>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("reading {}", lock_file.display()))?,
     };
-    let packages = lock_file::parse(&text).into_iter();
+    let packages = cargo_lock::parse(&text).into_iter();
     Ok(packages.filter(|package| package.source.is_some()).collect())
 }
 

@@ -36,9 +36,9 @@ fn find(start: &Path) -> anyhow::Result<Option<(PathBuf, Value)>> {
     let mut package: Option<PathBuf> = None;
     for dir in start.ancestors() {
         let Some(cargo_toml) = read(dir)? else { continue };
-        let nearest = package.get_or_insert_with(|| dir.to_owned());
+        let innermost = package.get_or_insert_with(|| dir.to_owned());
         if let Some(workspace) = cargo_toml.get("workspace") {
-            if nearest != dir && is_excluded(nearest, dir, workspace) {
+            if innermost != dir && is_excluded(innermost, dir, workspace) {
                 break;
             }
             return Ok(Some((dir.to_owned(), workspace["metadata"].clone())));

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
 
+use catalog::Platform;
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::model::platform::Platform;
 
 /// The root of the repository under test.
 pub(crate) fn root() -> &'static Path {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use catalog::Platform;
 use serde_json::{Value, json};
 use xtask::build::archive::{self, Entry};
-use xtask::model::platform::Platform;
 use xtask::system::files;
 
 use crate::support::Repo;

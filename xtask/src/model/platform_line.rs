@@ -1,8 +1,7 @@
-//! The build-constraint line that picks platforms (`linux,!arm darwin`).
+//! Reads the line of words that picks platforms (`linux,!arm darwin`).
 
+use catalog::{Arch, Os, Platform};
 use ferror::Error;
-
-pub use catalog::{Arch, Os, PLAIN_KEY_PLATFORM, Platform};
 
 const OSES: [Os; 2] = [Os::Linux, Os::Darwin];
 const ARCHES: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
@@ -12,14 +11,14 @@ const ARCHES: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
 const UNSUPPORTED: [&str; 9] =
     ["arm", "386", "windows", "freebsd", "netbsd", "openbsd", "solaris", "plan9", "dragonfly"];
 
-/// The platforms that a build-constraint line names, in its order, each once.
+/// Returns the platforms that a line names, in its order, each once.
 ///
 /// The grammar is goxc's: items separated by blanks are united; in an item, parts separated by
 /// commas are an OS or an architecture, `!` negates one; an item is its positive OSes (or all)
 /// without the negated, times its positive architectures (or all) without the negated. An empty
 /// line is every platform. Unlike goxc, an unknown word is an error, and a platform's own name
 /// (`linux_amd64`) is a word too: several of them in one item are those platforms.
-pub fn parse_line(line: &str) -> ferror::Result<Vec<Platform>> {
+pub fn parse(line: &str) -> ferror::Result<Vec<Platform>> {
     let mut platforms = Vec::new();
     for item in line.split_whitespace() {
         for platform in
@@ -111,7 +110,7 @@ fn parse_word(name: &str) -> ferror::Result<Word> {
         .ok_or_else(|| Error::config(format!("unknown word `{name}`: {}", known_words())))
 }
 
-/// An operating system or an architecture.
+/// Reads an operating system or an architecture.
 fn part(name: &str) -> Option<Word> {
     match name {
         "linux" => Some(Word::Os(Os::Linux)),
@@ -128,7 +127,7 @@ fn known_words() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_line;
+    use super::parse;
 
     #[test]
     fn lines_give_platforms_in_order() {
@@ -159,7 +158,7 @@ mod tests {
             ("linux,!linux_amd64", "linux_arm64"),
         ];
         for (line, expected) in rows {
-            let platforms = parse_line(line).unwrap_or_else(|error| panic!("`{line}`: {error:#}"));
+            let platforms = parse(line).unwrap_or_else(|error| panic!("`{line}`: {error:#}"));
             let names: Vec<_> = platforms.iter().map(|platform| platform.as_str()).collect();
             assert_eq!(names.join(" "), expected, "line `{line}`");
         }
@@ -183,7 +182,7 @@ mod tests {
             ("LINUX", "unknown word `LINUX`"),
         ];
         for (line, expected) in rows {
-            let error = parse_line(line).expect_err(line);
+            let error = parse(line).expect_err(line);
             assert!(error.to_string().contains(expected), "`{line}` gave: {error:#}");
             assert_eq!(error.kind(), ferror::Kind::Config, "`{line}`");
         }

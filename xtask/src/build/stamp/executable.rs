@@ -14,7 +14,7 @@ pub enum Format {
     MachO,
 }
 
-/// What a binary needs from the machine that runs it.
+/// The needs of a binary from the machine that runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The file format.
@@ -41,7 +41,7 @@ pub(super) struct Section {
     pub(super) in_file: bool,
 }
 
-/// What the first bytes of a file tell about it.
+/// The kind of a file, by its first bytes.
 enum Kind {
     Known(Format),
     /// An executable of a kind that cannot be stamped.

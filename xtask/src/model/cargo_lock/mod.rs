@@ -13,7 +13,7 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Where it comes from: `registry+https://...`, `git+https://...#<commit>`; `None` is a path.
+    /// The source: `registry+https://...`, `git+https://...#<commit>`; `None` is a path.
     pub source: Option<String>,
     /// SHA-256 of what the registry serves, in lower hex.
     pub checksum: Option<String>,
@@ -71,7 +71,7 @@ impl Package {
         format!("{}-{}", self.name, self.version)
     }
 
-    /// The version, and of a git source the commit too, which moves without it.
+    /// Returns the version, and of a git source the commit too, which moves without it.
     fn state(&self) -> String {
         let commit = self.source.as_deref().filter(|source| source.starts_with("git+"));
         match commit.and_then(|source| source.rsplit_once('#')) {
@@ -87,12 +87,12 @@ impl Package {
     }
 }
 
-/// Whether several packages have that name, of which cargo could not tell one by it.
+/// Returns whether several packages have that name, of which cargo could not tell one by it.
 pub fn is_ambiguous(text: &str, name: &str) -> bool {
     parse(text).iter().filter(|package| package.name == name).count() > 1
 }
 
-/// The packages that those named `roots` depend on, however indirectly, without the roots: as
+/// Returns the packages that those named `roots` depend on, however indirectly, without the roots: as
 /// places in `packages`, in their order.
 pub fn dependencies_of(packages: &[Package], roots: &[String]) -> Vec<usize> {
     let is_root = |package: &Package| package.source.is_none() && roots.contains(&package.name);
@@ -107,7 +107,7 @@ pub fn dependencies_of(packages: &[Package], roots: &[String]) -> Vec<usize> {
     found.into_iter().filter(|&i| !is_root(&packages[i])).collect()
 }
 
-/// What is other in `new` than in `old`, by name.
+/// Returns the differences between `old` and `new`, by name.
 pub fn moves(old: &[Package], new: &[Package]) -> Vec<Move> {
     let (old, new) = (states(old), states(new));
     let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
