@@ -53,7 +53,7 @@ pub fn credentials(
     config: Option<&Config>,
     reach: Option<Reach>,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Option<CredentialProvider>> {
     if let (true, Ok(location)) = (reach.is_some(), location(options, config, env)) {
         warn(&location, ui);
@@ -184,7 +184,7 @@ pub fn checked(
     options: &DestinationOptions,
     config: Option<&Config>,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> ferror::Result<Location> {
     let location = location(options, config, env)?;
     check(&location, options, config)?;
@@ -192,7 +192,7 @@ pub fn checked(
     Ok(location)
 }
 
-fn warn(location: &Location, ui: Ui) {
+fn warn(location: &Location, ui: &Ui) {
     if let Some(warning) = location.warning() {
         ui.warn(warning);
     }
