@@ -3,14 +3,13 @@
 //!
 //! serde's derives would do this too, but compiling them is the dearest part of a cold
 //! `cargo xtask` after TLS, and an error of theirs knows the line of a document, not the place in
-//! it. Writing needs no help: `json!`, and `Serialize` by hand where the order of fields matters.
+//! it. Writing needs no help: `json!`, and [`object`] where the order of fields matters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 /// The reason why a document is not what was expected, and the place in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +37,67 @@ pub trait Read<'a>: Sized {
 /// Parses a document. A name that stands twice in one object is an error: readers disagree about
 /// which of the two counts.
 pub fn parse(bytes: &[u8]) -> Result<Value> {
-    let Unique(value) =
-        serde_json::from_slice(bytes).map_err(|error| Mismatch(error.to_string()))?;
+    let value = serde_json::from_slice(bytes).map_err(|error| Mismatch(error.to_string()))?;
+    if let Some(name) = repeated_name(bytes) {
+        return Err(Mismatch(format!("field `{name:.60}` twice")));
+    }
     Ok(value)
+}
+
+/// Returns a name that an object in `bytes` has twice. `bytes` has to be valid JSON: then a colon outside
+/// of strings follows a name, and braces outside of strings are those of objects.
+fn repeated_name(bytes: &[u8]) -> Option<String> {
+    let mut names_of_open_objects = Vec::<BTreeSet<String>>::new();
+    let mut last_string = 0..0;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' => names_of_open_objects.push(BTreeSet::new()),
+            b'}' => drop(names_of_open_objects.pop()),
+            b'"' => {
+                let start = at;
+                at += 1;
+                while *bytes.get(at)? != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                last_string = start..at + 1;
+            }
+            b':' => {
+                let name: String = serde_json::from_slice(&bytes[last_string.clone()]).ok()?;
+                if let Some(name) = names_of_open_objects.last_mut()?.replace(name) {
+                    return Some(name);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Writes an object with its fields in this order, as `serde_json` prints one. A [`Value`] would sort
+/// them.
+pub fn object(fields: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    in_lines('{', fields.into_iter().map(|(name, value)| format!("\"{name}\": {value}")), '}')
+}
+
+/// Writes an array of items that are JSON already.
+pub fn array(items: impl IntoIterator<Item = String>) -> String {
+    in_lines('[', items, ']')
+}
+
+fn in_lines(open: char, lines: impl IntoIterator<Item = String>, close: char) -> String {
+    let lines: Vec<_> = lines.into_iter().collect();
+    if lines.is_empty() {
+        return format!("{open}{close}");
+    }
+    // Strings have no line breaks of their own: JSON escapes them.
+    format!("{open}\n  {}\n{close}", lines.join(",\n").replace('\n', "\n  "))
+}
+
+/// Writes a value, as `serde_json` prints it.
+pub fn value(value: impl Into<Value>) -> String {
+    format!("{:#}", value.into())
 }
 
 impl<'a> Object<'a> {
@@ -194,68 +251,6 @@ fn kind(value: &Value) -> String {
 
 fn mismatch(place: &str, what: String) -> Mismatch {
     Mismatch(if place.is_empty() { what } else { format!("{place}: {what}") })
-}
-
-/// A [`Value`] in which no object has two fields of one name; `Value` alone keeps the last.
-struct Unique(Value);
-
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Self)
-    }
-}
-
-struct UniqueVisitor;
-
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> std::result::Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> std::result::Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> std::result::Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> std::result::Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Unique(item)) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, Unique(value))) = entries.next_entry::<String, _>()? {
-            if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("field `{name:.60}` twice")));
-            }
-            object.insert(name, value);
-        }
-        Ok(Value::Object(object))
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Object, Read, parse};
+use super::{Object, Read, array, object, parse, value};
 
 fn document() -> Value {
     json!({
@@ -89,7 +89,8 @@ fn a_document_is_parsed_as_serde_json_does_but_for_a_name_that_stands_twice() {
     let text = document().to_string();
     assert_eq!(parse(text.as_bytes()), Ok(document()));
     for (text, reason) in [
-        (r#"{"a": 1, "b": {"c": 1, "d": 2, "c": 1}}"#, "field `c` twice at line 1"),
+        (r#"{"a": 1, "b": {"c": 1, "d": 2, "c": 1}}"#, "field `c` twice"),
+        (r#"{"a": [{"b": ":{}\""}, {"\u0062": 1, "b": 2}]}"#, "field `b` twice"),
         (r#"{"a": 1"#, "EOF"),
         (r#"{"a": 1} x"#, "trailing characters"),
         (r#"{"a": 1e999}"#, "number out of range"),
@@ -99,4 +100,26 @@ fn a_document_is_parsed_as_serde_json_does_but_for_a_name_that_stands_twice() {
         let error = parse(text.as_bytes()).expect_err(reason).to_string();
         assert!(error.contains(reason), "{text:.40}: expected {reason:?} in {error:?}");
     }
+}
+
+#[test]
+fn an_object_is_written_as_serde_json_prints_it_in_the_order_of_its_fields() {
+    let inner = json!({"list": ["a\n  b", {"c": "\"}\n"}], "none": []});
+    let written = object([
+        ("z", value(7)),
+        ("inner", value(inner.clone())),
+        ("empty", array([])),
+        ("items", array([object([]), value("x")])),
+    ]);
+    assert_eq!(
+        parse(written.as_bytes()).unwrap(),
+        json!({
+            "z": 7, "inner": inner, "empty": [], "items": [{}, "x"],
+        })
+    );
+    assert!(written.starts_with("{\n  \"z\": 7,\n  \"inner\": {\n    \"list\": [\n"), "{written}");
+    assert!(
+        written.ends_with("  \"empty\": [],\n  \"items\": [\n    {},\n    \"x\"\n  ]\n}"),
+        "{written}"
+    );
 }

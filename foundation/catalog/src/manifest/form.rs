@@ -3,10 +3,8 @@
 //! Equal manifests have equal bytes, because the manifest object in the bucket is compared and
 //! digested as it stands: the order is part of the form.
 
-use serde::ser::{Serialize, SerializeStruct as _, Serializer};
-
 use super::{Artifact, Branch, Manifest, SCHEMA};
-use crate::json::{self, Object};
+use crate::json::{self, Object, value};
 
 /// Reads the form, all of it; what the fields say is not checked here.
 pub(super) fn read_strict(bytes: &[u8]) -> json::Result<Manifest> {
@@ -77,42 +75,40 @@ fn artifact_lenient(mut fields: Object<'_>) -> json::Result<Artifact> {
     })
 }
 
-impl Serialize for Manifest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Manifest", 10)?;
-        fields.serialize_field("schema", &SCHEMA)?;
-        fields.serialize_field("version", &self.version)?;
-        fields.serialize_field("commit", &self.commit)?;
-        fields.serialize_field("dirty", &self.dirty)?;
-        fields.serialize_field("committed_at", &self.committed_at)?;
-        if let Branch::Named(name) = &self.branch {
-            fields.serialize_field("branch", name)?;
-        }
-        if let Some(prefix) = &self.prefix {
-            fields.serialize_field("prefix", prefix)?;
-        }
-        if !self.outside_sources.is_empty() {
-            fields.serialize_field("outside_sources", &self.outside_sources)?;
-        }
-        fields.serialize_field("platforms", &self.platforms)?;
-        fields.serialize_field("artifacts", &self.artifacts)?;
-        fields.end()
+/// Returns the written form.
+pub(super) fn to_json(manifest: &Manifest) -> String {
+    let mut fields = vec![
+        ("schema", value(SCHEMA)),
+        ("version", value(&*manifest.version)),
+        ("commit", value(&*manifest.commit)),
+        ("dirty", value(manifest.dirty)),
+        ("committed_at", value(manifest.committed_at)),
+    ];
+    if let Branch::Named(name) = &manifest.branch {
+        fields.push(("branch", value(name.clone())));
     }
+    if let Some(prefix) = &manifest.prefix {
+        fields.push(("prefix", value(&**prefix)));
+    }
+    if !manifest.outside_sources.is_empty() {
+        fields.push(("outside_sources", value(manifest.outside_sources.clone())));
+    }
+    fields.push(("platforms", value(manifest.platforms.clone())));
+    fields.push(("artifacts", json::array(manifest.artifacts.iter().map(artifact_to_json))));
+    json::object(fields)
 }
 
-impl Serialize for Artifact {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Artifact", 10)?;
-        fields.serialize_field("service", &self.service)?;
-        fields.serialize_field("platform", &self.platform)?;
-        fields.serialize_field("triple", &self.triple)?;
-        fields.serialize_field("file", &self.file)?;
-        fields.serialize_field("size_bytes", &self.size_bytes)?;
-        fields.serialize_field("sha256", &self.sha256)?;
-        fields.serialize_field("binary_sha256", &self.binary_sha256)?;
-        fields.serialize_field("unstamped_sha256", &self.unstamped_sha256)?;
-        fields.serialize_field("object_key", &self.object_key)?;
-        fields.serialize_field("rustc", &self.rustc)?;
-        fields.end()
-    }
+fn artifact_to_json(artifact: &Artifact) -> String {
+    json::object([
+        ("service", value(&*artifact.service)),
+        ("platform", value(&*artifact.platform)),
+        ("triple", value(&*artifact.triple)),
+        ("file", value(&*artifact.file)),
+        ("size_bytes", value(artifact.size_bytes)),
+        ("sha256", value(&*artifact.sha256)),
+        ("binary_sha256", value(&*artifact.binary_sha256)),
+        ("unstamped_sha256", value(&*artifact.unstamped_sha256)),
+        ("object_key", value(&*artifact.object_key)),
+        ("rustc", value(&*artifact.rustc)),
+    ])
 }

@@ -147,10 +147,7 @@ impl Manifest {
 
     /// Returns the written form: pretty JSON and a newline.
     pub fn to_json(&self) -> String {
-        let mut json =
-            serde_json::to_string_pretty(self).expect("a manifest has nothing that JSON lacks");
-        json.push('\n');
-        json
+        form::to_json(self) + "\n"
     }
 
     /// Returns the services in it, sorted.
