@@ -48,28 +48,39 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs one command line. `arguments` come without the program's name.
+///
+/// A result that cannot be written stops no work: it is the error of a verb that succeeds otherwise.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::Result<()> {
     let command = cli::parse(arguments)?;
     let env = &passing(env);
+    let ui = Ui::new(env);
+    dispatch(command, env, &ui)?;
+    Ok(ui.finish()?)
+}
+
+fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     match command {
-        Command::Print(text) => Ok(ui::print(&text)?),
-        Command::Completions(shell) => Ok(ui::print(&cli::completions::script(shell))?),
-        Command::Reference => Ok(ui::print(&cli::reference::page())?),
-        Command::Dist(options) => dist::run(&options, env, Ui::new(env, options.json)).map(drop),
-        Command::Upload(options) => upload::run(&options, env, Ui::new(env, options.json)),
-        Command::Ship(options) => ship::run(&options, env, Ui::new(env, options.dist.json)),
-        Command::List(options) => list::run(&options, env, Ui::new(env, options.json)),
-        Command::Presign(options) => presign::run(&options, env, Ui::new(env, options.json)),
-        Command::Fetch(options) => fetch::run(&options, env, Ui::new(env, options.json)),
-        Command::Promote(options) => promote::run(&options, env, Ui::new(env, options.json)),
-        Command::New(options) => new::run(&options, env, Ui::new(env, false)),
-        Command::Init(options) => init::run(&options, env, Ui::new(env, false)),
-        Command::Setup(options) => setup::run(&options, env, Ui::new(env, false)),
-        Command::Ci(options) => ci::run(options, env, Ui::new(env, false)),
-        Command::Update(options) => update::run(&options, env, Ui::new(env, false)),
-        Command::Vendor(options) => vendor::run(options, env, Ui::new(env, false)),
-        Command::Stamp(options) => stamp::run(&options),
+        Command::Print(text) => ui.print(&text),
+        Command::Completions(shell) => ui.print(&cli::completions::script(shell)),
+        Command::Reference => ui.print(&cli::reference::page()),
+        Command::Dist(options) => {
+            dist::run(&options, env, &ui.with_json(options.json))?;
+        }
+        Command::Upload(options) => upload::run(&options, env, &ui.with_json(options.json))?,
+        Command::Ship(options) => ship::run(&options, env, &ui.with_json(options.dist.json))?,
+        Command::List(options) => list::run(&options, env, &ui.with_json(options.json))?,
+        Command::Presign(options) => presign::run(&options, env, &ui.with_json(options.json))?,
+        Command::Fetch(options) => fetch::run(&options, env, &ui.with_json(options.json))?,
+        Command::Promote(options) => promote::run(&options, env, &ui.with_json(options.json))?,
+        Command::New(options) => new::run(&options, env, ui)?,
+        Command::Init(options) => init::run(&options, env, ui)?,
+        Command::Setup(options) => setup::run(&options, env, ui)?,
+        Command::Ci(options) => ci::run(options, env, ui)?,
+        Command::Update(options) => update::run(&options, env, ui)?,
+        Command::Vendor(options) => vendor::run(options, env, ui)?,
+        Command::Stamp(options) => stamp::run(&options, ui)?,
     }
+    Ok(())
 }
 
 /// The environment with the credentials that the table passes on to children. A table that cannot be read is

@@ -53,7 +53,7 @@ pub fn credentials(
     config: Option<&Config>,
     reach: Option<Reach>,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Option<CredentialProvider>> {
     let scope = bucket(options, config, env).zip(reach);
     let scope = scope.map(|(bucket, reach)| SessionScope {

@@ -41,10 +41,10 @@ struct Shown {
 
 impl Progress {
     /// For `total_bytes` that `client` is about to send.
-    pub fn start(client: &Client, total_bytes: u64, on_terminal: bool, ui: Ui) -> Self {
+    pub fn start(client: &Client, total_bytes: u64, on_terminal: bool, ui: &Ui) -> Self {
         let total_bytes = AtomicU64::new(total_bytes);
         let shown = Arc::new(Shown { total_bytes, pen: Mutex::new(()), on_terminal });
-        let mut progress = Self { ui, shown, end: None, thread: None };
+        let mut progress = Self { ui: ui.clone(), shown, end: None, thread: None };
         if on_terminal {
             let (end, ended) = mpsc::channel();
             let (shown, client) = (Arc::clone(&progress.shown), client.clone());
@@ -70,9 +70,9 @@ impl Progress {
     }
 
     /// A result: one line, an artifact.
-    pub fn result(&self, text: impl Display) -> ferror::Result<()> {
+    pub fn result(&self, text: impl Display) {
         let _pen = self.shown.clear();
-        self.ui.result(text)
+        self.ui.result(text);
     }
 }
 

@@ -70,7 +70,7 @@ impl ReleaseBucket {
         writes: &[String],
         config: Option<&Config>,
         env: &Env,
-        ui: Ui,
+        ui: &Ui,
     ) -> anyhow::Result<Self> {
         let prefix = options.prefix.clone().map(config::folder_prefix);
         let prefix = prefix.or_else(|| config.map(|config| config.prefix.clone()));

@@ -63,7 +63,7 @@ impl ReadyLine {
 
 impl LocalServer {
     /// Builds and starts the server with one, empty, bucket.
-    pub fn start(root: Option<&Root>, bucket: &str, env: &Env, ui: Ui) -> anyhow::Result<Self> {
+    pub fn start(root: Option<&Root>, bucket: &str, env: &Env, ui: &Ui) -> anyhow::Result<Self> {
         let root = root.ok_or_else(|| {
             Error::config("--local builds its server with cargo: there is no workspace here")
                 .hint("run it inside the repository, or name a bucket and an endpoint")
@@ -134,7 +134,7 @@ impl Drop for LocalServer {
 
 /// Waits for another server in the same target folder: each server begins by emptying the folder with the
 /// objects.
-fn lock(target_dir: &Path, ui: Ui) -> anyhow::Result<FileLock> {
+fn lock(target_dir: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
     let waiting =
         || ui.say("waiting", format_args!("for another --local below {}", target_dir.display()));
     file_lock::lock(&target_dir.join("local-s3.lock"), waiting)
@@ -152,7 +152,7 @@ fn refuse_while_served(objects: &Path) -> ferror::Result<()> {
     ))
 }
 
-fn build(root: &Root, env: &Env, ui: Ui) -> anyhow::Result<PathBuf> {
+fn build(root: &Root, env: &Env, ui: &Ui) -> anyhow::Result<PathBuf> {
     let manifest = manifest_path(root, env)?;
     ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
     let mut command = child_env::cargo(env);

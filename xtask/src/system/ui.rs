@@ -3,57 +3,96 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ferror::{Error, Kind, Result};
 
 use crate::system::env::Env;
 
-/// Where a verb says what it does.
-#[derive(Debug, Clone, Copy)]
+/// Where a verb says what it does. Its clones share the memory of a result that could not be written.
+#[derive(Debug, Clone)]
 pub struct Ui {
     colour: bool,
     json: bool,
     document: bool,
+    /// The first error of writing to stdout.
+    write_error: Arc<Mutex<Option<Error>>>,
 }
 
 impl Ui {
-    /// For `env`; with `json`, stdout is for one document, and result lines go to stderr.
-    pub fn new(env: &Env, json: bool) -> Self {
-        Self { colour: env.colour(), json, document: json }
+    /// For `env`, with result lines on stdout.
+    pub fn new(env: &Env) -> Self {
+        Self { colour: env.colour(), json: false, document: false, write_error: Arc::default() }
+    }
+
+    /// The same; with `json`, stdout is for one document, and result lines go to stderr.
+    #[must_use]
+    pub fn with_json(&self, json: bool) -> Self {
+        Self { json, document: json, ..self.clone() }
     }
 
     /// The same, for a verb that is part of another: that one prints the document.
     #[must_use]
-    pub fn without_document(self) -> Self {
-        Self { document: false, ..self }
+    pub fn without_document(&self) -> Self {
+        Self { document: false, ..self.clone() }
     }
 
     /// Talk: what is being done.
-    pub fn say(self, verb: &str, what: impl Display) {
+    pub fn say(&self, verb: &str, what: impl Display) {
         self.stderr(32, verb, &what);
     }
 
     /// Talk: what went otherwise than a person may expect.
-    pub fn warn(self, what: impl Display) {
+    pub fn warn(&self, what: impl Display) {
         self.stderr(33, "warning", &what);
     }
 
     /// Prints a result: one line, an artifact. With `--json` it is talk.
-    pub fn result(self, text: impl Display) -> Result<()> {
+    pub fn result(&self, text: impl Display) {
         if self.json {
             talk(&text.to_string());
-            return Ok(());
+        } else {
+            self.print(&format!("{text}\n"));
         }
-        print(&format!("{text}\n"))
     }
 
     /// Prints the document of `--json`; does nothing without it.
-    pub fn document(self, json: &str) -> Result<()> {
-        if self.document { print(&format!("{}\n", json.trim_end_matches('\n'))) } else { Ok(()) }
+    pub fn document(&self, json: &str) {
+        if self.document {
+            self.print(&format!("{}\n", json.trim_end_matches('\n')));
+        }
     }
 
-    fn stderr(self, colour: u8, word: &str, what: &dyn Display) {
+    /// Writes a text to stdout as it is. An error of writing is kept for [`Ui::finish`], so that it stops no
+    /// work; from then on nothing more is written, so that a result has no hole. A closed pipe is the
+    /// reader's choice, and no error.
+    pub fn print(&self, text: &str) {
+        let mut write_error = self.write_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if write_error.is_some() {
+            return;
+        }
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                *write_error = Some(
+                    Error::config("the result cannot be written to stdout")
+                        .hint("all else is done: send stdout to where there is room, and run the command again if you need the result")
+                        .caused_by(error),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Fails with [`Kind::Config`] where a result could not be written: a result that is lost is one that
+    /// nobody has.
+    pub fn finish(&self) -> Result<()> {
+        let write_error = self.write_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        write_error.map_or(Ok(()), Err)
+    }
+
+    fn stderr(&self, colour: u8, word: &str, what: &dyn Display) {
         let text = if self.colour {
             format!("\u{1b}[1;{colour}m{word:>12}\u{1b}[0m {what}")
         } else {
@@ -77,20 +116,6 @@ pub fn report(error: &anyhow::Error) {
         // A usage error's hint is the usage, which begins with that word.
         let label = if error.kind() == Kind::Usage { "" } else { "hint: " };
         talk(&format!("{label}{hint}"));
-    }
-}
-
-/// Writes a text to stdout as it is. Fails where it cannot be written, since a result that is lost
-/// is one that nobody has; a closed pipe is the reader's choice, and no failure.
-pub fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::config("the result cannot be written to stdout")
-                .hint("send stdout to where there is room, and run the command again")
-                .caused_by(error))
-        }
-        _ => Ok(()),
     }
 }
 

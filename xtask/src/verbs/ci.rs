@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 /// Runs every check; the first that fails ends the run with [`Kind::Failed`].
-pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     for (component, command) in COMPONENTS {
@@ -78,7 +78,7 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 }
 
 /// Installs a component by rustup, and says so, where the toolchain lacks it.
-fn install_component(component: &str, command: &str, env: &Env, ui: Ui) -> anyhow::Result<()> {
+fn install_component(component: &str, command: &str, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let probe = child_env::cargo(env).args([command, "--version"]).output();
     if probe.is_ok_and(|output| output.status.success()) {
         return Ok(());

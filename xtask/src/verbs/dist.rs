@@ -49,14 +49,14 @@ pub struct Options {
 }
 
 /// Runs `dist`. `None` after a dry run.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manifest>> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Option<Manifest>> {
     let workspace = workspace::read(env)?;
     let Planned { plan, packages } = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
-            ui.document(&plan.to_json())?;
+            ui.document(&plan.to_json());
         } else {
-            ui.result(plan.to_string().trim_end())?;
+            ui.result(plan.to_string().trim_end());
         }
         return Ok(None);
     }
@@ -95,7 +95,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
         {
             Ok(made) => {
                 for artifact in &made {
-                    print(artifact, &plan, env, ui)?;
+                    print(artifact, &plan, env, ui);
                 }
                 artifacts.extend(made);
             }
@@ -107,7 +107,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<Option<Manife
     }
     check_unchanged(&workspace, &plan, env)?;
     let manifest = write_manifest(&plan, artifacts, earlier)?;
-    ui.document(&manifest.to_json())?;
+    ui.document(&manifest.to_json());
     Ok(Some(manifest))
 }
 
@@ -158,7 +158,7 @@ fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow:
 }
 
 /// One `dist` at a time in a folder.
-fn lock(snapshot_dir: &Path, ui: Ui) -> anyhow::Result<FileLock> {
+fn lock(snapshot_dir: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
     let waiting =
         || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
     file_lock::lock(&snapshot_dir.join(".lock"), waiting)
@@ -182,7 +182,7 @@ fn run_step(
     toolchain: &Toolchain,
     read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Vec<Artifact>> {
     let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
     ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
@@ -205,13 +205,13 @@ fn run_step(
 }
 
 /// Prints the line of an archive that is there.
-fn print(artifact: &Artifact, plan: &Plan, env: &Env, ui: Ui) -> ferror::Result<()> {
+fn print(artifact: &Artifact, plan: &Plan, env: &Env, ui: &Ui) {
     ui.result(format_args!(
         "{}  {}  sha256 {}",
         ui::path(&plan.snapshot_dir.join(&artifact.file), env),
         ui::size(artifact.size_bytes),
         artifact.sha256
-    ))
+    ));
 }
 
 /// Stamps one linked binary and packs it.
@@ -221,7 +221,7 @@ fn pack(
     build: &Build,
     linked: &Path,
     rustc: &str,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Artifact> {
     let mut image =
         std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;

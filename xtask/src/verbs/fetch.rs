@@ -36,7 +36,7 @@ pub struct Options {
 }
 
 /// Runs `fetch`.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?;
     let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_str();
@@ -67,7 +67,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     })?;
 
     for path in [&archive].into_iter().chain(&files) {
-        ui.result(ui::path(path, env))?;
+        ui.result(ui::path(path, env));
     }
     let document = json!({
         "service": service,
@@ -80,7 +80,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "archive": archive,
         "files": files,
     });
-    Ok(ui.document(&format!("{document:#}"))?)
+    ui.document(&format!("{document:#}"));
+    Ok(())
 }
 
 /// The name of the archive's file, which can be no other than this one.

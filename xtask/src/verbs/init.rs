@@ -52,7 +52,7 @@ pub struct Options {
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad answer, and with [`ferror::Kind::Config`] where the folder
 /// exists and is not empty, or where xtask's repository cannot be found.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     // The folder is checked before any question is asked.
     if let Some(dir) = &options.dir {
         new_repository::check_free(dir, env)?;
@@ -79,13 +79,14 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         ));
     }
     let shown = shown(&named);
-    ui.result(format_args!("Template applied in {shown}\n"))?;
+    ui.result(format_args!("Template applied in {shown}\n"));
     if shown != "." {
         let dir = shown.trim_start_matches("./");
         let quote = if dir.contains(char::is_whitespace) { "'" } else { "" };
-        ui.result(format_args!("  cd {quote}{dir}{quote}"))?;
+        ui.result(format_args!("  cd {quote}{dir}{quote}"));
     }
-    Ok(ui.result("  cargo xtask ship --local")?)
+    ui.result("  cargo xtask ship --local");
+    Ok(())
 }
 
 /// Returns where the new repository takes xtask from: the place that an option names, else that of the

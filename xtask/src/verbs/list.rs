@@ -35,7 +35,7 @@ struct Row<'a> {
 }
 
 /// Runs `list`.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?;
     let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_deref();
@@ -78,7 +78,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         };
         ui.result(format_args!(
             "{service:service_width$}  {version:version_width$}  {age:>7}  {what}{names}"
-        ))?;
+        ));
     }
     let releases: Vec<_> = rows.iter().map(|row| to_json(row, &channels)).collect();
     let document = json!({
@@ -87,7 +87,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "releases": releases,
         "channels": channels.iter().map(channel_to_json).collect::<Value>(),
     });
-    Ok(ui.document(&format!("{document:#}"))?)
+    ui.document(&format!("{document:#}"));
+    Ok(())
 }
 
 /// `None` where the release was removed since it was listed. One that cannot be believed is shown
@@ -113,7 +114,7 @@ fn channel(
     bucket: &ReleaseBucket,
     service: &str,
     found: &Found,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Option<Channel>> {
     match bucket.channel(service, &found.name) {
         Ok(stored) => Ok(stored.map(|stored| stored.channel)),

@@ -46,21 +46,22 @@ struct Plan {
 ///
 /// Fails with [`ferror::Kind::Usage`] on a bad name, and with [`ferror::Kind::Config`] where the name
 /// is taken or no service can be added to the workspace.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     names::check_service(&options.name)?;
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?
         .dir;
     let plan = plan(options, &root, env)?;
     if options.dry_run {
-        return show(&plan, ui);
+        show(&plan, ui);
+        return Ok(());
     }
     let Options { name, kind, .. } = options;
     if let Some(vendored) = apply(&plan, name, &root, env, ui)? {
-        ui.result(vendored)?;
+        ui.result(vendored);
     }
     for (path, _) in &plan.files {
-        ui.result(ui::path(&root.join(path), env))?;
+        ui.result(ui::path(&root.join(path), env));
     }
     if plan.cargo_toml.is_some() {
         ui.say("added", format_args!("{} to `members` in Cargo.toml", plan.folder));
@@ -124,18 +125,18 @@ fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(plan: &Plan, ui: Ui) -> anyhow::Result<()> {
+fn show(plan: &Plan, ui: &Ui) {
     for (path, bytes) in &plan.files {
-        ui.result(format_args!("would write {path}:\n"))?;
+        ui.result(format_args!("would write {path}:\n"));
         for line in String::from_utf8_lossy(bytes).lines() {
-            ui.result(format_args!("    {line}").to_string().trim_end())?;
+            ui.result(format_args!("    {line}").to_string().trim_end());
         }
-        ui.result("")?;
+        ui.result("");
     }
     if plan.cargo_toml.is_some() {
-        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder))?;
+        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder));
     }
-    Ok(ui.result("would add the package to Cargo.lock")?)
+    ui.result("would add the package to Cargo.lock");
 }
 
 /// Writes the plan. Where sources were vendored again, returns the line that says so.
@@ -144,7 +145,7 @@ fn apply(
     name: &str,
     root: &Path,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Option<String>> {
     let lock = FileGuard::read_if_there(root.join("Cargo.lock"))?;
     let cargo_toml = FileGuard::read(&root.join("Cargo.toml"), "")?;
@@ -171,7 +172,7 @@ fn apply(
 
 /// Adds the package to Cargo.lock. Where sources are vendored, vendors those that it needs and that are missing,
 /// and returns the line that says so.
-fn update_lock_file(name: &str, root: &Path, env: &Env, ui: Ui) -> anyhow::Result<Option<String>> {
+fn update_lock_file(name: &str, root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<Option<String>> {
     let first = resolve(root, env)?;
     let Err(reason) = first else {
         refuse_ambiguous(name, root)?;

@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Runs `presign`.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?;
     let config = root.as_ref().map(|root| &root.config);
     let service = options.service.as_str();
@@ -41,8 +41,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let (now, expires) = (Epoch::now(), options.expires.unwrap_or(EXPIRES));
     let url = bucket.client.presign_get(&artifact.object_key, now, expires)?;
     if !options.json {
-        ui.result(&url)?;
-        ui.result(&artifact.sha256)?;
+        ui.result(&url);
+        ui.result(&artifact.sha256);
     }
     let document = json!({
         "service": service,
@@ -56,5 +56,6 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         "url": url,
         "expires_at": now.saturating_add(expires).to_rfc3339(),
     });
-    Ok(ui.document(&format!("{document:#}"))?)
+    ui.document(&format!("{document:#}"));
+    Ok(())
 }

@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// Runs `promote`.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let (service, name) = (options.service.as_str(), options.channel.as_str());
     let by = who(options, env)?;
     let root = workspace::root(env)?;
@@ -54,7 +54,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         }
         None => ui.say("unchanged", "the channel names that release already"),
     }
-    print(next.as_ref().or(before), next.is_some(), seen.as_ref(), ui)
+    print(next.as_ref().or(before), next.is_some(), seen.as_ref(), ui);
+    Ok(())
 }
 
 /// The channel that names `version`; `None` where it does so already.
@@ -160,19 +161,14 @@ fn who(options: &Options, env: &Env) -> ferror::Result<String> {
         .hint("say another by --by"))
 }
 
-fn print(
-    channel: Option<&Channel>,
-    changed: bool,
-    seen: Option<&StoredChannel>,
-    ui: Ui,
-) -> anyhow::Result<()> {
-    let Some(Channel { service, name, current, .. }) = channel else { return Ok(()) };
+fn print(channel: Option<&Channel>, changed: bool, seen: Option<&StoredChannel>, ui: &Ui) {
+    let Some(Channel { service, name, current, .. }) = channel else { return };
     let was = seen.map(|seen| seen.channel.current.version.as_str());
     let from = match was {
         Some(was) if changed && was != current.version => format!(", was {was}"),
         _ => String::new(),
     };
-    ui.result(format_args!("{service} {name} is {}{from}", current.version))?;
+    ui.result(format_args!("{service} {name} is {}{from}", current.version));
     let document = json!({
         "service": service,
         "channel": name,
@@ -183,5 +179,5 @@ fn print(
         "by": current.by,
         "at": current.at,
     });
-    Ok(ui.document(&format!("{document:#}"))?)
+    ui.document(&format!("{document:#}"));
 }

@@ -25,7 +25,7 @@ pub struct Options {
 /// Runs `setup`.
 ///
 /// Fails with [`Kind::Config`] when a platform cannot be built, after the line of every platform is printed.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let workspace = workspace::read(env)?;
     if !options.check {
         toolchain::forget_refusals(&workspace.target_dir)?;
@@ -42,7 +42,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     };
     let prepared = toolchain::prepare(&request, ui);
     for line in lines(&prepared) {
-        ui.result(line)?;
+        ui.result(line);
     }
     let missing: Vec<_> = prepared
         .iter()

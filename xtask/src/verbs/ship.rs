@@ -19,7 +19,7 @@ pub struct Options {
 
 /// Runs `ship`. With `--dry-run`, prints dist's plan, since there is no manifest to upload yet, and
 /// says where the upload would go.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let Options { dist, upload } = options;
     // What upload can refuse without looking at artifacts, it refuses before anything is built.
     upload::preflight(upload, env, ui)?;
@@ -32,7 +32,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         upload::refuse_outside_sources(&outside, Some(&workspace.config), upload)?;
     }
     // One document on stdout: upload's receipts, which carry the digests too.
-    match dist::run(dist, env, if dist.dry_run { ui } else { ui.without_document() })? {
+    let dist_ui = if dist.dry_run { ui.clone() } else { ui.without_document() };
+    match dist::run(dist, env, &dist_ui)? {
         None => upload::say_destination(upload, env, ui),
         Some(_) => upload::run(upload, env, ui),
     }

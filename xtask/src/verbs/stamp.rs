@@ -16,7 +16,7 @@ use ftime::Epoch;
 use serde_json::{Value, json};
 
 use crate::build::stamp::{self, Facts, Format};
-use crate::system::ui;
+use crate::system::ui::Ui;
 
 /// Limits on what is read, in bytes and entries. They bound memory and time for a made-up file; real
 /// binaries are a tenth of that.
@@ -60,8 +60,9 @@ pub struct Options {
 }
 
 /// Runs `stamp`.
-pub fn run(options: &Options) -> anyhow::Result<()> {
-    Ok(ui::print(&show_files(&options.files, options.json)?)?)
+pub fn run(options: &Options, ui: &Ui) -> anyhow::Result<()> {
+    ui.print(&show_files(&options.files, options.json)?);
+    Ok(())
 }
 
 /// Returns what is stamped into each file, or into each binary of a `.tar.gz`: a block of lines for each

@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// Runs `update`.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
@@ -62,10 +62,10 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         lock.keep_changes();
     }
     if let Some(line) = vendored {
-        ui.result(line)?;
+        ui.result(line);
     }
     for line in &moves {
-        ui.result(line)?;
+        ui.result(line);
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ pub struct Options {
 }
 
 /// Runs `upload`.
-pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
     let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
     let manifest = read_manifest(&snapshot_dir)?;
@@ -120,9 +120,8 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     let mut receipts = receipts.into_inner().unwrap_or_else(PoisonError::into_inner);
     receipts.sort_by_key(|receipt| keys.iter().position(|key| *key == receipt.object_key));
     let bucket = &client.location().bucket;
-    let written = ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
-    published?;
-    Ok(written?)
+    ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
+    published
 }
 
 /// Every artifact of every service, then every manifest object. What was done stands in `receipts`,
@@ -147,7 +146,7 @@ fn send_all(
 }
 
 /// What can be refused before there is a manifest: no bucket, or none that can be; no credentials.
-pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn preflight(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
     if options.dry_run {
@@ -168,7 +167,7 @@ pub fn preflight(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
 }
 
 /// Says where an upload would go.
-pub fn say_destination(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn say_destination(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
     ui.say("would upload", destination::describe(&options.destination, config, env)?);
@@ -269,7 +268,7 @@ fn connect(
     object_keys: Vec<String>,
     jobs: usize,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Option<(Client, Option<LocalServer>)>> {
     let config = root.map(|root| &root.config);
     if options.destination.local {
@@ -291,9 +290,9 @@ fn connect(
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
     if let Some(why) = why_skip(options, &keyring, env) {
-        ui.result(format_args!("a fork's pull request, and {why}: nothing is uploaded"))?;
+        ui.result(format_args!("a fork's pull request, and {why}: nothing is uploaded"));
         let nothing = json!({ "bucket": null, "complete": false, "objects": [] });
-        ui.document(&format!("{nothing:#}"))?;
+        ui.document(&format!("{nothing:#}"));
         return Ok(None);
     }
     let keyring = keyring?;
@@ -342,7 +341,7 @@ fn dry_run(
     manifest: &Manifest,
     services: &[&str],
     location: &Location,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<()> {
     let mut objects = Vec::new();
     for service in services {
@@ -352,15 +351,16 @@ fn dry_run(
                 location.bucket,
                 artifact.object_key,
                 ui::size(artifact.size_bytes)
-            ))?;
+            ));
             objects.push(artifact.object_key.clone());
         }
         let key = manifest.object_key(service).context("a service without artifacts")?;
-        ui.result(format_args!("would PUT  {}/{key}", location.bucket))?;
+        ui.result(format_args!("would PUT  {}/{key}", location.bucket));
         objects.push(key);
     }
     let document = json!({ "bucket": location.bucket, "object_keys": objects });
-    Ok(ui.document(&format!("{document:#}"))?)
+    ui.document(&format!("{document:#}"));
+    Ok(())
 }
 
 fn document(

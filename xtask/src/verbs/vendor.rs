@@ -51,7 +51,7 @@ pub enum Mode {
 }
 
 /// Runs `vendor`.
-pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn run(options: Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let done = match options.mode {
@@ -59,13 +59,14 @@ pub fn run(options: Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         Mode::Check => check(&root.dir, env, ui),
         Mode::Remove => remove(&root.dir),
     }?;
-    Ok(ui.result(done)?)
+    ui.result(done);
+    Ok(())
 }
 
 /// Copies the sources, writes the block, and checks both. Where that fails, everything is as before.
 /// `update` and `new` call it too. Returns the line that says what was done, for the verb to print when all
 /// of its work is done.
-pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
+pub fn make(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
     let config = read_config(root)?;
     refuse_foreign_sources(root, &config)?;
     let lock = root.join("Cargo.lock");
@@ -117,7 +118,7 @@ pub fn make(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
     Ok(format!("{FOLDER}/ holds the sources of {} packages", packages.len()))
 }
 
-fn check(root: &Path, env: &Env, ui: Ui) -> anyhow::Result<String> {
+fn check(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
     if !block::is_in(&read_config(root)?) {
         let error = Error::config(format!("no vendored sources in {}", root.display()));
         return Err(error.hint("run `cargo xtask vendor`").into());
@@ -266,7 +267,7 @@ fn listed(what: &str, lines: &[String]) -> Error {
     Error::config(text)
 }
 
-fn say_covered(covers_library: bool, ui: Ui) {
+fn say_covered(covers_library: bool, ui: &Ui) {
     ui.say("covers", "linux_amd64, linux_arm64, darwin_amd64, darwin_arm64 with rustup's library");
     if covers_library {
         ui.say(

@@ -134,8 +134,8 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     };
     let bucket = Bucket::new();
     let client = bucket.client();
-    let ui = Ui::new(&Env::for_test(&[]), false);
-    let progress = Progress::start(&client, 0, false, ui);
+    let ui = Ui::new(&Env::for_test(&[]));
+    let progress = Progress::start(&client, 0, false, &ui);
     let begun = publish::begin(&client, &release).unwrap();
     let artifact = &begun.artifacts()[0];
     publish::send(&client, &begun, artifact, &progress).unwrap();

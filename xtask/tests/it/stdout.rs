@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
+use catalog::Manifest;
+
 use crate::support::bucket::Bucket;
 use crate::support::release::Release;
 use crate::support::{Repo, Run, root, run};
@@ -83,6 +85,29 @@ fn a_result_that_cannot_be_written_is_an_error() {
         let run = into(&repo, line, full.into()).exits(3);
         run.says("error: the result cannot be written to stdout: No space left on device");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_work_is_done_where_its_result_cannot_be_written() {
+    let full = || File::options().write(true).open("/dev/full").expect("/dev/full").into();
+    let bucket = Bucket::new();
+    let repo = bucket.serve(Repo::new(&["alpha"]));
+    let snapshot = repo.path().join("pkg/snapshot");
+    into(&repo, "dist", full()).exits(3).says("cannot be written to stdout");
+    let manifest = std::fs::read(snapshot.join("manifest.json")).expect("a manifest");
+    let manifest = Manifest::read_strict(&manifest, "manifest.json").unwrap();
+    assert!(snapshot.join(&manifest.artifacts[0].file).is_file());
+
+    into(&repo, "upload --allow-dirty", full()).exits(3).says("cannot be written to stdout");
+    let key = manifest.object_key("alpha").unwrap();
+    let stored = std::fs::read(bucket.object(&key)).expect("the manifest object");
+    let stored = Manifest::read_object_strict(&stored, "builds", &key).unwrap();
+    assert_eq!(stored.artifacts, manifest.artifacts);
+
+    let clone = Repo::clone_of(root());
+    into(&clone, "new reaper", full()).exits(3).says("cannot be written to stdout");
+    assert!(clone.path().join("services/reaper/Cargo.toml").is_file());
 }
 
 #[test]

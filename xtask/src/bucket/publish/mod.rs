@@ -108,7 +108,7 @@ pub fn send(
     if receipt.outcome == Outcome::AlreadyThere {
         progress.spare(artifact.size_bytes);
     }
-    progress.result(&receipt)?;
+    progress.result(&receipt);
     Ok(receipt)
 }
 
@@ -139,9 +139,8 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
                 receipt.verified = release.verify;
             }
             // Said first: it is published, whatever becomes of clearing up.
-            let written = progress.result(&receipt);
+            progress.result(&receipt);
             artifact::clear_up(client, release, &part.artifacts);
-            written?;
             return Ok(receipt);
         }
         // Another upload wrote it meanwhile: what that one says is looked at before it is extended.

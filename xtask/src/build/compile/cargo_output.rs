@@ -100,12 +100,13 @@ struct Counts {
 }
 
 impl Progress {
-    pub(super) fn start(platform: Platform, on_terminal: bool, ui: Ui) -> Self {
+    pub(super) fn start(platform: Platform, on_terminal: bool, ui: &Ui) -> Self {
         let counts = Arc::new(Mutex::new(Counts::default()));
         let mut progress = Self { counts, on_terminal, end: None, thread: None };
         if !on_terminal {
             let (end, ended) = mpsc::channel();
             let (counts, started) = (Arc::clone(&progress.counts), Instant::now());
+            let ui = ui.clone();
             progress.end = Some(end);
             progress.thread = Some(thread::spawn(move || {
                 while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -241,8 +242,8 @@ mod tests {
 
     #[test]
     fn only_compiled_crates_are_counted_and_the_thread_ends_when_dropped() {
-        let ui = Ui::new(&Env::for_test(&[]), false);
-        let progress = Progress::start(Platform::ALL[0], false, ui);
+        let ui = Ui::new(&Env::for_test(&[]));
+        let progress = Progress::start(Platform::ALL[0], false, &ui);
         for fresh in [true, false, true] {
             let (package, target) = ("serde".to_owned(), "serde".to_owned());
             progress.count(&Crate { package, target, fresh, executable: None });

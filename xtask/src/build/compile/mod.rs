@@ -74,7 +74,7 @@ pub fn build(
     lock_option: &str,
     sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<LockedBinaries> {
     check_names(step)?;
     std::fs::create_dir_all(&toolchain.target_dir)
@@ -109,7 +109,7 @@ fn check_names(step: &Step) -> ferror::Result<()> {
 }
 
 /// Waits for other builds with the same linker: two at once would overwrite each other's linker scripts.
-fn lock(toolchain: &Toolchain, ui: Ui) -> anyhow::Result<FileLock> {
+fn lock(toolchain: &Toolchain, ui: &Ui) -> anyhow::Result<FileLock> {
     let waiting = || ui.say("waiting", "for another build of this workspace");
     file_lock::lock(&toolchain.cache_dir.join("build.lock"), waiting)
 }

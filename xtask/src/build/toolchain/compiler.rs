@@ -68,7 +68,7 @@ pub(super) fn library_sources(sysroot: &Path) -> PathBuf {
 }
 
 /// Chooses the compiler for the standard libraries that rustup serves.
-pub(super) fn choose(workspace_root: &Path, env: &Env, ui: Ui) -> Result<Compiler> {
+pub(super) fn choose(workspace_root: &Path, env: &Env, ui: &Ui) -> Result<Compiler> {
     let active = active(workspace_root, env)?;
     if active.sysroot == Path::new(DISTRIBUTION_SYSROOT) {
         return pinned(&active.host, env).ok_or_else(|| {

@@ -51,7 +51,7 @@ pub(super) fn find(env: &Env) -> Result<Compiler> {
 }
 
 /// Finds the distribution's compiler, and installs what is missing of it where that is allowed.
-pub(super) fn find_or_install(may_install: bool, env: &Env, ui: Ui) -> Result<Compiler> {
+pub(super) fn find_or_install(may_install: bool, env: &Env, ui: &Ui) -> Result<Compiler> {
     let compiler = match find(env) {
         Err(lacking) if may_install => {
             let why = format!("{lacking}.");

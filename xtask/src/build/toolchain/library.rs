@@ -39,7 +39,7 @@ pub(super) struct Search<'a> {
     /// The folder in which refusals of rustup's server are noted.
     pub(super) tools_dir: &'a Path,
     pub(super) env: &'a Env,
-    pub(super) ui: Ui,
+    pub(super) ui: &'a Ui,
 }
 
 /// Finds the library of each platform, in their order. Installs those that are missing, where that is

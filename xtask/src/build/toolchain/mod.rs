@@ -94,7 +94,7 @@ impl Toolchain {
 /// Prepares the toolchain of each of `request.platforms`, in their order.
 ///
 /// The errors are [`ferror::Kind::Config`], and their hints say what to do.
-pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<Toolchain>)> {
+pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<Toolchain>)> {
     let tools_dir = tools_dir(request.target_dir);
     let libraries = library::find(Search {
         platforms: request.platforms,

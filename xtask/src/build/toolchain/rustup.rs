@@ -26,7 +26,7 @@ const REFUSAL_HOLDS: Duration = Duration::from_secs(60 * 60);
 const LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// Runs `rustup target add` for all of `platforms`, in one call.
-pub(super) fn add(compiler: &Compiler, platforms: &[Platform], env: &Env, ui: Ui) -> Result<()> {
+pub(super) fn add(compiler: &Compiler, platforms: &[Platform], env: &Env, ui: &Ui) -> Result<()> {
     let mut command = command(compiler, platforms)?;
     let line = process::command_line(&command);
     child_env::clean(&mut command, env);

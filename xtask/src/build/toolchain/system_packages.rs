@@ -42,7 +42,7 @@ pub(crate) fn install(
     why: &str,
     may_install: bool,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> Result<()> {
     let has_apt = env.find_program("apt-get").is_some();
     let situation = Situation { may_install, has_apt, is_root: is_root(), can_ask: env.can_ask() };

@@ -37,7 +37,7 @@ pub(super) fn find_or_install(
     host: &str,
     may_install: bool,
     env: &Env,
-    ui: Ui,
+    ui: &Ui,
 ) -> anyhow::Result<Linker> {
     let home = folder.join(pins::tools_id());
     if let Some(linker) = installed_in(&home).or_else(|| on_path(env)) {
@@ -83,7 +83,7 @@ fn is_version(printed: &str, version: &str) -> bool {
     printed.split_whitespace().last() == Some(version)
 }
 
-fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: Ui) -> anyhow::Result<()> {
+fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let wheels = pins::wheels(host).ok_or_else(|| {
         Error::config(format!("no zig {} is known for {host}", pins::ZIG)).hint(format!(
             "put zig {} and cargo-zigbuild {} on PATH",
@@ -147,7 +147,7 @@ fn pip(partial: &Path, requirements: &Path, env: &Env) -> Command {
     command
 }
 
-fn require_pip(env: &Env, ui: Ui) -> anyhow::Result<()> {
+fn require_pip(env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let mut command = Command::new("python3");
     child_env::clean(command.args(["-m", "pip", "--version"]), env);
     if process::run(&mut command, VERSION_LIMIT).is_ok_and(|output| output.status.success()) {

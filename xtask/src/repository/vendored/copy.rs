@@ -16,7 +16,7 @@ const NEEDS_NETWORK: &str = "nothing was changed; what is not downloaded yet nee
 
 /// Brings Cargo.lock up to date where a Cargo.toml names a dependency that it lacks. With the block, cargo
 /// would find only what is vendored already, so the block is removed meanwhile.
-pub fn update_lock_file(root: &Path, lock: &Path, env: &Env, ui: Ui) -> anyhow::Result<()> {
+pub fn update_lock_file(root: &Path, lock: &Path, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let metadata = |more: &[&str]| {
         let mut cargo = child_env::cargo(env);
         cargo.args(["metadata", "--format-version", "1"]).args(more).current_dir(root);
