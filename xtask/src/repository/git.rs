@@ -3,14 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context as _;
 use ferror::Error;
-use xshell::{Cmd, Shell, cmd};
 
 use crate::model::commit::Commit;
-use crate::repository::work_tree;
-use crate::system::child_env;
+use crate::repository::work_tree::{self, git};
 use crate::system::env::Env;
 
 /// Reads the repository around `root`. Changes below `ignored_folders` do not count.
@@ -18,30 +17,28 @@ use crate::system::env::Env;
 /// Fails with [`ferror::Kind::Config`] outside a repository, before the first commit, and when CI
 /// says that it builds another commit than HEAD.
 pub fn read(root: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Commit> {
-    let shell = Shell::new()?;
-    shell.change_dir(root);
-    // Without this, git may write the index, whose lock another git may hold.
-    shell.set_var("GIT_OPTIONAL_LOCKS", "0");
-
-    let top = read_line(cmd!(shell, "git rev-parse --show-toplevel"), env).map_err(|error| {
-        let hint = if error.to_string().contains("safe.directory") {
+    let top = work_tree::top(root, env).map_err(|error| {
+        let hint = if error.hint_text().is_some() {
+            return error;
+        } else if error.to_string().contains("safe.directory") {
             "the repository belongs to another user: if you trust it, run the `git config --global --add safe.directory` line above"
         } else {
             "dist writes the commit into binaries: run it in a git repository (`git init`, then commit)"
         };
         error.hint(hint)
     })?;
-    let head = read_line(cmd!(shell, "git -c log.showSignature=false log -1 --format=%H/%ct"), env)
+    let log = ["-c", "log.showSignature=false", "log", "-1", "--format=%H/%ct"];
+    let head = line(git(root, env).args(log))
         .map_err(|error| error.hint("commit something first: a version is the commit's name"))?;
     let (id, seconds) = head.split_once('/').context("git log printed no commit and time")?;
     check_ci_commit(id, env)?;
 
-    let branch = read_line(cmd!(shell, "git symbolic-ref --short --quiet HEAD"), env).ok();
+    let branch = line(git(root, env).args(["symbolic-ref", "--short", "--quiet", "HEAD"])).ok();
     Ok(Commit {
         id: id.to_owned(),
         committed_at: seconds.parse().context("git log printed no commit time")?,
         branch: branch.or_else(|| env.get("CIRCLE_BRANCH")),
-        dirty: dirty_digits(Path::new(&top), ignored_folders, env)?,
+        dirty: dirty_digits(&top, ignored_folders, env)?,
     })
 }
 
@@ -69,36 +66,28 @@ pub fn init_with_first_commit(
     message: &str,
     env: &Env,
 ) -> anyhow::Result<()> {
-    let shell = Shell::new()?;
-    shell.change_dir(dir);
-    read_line(cmd!(shell, "git init --quiet --initial-branch main"), env)
+    line(git(dir, env).args(["init", "--quiet", "--initial-branch", "main"]))
         .map_err(|error| error.hint("it needs git 2.28 or newer"))?;
-    read_line(cmd!(shell, "git add --all --force"), env)?;
+    line(git(dir, env).args(["add", "--all", "--force"]))?;
     let is_known = |who: &str| {
         let who = format!("GIT_{who}_IDENT");
-        read_line(cmd!(shell, "git -c user.useConfigOnly=true var {who}"), env).is_ok()
+        line(git(dir, env).args(["-c", "user.useConfigOnly=true", "var", &who])).is_ok()
     };
-    let mut identity = Vec::new();
-    if !(is_known("AUTHOR") && is_known("COMMITTER")) {
-        for setting in [
-            format!("user.name={account}"),
-            format!("user.email={account}@users.noreply.github.com"),
-        ] {
-            identity.extend(["-c".to_owned(), setting]);
-        }
-    }
     // The user's hooks and signature are meant for commits that they make themselves.
-    let plain = ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"];
-    read_line(cmd!(shell, "git {plain...} {identity...} commit --quiet --message {message}"), env)
+    let mut commit = git(dir, env);
+    commit.args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"]);
+    if !(is_known("AUTHOR") && is_known("COMMITTER")) {
+        commit.args(["-c", &format!("user.name={account}")]);
+        commit.args(["-c", &format!("user.email={account}@users.noreply.github.com")]);
+    }
+    line(commit.args(["commit", "--quiet", "--message", message]))
         .map_err(|error: Error| error.hint("git made no first commit; nothing was left behind"))?;
     Ok(())
 }
 
 /// Returns the value of a setting in git's configuration, such as `github.user`.
 pub fn config_value(name: &str, dir: &Path, env: &Env) -> Option<String> {
-    let shell = Shell::new().ok()?;
-    shell.change_dir(dir);
-    let value = read_line(cmd!(shell, "git config --get {name}"), env).ok()?;
+    let value = line(git(dir, env).args(["config", "--get", name])).ok()?;
     (!value.trim().is_empty()).then(|| value.trim().to_owned())
 }
 
@@ -113,24 +102,8 @@ fn check_ci_commit(id: &str, env: &Env) -> anyhow::Result<()> {
     }
 }
 
-/// Removes the variables by which a git that runs a hook makes its children use its own repository and
-/// index: those may hold a part of the changes, or belong to another repository.
-pub(crate) fn without_hook_variables<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
-    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"]
-        .into_iter()
-        .fold(child_env::clean_cmd(command, env), Cmd::env_remove)
-}
-
-fn read_line(command: Cmd<'_>, env: &Env) -> ferror::Result<String> {
-    let name = command.to_string();
-    let output = without_hook_variables(command, env)
-        .quiet()
-        .ignore_status()
-        .output()
-        .map_err(|error| Error::config(format!("cannot run `{name}`")).caused_by(error))?;
-    if !output.status.success() {
-        let printed = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::config(format!("`{name}` failed: {}", printed.trim())));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())
+/// Runs `command` and returns what it printed, without the line end.
+fn line(command: &mut Command) -> ferror::Result<String> {
+    let printed = work_tree::output(command)?;
+    Ok(String::from_utf8_lossy(&printed).trim_end_matches('\n').to_owned())
 }

@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::Context as _;
 use ferror::Error;
@@ -45,7 +45,8 @@ const OTHER_REPOSITORY: [&str; 18] = [
     "GIT_WORK_TREE",
 ];
 
-/// A git command in `dir` that looks at the repository there, changes nothing, and asks nothing.
+/// A git command in `dir` that looks at the repository there, whatever the environment says, and asks
+/// nothing. Every git of this program is made here, so that all of them see one repository.
 pub fn git(dir: &Path, env: &Env) -> Command {
     let mut command = Command::new("git");
     child_env::clean(&mut command, env);
@@ -82,8 +83,20 @@ pub fn output(command: &mut Command) -> ferror::Result<Vec<u8>> {
     Err(Error::config(format!("`{line}` failed: {}", printed.trim())))
 }
 
+/// Runs `command` with `input` on its stdin.
+pub fn with_input(command: &mut Command, input: Vec<u8>) -> std::io::Result<Output> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    // Written beside the reading: git answers each line as it comes.
+    let stdin = child.stdin.take();
+    let writer = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+    let output = child.wait_with_output();
+    let _ = writer.join();
+    output
+}
+
 /// Returns the top of the work tree around `dir`.
-pub fn top(dir: &Path, env: &Env) -> anyhow::Result<PathBuf> {
+pub fn top(dir: &Path, env: &Env) -> ferror::Result<PathBuf> {
     let mut printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]))?;
     printed.pop_if(|byte| *byte == b'\n');
     Ok(PathBuf::from(OsStr::from_bytes(&printed)))
@@ -343,13 +356,6 @@ fn hash_objects(top: &Path, paths: &[&Path], env: &Env) -> anyhow::Result<Vec<St
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let mut child = git(top, env)
-        .args(["hash-object", "--stdin-paths"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("running git hash-object")?;
-    let mut stdin = child.stdin.take().context("git hash-object has no stdin")?;
     let mut list = Vec::new();
     for path in paths {
         // One path a line: git's own quoting is the only way to name one with a line end.
@@ -369,10 +375,8 @@ fn hash_objects(top: &Path, paths: &[&Path], env: &Env) -> anyhow::Result<Vec<St
         }
         list.push(b'\n');
     }
-    // Written beside the reading: git answers each line as it comes.
-    let writer = std::thread::spawn(move || stdin.write_all(&list));
-    let hashed = child.wait_with_output().context("running git hash-object")?;
-    let _ = writer.join();
+    let hashed = with_input(git(top, env).args(["hash-object", "--stdin-paths"]), list)
+        .context("running git hash-object")?;
     let objects: Vec<_> =
         String::from_utf8_lossy(&hashed.stdout).lines().map(str::to_owned).collect();
     anyhow::ensure!(

@@ -373,15 +373,3 @@ fn ci_that_names_another_commit_is_refused() {
     repo.commit("second");
     repo.xtask("dist --dry-run").exits(3).says(&format!("CIRCLE_SHA1 is {head}, but HEAD is"));
 }
-
-#[test]
-fn a_hooks_repository_is_not_taken_for_this_one() {
-    let mut repo = Repo::new(&["alpha"]);
-    let head = repo.git(&["rev-parse", "HEAD"]);
-    let other = Repo::new(&["beta"]);
-    for (name, file) in [("GIT_DIR", ".git"), ("GIT_INDEX_FILE", ".git/index")] {
-        repo.set(name, &other.path().join(file).display().to_string());
-    }
-    repo.set("GIT_WORK_TREE", &other.path().display().to_string());
-    repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
-}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::Repo;
+use crate::support::{Repo, run};
 
 /// The commit as the plan of a `dist` has it.
 #[track_caller]
@@ -338,14 +338,42 @@ fn every_kind_of_checkout_has_the_commits_version() {
     origin.git(&["checkout", "--quiet", "v1"]);
     let plan = planned(&origin, "");
     assert_eq!((&plan["version"], &plan["commit"]["branch"]), (&head[..6].into(), &Value::Null));
+}
 
-    let mut by_hook = Repo::clone_of(origin.path());
+#[test]
+fn a_commit_is_read_one_way_whatever_replaces_it_and_whatever_a_hook_says() {
+    let mut repo = Repo::new(&["alpha"]);
     let elsewhere = Repo::new(&["beta"]);
-    by_hook.set("GIT_DIR", &elsewhere.path().join(".git").display().to_string());
-    by_hook.set("GIT_INDEX_FILE", "nowhere");
-    by_hook.set("GIT_LITERAL_PATHSPECS", "1");
-    let plan = planned(&by_hook, "");
-    assert_eq!(plan["commit"]["id"], head.as_str(), "what a hook's git says is not believed");
+    let expected = planned(&repo, "");
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    let mut wrong = Vec::new();
+    let there = |file: &str| elsewhere.path().join(file).display().to_string();
+    for (name, value) in [
+        ("GIT_DIR", there(".git")),
+        ("GIT_COMMON_DIR", there(".git")),
+        ("GIT_INDEX_FILE", there(".git/index")),
+        ("GIT_OBJECT_DIRECTORY", there(".git/objects")),
+        ("GIT_WORK_TREE", there("")),
+        ("GIT_PREFIX", "services".to_owned()),
+        ("GIT_NAMESPACE", "other".to_owned()),
+        ("GIT_LITERAL_PATHSPECS", "1".to_owned()),
+    ] {
+        let arguments = ["dist", "--dry-run", "--json"];
+        let mut dist = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        let run = run(dist.env(name, value), name);
+        if serde_json::from_str(&run.stdout).ok().as_ref() != Some(&expected) {
+            wrong.push(format!("{name}: {}{}", run.stdout, run.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    // The same tree at another time: nothing but the time and the message tells the two apart.
+    let tree = repo.git(&["rev-parse", "HEAD^{tree}"]);
+    repo.set("GIT_COMMITTER_DATE", "2001-02-03T04:05:06Z");
+    let other = repo.git(&["commit-tree", "-m", "another", &tree]);
+    repo.git(&["replace", &head, &other]);
+    assert_eq!(repo.git(&["log", "-1", "--format=%ct"]), "981173106", "git itself is misled");
+    assert_eq!(planned(&repo, ""), expected);
 }
 
 #[test]

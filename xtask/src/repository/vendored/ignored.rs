@@ -4,10 +4,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use xshell::{Shell, cmd};
 
 use super::names::FOLDER;
-use crate::repository::git;
+use crate::repository::work_tree::{self, git};
 use crate::system::env::Env;
 
 /// Lists each untracked file below `vendor` that git ignores, with the line that excludes it:
@@ -15,22 +14,15 @@ use crate::system::env::Env;
 ///
 /// Empty outside a git repository.
 pub fn ignored_files(root: &Path, env: &Env) -> anyhow::Result<Vec<String>> {
-    let shell = Shell::new()?;
-    shell.change_dir(root);
-    shell.set_var("GIT_OPTIONAL_LOCKS", "0");
-    let list = cmd!(shell, "git ls-files --others --ignored --exclude-standard -z -- {FOLDER}");
-    let Ok(list) = git::without_hook_variables(list, env).quiet().ignore_stderr().output() else {
+    let list = ["ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", FOLDER];
+    let Ok(list) = work_tree::output(git(root, env).args(list)) else {
         return Ok(Vec::new());
     };
-    if list.stdout.is_empty() {
+    if list.is_empty() {
         return Ok(Vec::new());
     }
-    let why = cmd!(shell, "git check-ignore --verbose -z --stdin").stdin(&list.stdout);
-    let why = git::without_hook_variables(why, env)
-        .quiet()
-        .ignore_status()
-        .output()
-        .context("asking git why")?;
+    let why = ["check-ignore", "--verbose", "-z", "--stdin"];
+    let why = work_tree::with_input(git(root, env).args(why), list).context("asking git why")?;
     // Per file: the ignoring file, the line's number, the line, the path.
     let printed = String::from_utf8_lossy(&why.stdout).into_owned();
     let fields: Vec<_> = printed.split_terminator('\0').collect();

@@ -119,7 +119,13 @@ fn a_first_run_that_fails_leaves_no_folder_and_no_block() {
     crate::vendor::cargo(&repo, "generate-lockfile");
     repo.write(".gitignore", "/target\n/pkg\nlib.rs\n");
     repo.commit("a line that is not anchored");
-    repo.xtask("vendor").exits(3).says("lib.rs: ignored by .gitignore:3").says("anchor the line");
+    // Also where a hook's git points at other objects.
+    for objects in [None, Some("nowhere")] {
+        let mut vendor = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["vendor"]);
+        vendor.envs(objects.map(|objects| ("GIT_OBJECT_DIRECTORY", objects)));
+        let run = run(&mut vendor, "vendor").exits(3);
+        run.says("lib.rs: ignored by .gitignore:3").says("anchor the line");
+    }
     assert!(!repo.path().join("vendor").exists());
     assert!(!repo.path().join(".cargo/config.toml").exists());
 }
