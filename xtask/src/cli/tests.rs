@@ -188,6 +188,9 @@ fn the_help_of_a_verb_has_all_that_the_table_has_of_it() {
             let name = format!("\n  --{}", flag.long);
             assert!(text.contains(&name), "no {name:?} in {text}");
         }
+        let has_bucket = verb.flags.iter().any(|flag| flag.long == "bucket");
+        let names_credentials = text.contains("\nCredentials never come from options. S3_KEY and");
+        assert_eq!(names_credentials, has_bucket, "credentials in {text}");
         for (line, _) in verb.examples {
             assert!(text.contains(&format!("\n  cargo xtask {line}")), "no {line:?} in {text}");
             // What a shell does is no part of an example's words.
