@@ -167,11 +167,22 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
         ("interop", "unknown verb `interop`"),
         ("ci extra", "unexpected argument \"extra\""),
     ];
-    for (line, expected) in rows {
-        let error = parse_line(line).expect_err(line);
-        assert!(error.message().contains(expected), "`{line}`: {error:#}");
-        assert_eq!(error.kind(), Kind::Usage, "`{line}`");
-        assert!(error.hint_text().is_some_and(|hint| hint.contains("cargo xtask")), "`{line}`");
+    let rows = rows.map(|(line, expected)| (line.split_whitespace().collect(), expected));
+    let with_blanks = [
+        (vec!["new", ""], "the name \"\" is not one of a service: expected up to 32"),
+        (vec!["new", " "], "the name \" \" is not one of a service: expected up to 32"),
+        (vec!["new", "", "a"], "the name \"\" is not"),
+        (vec!["list", ""], "\"\" is no service's name"),
+        (vec!["init", ""], "the argument \"\": expected a path"),
+        (vec!["stamp", ""], "the argument \"\": expected a path"),
+        (vec!["dist", "--dest", ""], "--dest \"\": expected a path"),
+        (vec!["fetch", "a", "--version", "abc123", "--into="], "--into \"\": expected a path"),
+    ];
+    for (words, expected) in rows.into_iter().chain(with_blanks) {
+        let error = parse(words.iter().map(Into::into)).expect_err(expected);
+        assert!(error.message().contains(expected), "{words:?}: {error:#}");
+        assert_eq!(error.kind(), Kind::Usage, "{words:?}");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("cargo xtask")), "{words:?}");
     }
     // A platform line is wrong in the same way wherever it stands.
     assert_eq!(parse_line("dist --platforms linus").unwrap_err().kind(), Kind::Config);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ferror::{Error, Result};
 
 use crate::build::toolchain::Library;
+use crate::model::names;
 use crate::model::platform::{self, Platform};
 use crate::verbs::upload::MAX_JOBS;
 
@@ -55,8 +56,10 @@ pub(super) fn text(given: Given<'_>) -> Result<String> {
     text.ok_or_else(|| Error::usage(format!("{what} \"{shown}\": expected text in UTF-8")))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one form for all of them")]
 pub(super) fn path(given: Given<'_>) -> Result<PathBuf> {
+    if given.value.is_empty() {
+        return Err(Error::usage(format!("{} \"\": expected a path", given.what)));
+    }
     Ok(given.value.into())
 }
 
@@ -103,6 +106,13 @@ pub(super) fn service(given: Given<'_>) -> Result<String> {
         return Ok(name);
     }
     Err(Error::usage(format!("{name:?} is no service's name: {expected}")))
+}
+
+/// Reads the name of a service that is not there yet.
+pub(super) fn new_service(given: Given<'_>) -> Result<String> {
+    let name = text(given)?;
+    names::check_service(&name)?;
+    Ok(name)
 }
 
 pub(super) fn version(given: Given<'_>) -> Result<String> {

@@ -6,7 +6,7 @@ use ferror::{Error, Result};
 use super::Values::{Any, Folders, Words};
 use super::{Operand, Row, Typed, Verb, assign, no_problem, option, switch, valued};
 use crate::cli::command::Command;
-use crate::cli::values::{Given, SHELLS, Shell, path, text};
+use crate::cli::values::{Given, SHELLS, Shell, new_service, path, text};
 use crate::model::service_kind::ServiceKind;
 use crate::verbs::init::{self, XtaskOption};
 use crate::verbs::vendor::{self, Mode};
@@ -51,7 +51,7 @@ fn new() -> Verb {
         operand: Some(|options, given| {
             let is_first = options.name.is_empty();
             if is_first {
-                options.name = text(given)?;
+                options.name = new_service(given)?;
             }
             Ok(is_first)
         }),
