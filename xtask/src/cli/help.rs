@@ -70,9 +70,9 @@ pub fn of(verb: &Verb) -> String {
         text.push('\n');
         rows(&mut text, described);
     }
-    if !verb.notes.is_empty() {
+    for note in verb.notes {
         text.push('\n');
-        paragraphs(&mut text, verb.notes);
+        paragraphs(&mut text, note);
     }
     text.push_str(if verb.examples.len() == 1 { "\nExample:\n" } else { "\nExamples:\n" });
     let width = verb.examples.iter().map(|(line, _)| line.len()).max().unwrap_or_default();

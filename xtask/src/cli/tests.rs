@@ -1,60 +1,169 @@
 //! Tests of `cli`.
 
+use std::collections::BTreeSet;
+
 use ferror::Kind;
 
 use super::values::Shell;
 use super::{Command, parse, table};
 use crate::model::service_kind::ServiceKind;
 use crate::verbs::init::{self, XtaskOption};
-use crate::verbs::{ci, new, promote, vendor};
+use crate::verbs::{ci, new, vendor};
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
     parse(line.split_whitespace().map(Into::into))
 }
 
+/// What each verb takes besides the option that is looked at.
+const OPERANDS: [(&str, &str); 16] = [
+    ("dist", ""),
+    ("upload", ""),
+    ("ship", ""),
+    ("setup", ""),
+    ("stamp", "f"),
+    ("list", ""),
+    ("presign", "a --version abc123"),
+    ("fetch", "a --version abc123"),
+    ("promote", "a abc123 --to c"),
+    ("new", "a"),
+    ("init", ""),
+    ("vendor", ""),
+    ("update", "p"),
+    ("ci", ""),
+    ("completions", "bash"),
+    ("reference", ""),
+];
+
+/// An option of these verbs, and the field without it and with it, as `Debug` shows them. Operands are given
+/// where those of the verb do not go together with the option.
+type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'static str);
+
+const CASES: [Case; 37] = [
+    (
+        "dist ship setup",
+        None,
+        "--platforms linux_amd64",
+        "platforms: None",
+        "platforms: Some([Platform { os: Linux, arch: Amd64 }])",
+    ),
+    ("dist upload ship", None, "--dest d", "dest: None", "dest: Some(\"d\")"),
+    ("dist ship", None, "--version abc1234", "version: None", "version: Some(\"abc1234\")"),
+    ("dist ship setup", None, "--library rustup", "library: None", "library: Some(Rustup)"),
+    ("dist ship", None, "--strict", "strict: false", "strict: true"),
+    ("dist upload ship new update", None, "--dry-run", "dry_run: false", "dry_run: true"),
+    (
+        "dist upload ship stamp list presign fetch promote",
+        None,
+        "--json",
+        "json: false",
+        "json: true",
+    ),
+    (DESTINATION, None, "--bucket b", "bucket: None", "bucket: Some(\"b\")"),
+    (DESTINATION, None, "--region r", "region: None", "region: Some(\"r\")"),
+    (DESTINATION, None, "--endpoint http://h", "endpoint: None", "endpoint: Some(\"http://h\")"),
+    (DESTINATION, None, "--signature v2", "signature: None", "signature: Some(V2)"),
+    (DESTINATION, None, "--explain", "explain: false", "explain: true"),
+    ("upload ship", None, "--local", "local: false", "local: true"),
+    ("upload ship", None, "--allow-dirty", "allow_dirty: false", "allow_dirty: true"),
+    (
+        "upload ship",
+        None,
+        "--skip-without-credentials",
+        "skip_without_credentials: false",
+        "skip_without_credentials: true",
+    ),
+    ("upload ship", None, "--jobs 64", "jobs: None", "jobs: Some(64)"),
+    ("upload ship", None, "--jobs=1", "jobs: None", "jobs: Some(1)"),
+    ("upload ship", None, "--verify", "verify: false", "verify: true"),
+    ("upload ship", None, "--timings", "timings: false", "timings: true"),
+    ("setup", None, "--check", "check: false", "check: true"),
+    ("vendor", None, "--check", "mode: Make", "mode: Check"),
+    ("list presign fetch promote", None, "--prefix p", "prefix: None", "prefix: Some(\"p\")"),
+    (
+        "presign fetch",
+        None,
+        "--version def456",
+        "version: Some(\"abc123\")",
+        "version: Some(\"def456\")",
+    ),
+    (
+        "presign fetch",
+        Some("a --channel b"),
+        "--channel c",
+        "channel: Some(\"b\")",
+        "channel: Some(\"c\")",
+    ),
+    (
+        "presign fetch",
+        None,
+        "--platform linux_arm64",
+        "platform: None",
+        "platform: Some(Platform { os: Linux, arch: Arm64 })",
+    ),
+    ("presign", None, "--expires 600", "expires: None", "expires: Some(600s)"),
+    ("fetch", None, "--into d", "into: None", "into: Some(\"d\")"),
+    ("promote", None, "--to d", "channel: \"c\"", "channel: \"d\""),
+    ("promote", None, "--by me", "by: None", "by: Some(\"me\")"),
+    ("init", None, "--name n", "dir: None, name: None", "dir: None, name: Some(\"n\")"),
+    ("init", None, "--github-username u", "github_username: None", "github_username: Some(\"u\")"),
+    ("init", None, "--s3-bucket b", "s3_bucket: None", "s3_bucket: Some(\"b\")"),
+    ("init", None, "--xtask-git g", "xtask: None", "xtask: Some(Git(\"g\"))"),
+    ("init", None, "--xtask-path p", "xtask: None", "xtask: Some(Path(\"p\"))"),
+    ("new", None, "--worker", "kind: Web", "kind: Worker"),
+    ("vendor", None, "--remove", "mode: Make", "mode: Remove"),
+    ("ci", None, "--all", "all: false", "all: true"),
+];
+
+/// The verbs that have a bucket.
+const DESTINATION: &str = "upload ship list presign fetch promote";
+
+/// Options that cannot be left out where they may be given, or that say what holds without them: a line with
+/// each, and what it is read as.
+const FIXED: [(&str, &str, &str, &str); 2] = [
+    (
+        "promote",
+        "rollback",
+        "promote a --to c --rollback",
+        "version: None, channel: \"c\", rollback: true",
+    ),
+    ("new", "web", "new a --web", "kind: Web"),
+];
+
 #[test]
-fn every_option_reaches_its_field() {
-    let Command::Ship(options) = parse_line(
-        "ship a b --platforms linux,amd64 --dest d --version abc1234 --library rustup --bucket k \
-         --region r --endpoint http://h --signature v2 --local --allow-dirty \
-         --skip-without-credentials --jobs 64 --verify --timings --explain --dry-run --json",
-    )
-    .unwrap() else {
-        panic!("ship is ship")
+fn every_option_of_the_table_sets_its_field_and_nothing_else() {
+    let read = |line: &str| {
+        format!("{:?}", parse_line(line).unwrap_or_else(|error| panic!("{line}: {error:#}")))
     };
-    let (dist, upload) = (options.dist, options.upload);
-    assert_eq!(
-        (&*dist.services, &*upload.services),
-        (&["a".into(), "b".into()][..], &*dist.services)
-    );
-    assert_eq!(dist.dest.as_deref(), Some("d".as_ref()));
-    assert_eq!(upload.dest, dist.dest, "an option of both verbs reaches both");
-    assert!(dist.dry_run && dist.json && upload.dry_run && upload.json);
-    assert_eq!(dist.platforms.unwrap().len(), 1);
-    assert_eq!(dist.version.as_deref(), Some("abc1234"));
-    assert!(dist.library.is_some());
-    assert_eq!(upload.destination.bucket.as_deref(), Some("k"));
-    assert_eq!(upload.destination.region.as_deref(), Some("r"));
-    assert_eq!(upload.destination.endpoint.as_deref(), Some("http://h"));
-    assert_eq!(upload.destination.signature, Some(s3::Signature::V2));
-    assert!(upload.destination.local && upload.destination.explain);
-    assert!(upload.allow_dirty && upload.skip_without_credentials);
-    assert!(upload.verify && upload.timings);
-    assert_eq!(upload.jobs, Some(64));
-    let Command::Upload(options) = parse_line("upload --jobs=1").unwrap() else {
-        panic!("upload is upload")
-    };
-    let plain = (options.verify, options.timings, options.destination.explain);
-    assert_eq!((options.jobs, plain), (Some(1), (false, false, false)));
-    let Command::Promote(options) =
-        parse_line("promote a abc123 --to stable --by me --prefix p --bucket b --json").unwrap()
-    else {
-        panic!("promote is promote")
-    };
-    let promote::Options { service, version, channel, by, bucket, json, .. } = options;
-    assert_eq!((&*service, version.as_deref(), &*channel), ("a", Some("abc123"), "stable"));
-    assert_eq!((by.as_deref(), bucket.prefix.as_deref()), (Some("me"), Some("p")));
-    assert!(bucket.destination.bucket.is_some() && json);
+    let mut seen = BTreeSet::new();
+    for (verbs, operands, option, before, after) in CASES {
+        for verb in verbs.split(' ') {
+            let usual = OPERANDS.iter().find(|(name, _)| *name == verb).expect(verb).1;
+            let without = format!("{verb} {}", operands.unwrap_or(usual));
+            let (with, without) = (read(&format!("{without} {option}")), read(&without));
+            assert!(
+                without.contains(before),
+                "{verb} without {option}: no {before:?} in {without}"
+            );
+            assert_eq!(with, without.replace(before, after), "{verb} {option}");
+            let long = option.split(['=', ' ']).next().unwrap_or_default();
+            seen.insert(format!("{verb} {long}"));
+        }
+    }
+    for (verb, long, line, expected) in FIXED {
+        assert!(read(line).contains(expected), "{line}: {}", read(line));
+        seen.insert(format!("{verb} --{long}"));
+    }
+    let flags = table::verbs().into_iter().flat_map(|verb| {
+        verb.flags.into_iter().map(move |flag| format!("{} --{}", verb.name, flag.long))
+    });
+    assert_eq!(seen, flags.collect(), "left: the cases; right: the table");
+}
+
+#[test]
+fn ship_gives_its_services_to_both_verbs() {
+    let Command::Ship(options) = parse_line("ship a b").unwrap() else { panic!("ship is ship") };
+    assert_eq!(options.dist.services, ["a", "b"]);
+    assert_eq!(options.upload.services, ["a", "b"]);
 }
 
 #[test]
@@ -167,11 +276,22 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
         ("interop", "unknown verb `interop`"),
         ("ci extra", "unexpected argument \"extra\""),
     ];
-    for (line, expected) in rows {
-        let error = parse_line(line).expect_err(line);
-        assert!(error.message().contains(expected), "`{line}`: {error:#}");
-        assert_eq!(error.kind(), Kind::Usage, "`{line}`");
-        assert!(error.hint_text().is_some_and(|hint| hint.contains("cargo xtask")), "`{line}`");
+    let rows = rows.map(|(line, expected)| (line.split_whitespace().collect(), expected));
+    let with_blanks = [
+        (vec!["new", ""], "the name \"\" is not one of a service: expected up to 32"),
+        (vec!["new", " "], "the name \" \" is not one of a service: expected up to 32"),
+        (vec!["new", "", "a"], "the name \"\" is not"),
+        (vec!["list", ""], "\"\" is no service's name"),
+        (vec!["init", ""], "the argument \"\": expected a path"),
+        (vec!["stamp", ""], "the argument \"\": expected a path"),
+        (vec!["dist", "--dest", ""], "--dest \"\": expected a path"),
+        (vec!["fetch", "a", "--version", "abc123", "--into="], "--into \"\": expected a path"),
+    ];
+    for (words, expected) in rows.into_iter().chain(with_blanks) {
+        let error = parse(words.iter().map(Into::into)).expect_err(expected);
+        assert!(error.message().contains(expected), "{words:?}: {error:#}");
+        assert_eq!(error.kind(), Kind::Usage, "{words:?}");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("cargo xtask")), "{words:?}");
     }
     // A platform line is wrong in the same way wherever it stands.
     assert_eq!(parse_line("dist --platforms linus").unwrap_err().kind(), Kind::Config);
@@ -188,6 +308,9 @@ fn the_help_of_a_verb_has_all_that_the_table_has_of_it() {
             let name = format!("\n  --{}", flag.long);
             assert!(text.contains(&name), "no {name:?} in {text}");
         }
+        let has_bucket = verb.flags.iter().any(|flag| flag.long == "bucket");
+        let names_credentials = text.contains("\nCredentials never come from options. S3_KEY and");
+        assert_eq!(names_credentials, has_bucket, "credentials in {text}");
         for (line, _) in verb.examples {
             assert!(text.contains(&format!("\n  cargo xtask {line}")), "no {line:?} in {text}");
             // What a shell does is no part of an example's words.

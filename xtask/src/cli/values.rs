@@ -9,7 +9,7 @@ use catalog::Platform;
 use ferror::{Error, Result};
 
 use crate::build::toolchain::Library;
-use crate::model::platform_line;
+use crate::model::{names, platform_line};
 use crate::verbs::upload::MAX_JOBS;
 
 /// A value that was typed, and the option or operand that it was typed for.
@@ -56,8 +56,10 @@ pub(super) fn text(given: Given<'_>) -> Result<String> {
     text.ok_or_else(|| Error::usage(format!("{what} \"{shown}\": expected text in UTF-8")))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one form for all of them")]
 pub(super) fn path(given: Given<'_>) -> Result<PathBuf> {
+    if given.value.is_empty() {
+        return Err(Error::usage(format!("{} \"\": expected a path", given.what)));
+    }
     Ok(given.value.into())
 }
 
@@ -104,6 +106,13 @@ pub(super) fn service(given: Given<'_>) -> Result<String> {
         return Ok(name);
     }
     Err(Error::usage(format!("{name:?} is no service's name: {expected}")))
+}
+
+/// Reads the name of a service that is not there yet.
+pub(super) fn new_service(given: Given<'_>) -> Result<String> {
+    let name = text(given)?;
+    names::check_service(&name)?;
+    Ok(name)
 }
 
 pub(super) fn version(given: Given<'_>) -> Result<String> {

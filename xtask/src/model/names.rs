@@ -127,7 +127,8 @@ mod tests {
             check_service(name).unwrap_or_else(|error| panic!("{error}"));
         }
         for (name, expected) in [
-            ("", "is not one of a service"),
+            ("", "the name \"\" is not one of a service"),
+            (" ", "the name \" \" is not one of a service"),
             ("Odd", "lower-case"),
             ("2go", "a letter first"),
             ("-x", "a letter first"),

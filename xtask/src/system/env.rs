@@ -72,7 +72,7 @@ pub const VARIABLES: [(&str, &str); 54] = [
     ("LD_LIBRARY_PATH", "cargo's own folders in it are not passed on"),
     ("DYLD_FALLBACK_LIBRARY_PATH", "the same, on macOS"),
     ("HOME", "home folder, whose path is kept out of binaries"),
-    ("PATH", "where git, cargo, rustup, python3, apt-get and servers to test are looked for"),
+    ("PATH", "where git, cargo, rustup, python3, zig, apt-get and the like are looked for"),
     ("NO_COLOR", "when not empty: no colour"),
     ("CI", "when not empty: never ask a question"),
 ];

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Repo, check_sums, host, run};
+use crate::support::{Repo, check_sums, host, linked_at, run};
 
 #[test]
 fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
@@ -54,23 +54,27 @@ fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
 
 #[test]
 fn the_same_commit_gives_the_same_bytes_and_a_new_one_only_a_new_stamp() {
-    let repo = Repo::new(&["alpha"]);
-    repo.xtask("dist").exits(0);
-    let first = repo.manifest();
-    repo.xtask("dist").exits(0);
-    assert_eq!(repo.manifest(), first, "the same commit again");
+    // All tests share a target folder: no other has a service of this name.
+    let repo = Repo::new(&["steady"]);
+    let dist = || {
+        repo.xtask(&format!("dist --platforms {}", host())).exits(0);
+        (repo.manifest(), linked_at("steady"))
+    };
+    let (first, linked) = dist();
+    assert_eq!(dist().0, first, "the same commit again");
 
     repo.commit("nothing changed");
-    let again = repo.xtask("dist").exits(0);
-    assert!(
-        !again.stderr.contains("Compiling"),
-        "a commit without a change compiled: {}",
-        again.stderr
-    );
-    let second = repo.manifest();
+    let (second, linked_then) = dist();
+    assert_eq!(linked_then, linked, "a commit without a change was linked anew");
     let digest = |manifest: &serde_json::Value, name: &str| manifest["artifacts"][0][name].clone();
     assert_eq!(digest(&first, "unstamped_sha256"), digest(&second, "unstamped_sha256"));
     assert_ne!(digest(&first, "binary_sha256"), digest(&second, "binary_sha256"));
+
+    let main = repo.path().join("services/steady/src/main.rs");
+    let text = std::fs::read_to_string(&main).unwrap();
+    std::fs::write(main, text.replace("println!", "eprintln!")).unwrap();
+    repo.commit("something changed");
+    assert_ne!(dist().1, linked, "a changed program was not linked anew");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Repo, host, run, target_dir};
+use crate::support::{Repo, host, linked_at, run};
 
 /// A repository with one service that prints `said`.
 fn repo_that_says(service: &str, said: &str) -> Repo {
@@ -25,15 +25,6 @@ fn write_main(repo: &Repo, service: &str, said: &str) {
 fn make_old(repo: &Repo, path: &str) {
     let file = File::options().append(true).open(repo.path().join(path)).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000)).unwrap();
-}
-
-/// When cargo linked the program of a service last.
-fn linked_at(service: &str) -> SystemTime {
-    let program = format!("{}/release/{service}", host().triple());
-    let folders = std::fs::read_dir(target_dir().join("dist")).unwrap();
-    let programs = folders.map(|folder| folder.unwrap().path().join(&program));
-    let times = programs.filter_map(|path| path.metadata().ok()?.modified().ok());
-    times.max().expect("cargo linked it")
 }
 
 #[track_caller]

@@ -107,7 +107,7 @@ fn without_a_terminal_what_is_not_given_takes_its_default() {
         command.env_remove(format!("GIT_{who}_NAME")).env_remove(format!("GIT_{who}_EMAIL"));
     }
     // A hook's git may point at objects that are not this repository's.
-    command.env("GIT_OBJECT_DIRECTORY", repo.path().join("billing/.git/objects"));
+    command.env("GIT_OBJECT_DIRECTORY", repo.path().join("elsewhere"));
     std::fs::create_dir(repo.path().join("here")).unwrap();
     run(command.arg(root()), "init here").exits(0);
     let author = git(&repo, "here", "log --format=%an/%ae/%cn");

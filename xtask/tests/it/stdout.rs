@@ -105,8 +105,9 @@ fn the_work_is_done_where_its_result_cannot_be_written() {
     let stored = Manifest::read_object_strict(&stored, "builds", &key).unwrap();
     assert_eq!(stored.artifacts, manifest.artifacts);
 
-    into(&repo, "new beta", full()).exits(3).says("cannot be written to stdout");
-    assert!(repo.path().join("services/beta/Cargo.toml").is_file());
+    let clone = Repo::clone_of(root());
+    into(&clone, "new reaper", full()).exits(3).says("cannot be written to stdout");
+    assert!(clone.path().join("services/reaper/Cargo.toml").is_file());
 }
 
 #[test]

@@ -40,14 +40,36 @@ fn folders_of_xtask_use_what_lies_below_them() {
 
 #[test]
 fn modules_of_xtask_do_not_use_each_other_in_a_circle() {
-    let mut edges = BTreeMap::<String, BTreeSet<String>>::new();
-    for (path, code) in sources().into_iter().filter(|(path, _)| path.contains('/')) {
-        let module = path.trim_end_matches(".rs").split('/').take(2).collect::<Vec<_>>().join("::");
-        let mut used = uses(&path, &code);
-        used.remove(&module);
-        edges.entry(module).or_default().extend(used);
+    let sources: Vec<_> = sources().into_iter().filter(|(path, _)| path.contains('/')).collect();
+    let modules: BTreeSet<_> = sources.iter().map(|(path, _)| module(path).join("::")).collect();
+    // First the files of a folder, then the parts of each of them.
+    for depth in [2, 3] {
+        let cut = |name: &str| name.split("::").take(depth).collect::<Vec<_>>().join("::");
+        let mut edges = BTreeMap::<String, BTreeSet<String>>::new();
+        for (path, code) in &sources {
+            let module = cut(&module(path).join("::"));
+            let mut used: BTreeSet<_> =
+                uses(path, code).iter().filter_map(|used| known(used, &modules)).map(cut).collect();
+            // A module and its own parts may use each other.
+            used.retain(|used| !is_part(used, &module) && !is_part(&module, used));
+            edges.entry(module).or_default().extend(used);
+        }
+        assert_none(&circle(edges));
     }
-    // Takes away what uses nothing that is left, or is used by nothing: what stays goes round.
+}
+
+/// The innermost module that a path into the code names.
+fn known<'a>(path: &'a str, modules: &BTreeSet<String>) -> Option<&'a str> {
+    let ends = path.match_indices("::").map(|(at, _)| at).chain([path.len()]);
+    ends.map(|end| &path[..end]).filter(|name| modules.contains(*name)).last()
+}
+
+fn is_part(inner: &str, outer: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Takes away what uses nothing that is left, or is used by nothing: what stays goes round.
+fn circle(mut edges: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     while let Some(end) = edges.iter().find_map(|(module, used)| {
         let is_used = edges.values().any(|used| used.contains(module));
         let uses_any = used.iter().any(|used| edges.contains_key(used));
@@ -56,9 +78,39 @@ fn modules_of_xtask_do_not_use_each_other_in_a_circle() {
         edges.remove(&end);
     }
     let left: BTreeSet<_> = edges.keys().cloned().collect();
-    let circle: Vec<_> =
-        edges.iter().map(|(module, used)| format!("{module} uses {:?}", used & &left)).collect();
-    assert_none(&circle);
+    edges.iter().map(|(module, used)| format!("{module} uses {:?}", used & &left)).collect()
+}
+
+#[test]
+fn imports_are_read_by_crate_and_by_super() {
+    let rows = [
+        ("verbs/dist.rs", "use crate::build::{archive};", "build::archive"),
+        (
+            "verbs/dist.rs",
+            "use crate::build::archive::{self, Entry};",
+            "build::archive::self build::archive::Entry",
+        ),
+        (
+            "verbs/dist.rs",
+            "use super::upload::{self, Options};",
+            "verbs::upload::self verbs::upload::Options",
+        ),
+        ("verbs/dist.rs", "let _ = super::upload::run();", "verbs::upload::run"),
+        ("build/stamp/mod.rs", "use super::archive;", "build::archive"),
+        (
+            "build/stamp/elf.rs",
+            "use super::{\n    macho::{A, b},\n    signature,\n};",
+            "build::stamp::macho::A build::stamp::macho::b build::stamp::signature",
+        ),
+        ("build/stamp/elf.rs", "pub(super) fn f() { $crate::x(); }", ""),
+    ];
+    for (path, code, expected) in rows {
+        let expected = expected.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(uses(path, code), expected, "{path}: {code}");
+    }
+    let edges = [("a", ["b"]), ("b", ["c"]), ("c", ["b"])];
+    let edges = edges.map(|(from, to)| (from.to_owned(), to.map(str::to_owned).into()));
+    assert_eq!(circle(edges.into()), ["b uses {\"c\"}", "c uses {\"b\"}"]);
 }
 
 /// Words in the code of xtask that its tests may hold, where they stand, and what to do instead.
@@ -117,19 +169,56 @@ fn sources() -> Vec<(String, String)> {
     sources
 }
 
-/// The modules `FOLDER::MODULE` that a file names by `crate::`.
+/// The module that a file below xtask/src is.
+fn module(path: &str) -> Vec<&str> {
+    let mut names: Vec<_> = path.trim_end_matches(".rs").split('/').collect();
+    names.pop_if(|name| *name == "mod");
+    names
+}
+
+/// What a file names by `crate::` and `super::`, as paths below the crate.
 fn uses(path: &str, code: &str) -> BTreeSet<String> {
+    let module = module(path);
+    let parent = &module[..module.len() - 1];
     let mut used = BTreeSet::new();
-    for (at, begin) in code.match_indices("crate::") {
-        if !code[..at].ends_with(|c: char| c.is_alphanumeric() || "_$".contains(c)) {
-            let rest = &code[at + begin.len()..];
-            assert!(!rest.starts_with('{'), "xtask/src/{path}: one `use crate::…` for a folder");
-            let is_end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
-            let name = rest.split(is_end).next().unwrap_or_default();
-            used.insert(name.split("::").take(2).collect::<Vec<_>>().join("::"));
+    let parent: String = parent.iter().flat_map(|name| [*name, "::"]).collect();
+    for (begin, base) in [("crate::", ""), ("super::", &parent)] {
+        for (at, begin) in code.match_indices(begin) {
+            if !code[..at].ends_with(|c: char| c.is_alphanumeric() || "_$:".contains(c)) {
+                used.extend(names(base, &code[at + begin.len()..]));
+            }
         }
     }
     used
+}
+
+/// The paths that the text of an import begins with: `a::b`, or several of them in braces.
+fn names(base: &str, text: &str) -> Vec<String> {
+    let is_end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
+    let end = text.find(is_end).unwrap_or(text.len());
+    let name = format!("{base}{}", &text[..end]);
+    let Some(list) =
+        text[end..].strip_prefix('{').filter(|_| name.is_empty() || name.ends_with("::"))
+    else {
+        return vec![name];
+    };
+    let (mut depth, mut begin, mut found) = (0, 0, Vec::new());
+    for (at, c) in list.char_indices() {
+        if depth == 0 && ",}".contains(c) {
+            let item = list[begin..at].trim();
+            if !item.is_empty() {
+                found.extend(names(&name, item));
+            }
+            begin = at + 1;
+        }
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    found
 }
 
 /// A folder of crates, the folders they may depend on, and those that their tests may use besides.

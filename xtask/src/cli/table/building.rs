@@ -40,7 +40,7 @@ fn dist() -> Verb {
                 manifest.json last.",
         operands: services(),
         rows: dist_rows(),
-        notes: "",
+        notes: &[],
         examples: &[
             ("dist", "all services, all configured platforms"),
             ("dist janitor --platforms linux_amd64", "one archive"),
@@ -103,7 +103,7 @@ fn upload() -> Verb {
                 point, and then sends only what is missing; what is published never changes.",
         operands: services(),
         rows: upload_rows(),
-        notes: CREDENTIALS,
+        notes: &[CREDENTIALS],
         examples: &[
             ("upload --local", ""),
             ("upload --bucket builds --region eu-west-1", ""),
@@ -218,7 +218,7 @@ fn ship() -> Verb {
                 looking at archives is refused before anything is built.",
         operands: services(),
         rows: ship_rows(),
-        notes: CREDENTIALS,
+        notes: &[CREDENTIALS],
         examples: &[
             ("ship --local", ""),
             ("ship janitor --platforms linux --bucket builds", "one service"),
@@ -281,7 +281,7 @@ fn setup() -> Verb {
             ),
             option("library", LIBRARIES, LIBRARY_DOC, library, |o| &mut o.library),
         ],
-        notes: "",
+        notes: &[],
         examples: &[("setup --check", "")],
         operand: None,
         problem: no_problem,
@@ -298,7 +298,7 @@ fn stamp() -> Verb {
         about: "Prints what is stamped into a binary, or into the binaries of a .tar.gz.",
         operands: vec![Operand { name: "FILE", values: Files, doc: "" }],
         rows: vec![switch("json", "one array on stdout", |o: &mut stamp::Options| &mut o.json)],
-        notes: "",
+        notes: &[],
         examples: &[("stamp pkg/snapshot/janitor_linux_amd64.tar.gz", "")],
         operand: Some(|options, given| {
             path(given).map(|file| options.files.push(file)).map(|()| true)

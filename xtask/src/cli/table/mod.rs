@@ -36,8 +36,8 @@ pub struct Verb {
     pub operands: Vec<Operand>,
     /// Its options.
     pub flags: Vec<Flag>,
-    /// What there is to say after the options.
-    pub notes: &'static str,
+    /// What there is to say after the options, in paragraphs.
+    pub notes: &'static [&'static str],
     /// Command lines without `cargo xtask`, and what each does.
     pub examples: &'static [(&'static str, &'static str)],
     /// Left out of help and reference: it is for those who develop this program.
@@ -164,7 +164,7 @@ struct Typed<O> {
     about: &'static str,
     operands: Vec<Operand>,
     rows: Vec<Row<O>>,
-    notes: &'static str,
+    notes: &'static [&'static str],
     examples: &'static [(&'static str, &'static str)],
     /// Takes an operand; `false` where there are enough. `None` where the verb takes none.
     operand: Option<fn(&mut O, Given<'_>) -> Result<bool>>,

@@ -96,7 +96,7 @@ fn list() -> Verb {
                 the channels that name it.",
         operands: services(),
         rows,
-        notes: CREDENTIALS,
+        notes: &[CREDENTIALS],
         examples: &[("list", ""), ("list janitor --json", "")],
         operand: Some(|options, given| {
             let is_first = options.service.is_none();
@@ -132,7 +132,7 @@ fn presign() -> Verb {
                 manifest object. The object is asked first whether it is that archive.",
         operands: services(),
         rows,
-        notes: CREDENTIALS,
+        notes: &[CREDENTIALS],
         examples: &[
             ("presign janitor --channel stable", ""),
             ("presign janitor --version abc123 --platform linux_arm64 --expires 600 --json", ""),
@@ -166,7 +166,7 @@ fn fetch() -> Verb {
                 archive and of what was in it.",
         operands: services(),
         rows,
-        notes: CREDENTIALS,
+        notes: &[CREDENTIALS],
         examples: &[
             ("fetch janitor --channel stable --into /tmp/janitor", ""),
             ("fetch janitor --version abc123 --platform darwin_arm64", ""),
@@ -214,9 +214,9 @@ fn promote() -> Verb {
             Operand { name: "VERSION", values: Any, doc: "the release, as list shows it" },
         ],
         rows,
-        notes: "A server that cannot write on a condition (OpenStack Swift answers 501) is an \
+        notes: &[CREDENTIALS, "A server that cannot write on a condition (OpenStack Swift answers 501) is an \
                 error. One that ignores the condition (Garage, old MinIO) lets the later of two \
-                win.",
+                win."],
         examples: &[
             ("promote janitor abc123 --to stable", ""),
             ("promote janitor --to stable --rollback", ""),

@@ -6,7 +6,7 @@ use ferror::{Error, Result};
 use super::Values::{Any, Folders, Words};
 use super::{Operand, Row, Typed, Verb, assign, no_problem, option, switch, valued};
 use crate::cli::command::Command;
-use crate::cli::values::{Given, SHELLS, Shell, path, text};
+use crate::cli::values::{Given, SHELLS, Shell, new_service, path, text};
 use crate::model::service_kind::ServiceKind;
 use crate::verbs::init::{self, XtaskOption};
 use crate::verbs::vendor::{self, Mode};
@@ -46,12 +46,12 @@ fn new() -> Verb {
             .or(),
             switch("dry-run", "print the files and write nothing", |o| &mut o.dry_run),
         ],
-        notes: "",
+        notes: &[],
         examples: &[("new billing", ""), ("new reaper --worker", "")],
         operand: Some(|options, given| {
             let is_first = options.name.is_empty();
             if is_first {
-                options.name = text(given)?;
+                options.name = new_service(given)?;
             }
             Ok(is_first)
         }),
@@ -78,7 +78,7 @@ fn init() -> Verb {
             doc: "a folder that is not there yet, or empty; default ./N",
         }],
         rows: init_rows(),
-        notes: "",
+        notes: &[],
         examples: &[
             ("init ../billing --name billing --s3-bucket builds", ""),
             ("init oddjob --xtask-git https://git.example.com/team/bowline", ""),
@@ -167,7 +167,7 @@ fn vendor() -> Verb {
             })
             .or(),
         ],
-        notes: "",
+        notes: &[],
         examples: &[("vendor", ""), ("vendor --check", "")],
         operand: None,
         problem: no_problem,
@@ -196,7 +196,7 @@ fn update() -> Verb {
             "print the moves and change nothing",
             |o: &mut update::Options| &mut o.dry_run,
         )],
-        notes: "",
+        notes: &[],
         examples: &[
             ("update tokio 'serde*'", ""),
             ("update foundation/... --dry-run", ""),
@@ -227,7 +227,7 @@ fn ci() -> Verb {
             "also what is slow, installs toolchains or needs servers",
             |o: &mut ci::Options| &mut o.all,
         )],
-        notes: "",
+        notes: &[],
         examples: &[("ci", "")],
         operand: None,
         problem: no_problem,
@@ -246,9 +246,11 @@ fn completions() -> Verb {
                 before, by what cargo itself brings for that shell.",
         operands: vec![Operand { name: "SHELL", values: Words(SHELLS), doc: "" }],
         rows: vec![],
-        notes: "bash: put the script into a file and source it from ~/.bashrc. zsh: source it from \
+        notes: &[
+            "bash: put the script into a file and source it from ~/.bashrc. zsh: source it from \
                 ~/.zshrc after compinit. fish: put it into \
                 ~/.config/fish/conf.d/cargo-xtask.fish.",
+        ],
         examples: &[("completions bash > ~/.cargo-xtask-completions.bash", "")],
         operand: Some(|shell: &mut Option<Shell>, given: Given<'_>| {
             let is_first = shell.is_none();
@@ -271,7 +273,7 @@ fn reference() -> Verb {
         about: "Prints the reference page of the command line, docs/reference.md.",
         operands: vec![],
         rows: vec![],
-        notes: "",
+        notes: &[],
         examples: &[("reference > docs/reference.md", "")],
         operand: None,
         problem: no_problem,

@@ -13,6 +13,7 @@ pub(crate) mod tree;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
+use std::time::SystemTime;
 
 use catalog::Platform;
 use serde_json::Value;
@@ -284,6 +285,15 @@ pub(crate) fn target_dir() -> PathBuf {
     let ours = program.ancestors().nth(2).expect("target/debug/xtask");
     share_tools(ours);
     ours.join("it")
+}
+
+/// When cargo linked the program of a service last.
+pub(crate) fn linked_at(service: &str) -> SystemTime {
+    let program = format!("{}/release/{service}", host().triple());
+    let folders = std::fs::read_dir(target_dir().join("dist")).unwrap();
+    let programs = folders.map(|folder| folder.unwrap().path().join(&program));
+    let times = programs.filter_map(|path| path.metadata().ok()?.modified().ok());
+    times.max().expect("cargo linked it")
 }
 
 /// What `cargo xtask setup` installed here serves the tests too: after it they need no network.
