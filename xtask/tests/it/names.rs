@@ -102,9 +102,7 @@ fn a_repository_may_have_crates_and_services_of_the_names_of_our_libraries() {
         .exits(0)
         .prints("stamp DEV (not stamped)")
         .prints("own s3 own ferror own ftime");
-    cargo(&repo, "run --quiet --locked --package catalog -- --help")
-        .exits(0)
-        .prints("own service");
+    cargo(&repo, "run --quiet --locked --package catalog -- --help").exits(0).prints("own service");
 
     let xtask = "run --quiet --locked --package xtask --";
     let platform = host().to_string();

@@ -97,7 +97,11 @@ fn the_service_gets_no_account_that_is_there_already() {
     let version = format!("service_version={first}");
     host.set("service_user_create", json!(true));
     for (user, list, text) in [
-        ("daemon", r#"{"service_users_of_hosts": []}"#, "daemon is an account of this host already"),
+        (
+            "daemon",
+            r#"{"service_users_of_hosts": []}"#,
+            "daemon is an account of this host already",
+        ),
         ("daemon", "{}", "no user that hosts have already"),
         ("root", "{}", "service_user is not root"),
     ] {
