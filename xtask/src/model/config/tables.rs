@@ -31,6 +31,11 @@ pub(super) struct WorkspaceTable {
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) bucket_owner: Option<String>,
     pub(super) allow_http: Option<bool>,
+    pub(super) rust: Option<String>,
+    pub(super) outside_flags: Option<bool>,
+    pub(super) other_compiler: Option<bool>,
+    pub(super) system_libraries: Option<Vec<String>>,
+    pub(super) skip_checks: Option<Vec<String>>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -68,6 +73,11 @@ impl WorkspaceTable {
             metadata: table.find("metadata")?.unwrap_or_default(),
             bucket_owner: table.find("bucket-owner")?,
             allow_http: table.find("allow-http")?,
+            rust: table.find("rust")?,
+            outside_flags: table.find("outside-flags")?,
+            other_compiler: table.find("other-compiler")?,
+            system_libraries: table.find("system-libraries")?,
+            skip_checks: table.find("skip-checks")?,
         };
         table.end()?;
         Ok(read)

@@ -21,8 +21,9 @@ impl Plan {
             "entry_time": self.entry_time,
             "snapshot_dir": self.snapshot_dir.to_string_lossy(),
             "profile": self.profile,
-            "glibc": self.glibc,
-            "macos": self.macos,
+            "glibc": self.requirements.glibc,
+            "macos": self.requirements.macos,
+            "outside_flags": self.outside_flags,
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
         format!("{plan:#}")
@@ -61,8 +62,11 @@ impl fmt::Display for Plan {
         writeln!(
             f,
             "build    profile {}, glibc {}, macOS {}",
-            self.profile, self.glibc, self.macos
+            self.profile, self.requirements.glibc, self.requirements.macos
         )?;
+        for flag in &self.outside_flags {
+            writeln!(f, "outside  {flag}")?;
+        }
         for step in &self.steps {
             writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;
             for build in &step.builds {
