@@ -28,6 +28,9 @@ const MACOS: [&str; 2] = ["/usr/lib/", "/System/Library/"];
 /// The first macOS on Apple's own processors: rustc takes it for anything older.
 const MACOS_ARM64: Version = Version(11, 0, 0);
 
+/// The way out where a binary is of another kind altogether.
+const FLAGS: &str = "look for flags that choose another target";
+
 /// Checks what was read from the binary of `service` against what `platform` and `plan` ask for.
 pub fn check(
     service: &str,
@@ -44,7 +47,6 @@ pub fn check(
             "{otherwise}, or leave this check out by skip-checks = [{name:?}] in [workspace.metadata.xtask]"
         )))
     };
-    const FLAGS: &str = "look for flags that choose another target";
     let is_linux = platform.os == Os::Linux;
     let format = if is_linux { Format::Elf } else { Format::MachO };
     if checks(BinaryCheck::Format) && facts.format != format {
