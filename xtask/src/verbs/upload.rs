@@ -4,6 +4,7 @@
 //! no workspace member and no clock of a build is looked at. The order of the work stands here;
 //! what is said to the bucket about one service stands in `publish`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -73,6 +74,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
     refuse_outside_sources(&manifest.outside_sources, config, options)?;
     check_sizes(&manifest, &services, &snapshot_dir)?;
 
+    check_origin(&manifest, &services, config, options, ui)?;
     if options.dry_run {
         return dry_run(
             &manifest,
@@ -234,6 +236,57 @@ pub fn refuse_outside_sources(
     );
     Err(Error::config(message).hint(
         "move them into the repository and run dist again, or publish it all the same with `outside-sources = true` in [workspace.metadata.xtask]",
+    ))
+}
+
+/// What was built with flags that the repository does not have is published only where the table says so:
+/// nobody could build the same bytes from the commit.
+pub fn refuse_outside_flags(
+    flags: &[&str],
+    config: Option<&Config>,
+    options: &Options,
+) -> ferror::Result<()> {
+    if flags.is_empty() || options.destination.local || config.is_some_and(|c| c.outside_flags) {
+        return Ok(());
+    }
+    let message = format!("built with flags from outside the repository: {}", flags.join(", "));
+    Err(Error::config(message).hint(
+        "remove them and run dist again, put them into the repository's .cargo/config.toml, or allow them by \
+         outside-flags = true in [workspace.metadata.xtask]",
+    ))
+}
+
+/// Refuses artifacts that another machine could not build again from the commit: their flags or their compiler
+/// are not the repository's. Into a server of this machine they go with a warning.
+fn check_origin(
+    manifest: &Manifest,
+    services: &[&str],
+    config: Option<&Config>,
+    options: &Options,
+    ui: Ui,
+) -> ferror::Result<()> {
+    let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
+    let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
+    let flags: BTreeSet<_> =
+        artifacts.iter().flat_map(|a| &a.outside_flags).map(String::as_str).collect();
+    let flags: Vec<_> = flags.into_iter().collect();
+    refuse_outside_flags(&flags, config, options)?;
+    if options.destination.local && !flags.is_empty() {
+        ui.warn(format_args!("built with flags from outside the repository: {}", flags.join(", ")));
+    }
+    let other = artifacts.iter().find_map(|a| a.expected_rustc.as_ref().map(|pin| (a, pin)));
+    let Some((artifact, pin)) = other.filter(|_| !config.is_some_and(|c| c.other_compiler)) else {
+        return Ok(());
+    };
+    let Artifact { service, platform, rustc, .. } = artifact;
+    let message = format!("{service} for {platform} was built by {rustc}; expected {pin}, the pin");
+    if options.destination.local {
+        ui.warn(message);
+        return Ok(());
+    }
+    Err(Error::config(message).hint(
+        "run dist again with the pinned compiler, name the distribution's by --library distribution, or allow \
+         any by other-compiler = true in [workspace.metadata.xtask]",
     ))
 }
 

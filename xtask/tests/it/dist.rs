@@ -190,6 +190,32 @@ fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
 }
 
 #[test]
+fn a_toolchain_that_is_missing_leaves_what_an_earlier_dist_made() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    let before = repo.manifest();
+    repo.add_to_table("rust = \"1.0.0\"");
+    repo.xtask("dist --strict --library rustup")
+        .exits(3)
+        .says("nothing was built, and nothing removed");
+    assert_eq!(repo.manifest(), before);
+}
+
+#[test]
+fn builds_are_told_a_constant_time() {
+    let repo = Repo::new(&["clock"]);
+    repo.write(
+        "services/clock/build.rs",
+        "fn main() {\n    println!(\"cargo::rustc-env=TIME={}\", std::env::var(\"SOURCE_DATE_EPOCH\").unwrap_or_default());\n}\n",
+    );
+    repo.write("services/clock/src/main.rs", "fn main() {\n    println!(env!(\"TIME\"));\n}\n");
+    repo.commit("a clock");
+    repo.xtask(&format!("dist --platforms {}", host())).exits(0);
+    let binary = repo.path().join("pkg/snapshot").join(host().as_str()).join("clock");
+    assert_eq!(run(&mut Command::new(&binary), "clock").exits(0).stdout, "315532800\n");
+}
+
+#[test]
 fn a_second_dist_waits_for_the_first() {
     let repo = Repo::new(&["alpha"]);
     let snapshot = repo.path().join("pkg/snapshot");

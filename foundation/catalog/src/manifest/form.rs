@@ -41,6 +41,8 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         unstamped_sha256: fields.get("unstamped_sha256")?,
         object_key: fields.get("object_key")?,
         rustc: fields.get("rustc")?,
+        expected_rustc: fields.find("expected_rustc")?,
+        outside_flags: fields.find("outside_flags")?.unwrap_or_default(),
         recognised: false,
     };
     fields.end()?;
@@ -102,7 +104,7 @@ impl Serialize for Manifest {
 
 impl Serialize for Artifact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Artifact", 10)?;
+        let mut fields = serializer.serialize_struct("Artifact", 12)?;
         fields.serialize_field("service", &self.service)?;
         fields.serialize_field("platform", &self.platform)?;
         fields.serialize_field("triple", &self.triple)?;
@@ -113,6 +115,12 @@ impl Serialize for Artifact {
         fields.serialize_field("unstamped_sha256", &self.unstamped_sha256)?;
         fields.serialize_field("object_key", &self.object_key)?;
         fields.serialize_field("rustc", &self.rustc)?;
+        if let Some(expected) = &self.expected_rustc {
+            fields.serialize_field("expected_rustc", expected)?;
+        }
+        if !self.outside_flags.is_empty() {
+            fields.serialize_field("outside_flags", &self.outside_flags)?;
+        }
         fields.end()
     }
 }

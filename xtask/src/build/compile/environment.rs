@@ -20,6 +20,11 @@ use crate::system::files;
 const LIBRARY_PATH: &str =
     if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
+/// The time that builds are told, in seconds since 1970 UTC: the first day of 1980, the oldest that zip knows.
+/// Build scripts and `__DATE__` in C put it into binaries instead of the clock's. It is not the commit's, which
+/// would compile those crates anew at every commit.
+const BUILD_TIME: &str = "315532800";
+
 /// Sets every variable that a build depends on; all others are inherited.
 pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
     child_env::clean(command, env);
@@ -46,6 +51,8 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
     if toolchain.platform.os == Os::Darwin {
         command.env("MACOSX_DEPLOYMENT_TARGET", &toolchain.macos);
     }
+    let time = env.get("SOURCE_DATE_EPOCH").unwrap_or_else(|| BUILD_TIME.to_owned());
+    command.env("SOURCE_DATE_EPOCH", &time);
     let cache = &toolchain.cache_dir;
     command
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", &toolchain.linker.zig)
@@ -55,7 +62,8 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
         .env("CARGO_ZIGBUILD_RUSTC_VERSION", &compiler.release)
         .env("CARGO_ZIGBUILD_CACHE_DIR", cache)
         .env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"))
-        .env("ZIG_LOCAL_CACHE_DIR", cache.join("zig"));
+        // zig does not tell objects with different times apart.
+        .env("ZIG_LOCAL_CACHE_DIR", cache.join(format!("zig-time-{time}")));
 }
 
 /// Returns the variables by which cargo-zigbuild makes zig the linker and C compiler of a cargo build.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ferror::{Error, Kind, Result};
 
-use crate::build::pins;
+use super::pin::is_pinned;
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::process;
@@ -68,28 +68,26 @@ pub(super) fn library_sources(sysroot: &Path) -> PathBuf {
 }
 
 /// Chooses the compiler for the standard libraries that rustup serves.
-pub(super) fn choose(workspace_root: &Path, env: &Env, ui: Ui) -> Result<Compiler> {
+pub(super) fn choose(workspace_root: &Path, pin: &str, env: &Env, ui: Ui) -> Result<Compiler> {
     let active = active(workspace_root, env)?;
     if active.sysroot == Path::new(DISTRIBUTION_SYSROOT) {
-        return pinned(&active.host, env).ok_or_else(|| {
+        return pinned(pin, &active.host, env).ok_or_else(|| {
             Error::config(format!("{} is the distribution's, not rustup's", active.version))
         });
     }
-    if active.release == pins::RUSTC {
+    if is_pinned(pin, &active) {
         return Ok(active);
     }
     if !is_chosen_by_hand(workspace_root, env)
-        && let Some(pinned) = pinned(&active.host, env)
+        && let Some(pinned) = pinned(pin, &active.host, env)
     {
         ui.say("using", format!("{}, the pin, instead of {}", pinned.version, active.version));
         return Ok(pinned);
     }
     ui.warn(format!(
-        "{} builds, the pin is {}: the bytes differ from those of other machines \
-         (`rustup toolchain install {}`)",
-        active.version,
-        pins::RUSTC,
-        pins::RUSTC
+        "{} builds, the pin is {pin}: the bytes differ from those of other machines \
+         (`rustup toolchain install {pin}`)",
+        active.version
     ));
     Ok(active)
 }
@@ -129,14 +127,14 @@ fn active(workspace_root: &Path, env: &Env) -> Result<Compiler> {
     inspect(&sysroot, toolchain, env)
 }
 
-/// Finds the pinned compiler among rustup's toolchains, if its cargo is there and its version is right.
-fn pinned(host: &str, env: &Env) -> Option<Compiler> {
-    let name = format!("{}-{host}", pins::RUSTC);
+/// Finds the pinned compiler among rustup's toolchains, if its cargo is there and it is that one.
+fn pinned(pin: &str, host: &str, env: &Env) -> Option<Compiler> {
+    let name = format!("{pin}-{host}");
     let sysroot = rustup_home(env)?.join("toolchains").join(&name);
     if !sysroot.join("bin/cargo").is_file() {
         return None;
     }
-    inspect(&sysroot, Some(name), env).ok().filter(|compiler| compiler.release == pins::RUSTC)
+    inspect(&sysroot, Some(name), env).ok().filter(|compiler| is_pinned(pin, compiler))
 }
 
 /// Returns whether a person or the repository chose the toolchain, and not rustup's default.

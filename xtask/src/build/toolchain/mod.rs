@@ -7,6 +7,7 @@
 mod compiler;
 mod distribution;
 mod library;
+pub mod pin;
 mod rustup;
 pub(crate) mod system_packages;
 mod zig;
@@ -31,6 +32,10 @@ pub struct Request<'a> {
     pub platforms: &'a [Platform],
     /// The library to use, where `--library` names one.
     pub library: Option<Library>,
+    /// Whether the distribution's library may be used where `library` does not ask for it.
+    pub may_fall_back: bool,
+    /// The compiler that the repository pins.
+    pub pin: &'a str,
     /// Whether anything may be installed.
     pub install: bool,
     /// The oldest glibc that Linux binaries run on.
@@ -54,6 +59,8 @@ pub struct Toolchain {
     pub library: Library,
     /// The compiler as `rustc --version` names it, which is how manifests name it too.
     pub rustc: String,
+    /// The release that was expected, where the compiler is another one.
+    pub expected_rustc: Option<String>,
     pub(crate) compiler: Compiler,
     pub(crate) linker: Linker,
     pub(crate) workspace_root: PathBuf,
@@ -75,17 +82,11 @@ impl Toolchain {
     ///
     /// Fails with [`ferror::Kind::Config`] where it is not.
     pub fn check_pin(&self) -> ferror::Result<()> {
-        let (pin, hint) = match self.library {
-            Library::Rustup => {
-                (pins::RUSTC, format!("run `rustup toolchain install {}`", pins::RUSTC))
-            }
-            Library::Distribution => {
-                (pins::DISTRIBUTION_RUSTC, "install the pinned one, or change the pin".to_owned())
-            }
+        let Some(pin) = &self.expected_rustc else { return Ok(()) };
+        let hint = match self.library {
+            Library::Rustup => format!("run `rustup toolchain install {pin}`"),
+            Library::Distribution => "install the pinned one, or change the pin".to_owned(),
         };
-        if self.compiler.release == pin {
-            return Ok(());
-        }
         let message = format!("--strict: {} would build, the pin is {pin}", self.compiler.version);
         Err(Error::config(message).hint(hint))
     }
@@ -99,6 +100,8 @@ pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<T
     let libraries = library::find(Search {
         platforms: request.platforms,
         requested: request.library,
+        may_fall_back: request.may_fall_back,
+        pin: request.pin,
         may_install: request.install,
         workspace_root: request.workspace_root,
         tools_dir: &tools_dir,
@@ -127,6 +130,7 @@ pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<T
             platform,
             library,
             rustc: compiler.version.clone(),
+            expected_rustc: expected_rustc(request, library, &compiler),
             compiler,
             linker,
             workspace_root: request.workspace_root.to_owned(),
@@ -141,6 +145,21 @@ pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<T
         .zip(libraries)
         .map(|(platform, library)| (platform, join(platform, library)))
         .collect()
+}
+
+/// Returns the release that should build, where `compiler` is another one. The distribution's compiler has a
+/// pin of its own, which counts where it was asked for.
+fn expected_rustc(request: &Request<'_>, library: Library, compiler: &Compiler) -> Option<String> {
+    let is_expected = match (library, request.library) {
+        (Library::Distribution, Some(Library::Distribution)) => {
+            return (compiler.release != pins::DISTRIBUTION_RUSTC)
+                .then(|| pins::DISTRIBUTION_RUSTC.to_owned());
+        }
+        // Where it was not asked for, even the same release makes other bytes: it builds the library.
+        (Library::Distribution, _) => false,
+        (Library::Rustup, _) => pin::is_pinned(request.pin, compiler),
+    };
+    (!is_expected).then(|| request.pin.to_owned())
 }
 
 /// Removes the note about a refusal of rustup's server, so that the next run asks again.

@@ -1,0 +1,354 @@
+//! Finds what may change the bytes of a build and does not come from the repository: variables that a person
+//! or a machine sets, and cargo configuration files outside the repository.
+//!
+//! Cargo sets the variables of `[env]` for the programs that it runs, this one among them. A variable with
+//! the value that the repository's own configuration gives it comes from the repository.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::model::cargo_toml;
+use crate::model::platform::Platform;
+use crate::system::env::Env;
+
+/// Variables with one name. `RUSTC_BOOTSTRAP` lets crates use unstable features.
+const NAMES: [&str; 24] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_TARGET_APPLIES_TO_HOST",
+    "RUSTC",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_BOOTSTRAP",
+    "SOURCE_DATE_EPOCH",
+    "CRATE_CC_NO_DEFAULTS",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "COMPILER_PATH",
+    "LIBRARY_PATH",
+    "SDKROOT",
+    "CMAKE_TOOLCHAIN_FILE",
+    "PKG_CONFIG_PATH",
+    "PKG_CONFIG_LIBDIR",
+    "PKG_CONFIG_SYSROOT_DIR",
+];
+/// Variables of C tools, which also have the forms `HOST_CC`, `TARGET_CC` and `CC_<triple>`.
+const C_NAMES: [&str; 14] = [
+    "CC", "CXX", "AR", "AS", "LD", "NM", "RANLIB", "STRIP", "CFLAGS", "CXXFLAGS", "CPPFLAGS",
+    "ARFLAGS", "ASFLAGS", "LDFLAGS",
+];
+/// Variables of cargo's that change no byte of a binary.
+const HARMLESS: [&str; 9] = [
+    "CARGO_NET_",
+    "CARGO_HTTP_",
+    "CARGO_TERM_",
+    "CARGO_REGISTRY_",
+    "CARGO_REGISTRIES_",
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "CARGO_INCREMENTAL",
+    "RUST_LOG",
+];
+/// Settings of `[build]` that change what is built.
+const BUILD: [&str; 5] =
+    ["rustflags", "target", "rustc", "rustc-wrapper", "rustc-workspace-wrapper"];
+/// Profiles that no profile for publishing inherits from, unless it says so.
+const DEVELOPMENT: [&str; 4] = ["dev", "test", "bench", "doc"];
+/// A longer value is cut: a manifest has a limit too.
+const MOST_CHARS: usize = 300;
+/// More files than this include each other in a circle.
+const MOST_FILES: usize = 64;
+
+/// Lists what comes from outside of the repository around `root`, each as it is shown and recorded.
+///
+/// `profile` is the profile that is built. Of `[env]` the names alone are listed: a value may be a secret.
+pub fn find(root: &Path, profile: &str, env: &Env) -> anyhow::Result<Vec<String>> {
+    let files = read_files(root, env)?;
+    let (ours, outside): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.in_repository);
+    let mut set_by_us = BTreeMap::new();
+    for file in ours {
+        set_by_us.extend(file.variables());
+    }
+    let mut found = Vec::new();
+    for (name, value) in env.variables() {
+        let Some(name) = name.to_str().filter(|name| counts(name, profile)) else { continue };
+        let is_ours = set_by_us.get(name).is_some_and(|ours| OsStr::new(ours) == value);
+        if !value.is_empty() && !is_ours {
+            found.push(shown(&format!("{name}={}", value.to_string_lossy())));
+        }
+    }
+    for file in outside {
+        let place = file.shown_path(env);
+        let settings = file.settings(profile);
+        found.extend(settings.iter().map(|setting| shown(&format!("{setting} in {place}"))));
+    }
+    Ok(found)
+}
+
+/// Returns whether a variable of that name may change what is built.
+fn counts(name: &str, profile: &str) -> bool {
+    let has_affixes = |prefix: &str, suffixes: &[&str]| {
+        name.strip_prefix(prefix).is_some_and(|rest| suffixes.iter().any(|s| rest.ends_with(s)))
+    };
+    let of_profile =
+        name.strip_prefix("CARGO_PROFILE_").is_some_and(|rest| !is_development(rest, "_", profile));
+    NAMES.contains(&name)
+        || of_profile
+        || has_affixes("CARGO_TARGET_", &["_RUSTFLAGS", "_LINKER", "_AR"])
+        || has_affixes("CARGO_HOST_", &["RUSTFLAGS", "LINKER"])
+        || ["CARGO_UNSTABLE_", "BINDGEN_EXTRA_CLANG_ARGS"].iter().any(|p| name.starts_with(p))
+        || is_of_c(name)
+}
+
+/// Returns whether it is a variable of C tools: `CC`, `TARGET_CC`, `HOST_CC`, `CC_x86_64-unknown-linux-gnu` or
+/// `CC_x86_64_unknown_linux_gnu`.
+fn is_of_c(name: &str) -> bool {
+    let plain = ["HOST_", "TARGET_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    if C_NAMES.contains(&plain.unwrap_or(name)) {
+        return true;
+    }
+    let Some((name, triple)) = name.split_once('_') else { return false };
+    let triple = triple.replace('_', "-").to_ascii_lowercase();
+    C_NAMES.contains(&name)
+        && Platform::ALL.iter().any(|platform| platform.triple().replace('_', "-") == triple)
+}
+
+/// Returns whether a setting is of a profile for development, which is not what `profile` builds. A profile
+/// with a name of its own may inherit from any.
+fn is_development(setting: &str, separator: &str, profile: &str) -> bool {
+    let setting = setting.to_ascii_lowercase();
+    profile == "release"
+        && DEVELOPMENT
+            .iter()
+            .any(|name| setting.strip_prefix(name).is_some_and(|rest| rest.starts_with(separator)))
+}
+
+/// A cargo configuration file.
+struct File {
+    path: PathBuf,
+    table: Value,
+    in_repository: bool,
+}
+
+impl File {
+    /// Returns the variables that `[env]` sets.
+    fn variables(&self) -> BTreeMap<String, String> {
+        // Relative to the folder that holds `.cargo`.
+        let base = self.path.ancestors().nth(2).unwrap_or(Path::new("/"));
+        let value = |entry: &Value| match entry {
+            Value::String(text) => Some(text.clone()),
+            entry if entry["relative"] == true => {
+                Some(base.join(entry["value"].as_str()?).to_string_lossy().into_owned())
+            }
+            entry => entry["value"].as_str().map(str::to_owned),
+        };
+        let entries = self.table["env"].as_object().into_iter().flatten();
+        entries.filter_map(|(name, entry)| Some((name.clone(), value(entry)?))).collect()
+    }
+
+    /// Lists the settings that may change what is built.
+    fn settings(&self, profile: &str) -> Vec<String> {
+        let mut settings = Vec::new();
+        let fields = |table: &str| self.table[table].as_object().into_iter().flatten();
+        for (name, value) in fields("build").filter(|(name, _)| BUILD.contains(&name.as_str())) {
+            settings.push(format!("build.{name}={value}"));
+        }
+        for (name, value) in fields("profile") {
+            if !is_development(&format!("{name}."), ".", profile) {
+                settings.push(format!("profile.{name}={value}"));
+            }
+        }
+        for (triple, table) in fields("target") {
+            let entries = table.as_object().into_iter().flatten();
+            for (name, value) in entries.filter(|(name, _)| *name != "runner") {
+                settings.push(format!("target.{triple}.{name}={value}"));
+            }
+        }
+        for table in ["host", "unstable"] {
+            settings.extend(fields(table).map(|(name, value)| format!("{table}.{name}={value}")));
+        }
+        let is_harmless = |name: &str| {
+            HARMLESS.iter().any(|harmless| name.starts_with(harmless))
+                || name.to_ascii_lowercase().ends_with("_proxy")
+        };
+        let names = fields("env").map(|(name, _)| name).filter(|name| !is_harmless(name));
+        settings.extend(names.map(|name| format!("env.{name}")));
+        settings
+    }
+
+    /// Returns the path with `~` for the home folder, whose name is nobody's business in a bucket.
+    fn shown_path(&self, env: &Env) -> String {
+        let home = env.get_os("HOME").map(Path::new);
+        let home = home.map(|home| home.canonicalize().unwrap_or_else(|_| home.to_owned()));
+        match home.and_then(|home| self.path.strip_prefix(home).ok().map(Path::to_owned)) {
+            Some(below) => format!("~/{}", below.display()),
+            None => self.path.display().to_string(),
+        }
+    }
+}
+
+/// Reads the configuration files that cargo reads in `root`, and those that they include.
+fn read_files(root: &Path, env: &Env) -> anyhow::Result<Vec<File>> {
+    let root = root.canonicalize().with_context(|| format!("looking at {}", root.display()))?;
+    let repository =
+        root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&root).to_owned();
+    let cargo_home = match env.get_os("CARGO_HOME") {
+        Some(home) => Some(env.current_dir.join(home)),
+        None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
+    };
+    let folders = root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home);
+    // Cargo takes the name without an ending where both are there.
+    let mut paths: Vec<PathBuf> = folders
+        .filter_map(|folder| {
+            let names = ["config", "config.toml"].map(|name| folder.join(name));
+            names.into_iter().find(|path| path.is_file())
+        })
+        .collect();
+    let mut files: Vec<File> = Vec::new();
+    while let Some(path) = paths.pop() {
+        // Cargo's home is often in a folder above the repository too.
+        let Ok(path) = path.canonicalize() else { continue };
+        if files.len() >= MOST_FILES || files.iter().any(|file| file.path == path) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
+        let table = cargo_toml::parse(&text, &path.display().to_string())?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        paths.extend(included(&table["include"]).into_iter().map(|name| folder.join(name)));
+        let in_repository = path.starts_with(&repository);
+        files.push(File { path, table, in_repository });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Reads `include`: a path, or a list of paths and of tables with a path.
+fn included(include: &Value) -> Vec<&str> {
+    match include {
+        Value::Array(all) => all.iter().flat_map(included).collect(),
+        Value::Object(table) => table.get("path").and_then(Value::as_str).into_iter().collect(),
+        other => other.as_str().into_iter().collect(),
+    }
+}
+
+/// Makes one line of a text, of limited length: `CARGO_ENCODED_RUSTFLAGS` has control characters between flags.
+fn shown(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match line.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{counts, find};
+    use crate::system::env::Env;
+
+    #[test]
+    fn every_spelling_of_a_flag_counts_and_nothing_else_does() {
+        let flags = [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "CARGO_TARGET_AARCH64_APPLE_DARWIN_LINKER",
+            "CARGO_PROFILE_RELEASE_OPT_LEVEL",
+            "CARGO_PROFILE_DIST_LTO",
+            "CARGO_BUILD_TARGET",
+            "RUSTC_WRAPPER",
+            "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_UNSTABLE_BUILD_STD",
+            "CC",
+            "TARGET_CFLAGS",
+            "HOST_CXX",
+            "CFLAGS_x86_64-unknown-linux-gnu",
+            "CXXFLAGS_aarch64_apple_darwin",
+            "AR_aarch64_unknown_linux_gnu",
+            "SOURCE_DATE_EPOCH",
+        ];
+        let others = [
+            "CARGO_NET_OFFLINE",
+            "CARGO_HTTP_PROXY",
+            "CARGO_TERM_COLOR",
+            "CARGO_HOME",
+            "CARGO_TARGET_DIR",
+            "CARGO_TARGET_TMPDIR",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",
+            "CARGO_INCREMENTAL",
+            "CARGO_REGISTRIES_TEAM_TOKEN",
+            "CARGO_BUILD_JOBS",
+            "CARGO_PROFILE_DEV_DEBUG",
+            "RUSTDOCFLAGS",
+            "CC_REPORTER",
+            "AR_TOKEN",
+            "PATH",
+        ];
+        for name in flags {
+            assert!(counts(name, "release"), "{name} does not count");
+        }
+        for name in others {
+            assert!(!counts(name, "release"), "{name} counts");
+        }
+        assert!(counts("CARGO_PROFILE_DEV_DEBUG", "dist"), "`dist` may inherit from `dev`");
+    }
+
+    #[test]
+    fn settings_outside_the_repository_count_and_its_own_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().canonicalize().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = home.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        std::fs::create_dir_all(home.join("work/repo/.git")).unwrap();
+        std::fs::create_dir_all(home.join("work/repo/inner")).unwrap();
+        let own = "[build]\nrustflags = [\"-Cdebuginfo=0\"]\n[env]\nCFLAGS = \"-O2\"\nCC = { value = \"own/cc\", relative = true }\n";
+        write("work/repo/.cargo/config.toml", own);
+        write("work/.cargo/config", "include = [\"more.toml\"]\n[target.x]\nrunner = \"r\"\n");
+        write("work/.cargo/config.toml", "[build]\nrustc-wrapper = \"not read beside `config`\"\n");
+        write("work/.cargo/more.toml", "[target.x]\nlinker = \"lld\"\n");
+        let user = "[build]\njobs = 2\nrustflags = [\"-Ctarget-cpu=native\"]\n\
+            [profile.dev]\ndebug = 0\n[profile.release]\nlto = true\n\
+            [env]\nTOKEN = \"s3cret\"\nhttp_proxy = \"p\"\nCARGO_NET_OFFLINE = \"true\"\n[net]\noffline = true\n";
+        write(".cargo/config.toml", user);
+        let cc = home.join("work/repo/own/cc").display().to_string();
+        let variables = [
+            ("HOME", home.to_str().unwrap()),
+            ("CFLAGS", "-O2"),
+            ("CC", &cc),
+            ("CXXFLAGS", "-O3"),
+            ("LDFLAGS", ""),
+            ("CARGO_ENCODED_RUSTFLAGS", "-C\u{1f}lto"),
+        ];
+        let env = Env::for_test(&variables);
+        let found = find(&home.join("work/repo/inner"), "release", &env).unwrap();
+        assert_eq!(
+            found,
+            [
+                "CARGO_ENCODED_RUSTFLAGS=-C lto",
+                "CXXFLAGS=-O3",
+                "build.rustflags=[\"-Ctarget-cpu=native\"] in ~/.cargo/config.toml",
+                "profile.release={\"lto\":true} in ~/.cargo/config.toml",
+                "env.TOKEN in ~/.cargo/config.toml",
+                "target.x.linker=\"lld\" in ~/work/.cargo/more.toml",
+            ]
+        );
+        // A person's value instead of the repository's.
+        let env = Env::for_test(&[("HOME", "/nowhere"), ("CFLAGS", "-O0")]);
+        let found = find(&home.join("work/repo"), "release", &env).unwrap();
+        assert_eq!(found[0], "CFLAGS=-O0");
+    }
+}
