@@ -40,8 +40,7 @@ pub fn check(
 ) -> Result<()> {
     let checks = |check| !requirements.skip_checks.contains(&check);
     let fail = |check: BinaryCheck, found: String, expected: String, otherwise: &str| {
-        let name =
-            BinaryCheck::ALL.iter().find(|(_, it)| *it == check).map_or("", |(name, _)| name);
+        let name = check.name();
         let message = format!("{service} for {platform} {found}; expected {expected}");
         Err(Error::config(message).hint(format!(
             "{otherwise}, or leave this check out by skip-checks = [{name:?}] in [workspace.metadata.xtask]"

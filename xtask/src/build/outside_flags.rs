@@ -3,6 +3,11 @@
 //!
 //! Cargo sets the variables of `[env]` for the programs that it runs, this one among them. A variable with
 //! the value that the repository's own configuration gives it comes from the repository.
+//!
+//! **What is recorded is published**, and a value may hold a secret: a token in a wrapper's path, `-DKEY=…`, a
+//! path with somebody's name. So a value is recorded word by word, and only words of a known harmless form:
+//! settings of code generation, of profiles, and numbers. Every other word is recorded as [`HIDDEN`]. Not even a
+//! digest of it is, since a short secret could be guessed from that.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,7 +21,7 @@ use crate::model::platform::Platform;
 use crate::system::env::Env;
 
 /// Variables with one name. `RUSTC_BOOTSTRAP` lets crates use unstable features.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 26] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
@@ -37,6 +42,8 @@ const NAMES: [&str; 24] = [
     "COMPILER_PATH",
     "LIBRARY_PATH",
     "SDKROOT",
+    "ZIG_LIB_DIR",
+    "ZIG_LIBC",
     "CMAKE_TOOLCHAIN_FILE",
     "PKG_CONFIG_PATH",
     "PKG_CONFIG_LIBDIR",
@@ -64,14 +71,41 @@ const BUILD: [&str; 5] =
     ["rustflags", "target", "rustc", "rustc-wrapper", "rustc-workspace-wrapper"];
 /// Profiles that no profile for publishing inherits from, unless it says so.
 const DEVELOPMENT: [&str; 4] = ["dev", "test", "bench", "doc"];
-/// A longer value is cut: a manifest has a limit too.
-const MOST_CHARS: usize = 300;
+/// What is recorded of words that may be secret.
+const HIDDEN: &str = "…";
+/// Settings of code generation whose values are words of rustc's own or names of processors.
+const CODEGEN: [&str; 19] = [
+    "code-model",
+    "codegen-units",
+    "control-flow-guard",
+    "debug-assertions",
+    "debuginfo",
+    "embed-bitcode",
+    "force-frame-pointers",
+    "force-unwind-tables",
+    "instrument-coverage",
+    "lto",
+    "opt-level",
+    "overflow-checks",
+    "panic",
+    "prefer-dynamic",
+    "relocation-model",
+    "split-debuginfo",
+    "strip",
+    "target-cpu",
+    "target-feature",
+];
+/// The beginnings of flags of C compilers whose values are words of the compiler's own.
+const C_FLAGS: [&str; 4] = ["-O", "-g", "-m", "-std="];
+/// A longer word is hidden, and more words are left out: a manifest has a limit too.
+const MOST_CHARS: usize = 200;
+const MOST_WORDS: usize = 50;
 /// More files than this include each other in a circle.
 const MOST_FILES: usize = 64;
 
 /// Lists what comes from outside of the repository around `root`, each as it is shown and recorded.
 ///
-/// `profile` is the profile that is built. Of `[env]` the names alone are listed: a value may be a secret.
+/// `profile` is the profile that is built.
 pub fn find(root: &Path, profile: &str, env: &Env) -> anyhow::Result<Vec<String>> {
     let files = read_files(root, env)?;
     let (ours, outside): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.in_repository);
@@ -81,22 +115,24 @@ pub fn find(root: &Path, profile: &str, env: &Env) -> anyhow::Result<Vec<String>
     }
     let mut found = Vec::new();
     for (name, value) in env.variables() {
-        let Some(name) = name.to_str().filter(|name| counts(name, profile)) else { continue };
+        let Some(name) = name.to_str().filter(|name| changes_bytes(name, profile)) else {
+            continue;
+        };
         let is_ours = set_by_us.get(name).is_some_and(|ours| OsStr::new(ours) == value);
         if !value.is_empty() && !is_ours {
-            found.push(shown(&format!("{name}={}", value.to_string_lossy())));
+            found.push(format!("{name}={}", shown(&value.to_string_lossy())));
         }
     }
     for file in outside {
         let place = file.shown_path(env);
         let settings = file.settings(profile);
-        found.extend(settings.iter().map(|setting| shown(&format!("{setting} in {place}"))));
+        found.extend(settings.iter().map(|setting| format!("{setting} in {place}")));
     }
     Ok(found)
 }
 
-/// Returns whether a variable of that name may change what is built.
-fn counts(name: &str, profile: &str) -> bool {
+/// Returns whether a variable of that name may change the bytes of what is built by `profile`.
+pub fn changes_bytes(name: &str, profile: &str) -> bool {
     let has_affixes = |prefix: &str, suffixes: &[&str]| {
         name.strip_prefix(prefix).is_some_and(|rest| suffixes.iter().any(|s| rest.ends_with(s)))
     };
@@ -161,21 +197,21 @@ impl File {
         let mut settings = Vec::new();
         let fields = |table: &str| self.table[table].as_object().into_iter().flatten();
         for (name, value) in fields("build").filter(|(name, _)| BUILD.contains(&name.as_str())) {
-            settings.push(format!("build.{name}={value}"));
+            add_settings(&format!("build.{name}"), value, &mut settings);
         }
         for (name, value) in fields("profile") {
             if !is_development(&format!("{name}."), ".", profile) {
-                settings.push(format!("profile.{name}={value}"));
+                add_settings(&format!("profile.{name}"), value, &mut settings);
             }
         }
         for (triple, table) in fields("target") {
             let entries = table.as_object().into_iter().flatten();
             for (name, value) in entries.filter(|(name, _)| *name != "runner") {
-                settings.push(format!("target.{triple}.{name}={value}"));
+                add_settings(&format!("target.{triple}.{name}"), value, &mut settings);
             }
         }
         for table in ["host", "unstable"] {
-            settings.extend(fields(table).map(|(name, value)| format!("{table}.{name}={value}")));
+            add_settings(table, &self.table[table], &mut settings);
         }
         let is_harmless = |name: &str| {
             HARMLESS.iter().any(|harmless| name.starts_with(harmless))
@@ -242,18 +278,76 @@ fn included(include: &Value) -> Vec<&str> {
     }
 }
 
-/// Makes one line of a text, of limited length: `CARGO_ENCODED_RUSTFLAGS` has control characters between flags.
-fn shown(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match line.char_indices().nth(MOST_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+/// Adds a setting, or each setting of a table, as `name=value`.
+fn add_settings(name: &str, value: &Value, settings: &mut Vec<String>) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let value = match value {
+        Value::Null => return,
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                add_settings(&format!("{name}.{field}"), value, settings);
+            }
+            return;
+        }
+        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(" "),
+        other => text(other),
+    };
+    settings.push(format!("{name}={}", shown(&value)));
+}
+
+/// Returns a value as it may be published: words that may be secret are hidden.
+///
+/// `CARGO_ENCODED_RUSTFLAGS` has control characters between flags.
+fn shown(value: &str) -> String {
+    let is_between = |c: char| c.is_whitespace() || c.is_control();
+    let words = value.split(is_between).filter(|word| !word.is_empty()).take(MOST_WORDS);
+    let mut shown: Vec<_> =
+        words.map(|word| if is_harmless_word(word) { word } else { HIDDEN }).collect();
+    shown.dedup_by(|a, b| a == b && *a == HIDDEN);
+    shown.join(" ")
+}
+
+/// Returns whether a word of a value is a number, a word of cargo's or the compiler's own, a triple, or a flag
+/// that takes such words.
+fn is_harmless_word(word: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+-_.,=".contains(c);
+    if word.len() > MOST_CHARS || !word.chars().all(is_plain) {
+        return false;
     }
+    let flag = word.strip_prefix("-C").or_else(|| word.strip_prefix("--codegen=")).unwrap_or(word);
+    let name = flag.split('=').next().unwrap_or_default();
+    // Profiles say `lto = "thin"`, `debug = 1`, `strip = "symbols"`, `panic = "abort"`.
+    let words = [
+        "true",
+        "false",
+        "thin",
+        "fat",
+        "off",
+        "none",
+        "full",
+        "limited",
+        "line-tables-only",
+        "symbols",
+        "debuginfo",
+        "abort",
+        "unwind",
+        "packed",
+        "unpacked",
+        "s",
+        "z",
+    ];
+    flag.is_empty()
+        || word == "--codegen"
+        || CODEGEN.contains(&name)
+        || C_FLAGS.iter().any(|prefix| word.starts_with(prefix))
+        || words.contains(&word)
+        || word.bytes().all(|b| b.is_ascii_digit())
+        || Platform::ALL.iter().any(|platform| platform.triple() == word)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{counts, find};
+    use super::{changes_bytes, find, shown};
     use crate::system::env::Env;
 
     #[test]
@@ -296,12 +390,32 @@ mod tests {
             "PATH",
         ];
         for name in flags {
-            assert!(counts(name, "release"), "{name} does not count");
+            assert!(changes_bytes(name, "release"), "{name} does not count");
         }
         for name in others {
-            assert!(!counts(name, "release"), "{name} counts");
+            assert!(!changes_bytes(name, "release"), "{name} counts");
         }
-        assert!(counts("CARGO_PROFILE_DEV_DEBUG", "dist"), "`dist` may inherit from `dev`");
+        assert!(changes_bytes("CARGO_PROFILE_DEV_DEBUG", "dist"), "`dist` may inherit from `dev`");
+    }
+
+    #[test]
+    fn words_that_may_be_secret_are_hidden() {
+        let rows = [
+            ("-C target-cpu=native -Clto=fat", "-C target-cpu=native -Clto=fat"),
+            ("-O2 -march=native -std=c11", "-O2 -march=native -std=c11"),
+            ("3", "3"),
+            ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
+            ("/opt/s3cret/sccache", "…"),
+            ("s3cret", "…"),
+            ("--cfg token=\"s3cret\" -Copt-level=1", "… -Copt-level=1"),
+            ("-DTOKEN=s3cret -O1", "… -O1"),
+            ("-Clink-arg=-Ls3cret", "…"),
+            ("-ffile-prefix-map=/home/s3cret=.", "…"),
+            ("https://user:s3cret@host/", "…"),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(shown(value), expected, "{value}");
+        }
     }
 
     #[test]
@@ -340,10 +454,10 @@ mod tests {
             [
                 "CARGO_ENCODED_RUSTFLAGS=-C lto",
                 "CXXFLAGS=-O3",
-                "build.rustflags=[\"-Ctarget-cpu=native\"] in ~/.cargo/config.toml",
-                "profile.release={\"lto\":true} in ~/.cargo/config.toml",
+                "build.rustflags=-Ctarget-cpu=native in ~/.cargo/config.toml",
+                "profile.release.lto=true in ~/.cargo/config.toml",
                 "env.TOKEN in ~/.cargo/config.toml",
-                "target.x.linker=\"lld\" in ~/work/.cargo/more.toml",
+                "target.x.linker=… in ~/work/.cargo/more.toml",
             ]
         );
         // A person's value instead of the repository's.

@@ -95,7 +95,6 @@ pub fn run_for(
             plan.outside_flags.join(", ")
         ));
     }
-    let pin = toolchain::pin::find(&workspace.root, config.rust.as_deref())?;
     let may_fall_back = match purpose {
         Purpose::Ship => false,
         Purpose::Local => !options.strict,
@@ -107,7 +106,7 @@ pub fn run_for(
         platforms: &plan.platforms().collect::<Vec<_>>(),
         library: options.library,
         may_fall_back,
-        pin: &pin,
+        pin: &plan.pin,
         install: true,
         glibc: &plan.requirements.glibc,
         macos: &plan.requirements.macos,
@@ -202,6 +201,7 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
     for service in &services {
         found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
     }
+    let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
     let request = Request {
         platforms: options.platforms.clone(),
         version: options.version.clone(),
@@ -209,6 +209,8 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
         outside_sources: sources::outside_repository(&packages, &workspace.root, env)?,
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
         outside_flags: outside_flags::find(&workspace.root, &workspace.config.profile, env)?,
+        other_compiler: toolchain::other_compiler(&workspace.root, &pin, options.library, env),
+        pin,
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
     Ok(Planned { plan, packages })

@@ -33,6 +33,10 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         upload::refuse_outside_sources(&outside, Some(&workspace.config), upload)?;
         let flags: Vec<_> = plan.outside_flags.iter().map(String::as_str).collect();
         upload::refuse_outside_flags(&flags, Some(&workspace.config), upload)?;
+        if let Some(compiler) = &plan.other_compiler {
+            let what = format!("{compiler} would build");
+            upload::refuse_other_compiler(&what, &plan.pin, Some(&workspace.config), upload)?;
+        }
     }
     let purpose = if upload.destination.local { Purpose::Local } else { Purpose::Ship };
     // One document on stdout: upload's receipts, which carry the digests too.

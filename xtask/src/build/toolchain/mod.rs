@@ -150,16 +150,31 @@ pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<T
 /// Returns the release that should build, where `compiler` is another one. The distribution's compiler has a
 /// pin of its own, which counts where it was asked for.
 fn expected_rustc(request: &Request<'_>, library: Library, compiler: &Compiler) -> Option<String> {
-    let is_expected = match (library, request.library) {
+    let (pin, is_pinned) = match (library, request.library) {
         (Library::Distribution, Some(Library::Distribution)) => {
-            return (compiler.release != pins::DISTRIBUTION_RUSTC)
-                .then(|| pins::DISTRIBUTION_RUSTC.to_owned());
+            (pins::DISTRIBUTION_RUSTC, pin::is_pinned(pins::DISTRIBUTION_RUSTC, compiler))
         }
-        // Where it was not asked for, even the same release makes other bytes: it builds the library.
-        (Library::Distribution, _) => false,
-        (Library::Rustup, _) => pin::is_pinned(request.pin, compiler),
+        // Even the same release makes other bytes: it builds the library, too.
+        (Library::Distribution, _) => (request.pin, false),
+        (Library::Rustup, _) => (request.pin, pin::is_pinned(request.pin, compiler)),
     };
-    (!is_expected).then(|| request.pin.to_owned())
+    (!is_pinned).then(|| pin.to_owned())
+}
+
+/// Returns the version of the compiler that would build, where it is another one than the pinned one, and asks
+/// no network for it. `None` also where there is no compiler, or where it is not known which will build.
+pub fn other_compiler(
+    workspace_root: &Path,
+    pin: &str,
+    library: Option<Library>,
+    env: &Env,
+) -> Option<String> {
+    let (found, pin) = match library {
+        Some(Library::Distribution) => (distribution::find(env), pins::DISTRIBUTION_RUSTC),
+        _ => (compiler::find(workspace_root, pin, env), pin),
+    };
+    let other = found.ok().filter(|compiler| !pin::is_pinned(pin, compiler));
+    other.map(|compiler| compiler.version)
 }
 
 /// Removes the note about a refusal of rustup's server, so that the next run asks again.

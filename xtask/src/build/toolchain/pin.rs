@@ -1,6 +1,6 @@
 //! Finds the compiler that a repository pins.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -12,28 +12,27 @@ use crate::model::config::is_pin;
 /// Returns the pin of the repository around `workspace_root`: the release or the `nightly-DATE` of its
 /// rust-toolchain.toml, else `configured`, else the one of xtask. A channel such as `stable` is no pin.
 pub fn find(workspace_root: &Path, configured: Option<&str>) -> anyhow::Result<String> {
-    for folder in workspace_root.ancestors() {
-        for name in ["rust-toolchain", "rust-toolchain.toml"] {
-            let path = folder.join(name);
-            if !path.is_file() {
-                continue;
-            }
+    let own = match toolchain_file(workspace_root) {
+        Some(path) => {
             let text = std::fs::read_to_string(&path)
                 .with_context(|| format!("reading {}", path.display()))?;
-            let channel = channel(&text, &path.display().to_string())?;
-            return Ok(channel
-                .filter(|channel| is_pin(channel))
-                .unwrap_or_else(|| otherwise(configured)));
+            channel(&text, &path.display().to_string())?.filter(|channel| is_pin(channel))
         }
-        if folder.join(".git").exists() {
-            break;
-        }
-    }
-    Ok(otherwise(configured))
+        None => None,
+    };
+    Ok(own.unwrap_or_else(|| configured.unwrap_or(pins::RUSTC).to_owned()))
 }
 
-fn otherwise(configured: Option<&str>) -> String {
-    configured.unwrap_or(pins::RUSTC).to_owned()
+/// Finds the file that rustup reads in `workspace_root`, if it belongs to the repository.
+fn toolchain_file(workspace_root: &Path) -> Option<PathBuf> {
+    for folder in workspace_root.ancestors() {
+        let names = ["rust-toolchain", "rust-toolchain.toml"];
+        let file = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+        if file.is_some() || folder.join(".git").exists() {
+            return file;
+        }
+    }
+    None
 }
 
 /// Reads `toolchain.channel`. An old file consists of the channel alone.
@@ -52,12 +51,10 @@ pub(super) fn is_pinned(pin: &str, compiler: &Compiler) -> bool {
         let name = compiler.toolchain.as_deref().unwrap_or_default();
         return name.strip_prefix(pin).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     }
-    let rest = compiler.release.strip_prefix(pin);
-    rest.is_some_and(|rest| {
-        let patch = rest.strip_prefix('.').unwrap_or(rest);
-        let is_whole = rest.is_empty() || pin.matches('.').count() == 1 && rest.len() > patch.len();
-        is_whole && patch.bytes().all(|b| b.is_ascii_digit())
-    })
+    // `1.95` stands for every 1.95.x; 1.95.0-nightly is no release.
+    let release: Vec<_> = compiler.release.split('.').collect();
+    let pin: Vec<_> = pin.split('.').collect();
+    release.starts_with(&pin) && compiler.release.bytes().all(|b| b == b'.' || b.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub const CREDENTIALS: [&str; 13] = [
 
 /// The workspace's configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the table")]
 pub struct Config {
     /// What to build for, where a service or `--platforms` says nothing else.
     pub platforms: Vec<Platform>,
@@ -124,6 +125,11 @@ impl BinaryCheck {
         ("macos", Self::Macos),
         ("libraries", Self::Libraries),
     ];
+
+    /// Returns its name in `skip-checks`.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, check)| *check == self).map_or("", |(name, _)| name)
+    }
 
     fn parse(name: &str) -> Result<Self> {
         let known = Self::ALL.iter().find(|(known, _)| *known == name);

@@ -36,6 +36,10 @@ pub struct Plan {
     pub requirements: Requirements,
     /// What comes from outside the repository and may change the bytes.
     pub outside_flags: Vec<String>,
+    /// The compiler that the repository pins.
+    pub pin: String,
+    /// The compiler that would build, where it is known to be another one.
+    pub other_compiler: Option<String>,
     /// What every object key begins with, where a template gives them: then it does not show in
     /// them, and `upload` has to be told where the manifest objects go.
     pub prefix: Option<String>,
@@ -117,6 +121,10 @@ pub struct Request {
     pub source_date_epoch: Option<String>,
     /// What comes from outside the repository and may change the bytes.
     pub outside_flags: Vec<String>,
+    /// The compiler that the repository pins.
+    pub pin: String,
+    /// The compiler that would build, where it is known to be another one.
+    pub other_compiler: Option<String>,
 }
 
 /// Plans `services` of `workspace` at `commit`. `resources` are each service's, by name.
@@ -167,6 +175,8 @@ pub fn plan(
             skip_checks: config.skip_checks.clone(),
         },
         outside_flags: request.outside_flags.clone(),
+        pin: request.pin.clone(),
+        other_compiler: request.other_compiler.clone(),
         prefix: config.object_key.is_some().then(|| config.prefix.clone()),
         outside_sources: request.outside_sources.clone(),
         steps,

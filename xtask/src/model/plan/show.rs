@@ -26,6 +26,8 @@ impl Plan {
             "outside_sources":
                 self.outside_sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
             "outside_flags": self.outside_flags,
+            "pin": self.pin,
+            "other_compiler": self.other_compiler,
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
         format!("{plan:#}")
@@ -72,6 +74,9 @@ impl fmt::Display for Plan {
             "build    profile {}, glibc {}, macOS {}",
             self.profile, self.requirements.glibc, self.requirements.macos
         )?;
+        if let Some(compiler) = &self.other_compiler {
+            writeln!(f, "another compiler than the pin {}: {compiler}", self.pin)?;
+        }
         for path in &self.outside_sources {
             writeln!(f, "outside the repository: {}", path.display())?;
         }

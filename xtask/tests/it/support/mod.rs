@@ -12,10 +12,11 @@ pub(crate) mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use xtask::build::outside_flags;
 use xtask::model::platform::Platform;
 
 /// The root of the repository under test.
@@ -42,6 +43,10 @@ impl Repo {
     pub(crate) fn new(services: &[&str]) -> Self {
         let repo = Self::empty();
         repo.write("Cargo.toml", WORKSPACE);
+        // `upload` refuses what another compiler than the pin built, whatever this machine has.
+        if xtask::model::config::is_pin(&RUSTC_RELEASE) {
+            repo.add_to_table(&format!("rust = \"{}\"", *RUSTC_RELEASE));
+        }
         repo.write(".gitignore", "/target\n/pkg\n");
         for service in services {
             repo.add_service(service, "");
@@ -169,7 +174,9 @@ impl Repo {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
-            if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix)) {
+            if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix))
+                || outside_flags::changes_bytes(&name, "release")
+            {
                 command.env_remove(&*name);
             }
         }
@@ -194,7 +201,6 @@ impl Repo {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env_remove("SOURCE_DATE_EPOCH")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -250,6 +256,14 @@ impl Run {
         self
     }
 }
+
+/// The release of the compiler beside the cargo that runs the tests.
+pub(crate) static RUSTC_RELEASE: LazyLock<String> = LazyLock::new(|| {
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    let printed = run(Command::new(rustc).arg("-vV"), "rustc -vV").exits(0).stdout;
+    let release = printed.lines().find_map(|line| line.strip_prefix("release: "));
+    release.expect("a release").to_owned()
+});
 
 /// Runs a prepared command to its end.
 pub(crate) fn run(command: &mut Command, line: &str) -> Run {

@@ -88,6 +88,35 @@ fn what_another_compiler_built_is_published_only_where_the_table_allows_it() {
 }
 
 #[test]
+fn other_flags_for_what_is_published_are_named() {
+    let bucket = Bucket::new();
+    let mut repo = bucket.serve(Repo::new(&["flagged"]));
+    repo.add_to_table("outside-flags = true");
+    repo.commit("flags of the machine");
+    repo.xtask("dist").exits(0);
+    repo.xtask("upload").exits(0);
+    let flag = "RUSTFLAGS=-Cdebuginfo=2";
+    let keys = bucket.keys();
+
+    // The same bytes: nothing is sent, and what is recorded stays.
+    let plain = repo.manifest();
+    rewrite(&repo, |manifest| {
+        manifest["artifacts"][0]["outside_flags"] = serde_json::json!([flag]);
+    });
+    let again = repo.xtask("upload --verify").exits(0);
+    again.says("is published already, with the same bytes, as built by rustc ").says(flag);
+    rewrite(&repo, |manifest| *manifest = plain);
+    let silent = repo.xtask("upload --verify").exits(0);
+    assert!(!silent.stderr.contains("same bytes"), "{}", silent.stderr);
+
+    // Other bytes.
+    repo.set("RUSTFLAGS", "-Cdebuginfo=2");
+    repo.xtask("dist").exits(0);
+    repo.xtask("upload").exits(5).says("is published already").says(&format!("with {flag}"));
+    assert_eq!(bucket.keys(), keys);
+}
+
+#[test]
 fn a_second_upload_sends_nothing_and_says_so() {
     let bucket = Bucket::new();
     let (repo, version) = dist(&bucket, &["alpha"]);
