@@ -1,6 +1,8 @@
 //! Finds what may change the bytes of a build and does not come from the repository: variables that a person
 //! or a machine sets, and cargo configuration files outside the repository.
 //!
+//! A configuration file that git ignores is outside the repository too, wherever it is: no commit holds it.
+//!
 //! Cargo sets the variables of `[env]` for the programs that it runs, this one among them. A variable with
 //! the value that the repository's own configuration gives it comes from the repository.
 //!
@@ -11,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -18,7 +21,9 @@ use serde_json::Value;
 
 use crate::model::cargo_toml;
 use crate::model::platform::Platform;
+use crate::model::source_file::SourceFile;
 use crate::system::env::Env;
+use crate::system::files;
 
 /// Variables with one name. `RUSTC_BOOTSTRAP` lets crates use unstable features.
 const NAMES: [&str; 26] = [
@@ -103,17 +108,31 @@ const MOST_WORDS: usize = 50;
 /// More files than this include each other in a circle.
 const MOST_FILES: usize = 64;
 
-/// Lists what comes from outside of the repository around `root`, each as it is shown and recorded.
-///
-/// `profile` is the profile that is built.
-pub fn find(root: &Path, profile: &str, env: &Env) -> anyhow::Result<Vec<String>> {
+/// What comes from outside of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutsideFlags {
+    /// Each flag as it is shown and recorded.
+    pub shown: Vec<String>,
+    /// A digest of the flags with their real values, which is not published; `None` where there are no flags.
+    pub digest: Option<String>,
+}
+
+/// Finds what comes from outside of the repository around `root`, which has `repository_files`. `profile` is the
+/// profile that is built.
+pub fn find(
+    root: &Path,
+    repository_files: &[SourceFile],
+    profile: &str,
+    env: &Env,
+) -> anyhow::Result<OutsideFlags> {
     let files = read_files(root, env)?;
-    let (ours, outside): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.in_repository);
+    let is_ours = |file: &&File| repository_files.iter().any(|ours| ours.path == file.path);
+    let (ours, outside): (Vec<_>, Vec<_>) = files.iter().partition(is_ours);
     let mut set_by_us = BTreeMap::new();
     for file in ours {
         set_by_us.extend(file.variables());
     }
-    let mut found = Vec::new();
+    let (mut found, mut real) = (Vec::new(), Vec::new());
     for (name, value) in env.variables() {
         let Some(name) = name.to_str().filter(|name| changes_bytes(name, profile)) else {
             continue;
@@ -121,14 +140,19 @@ pub fn find(root: &Path, profile: &str, env: &Env) -> anyhow::Result<Vec<String>
         let is_ours = set_by_us.get(name).is_some_and(|ours| OsStr::new(ours) == value);
         if !value.is_empty() && !is_ours {
             found.push(format!("{name}={}", shown(&value.to_string_lossy())));
+            real.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
         }
     }
     for file in outside {
         let place = file.shown_path(env);
-        let settings = file.settings(profile);
-        found.extend(settings.iter().map(|setting| format!("{setting} in {place}")));
+        for (name, value) in file.settings(profile) {
+            let shown = if name.starts_with("env.") { HIDDEN.to_owned() } else { shown(&value) };
+            found.push(format!("{name}={shown} in {place}"));
+            real.extend(format!("{name}={value}\0").into_bytes());
+        }
     }
-    Ok(found)
+    let digest = (!found.is_empty()).then(|| files::sha256(&real));
+    Ok(OutsideFlags { shown: found, digest })
 }
 
 /// Returns whether a variable of that name may change the bytes of what is built by `profile`.
@@ -173,7 +197,6 @@ fn is_development(setting: &str, separator: &str, profile: &str) -> bool {
 struct File {
     path: PathBuf,
     table: Value,
-    in_repository: bool,
 }
 
 impl File {
@@ -192,8 +215,8 @@ impl File {
         entries.filter_map(|(name, entry)| Some((name.clone(), value(entry)?))).collect()
     }
 
-    /// Lists the settings that may change what is built.
-    fn settings(&self, profile: &str) -> Vec<String> {
+    /// Lists the settings that may change what is built, with their values.
+    fn settings(&self, profile: &str) -> Vec<(String, String)> {
         let mut settings = Vec::new();
         let fields = |table: &str| self.table[table].as_object().into_iter().flatten();
         for (name, value) in fields("build").filter(|(name, _)| BUILD.contains(&name.as_str())) {
@@ -217,8 +240,9 @@ impl File {
             HARMLESS.iter().any(|harmless| name.starts_with(harmless))
                 || name.to_ascii_lowercase().ends_with("_proxy")
         };
-        let names = fields("env").map(|(name, _)| name).filter(|name| !is_harmless(name));
-        settings.extend(names.map(|name| format!("env.{name}")));
+        for (name, value) in fields("env").filter(|(name, _)| !is_harmless(name)) {
+            settings.push((format!("env.{name}"), value.to_string()));
+        }
         settings
     }
 
@@ -236,8 +260,6 @@ impl File {
 /// Reads the configuration files that cargo reads in `root`, and those that they include.
 fn read_files(root: &Path, env: &Env) -> anyhow::Result<Vec<File>> {
     let root = root.canonicalize().with_context(|| format!("looking at {}", root.display()))?;
-    let repository =
-        root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&root).to_owned();
     let cargo_home = match env.get_os("CARGO_HOME") {
         Some(home) => Some(env.current_dir.join(home)),
         None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
@@ -262,8 +284,7 @@ fn read_files(root: &Path, env: &Env) -> anyhow::Result<Vec<File>> {
         let table = cargo_toml::parse(&text, &path.display().to_string())?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         paths.extend(included(&table["include"]).into_iter().map(|name| folder.join(name)));
-        let in_repository = path.starts_with(&repository);
-        files.push(File { path, table, in_repository });
+        files.push(File { path, table });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
@@ -278,8 +299,8 @@ fn included(include: &Value) -> Vec<&str> {
     }
 }
 
-/// Adds a setting, or each setting of a table, as `name=value`.
-fn add_settings(name: &str, value: &Value, settings: &mut Vec<String>) {
+/// Adds a setting, or each setting of a table.
+fn add_settings(name: &str, value: &Value, settings: &mut Vec<(String, String)>) {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let value = match value {
         Value::Null => return,
@@ -292,7 +313,7 @@ fn add_settings(name: &str, value: &Value, settings: &mut Vec<String>) {
         Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(" "),
         other => text(other),
     };
-    settings.push(format!("{name}={}", shown(&value)));
+    settings.push((name.to_owned(), value));
 }
 
 /// Returns a value as it may be published: words that may be secret are hidden.
@@ -348,6 +369,7 @@ fn is_harmless_word(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{changes_bytes, find, shown};
+    use crate::model::source_file::SourceFile;
     use crate::system::env::Env;
 
     #[test]
@@ -410,7 +432,7 @@ mod tests {
             ("--cfg token=\"s3cret\" -Copt-level=1", "… -Copt-level=1"),
             ("-DTOKEN=s3cret -O1", "… -O1"),
             ("-Clink-arg=-Ls3cret", "…"),
-            ("-ffile-prefix-map=/home/s3cret=.", "…"),
+            ("-ffile-prefix-map=/s3cret=.", "…"),
             ("https://user:s3cret@host/", "…"),
         ];
         for (value, expected) in rows {
@@ -427,10 +449,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        std::fs::create_dir_all(home.join("work/repo/.git")).unwrap();
         std::fs::create_dir_all(home.join("work/repo/inner")).unwrap();
         let own = "[build]\nrustflags = [\"-Cdebuginfo=0\"]\n[env]\nCFLAGS = \"-O2\"\nCC = { value = \"own/cc\", relative = true }\n";
         write("work/repo/.cargo/config.toml", own);
+        write("work/repo/inner/.cargo/config.toml", "[profile.release]\nstrip = true\n");
+        let path = home.join("work/repo/.cargo/config.toml");
+        let committed = [SourceFile { path, executable: false }];
         write("work/.cargo/config", "include = [\"more.toml\"]\n[target.x]\nrunner = \"r\"\n");
         write("work/.cargo/config.toml", "[build]\nrustc-wrapper = \"not read beside `config`\"\n");
         write("work/.cargo/more.toml", "[target.x]\nlinker = \"lld\"\n");
@@ -448,21 +472,27 @@ mod tests {
             ("CARGO_ENCODED_RUSTFLAGS", "-C\u{1f}lto"),
         ];
         let env = Env::for_test(&variables);
-        let found = find(&home.join("work/repo/inner"), "release", &env).unwrap();
+        let found = find(&home.join("work/repo/inner"), &committed, "release", &env).unwrap();
         assert_eq!(
-            found,
+            found.shown,
             [
                 "CARGO_ENCODED_RUSTFLAGS=-C lto",
                 "CXXFLAGS=-O3",
                 "build.rustflags=-Ctarget-cpu=native in ~/.cargo/config.toml",
                 "profile.release.lto=true in ~/.cargo/config.toml",
-                "env.TOKEN in ~/.cargo/config.toml",
+                "env.TOKEN=… in ~/.cargo/config.toml",
                 "target.x.linker=… in ~/work/.cargo/more.toml",
+                "profile.release.strip=true in ~/work/repo/inner/.cargo/config.toml",
             ]
         );
         // A person's value instead of the repository's.
         let env = Env::for_test(&[("HOME", "/nowhere"), ("CFLAGS", "-O0")]);
-        let found = find(&home.join("work/repo"), "release", &env).unwrap();
-        assert_eq!(found[0], "CFLAGS=-O0");
+        let found = find(&home.join("work/repo"), &committed, "release", &env).unwrap();
+        assert_eq!(found.shown[0], "CFLAGS=-O0");
+        let digest = |flags| {
+            let env = Env::for_test(flags);
+            find(&home.join("work/repo"), &committed, "release", &env).unwrap().digest
+        };
+        assert_ne!(digest(&[("CC", "/one")]), digest(&[("CC", "/two")]), "both are shown alike");
     }
 }

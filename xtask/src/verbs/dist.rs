@@ -17,6 +17,7 @@ use crate::build::compile;
 use crate::build::toolchain::{self, Library, Toolchain};
 use crate::build::{binary_check, outside_flags, resources, stamp};
 use crate::model::commit::Commit;
+use crate::model::config::Config;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::platform::Platform;
 use crate::model::sources::{PathPackage, SourceDigest};
@@ -73,7 +74,7 @@ pub fn run_for(
     ui: Ui,
 ) -> anyhow::Result<Option<Manifest>> {
     let workspace = workspace::read(env)?;
-    let Planned { plan, packages } = plan(&workspace, options, env)?;
+    let Planned { plan, packages, flags_digest } = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
             ui.document(&plan.to_json())?;
@@ -82,24 +83,12 @@ pub fn run_for(
         }
         return Ok(None);
     }
-    for path in &plan.outside_sources {
-        ui.warn(format_args!(
-            "outside the repository: {}: it is compiled, and the version does not say what it held",
-            path.display()
-        ));
-    }
-    let config = &workspace.config;
-    if !plan.outside_flags.is_empty() && purpose != Purpose::Local && !config.outside_flags {
-        ui.warn(format_args!(
-            "flags from outside the repository change the bytes, so `upload` refuses them: {}",
-            plan.outside_flags.join(", ")
-        ));
-    }
+    warn_of_outside(&plan, purpose, &workspace.config, ui);
     let may_fall_back = match purpose {
         Purpose::Ship => false,
         Purpose::Local => !options.strict,
         // Where `upload` takes them all the same, they are as good as published.
-        Purpose::Any => !options.strict && !config.other_compiler,
+        Purpose::Any => !options.strict && !workspace.config.other_compiler,
     };
     let _lock = lock(&plan.snapshot_dir, ui)?;
     let toolchain_request = toolchain::Request {
@@ -107,6 +96,7 @@ pub fn run_for(
         library: options.library,
         may_fall_back,
         pin: &plan.pin,
+        flags_digest: flags_digest.as_deref(),
         install: true,
         glibc: &plan.requirements.glibc,
         macos: &plan.requirements.macos,
@@ -131,21 +121,28 @@ pub fn run_for(
         }
     }
     if !failures.is_empty() {
-        let others = if failures.len() < plan.steps.len() {
-            ", or name by --platforms the others alone, whose archives are made"
-        } else {
-            ""
-        };
-        let gone = if earlier.is_some() { " (the earlier one is removed)" } else { "" };
-        let hint = format!(
-            "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
-        );
-        return Err(cannot_build(&plan, &failures).hint(hint).into());
+        return Err(failed_builds(&plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, &plan, env)?;
     let manifest = write_manifest(&plan, artifacts, earlier)?;
     ui.document(&manifest.to_json())?;
     Ok(Some(manifest))
+}
+
+/// Warns about what is compiled and does not belong to the repository.
+fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: Ui) {
+    for path in &plan.outside_sources {
+        ui.warn(format_args!(
+            "outside the repository: {}: it is compiled, and the version does not say what it held",
+            path.display()
+        ));
+    }
+    if !plan.outside_flags.is_empty() && purpose != Purpose::Local && !config.outside_flags {
+        ui.warn(format_args!(
+            "flags from outside the repository change the bytes, so `upload` refuses them: {}",
+            plan.outside_flags.join(", ")
+        ));
+    }
 }
 
 /// A plan, and what its stamps stand for.
@@ -155,6 +152,8 @@ pub struct Planned {
     pub plan: Plan,
     /// Every package that lies in a folder.
     pub packages: Vec<PathPackage>,
+    /// The digest of the flags from outside the repository, where there are any.
+    pub flags_digest: Option<String>,
 }
 
 /// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
@@ -201,6 +200,8 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
     for service in &services {
         found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
     }
+    let outside_flags =
+        outside_flags::find(&workspace.root, &files, &workspace.config.profile, env)?;
     let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
     let request = Request {
         platforms: options.platforms.clone(),
@@ -208,12 +209,12 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
         dest,
         outside_sources: sources::outside_repository(&packages, &workspace.root, env)?,
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
-        outside_flags: outside_flags::find(&workspace.root, &workspace.config.profile, env)?,
+        outside_flags: outside_flags.shown,
         other_compiler: toolchain::other_compiler(&workspace.root, &pin, options.library, env),
         pin,
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
-    Ok(Planned { plan, packages })
+    Ok(Planned { plan, packages, flags_digest: outside_flags.digest })
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
@@ -357,6 +358,19 @@ fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> any
         "it does not carry the stamp it was given"
     );
     Ok(())
+}
+
+/// Every platform whose build failed. `had_manifest`: an earlier one has been removed.
+fn failed_builds(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
+    let others = if failures.len() < plan.steps.len() {
+        ", or name by --platforms the others alone, whose archives are made"
+    } else {
+        ""
+    };
+    let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
+    cannot_build(plan, failures).hint(format!(
+        "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
+    ))
 }
 
 /// Every platform's reason; the run's kind is the gravest one: a compile error before the rest.

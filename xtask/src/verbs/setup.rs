@@ -36,6 +36,7 @@ pub fn run(options: &Options, env: &Env, ui: Ui) -> anyhow::Result<()> {
         library: options.library,
         may_fall_back: true,
         pin: &pin,
+        flags_digest: None,
         install: !options.check,
         glibc: &workspace.config.glibc,
         macos: &workspace.config.macos,

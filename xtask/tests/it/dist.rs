@@ -164,6 +164,7 @@ fn dry_run_builds_nothing_and_needs_no_toolchain() {
 fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
     let mut repo = Repo::new(&["strict"]);
     repo.xtask("dist --strict").exits(0);
+    let before = repo.manifest();
     // The same programs, one of which says that it is a later release.
     let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).unwrap();
     let other = tempfile::tempdir().unwrap();
@@ -185,7 +186,7 @@ fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
     let warning = "rustc 1.95.9";
     let run = repo.xtask("dist --strict --library rustup").exits(3).says(warning);
     run.says("--strict: rustc 1.95.9").says("the pin is ");
-    assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
+    assert_eq!(repo.manifest(), before, "nothing was built, so nothing is removed");
     repo.xtask("dist --library rustup").exits(0).says("warning").says(warning);
     repo.xtask("dist --dry-run").exits(0).prints("another compiler than the pin").prints(warning);
     repo.set("S3_KEY", "AKIA");
@@ -221,7 +222,8 @@ fn a_toolchain_that_is_missing_leaves_what_an_earlier_dist_made() {
     let repo = Repo::new(&["alpha"]);
     repo.xtask("dist").exits(0);
     let before = repo.manifest();
-    repo.add_to_table("rust = \"1.0.0\"");
+    let cargo_toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &cargo_toml.replace(&*RUSTC_RELEASE, "1.0.0"));
     repo.xtask("dist --strict --library rustup")
         .exits(3)
         .says("nothing was built, and nothing removed");
@@ -245,6 +247,9 @@ fn builds_are_told_a_constant_time() {
     let line = format!("dist --platforms {}", host());
     repo.xtask(&line).exits(0).says("upload` refuses them: SOURCE_DATE_EPOCH=400000000");
     assert_eq!(run(&mut Command::new(&binary), "clock").exits(0).stdout, "400000000\n");
+    repo.set("SOURCE_DATE_EPOCH", "");
+    repo.xtask(&line).exits(0);
+    assert_eq!(run(&mut Command::new(&binary), "clock").exits(0).stdout, "315532800\n");
 }
 
 #[test]
@@ -463,9 +468,8 @@ fn main() {
 }
 "#;
 
-/// Adds a service that prints where and when its C code was compiled.
-fn add_c_service(repo: &Repo, name: &str) {
-    repo.add_service(name, "");
+/// Makes a service print where and when its C code was compiled.
+fn print_place_of_c(repo: &Repo, name: &str) {
     repo.write(&format!("services/{name}/build.rs"), BUILD_C);
     let c = "const char *place(void) { return __FILE__ \", \" __DATE__; }\n";
     repo.write(&format!("services/{name}/src/place.c"), c);
@@ -475,15 +479,14 @@ fn add_c_service(repo: &Repo, name: &str) {
          println!(\"{{}}\", unsafe {{ std::ffi::CStr::from_ptr(place()) }}.to_str().unwrap());\n}}\n"
     );
     repo.write(&format!("services/{name}/src/main.rs"), &main);
-    repo.lock();
     repo.commit("C code");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn c_code_knows_neither_its_folder_nor_the_time() {
-    let repo = Repo::new(&[]);
-    add_c_service(&repo, "c-place");
+    let repo = Repo::new(&["c-place"]);
+    print_place_of_c(&repo, "c-place");
     for folder in ["plain", "with a blank, and 'quotes'"] {
         let dir = repo.path().join("pkg").join(folder);
         repo.git(&["clone", "--quiet", ".", dir.to_str().unwrap()]);
@@ -494,7 +497,7 @@ fn c_code_knows_neither_its_folder_nor_the_time() {
         let binary = dir.join("pkg/snapshot").join(host().as_str()).join("c-place");
         let printed = run(&mut Command::new(&binary), "c-place").exits(0).stdout;
         let place = printed.lines().nth(1).unwrap();
-        assert_eq!(place, "./services/c-place/src/place.c, Jan  1 1980");
+        assert_eq!(place, "services/c-place/src/place.c, Jan  1 1980");
         let image = std::fs::read(&binary).unwrap();
         assert!(!String::from_utf8_lossy(&image).contains(folder), "{folder} is in the binary");
     }
@@ -503,8 +506,8 @@ fn c_code_knows_neither_its_folder_nor_the_time() {
 #[test]
 #[ignore = "builds a service for macOS"]
 fn c_code_for_macos_leaves_nothing_in_the_package() {
-    let repo = Repo::new(&[]);
-    add_c_service(&repo, "c-macos");
+    let repo = Repo::new(&["c-macos"]);
+    print_place_of_c(&repo, "c-macos");
     repo.xtask("dist --platforms darwin_arm64").exits(0);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
 }

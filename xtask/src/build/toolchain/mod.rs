@@ -36,6 +36,8 @@ pub struct Request<'a> {
     pub may_fall_back: bool,
     /// The compiler that the repository pins.
     pub pin: &'a str,
+    /// The digest of the flags from outside the repository, where there are any.
+    pub flags_digest: Option<&'a str>,
     /// Whether anything may be installed.
     pub install: bool,
     /// The oldest glibc that Linux binaries run on.
@@ -64,7 +66,8 @@ pub struct Toolchain {
     pub(crate) compiler: Compiler,
     pub(crate) linker: Linker,
     pub(crate) workspace_root: PathBuf,
-    /// The target folder for this library. Two compilers in one folder would rebuild each other's work.
+    /// The target folder for this library and these flags. Two compilers in one folder would rebuild each other's
+    /// work.
     pub(crate) target_dir: PathBuf,
     /// The folder in which the linker keeps what it has compiled.
     pub(crate) cache_dir: PathBuf,
@@ -134,7 +137,10 @@ pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<T
             compiler,
             linker,
             workspace_root: request.workspace_root.to_owned(),
-            target_dir: request.target_dir.join("dist").join(library.to_string()),
+            target_dir: request
+                .target_dir
+                .join("dist")
+                .join(folder_name(library, request.flags_digest)),
             cache_dir: tools_dir.join("cache"),
             glibc: request.glibc.to_owned(),
             macos: request.macos.to_owned(),
@@ -145,6 +151,15 @@ pub fn prepare(request: &Request<'_>, ui: Ui) -> Vec<(Platform, anyhow::Result<T
         .zip(libraries)
         .map(|(platform, library)| (platform, join(platform, library)))
         .collect()
+}
+
+/// Returns the name of a target folder. Flags from outside the repository have one of their own: cargo does not
+/// know which variables a build script reads, and would take what it made with them for what it makes without.
+fn folder_name(library: Library, flags_digest: Option<&str>) -> String {
+    match flags_digest {
+        Some(digest) => format!("{library}-{}", &digest[..16]),
+        None => library.to_string(),
+    }
 }
 
 /// Returns the release that should build, where `compiler` is another one. The distribution's compiler has a
