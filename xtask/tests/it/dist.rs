@@ -504,6 +504,27 @@ fn c_code_knows_neither_its_folder_nor_the_time() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_binary_that_loads_a_library_of_the_build_machine_is_refused() {
+    let repo = Repo::new(&["c-shared"]);
+    print_place_of_c(&repo, "c-shared");
+    let build = BUILD_C
+        .replace(".arg(\"-c\")", ".args([\"-shared\", \"-fPIC\", \"-Wl,-soname,libown.so.1\"])")
+        .replace("place.o", "libown.so");
+    repo.write("services/c-shared/build.rs", &build);
+    let line = format!("dist --platforms {}", host());
+    repo.xtask(&line)
+        .exits(3)
+        .says(&format!(
+            "c-shared for {} loads libown.so.1; expected libraries of the system alone",
+            host()
+        ))
+        .says("system-libraries = [\"libown.so.1\"]");
+    repo.add_to_table("system-libraries = [\"libown.so.1\"]");
+    repo.xtask(&line).exits(0);
+}
+
+#[test]
 #[ignore = "builds a service for macOS"]
 fn c_code_for_macos_leaves_nothing_in_the_package() {
     let repo = Repo::new(&["c-macos"]);

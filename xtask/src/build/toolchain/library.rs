@@ -203,7 +203,13 @@ fn say_distribution(search: Search<'_>, found: &[Found]) {
     }
     if let Some(compiler) = compiler {
         let names = names.join(", ");
-        search.ui.say("using", format!("the distribution's {} for {names}", compiler.version));
+        let note = match search.requested {
+            Some(_) => "",
+            None => "; what is published has to ask for it by --library distribution",
+        };
+        search
+            .ui
+            .say("using", format!("the distribution's {} for {names}{note}", compiler.version));
     }
 }
 
