@@ -19,8 +19,8 @@ use crate::pool::Pool;
 use crate::retry::WaitBudget;
 use crate::transport::{Timeouts, Transport};
 use crate::{
-    ClientOptions, Copied, CredentialProvider, Head, Listing, Location, Object, Request, Signature,
-    Usage, answer, attributes, digest, encode, listing, sigv2, sigv4, xml,
+    ClientOptions, Copied, CredentialProvider, Head, Listing, Location, Object, Presigned, Request,
+    Signature, Usage, answer, attributes, digest, encode, listing, sigv2, sigv4, xml,
 };
 
 /// The longest object key that S3 takes, in bytes.
@@ -216,27 +216,44 @@ impl Client {
         }
     }
 
-    /// Returns a URL with which anyone can GET the object until `expires_in` after `now`. Makes no
-    /// request, except for credentials that have to be fetched.
+    /// Makes a URL with which anyone can GET the object until `expires_in` after `now`, or until the
+    /// credentials expire, where that is earlier and known. `now` is this machine's time; what the
+    /// client learnt of the server's clock is added. Makes no request, except for credentials that have
+    /// to be fetched.
     pub fn presign_get(
         &self,
         object_key: &str,
         now: Epoch,
         expires_in: Duration,
-    ) -> ferror::Result<String> {
+    ) -> ferror::Result<Presigned> {
         let mut request = self.operation("GET", object_key)?.request;
-        let ServerFacts { address, region, .. } = self.0.runner.facts();
+        let facts = self.0.runner.facts();
+        let ServerFacts { address, region, clock_ahead_millis, .. } = &facts;
         request.push_header("host", address.host());
-        let credentials = self.0.runner.provider.current()?;
-        check_token(&address, &credentials)?;
+        let (credentials, credentials_expire) = self.0.runner.provider.current_until()?;
+        check_token(address, &credentials)?;
+        // Whole seconds, as in the URL.
+        let now = Epoch::from_secs(
+            Epoch::from_millis(now.millis().saturating_add(*clock_ahead_millis)).secs(),
+        );
+        let left = credentials_expire.map(|end| end.since(now).unwrap_or_default());
+        let lasts = left.map_or(expires_in, |left| {
+            // At least a second: the form has no less.
+            expires_in.min(Duration::from_secs(left.as_secs().max(1)))
+        });
         match self.location().signature {
-            Signature::V4 => sigv4::presign(&mut request, &credentials, &region, now, expires_in)?,
+            Signature::V4 => sigv4::presign(&mut request, &credentials, region, now, lasts)?,
             Signature::V2 => {
                 let bucket = address.virtual_host_bucket();
-                sigv2::presign(&mut request, &credentials, bucket, now, expires_in)?;
+                sigv2::presign(&mut request, &credentials, bucket, now, lasts)?;
             }
         }
-        Ok(address.url(&request))
+        Ok(Presigned {
+            url: address.url(&request),
+            expires_at: now.saturating_add(lasts),
+            is_cut_short: lasts < expires_in,
+            may_end_sooner: credentials_expire.is_none() && credentials.session_token().is_some(),
+        })
     }
 
     fn fetch(&self, operation: &Operation<'_>) -> ferror::Result<Option<Object>> {

@@ -86,7 +86,8 @@ pub use fault::Fault;
 pub use location::{DEFAULT_REGION, Location, Signature};
 pub use meter::Usage;
 pub use object::{
-    Body, Copied, Head, ListedObject, Listing, Object, Precondition, Put, PutOutcome, Stored,
+    Body, Copied, Head, ListedObject, Listing, Object, Precondition, Presigned, Put, PutOutcome,
+    Stored,
 };
 pub use options::{ClientOptions, roots_pem};
 pub use part_size::body_count;

@@ -140,3 +140,17 @@ pub struct ListedObject {
     /// When it was stored.
     pub last_modified: Epoch,
 }
+
+/// A URL that anyone can use for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presigned {
+    /// The URL. It is as good as the credentials for its object, until it expires.
+    pub url: String,
+    /// When it expires, by the server's clock.
+    pub expires_at: Epoch,
+    /// Whether that is earlier than was asked for, because the credentials expire then.
+    pub is_cut_short: bool,
+    /// Whether it may expire even earlier: the credentials are temporary, and their source does not say
+    /// until when they work.
+    pub may_end_sooner: bool,
+}

@@ -1,8 +1,10 @@
 //! From source to archive: toolchains, compiling, stamping, packing.
 
 pub mod archive;
+pub mod binary_check;
 pub mod compile;
 pub mod gzip;
+pub mod outside_flags;
 pub mod pins;
 pub mod resources;
 pub mod stamp;

@@ -58,7 +58,7 @@ pub const VARIABLES: [(&str, &str); 54] = [
     ("USER", "the same, after CIRCLE_USERNAME; owner of a new repository, where git names none"),
     (
         "SOURCE_DATE_EPOCH",
-        "time of archive entries in seconds since 1970 UTC, instead of the commit's",
+        "time of archive entries, instead of the commit's, and of builds, in seconds since 1970 UTC",
     ),
     ("CARGO", "the cargo that runs this program"),
     ("CARGO_HOME", "cargo's home, whose path is kept out of binaries"),

@@ -1,7 +1,7 @@
 //! `dist`: from a commit to archives and a manifest.
 //!
-//! The order of the work stands here and nowhere else: lock, remove the old manifest, build and
-//! pack platform by platform, write the manifest last.
+//! The order of the work stands here and nowhere else: lock, prepare the toolchains, remove the old
+//! manifest, build and pack platform by platform, write the manifest last.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,8 +15,9 @@ use ferror::{Error, Kind};
 use crate::build::archive::{self, Entry};
 use crate::build::compile;
 use crate::build::toolchain::{self, Library, Toolchain};
-use crate::build::{resources, stamp};
+use crate::build::{binary_check, outside_flags, resources, stamp};
 use crate::model::commit::Commit;
+use crate::model::config::Config;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::Workspace;
@@ -47,10 +48,32 @@ pub struct Options {
     pub json: bool,
 }
 
+/// What becomes of the artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are published as soon as they are there.
+    Ship,
+    /// They go into a server on this machine.
+    Local,
+    /// `upload` may publish them later, and says then what it refuses.
+    Any,
+}
+
 /// Runs `dist`. `None` after a dry run.
 pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Option<Manifest>> {
+    run_for(Purpose::Any, options, env, ui)
+}
+
+/// Runs `dist` for a purpose, on which depends whether the distribution's library may be used without being
+/// asked for: where the artifacts are published, a slow network must not choose the compiler.
+pub fn run_for(
+    purpose: Purpose,
+    options: &Options,
+    env: &Env,
+    ui: &Ui,
+) -> anyhow::Result<Option<Manifest>> {
     let workspace = workspace::read(env)?;
-    let Planned { plan, packages } = plan(&workspace, options, env)?;
+    let Planned { plan, packages, flags_digest } = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
             ui.document(&plan.to_json());
@@ -59,55 +82,66 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Option<Manif
         }
         return Ok(None);
     }
-    for path in &plan.outside_sources {
-        ui.warn(format_args!(
-            "outside the repository: {}: it is compiled, and the version does not say what it held",
-            path.display()
-        ));
-    }
+    warn_of_outside(&plan, purpose, &workspace.config, ui);
+    let may_fall_back = match purpose {
+        Purpose::Ship => false,
+        Purpose::Local => !options.strict,
+        // Where `upload` takes them all the same, they are as good as published.
+        Purpose::Any => !options.strict && !workspace.config.other_compiler,
+    };
     let _lock = lock(&plan.snapshot_dir, ui)?;
-    let earlier = take_manifest(&plan)?;
-
     let toolchain_request = toolchain::Request {
         platforms: &plan.platforms().collect::<Vec<_>>(),
         library: options.library,
+        may_fall_back,
+        pin: &plan.pin,
+        flags_digest: flags_digest.as_deref(),
         install: true,
-        glibc: &plan.glibc,
-        macos: &plan.macos,
+        glibc: &plan.requirements.glibc,
+        macos: &plan.requirements.macos,
         workspace_root: &workspace.root,
         target_dir: &workspace.target_dir,
         env,
     };
     let our_folders = [&*plan.snapshot_dir, &*workspace.target_dir];
     let read_sources = || sources::digests(&packages, &workspace.root, &our_folders, env);
-    let toolchains = toolchain::prepare(&toolchain_request, ui);
+    let toolchains = ready(&plan, toolchain::prepare(&toolchain_request, ui), options.strict)?;
+    let earlier = take_manifest(&plan)?;
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
-    for (step, (platform, toolchain)) in plan.steps.iter().zip(toolchains) {
-        let toolchain = toolchain.and_then(|toolchain| {
-            if options.strict {
-                toolchain.check_pin()?;
-            }
-            Ok(toolchain)
-        });
-        match toolchain
-            .and_then(|toolchain| run_step(&plan, step, &toolchain, &read_sources, env, ui))
-        {
+    for (step, toolchain) in plan.steps.iter().zip(toolchains) {
+        match run_step(&plan, step, &toolchain, &read_sources, env, ui) {
             Ok(made) => {
                 for artifact in &made {
                     print(artifact, &plan, env, ui);
                 }
                 artifacts.extend(made);
             }
-            Err(error) => failures.push((platform, error)),
+            Err(error) => failures.push((step.platform, error)),
         }
     }
     if !failures.is_empty() {
-        return Err(cannot_build(&plan, &failures, earlier.is_some()).into());
+        return Err(failed_builds(&plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, &plan, env)?;
     let manifest = write_manifest(&plan, artifacts, earlier)?;
     ui.document(&manifest.to_json());
     Ok(Some(manifest))
+}
+
+/// Warns about what is compiled and does not belong to the repository.
+fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
+    for path in &plan.outside_sources {
+        ui.warn(format_args!(
+            "outside the repository: {}: it is compiled, and the version does not say what it held",
+            path.display()
+        ));
+    }
+    if !plan.outside_flags.is_empty() && purpose != Purpose::Local && !config.outside_flags {
+        ui.warn(format_args!(
+            "flags from outside the repository change the bytes, so `upload` refuses them: {}",
+            plan.outside_flags.join(", ")
+        ));
+    }
 }
 
 /// A plan, and what its stamps stand for.
@@ -117,6 +151,37 @@ pub struct Planned {
     pub plan: Plan,
     /// Every package that lies in a folder.
     pub packages: Vec<PathPackage>,
+    /// The digest of the flags from outside the repository, where there are any.
+    pub flags_digest: Option<String>,
+}
+
+/// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
+/// `dist` made outlasts a network that fails.
+fn ready(
+    plan: &Plan,
+    toolchains: Vec<(Platform, anyhow::Result<Toolchain>)>,
+    strict: bool,
+) -> anyhow::Result<Vec<Toolchain>> {
+    let (mut ready, mut failures) = (Vec::new(), Vec::new());
+    for (platform, toolchain) in toolchains {
+        let checked = toolchain.and_then(|toolchain| {
+            if strict {
+                toolchain.check_pin()?;
+            }
+            Ok(toolchain)
+        });
+        match checked {
+            Ok(toolchain) => ready.push(toolchain),
+            Err(error) => failures.push((platform, error)),
+        }
+    }
+    if failures.is_empty() {
+        return Ok(ready);
+    }
+    let others = if ready.is_empty() { "" } else { ", or name the other platforms by --platforms" };
+    let hint =
+        format!("mend that and run dist again{others}; nothing was built, and nothing removed");
+    Err(cannot_build(plan, &failures).hint(hint).into())
 }
 
 /// The plan of a `dist`: nothing is built, written or asked of a network for it.
@@ -134,15 +199,21 @@ pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Resu
     for service in &services {
         found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
     }
+    let outside_flags =
+        outside_flags::find(&workspace.root, &files, &workspace.config.profile, env)?;
+    let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
     let request = Request {
         platforms: options.platforms.clone(),
         version: options.version.clone(),
         dest,
         outside_sources: sources::outside_repository(&packages, &workspace.root, env)?,
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
+        outside_flags: outside_flags.shown,
+        other_compiler: toolchain::other_compiler(&workspace.root, &pin, options.library, env),
+        pin,
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
-    Ok(Planned { plan, packages })
+    Ok(Planned { plan, packages, flags_digest: outside_flags.digest })
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
@@ -196,7 +267,7 @@ fn run_step(
 
     let mut artifacts = Vec::new();
     for (build, binary) in step.builds.iter().zip(&built.binaries) {
-        let artifact = pack(plan, step, build, &binary.path, &toolchain.rustc, ui)
+        let artifact = pack(plan, step, build, &binary.path, toolchain, ui)
             .with_context(|| format!("service {}", build.service))?;
         artifacts.push(artifact);
     }
@@ -219,13 +290,19 @@ fn pack(
     step: &Step,
     build: &Build,
     linked: &Path,
-    rustc: &str,
+    toolchain: &Toolchain,
     ui: &Ui,
 ) -> anyhow::Result<Artifact> {
     let mut image =
         std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
     let name = linked.display().to_string();
     stamp::normalise(&mut image).with_context(|| name.clone())?;
+    binary_check::check(
+        &build.service,
+        step.platform,
+        &stamp::facts(&image).with_context(|| name.clone())?,
+        &plan.requirements,
+    )?;
     let unstamped_sha256 = files::sha256(&image);
     let record = ::stamp::Record {
         version: plan.version.clone(),
@@ -264,7 +341,9 @@ fn pack(
         binary_sha256,
         unstamped_sha256,
         object_key: build.object_key.clone(),
-        rustc: rustc.to_owned(),
+        rustc: toolchain.rustc.clone(),
+        expected_rustc: toolchain.expected_rustc.clone(),
+        outside_flags: plan.outside_flags.clone(),
         recognised: false,
     })
 }
@@ -280,9 +359,21 @@ fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> any
     Ok(())
 }
 
+/// Every platform whose build failed. `had_manifest`: an earlier one has been removed.
+fn failed_builds(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
+    let others = if failures.len() < plan.steps.len() {
+        ", or name by --platforms the others alone, whose archives are made"
+    } else {
+        ""
+    };
+    let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
+    cannot_build(plan, failures).hint(format!(
+        "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
+    ))
+}
+
 /// Every platform's reason; the run's kind is the gravest one: a compile error before the rest.
-/// `had_manifest`: an earlier one has been removed.
-fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
     let kinds =
         || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
     let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());
@@ -294,15 +385,7 @@ fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifes
             let _ = write!(message, "\n    hint: {hint}");
         }
     }
-    let others = if failures.len() < plan.steps.len() {
-        ", or name by --platforms the others alone, whose archives are made"
-    } else {
-        ""
-    };
-    let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
-    Error::new(kind.unwrap_or(Kind::Bug), message).hint(format!(
-        "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
-    ))
+    Error::new(kind.unwrap_or(Kind::Bug), message)
 }
 
 /// The stamp must be true: source that changed under the compiler's hands has another version.

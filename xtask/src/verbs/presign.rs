@@ -39,7 +39,19 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     // A URL is believed by whoever gets it. Asking also finds the bucket's region, which it names.
     bucket.look_at(artifact)?;
     let (now, expires) = (Epoch::now(), options.expires.unwrap_or(EXPIRES));
-    let url = bucket.client.presign_get(&artifact.object_key, now, expires)?;
+    let presigned = bucket.client.presign_get(&artifact.object_key, now, expires)?;
+    let (url, expires_at) = (presigned.url, presigned.expires_at.to_rfc3339());
+    if presigned.is_cut_short {
+        ui.warn(format_args!(
+            "the URL expires at {expires_at}, earlier than asked for: the credentials expire then"
+        ));
+    }
+    if presigned.may_end_sooner {
+        ui.warn(
+            "the URL may expire before its time: the credentials are temporary, and do not say until \
+             when they work",
+        );
+    }
     if !options.json {
         ui.result(&url);
         ui.result(&artifact.sha256);
@@ -54,7 +66,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         "size_bytes": artifact.size_bytes,
         "sha256": artifact.sha256,
         "url": url,
-        "expires_at": now.saturating_add(expires).to_rfc3339(),
+        "expires_at": expires_at,
     });
     ui.document(&format!("{document:#}"));
     Ok(())

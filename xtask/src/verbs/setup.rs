@@ -30,9 +30,13 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     if !options.check {
         toolchain::forget_refusals(&workspace.target_dir)?;
     }
+    let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
     let request = Request {
         platforms: options.platforms.as_deref().unwrap_or(&workspace.config.platforms),
         library: options.library,
+        may_fall_back: true,
+        pin: &pin,
+        flags_digest: None,
         install: !options.check,
         glibc: &workspace.config.glibc,
         macos: &workspace.config.macos,

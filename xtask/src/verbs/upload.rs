@@ -4,6 +4,7 @@
 //! no workspace member and no clock of a build is looked at. The order of the work stands here;
 //! what is said to the bucket about one service stands in `publish`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -73,6 +74,9 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     refuse_outside_sources(&manifest.outside_sources, config, options)?;
     check_sizes(&manifest, &services, &snapshot_dir)?;
 
+    let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
+    let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
+    check_origin(&artifacts, config, options, ui)?;
     if options.dry_run {
         return dry_run(
             &manifest,
@@ -81,8 +85,6 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
             ui,
         );
     }
-    let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
-    let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
     let bodies: usize = artifacts.iter().map(|artifact| s3::body_count(artifact.size_bytes)).sum();
     let jobs = options.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
     let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
@@ -106,7 +108,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     });
     let releases: Vec<_> = releases.collect();
     let receipts = Mutex::default();
-    let published = send_all(&client, &releases, jobs, &progress, &receipts);
+    let published = send_all(&client, &releases, jobs, &progress, &receipts, ui);
     drop(progress);
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
@@ -132,9 +134,13 @@ fn send_all(
     jobs: usize,
     progress: &Progress,
     receipts: &Mutex<Vec<Receipt>>,
+    ui: &Ui,
 ) -> anyhow::Result<()> {
     let done = |receipt| receipts.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
     let begun = parallel::map(releases, jobs, |release| publish::begin(client, release))?;
+    for difference in begun.iter().flat_map(publish::Begun::differences) {
+        ui.warn(difference);
+    }
     let pairs = begun.iter().flat_map(|begun| begun.artifacts().iter().map(move |it| (begun, it)));
     let pairs: Vec<_> = pairs.collect();
     // Where one artifact is wrong, nothing is published.
@@ -234,6 +240,65 @@ pub fn refuse_outside_sources(
     Err(Error::config(message).hint(
         "move them into the repository and run dist again, or publish it all the same with `outside-sources = true` in [workspace.metadata.xtask]",
     ))
+}
+
+/// What was built with flags that the repository does not have is published only where the table says so:
+/// nobody could build the same bytes from the commit.
+pub fn refuse_outside_flags(
+    flags: &[&str],
+    config: Option<&Config>,
+    options: &Options,
+) -> ferror::Result<()> {
+    if flags.is_empty() || options.destination.local || config.is_some_and(|c| c.outside_flags) {
+        return Ok(());
+    }
+    let message = format!("built with flags from outside the repository: {}", flags.join(", "));
+    Err(Error::config(message).hint(
+        "remove them and run dist again, put them into the repository's .cargo/config.toml, or allow them by \
+         outside-flags = true in [workspace.metadata.xtask]",
+    ))
+}
+
+/// What another compiler than the pinned one built is published only where the configuration says so.
+pub fn refuse_other_compiler(
+    what: &str,
+    pin: &str,
+    config: Option<&Config>,
+    options: &Options,
+) -> ferror::Result<()> {
+    if options.destination.local || config.is_some_and(|config| config.other_compiler) {
+        return Ok(());
+    }
+    Err(Error::config(format!("{what}; expected {pin}, the pin")).hint(
+        "run dist again with the pinned compiler, name the distribution's by --library distribution, or allow \
+         any by `other-compiler = true` in [workspace.metadata.xtask]",
+    ))
+}
+
+/// Refuses artifacts whose flags or compiler are not the repository's: nobody could build the same bytes from the
+/// commit. With `--local`, they only get a warning.
+fn check_origin(
+    artifacts: &[&Artifact],
+    config: Option<&Config>,
+    options: &Options,
+    ui: &Ui,
+) -> ferror::Result<()> {
+    let flags = artifacts.iter().flat_map(|artifact| &artifact.outside_flags);
+    let flags: BTreeSet<_> = flags.map(String::as_str).collect();
+    let flags: Vec<_> = flags.into_iter().collect();
+    refuse_outside_flags(&flags, config, options)?;
+    if options.destination.local && !flags.is_empty() {
+        ui.warn(format_args!("built with flags from outside the repository: {}", flags.join(", ")));
+    }
+    for artifact in artifacts {
+        let Some(pin) = &artifact.expected_rustc else { continue };
+        let what = format!("{} was built by {}", artifact.file, artifact.rustc);
+        refuse_other_compiler(&what, pin, config, options)?;
+        if options.destination.local {
+            ui.warn(format_args!("{what}; the pin is {pin}"));
+        }
+    }
+    Ok(())
 }
 
 /// Every file is there, regular and of the manifest's size, before the first request is made.

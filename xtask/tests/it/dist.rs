@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Repo, check_sums, host, linked_at, run};
+use crate::support::{RUSTC_RELEASE, Repo, check_sums, host, linked_at, run, target_dir};
 
 #[test]
 fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
@@ -168,6 +168,7 @@ fn dry_run_builds_nothing_and_needs_no_toolchain() {
 fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
     let mut repo = Repo::new(&["strict"]);
     repo.xtask("dist --strict").exits(0);
+    let before = repo.manifest();
     // The same programs, one of which says that it is a later release.
     let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).unwrap();
     let other = tempfile::tempdir().unwrap();
@@ -178,7 +179,7 @@ fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
     let real = toolchain.join("bin/rustc").display().to_string();
     let script = format!(
         "#!/bin/sh\n[ \"$*\" = -vV ] || exec {real} \"$@\"\n{real} -vV | sed 's/{}/1.95.9/'\n",
-        xtask::build::pins::RUSTC
+        *RUSTC_RELEASE
     );
     std::fs::write(fake.join("bin/rustc"), script).unwrap();
     let mode = std::fs::Permissions::from_mode(0o755);
@@ -189,8 +190,70 @@ fn another_compiler_than_the_pin_is_a_warning_and_with_strict_an_error() {
     let warning = "rustc 1.95.9";
     let run = repo.xtask("dist --strict --library rustup").exits(3).says(warning);
     run.says("--strict: rustc 1.95.9").says("the pin is ");
-    assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
+    assert_eq!(repo.manifest(), before, "nothing was built, so nothing is removed");
     repo.xtask("dist --library rustup").exits(0).says("warning").says(warning);
+    repo.xtask("dist --dry-run").exits(0).prints("another compiler than the pin").prints(warning);
+    repo.set("S3_KEY", "AKIA");
+    repo.set("S3_SECRET", "secret");
+    repo.xtask("ship --bucket builds").exits(3).says(warning).says("other-compiler = true");
+}
+
+#[test]
+fn what_is_published_is_built_by_the_distributions_library_only_where_that_is_asked_for() {
+    let mut repo = Repo::new(&["alpha"]);
+    // This compiler, without a library; rustup does not keep it, so it cannot add one.
+    let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).unwrap();
+    let bare = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(bare.path().join("lib/rustlib")).unwrap();
+    std::fs::create_dir(bare.path().join("bin")).unwrap();
+    for program in ["cargo", "rustc"] {
+        let script =
+            format!("#!/bin/sh\nexec {} \"$@\"\n", toolchain.join("bin").join(program).display());
+        let path = bare.path().join("bin").join(program);
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    repo.set("CARGO", bare.path().join("bin/cargo").to_str().unwrap());
+    repo.set("S3_KEY", "AKIA");
+    repo.set("S3_SECRET", "secret");
+    for line in ["ship --bucket builds", "dist --strict"] {
+        repo.xtask(line).exits(3).says("--library distribution").says("nothing was built");
+    }
+}
+
+#[test]
+fn a_toolchain_that_is_missing_leaves_what_an_earlier_dist_made() {
+    let repo = Repo::new(&["alpha"]);
+    repo.xtask("dist").exits(0);
+    let before = repo.manifest();
+    let cargo_toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &cargo_toml.replace(&*RUSTC_RELEASE, "1.0.0"));
+    repo.xtask("dist --strict --library rustup")
+        .exits(3)
+        .says("nothing was built, and nothing removed");
+    assert_eq!(repo.manifest(), before);
+}
+
+#[test]
+fn builds_are_told_a_constant_time() {
+    let repo = Repo::new(&["clock"]);
+    repo.write(
+        "services/clock/build.rs",
+        "fn main() {\n    println!(\"cargo::rustc-env=TIME={}\", std::env::var(\"SOURCE_DATE_EPOCH\").unwrap_or_default());\n}\n",
+    );
+    repo.write("services/clock/src/main.rs", "fn main() {\n    println!(env!(\"TIME\"));\n}\n");
+    repo.commit("a clock");
+    repo.xtask(&format!("dist --platforms {}", host())).exits(0);
+    let binary = repo.path().join("pkg/snapshot").join(host().as_str()).join("clock");
+    assert_eq!(run(&mut Command::new(&binary), "clock").exits(0).stdout, "315532800\n");
+    let mut repo = repo;
+    repo.set("SOURCE_DATE_EPOCH", "400000000");
+    let line = format!("dist --platforms {}", host());
+    repo.xtask(&line).exits(0).says("upload` refuses them: SOURCE_DATE_EPOCH=400000000");
+    assert_eq!(run(&mut Command::new(&binary), "clock").exits(0).stdout, "400000000\n");
+    repo.set("SOURCE_DATE_EPOCH", "");
+    repo.xtask(&line).exits(0);
+    assert_eq!(run(&mut Command::new(&binary), "clock").exits(0).stdout, "315532800\n");
 }
 
 #[test]
@@ -376,4 +439,145 @@ fn ci_that_names_another_commit_is_refused() {
     repo.xtask("dist --dry-run").exits(0).prints(&head[..6]);
     repo.commit("second");
     repo.xtask("dist --dry-run").exits(3).says(&format!("CIRCLE_SHA1 is {head}, but HEAD is"));
+}
+
+/// Calls the C compiler as the crate `cc` does: flags are split at blanks.
+const BUILD_C: &str = r#"use std::{env, path::Path, process::Command};
+
+fn main() {
+    let triple = env::var("TARGET").unwrap().replace('-', "_");
+    let compiler = env::var(format!("CC_{triple}")).unwrap();
+    let flags = env::var(format!("CFLAGS_{triple}")).unwrap_or_default();
+    let version = Command::new(&compiler).arg("--version").output().unwrap();
+    assert!(version.status.success(), "{version:?}");
+    let source = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap()).join("src/place.c");
+    let object = Path::new(&env::var("OUT_DIR").unwrap()).join("place.o");
+    let mut command = Command::new(&compiler);
+    command.args(flags.split_whitespace()).arg("-c").arg(source).arg("-o").arg(&object);
+    assert!(command.status().unwrap().success());
+    println!("cargo::rustc-link-arg-bins={}", object.display());
+    println!("cargo::rerun-if-changed=src/place.c");
+}
+"#;
+
+/// Makes a service print where and when its C code was compiled.
+fn print_place_of_c(repo: &Repo, name: &str) {
+    repo.write(&format!("services/{name}/build.rs"), BUILD_C);
+    let c = "const char *place(void) { return __FILE__ \", \" __DATE__; }\n";
+    repo.write(&format!("services/{name}/src/place.c"), c);
+    let main = format!(
+        "unsafe extern \"C\" {{\n    fn place() -> *const std::ffi::c_char;\n}}\n\nfn main() {{\n    \
+         println!(\"{{}}\", stamp::line(\"{name}\"));\n    \
+         println!(\"{{}}\", unsafe {{ std::ffi::CStr::from_ptr(place()) }}.to_str().unwrap());\n}}\n"
+    );
+    repo.write(&format!("services/{name}/src/main.rs"), &main);
+    repo.commit("C code");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn c_code_knows_neither_its_folder_nor_the_time() {
+    let repo = Repo::new(&["c-place"]);
+    print_place_of_c(&repo, "c-place");
+    for folder in ["plain", "with a blank, and 'quotes'"] {
+        let dir = repo.path().join("pkg").join(folder);
+        repo.git(&["clone", "--quiet", ".", dir.to_str().unwrap()]);
+        let line = format!("dist --platforms {}", host());
+        let arguments: Vec<_> = line.split(' ').collect();
+        let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        run(command.current_dir(&dir), &line).exits(0);
+        let binary = dir.join("pkg/snapshot").join(host().as_str()).join("c-place");
+        let printed = run(&mut Command::new(&binary), "c-place").exits(0).stdout;
+        let place = printed.lines().nth(1).unwrap();
+        assert_eq!(place, "services/c-place/src/place.c, Jan  1 1980");
+        let image = std::fs::read(&binary).unwrap();
+        assert!(!String::from_utf8_lossy(&image).contains(folder), "{folder} is in the binary");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_binary_that_loads_a_library_of_the_build_machine_is_refused() {
+    let repo = Repo::new(&["c-shared"]);
+    print_place_of_c(&repo, "c-shared");
+    let build = BUILD_C
+        .replace(".arg(\"-c\")", ".args([\"-shared\", \"-fPIC\", \"-Wl,-soname,libown.so.1\"])")
+        .replace("place.o", "libown.so");
+    repo.write("services/c-shared/build.rs", &build);
+    let line = format!("dist --platforms {}", host());
+    repo.xtask(&line)
+        .exits(3)
+        .says(&format!(
+            "c-shared for {} loads libown.so.1; expected libraries of the system alone",
+            host()
+        ))
+        .says("system-libraries = [\"libown.so.1\"]");
+    repo.add_to_table("system-libraries = [\"libown.so.1\"]");
+    repo.xtask(&line).exits(0);
+}
+
+#[test]
+#[ignore = "builds a service for macOS"]
+fn c_code_for_macos_leaves_nothing_in_the_package() {
+    let repo = Repo::new(&["c-macos"]);
+    print_place_of_c(&repo, "c-macos");
+    repo.xtask("dist --platforms darwin_arm64").exits(0);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn no_secret_of_the_machine_is_recorded() {
+    let mut repo = Repo::new(&["alpha"]);
+    let secret = "s3cret0123456789";
+    // Runs rustc.
+    let wrapper = repo.path().join("pkg").join(secret);
+    std::fs::create_dir_all(wrapper.parent().unwrap()).unwrap();
+    std::fs::write(&wrapper, "#!/bin/sh\nexec \"$@\"\n").unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    repo.set("RUSTC_WRAPPER", wrapper.to_str().unwrap());
+    repo.set("CARGO_REGISTRIES_TEAM_TOKEN", secret);
+    repo.set("RUSTFLAGS", &format!("-Cdebuginfo=0 --cfg key=\"{secret}\""));
+    repo.set("CFLAGS", &format!("-O1 -DKEY={secret}"));
+    let expected = ["CFLAGS=-O1 …", "RUSTC_WRAPPER=…", "RUSTFLAGS=-Cdebuginfo=0 …"];
+    for line in ["dist --dry-run", "dist --dry-run --json", "dist"] {
+        let run = repo.xtask(line).exits(0);
+        let text = run.stdout + &run.stderr;
+        assert!(!text.contains(secret), "{line}: {text}");
+        assert!(expected.iter().all(|flag| text.contains(flag)), "{line}: {text}");
+    }
+    let manifest = repo.manifest();
+    assert_eq!(manifest["artifacts"][0]["outside_flags"], serde_json::json!(expected));
+    assert!(!manifest.to_string().contains(secret), "{manifest}");
+}
+
+#[test]
+fn a_compiler_without_trim_paths_writes_no_paths_either() {
+    let rustup_home = std::env::var("RUSTUP_HOME")
+        .unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap()));
+    let here = format!("1.88.0-{}", host().triple());
+    let cargo = Path::new(&rustup_home).join("toolchains").join(here).join("bin/cargo");
+    if !cargo.is_file() {
+        eprintln!("skipped: {} is not installed", cargo.display());
+        return;
+    }
+    let mut repo = Repo::new(&["old-compiler"]);
+    repo.write("rust-toolchain.toml", "[toolchain]\nchannel = \"1.88.0\"\n");
+    let main = "fn main() {\n    println!(\"{}\", stamp::line(\"old-compiler\"));\n    \
+                println!(\"{}\", file!());\n    assert!(std::env::args().count() < 9, \"many\");\n}\n";
+    repo.write("services/old-compiler/src/main.rs", main);
+    repo.commit("an old compiler");
+    repo.set("CARGO", cargo.to_str().unwrap());
+    repo.xtask(&format!("dist --platforms {}", host())).exits(0);
+    let artifact = &repo.manifest()["artifacts"][0];
+    assert!(artifact["rustc"].as_str().unwrap().starts_with("rustc 1.88.0 "), "{artifact}");
+    assert!(artifact.get("expected_rustc").is_none(), "{artifact}");
+    let binary = repo.path().join("pkg/snapshot").join(host().as_str()).join("old-compiler");
+    let image = std::fs::read(binary).unwrap();
+    let text = String::from_utf8_lossy(&image);
+    for path in
+        [repo.path(), &target_dir(), Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()]
+    {
+        let path = path.to_str().unwrap();
+        assert!(!text.contains(path), "{path} is in the binary");
+    }
 }

@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use ftime::Epoch;
+
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
 use crate::support::release::Release;
@@ -104,4 +106,35 @@ fn mistakes_have_their_exit_codes() {
     ] {
         nowhere.xtask(line).exits(code).says("error: ").says(text);
     }
+}
+
+#[test]
+fn a_url_does_not_say_that_it_outlives_its_credentials() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    let mut nowhere = bucket.serve(Repo::empty());
+    for name in ["S3_KEY", "S3_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        nowhere.set(name, "");
+    }
+    // Whole seconds, as in the URL.
+    let end = Epoch::from_secs(Epoch::now().secs()).saturating_add(Duration::from_mins(30));
+    let end = end.to_rfc3339();
+    let document = serde_json::json!({
+        "Version": 1, "AccessKeyId": bucket.access_key_id(), "SecretAccessKey": bucket.secret(),
+        "Expiration": end,
+    });
+    nowhere.write("issued", &document.to_string());
+    let issued = nowhere.path().join("issued").display().to_string();
+    nowhere.write("profiles", &format!("[default]\ncredential_process = /bin/cat {issued}\n"));
+    nowhere.set("AWS_CONFIG_FILE", &nowhere.path().join("profiles").display().to_string());
+    let line = "presign alpha --version aaaaaa --json";
+    let run = nowhere.xtask(line).exits(0).says("earlier than asked for: the credentials expire");
+    let document = run.json();
+    assert_eq!(document["expires_at"], end.as_str());
+    let url = document["url"].as_str().unwrap();
+    let lasts = url.split("X-Amz-Expires=").nth(1).unwrap().split('&').next().unwrap();
+    assert!((1..=1800).contains(&lasts.parse::<u32>().unwrap()), "{url}");
+    let run = nowhere.xtask(&format!("{line} --expires 600")).exits(0);
+    assert!(!run.stderr.contains("credentials expire"), "{}", run.stderr);
+    assert!(run.json()["expires_at"].as_str().unwrap() < end.as_str(), "{}", run.stdout);
 }

@@ -39,6 +39,8 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         unstamped_sha256: fields.get("unstamped_sha256")?,
         object_key: fields.get("object_key")?,
         rustc: fields.get("rustc")?,
+        expected_rustc: fields.find("expected_rustc")?,
+        outside_flags: fields.find("outside_flags")?.unwrap_or_default(),
         recognised: false,
     };
     fields.end()?;
@@ -99,7 +101,7 @@ pub(super) fn to_json(manifest: &Manifest) -> String {
 }
 
 fn artifact_to_json(artifact: &Artifact) -> String {
-    json::object([
+    let mut fields = vec![
         ("service", value(&*artifact.service)),
         ("platform", value(&*artifact.platform)),
         ("triple", value(&*artifact.triple)),
@@ -110,5 +112,12 @@ fn artifact_to_json(artifact: &Artifact) -> String {
         ("unstamped_sha256", value(&*artifact.unstamped_sha256)),
         ("object_key", value(&*artifact.object_key)),
         ("rustc", value(&*artifact.rustc)),
-    ])
+    ];
+    if let Some(expected) = &artifact.expected_rustc {
+        fields.push(("expected_rustc", value(&**expected)));
+    }
+    if !artifact.outside_flags.is_empty() {
+        fields.push(("outside_flags", value(artifact.outside_flags.clone())));
+    }
+    json::object(fields)
 }

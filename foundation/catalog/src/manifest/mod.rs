@@ -89,6 +89,12 @@ pub struct Artifact {
     pub object_key: String,
     /// The compiler, as `rustc --version` names it.
     pub rustc: String,
+    /// The compiler's release that was expected, where `rustc` is another one: the pin of the repository.
+    /// Left out where the pinned compiler built it.
+    pub expected_rustc: Option<String>,
+    /// What came from outside the repository and may have changed the bytes, such as
+    /// `RUSTFLAGS=-C target-cpu=native`. Left out where nothing did.
+    pub outside_flags: Vec<String>,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not
     /// part of the written form. See [`read_manifest`](crate::read_manifest).
     pub recognised: bool,

@@ -46,6 +46,30 @@ fn the_written_form_is_read_back_and_a_part_has_no_branch() {
     assert_eq!(manifest.part_of("b").platforms, ["linux_amd64"], "only its own platforms");
 }
 
+#[test]
+fn what_another_machine_added_is_written_only_where_there_is_something() {
+    let plain = parse(&manifest()).unwrap();
+    assert!(!plain.to_json().contains("outside_flags"), "an old reader would refuse the field");
+    assert!(!plain.to_json().contains("expected_rustc"), "an old reader would refuse the field");
+
+    let mut json = manifest();
+    json["artifacts"][1]["outside_flags"] = json!(["RUSTFLAGS=-C target-cpu=native"]);
+    json["artifacts"][1]["expected_rustc"] = json!("1.95.0");
+    let part = parse(&json).unwrap().part_of("a");
+    let written: Value = serde_json::from_str(&part.to_json()).unwrap();
+    assert_eq!(parse(&written).unwrap(), part);
+    let artifact = &written["artifacts"][1];
+    assert_eq!(artifact["outside_flags"], json!(["RUSTFLAGS=-C target-cpu=native"]));
+    assert_eq!(artifact["expected_rustc"], "1.95.0");
+
+    json["artifacts"][1]["outside_flags"] = json!(["CC=\u{1b}[2J"]);
+    let error = parse(&json).unwrap_err().to_string();
+    assert!(
+        error.contains("artifact a_linux_amd64.tar.gz") && error.contains("control"),
+        "{error}"
+    );
+}
+
 /// Returns `manifest()` with keys that a template gave below `team/`.
 fn templated() -> Value {
     let mut json = manifest();

@@ -88,6 +88,15 @@ impl CredentialProvider {
         self.current_asked(Instant::now())
     }
 
+    /// Returns the credentials as [`CredentialProvider::current`] does, and when they expire, where
+    /// their source says so.
+    pub(crate) fn current_until(&self) -> ferror::Result<(Credentials, Option<Epoch>)> {
+        let credentials = self.current()?;
+        let slot = self.lock();
+        let held = slot.held.as_ref().filter(|held| held.credentials == credentials);
+        Ok((credentials, held.and_then(|held| held.expires)))
+    }
+
     fn current_asked(&self, asked_at: Instant) -> ferror::Result<Credentials> {
         let mut slot = self.lock();
         let now = Epoch::now();

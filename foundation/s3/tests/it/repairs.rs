@@ -115,6 +115,13 @@ fn a_clock_is_set_by_the_servers_and_kept() {
         let off = |epoch: Epoch| epoch.millis().abs_diff(there.millis()) / 60_000;
         assert!(off(seen[0]) >= 299, "{signature}: the first is signed by our own clock");
         assert!(off(seen[1]) <= 1 && off(seen[2]) <= 1, "{signature}: {seen:?}, not {there:?}");
+        // A URL is dated by the server's clock too: by ours it would have expired already.
+        let presigned = client.presign_get("k", Epoch::now(), Duration::from_mins(2)).unwrap();
+        assert!(off(presigned.expires_at) <= 3, "{presigned:?}, not {there:?}");
+        if signature == Signature::V4 {
+            let date = presigned.url.split("X-Amz-Date=").nth(1).unwrap();
+            assert!(off(Epoch::parse_compact(&date[..16]).unwrap()) <= 1, "{presigned:?}");
+        }
     }
     // A server that names no time, or goes on refusing, is believed.
     for (date, requests) in [("x-none: 1", 1), ("date: Tue, 27 Mar 2007 19:36:42 GMT", 2)] {

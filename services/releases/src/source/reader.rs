@@ -1,5 +1,6 @@
 //! Reads views: lists no more than the page needs, and reads objects again only when they changed.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -49,12 +50,13 @@ impl Reader {
             listed.extend(listing.objects);
             truncated |= listing.truncated;
         }
+        let links_until = Cell::new(now.saturating_add(LINKS_WORK));
         let mut services = Vec::new();
         let sorted = catalog::by_service(prefix, listed);
         // Some have no release, and no part of the reading either.
         let newest = scope.newest(sorted.values().filter(|it| !it.manifests.is_empty()).count());
         for (name, objects) in sorted {
-            let service = self.service(scope, (name, &objects), newest, now)?;
+            let service = self.service(scope, (name, &objects), newest, now, &links_until)?;
             // Archives and channels alone are no release yet, or none any more.
             services
                 .extend((!service.releases.is_empty() || service.not_shown > 0).then_some(service));
@@ -66,7 +68,7 @@ impl Reader {
             bucket: client.location().bucket.clone(),
             prefix: prefix.clone(),
             read_at: now,
-            links_until: now.saturating_add(LINKS_WORK),
+            links_until: links_until.get(),
             truncated,
             services,
         }))
@@ -78,6 +80,7 @@ impl Reader {
         (name, objects): (String, &catalog::Service),
         newest: usize,
         now: Epoch,
+        links_until: &Cell<Epoch>,
     ) -> ferror::Result<Service> {
         let Bucket { client, prefix } = &self.bucket;
         let mut channels = Vec::new();
@@ -91,7 +94,12 @@ impl Reader {
 
         let mut service =
             Service { name, channels, releases: Vec::new(), not_shown: objects.manifests.len() };
-        let link = |object_key: &str| client.presign_get(object_key, now, LINKS_WORK);
+        let link = |object_key: &str| {
+            let presigned = client.presign_get(object_key, now, LINKS_WORK)?;
+            // Sooner where the credentials expire.
+            links_until.set(links_until.get().min(presigned.expires_at));
+            Ok(presigned.url)
+        };
         for (nth, found) in objects.manifests.iter().enumerate() {
             let is_shown = match scope {
                 Scope::Release(_, only) => found.name == *only,

@@ -74,7 +74,7 @@ fn problem(bucket: &Bucket, key: &str) -> Option<String> {
         return Some(format!("list: {listed:?}"));
     }
     let now = ftime::Epoch::now();
-    let url = client.presign_get(key, now, std::time::Duration::from_mins(1)).unwrap();
+    let url = client.presign_get(key, now, std::time::Duration::from_mins(1)).unwrap().url;
     let presigned = bucket.get_url(&url);
     if presigned.body != key.as_bytes() {
         return Some(format!("presigned: {} {}", presigned.status, presigned.code()));

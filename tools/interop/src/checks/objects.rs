@@ -23,7 +23,7 @@ pub(super) fn metadata_and_content_type_come_back(bucket: &Bucket) {
     for (name, value) in metadata.into_iter().chain([("sha256", digest.as_str())]) {
         assert_eq!(head.metadata.get(name).map(String::as_str), Some(value), "{name}");
     }
-    let url = client.presign_get(&key, Epoch::now(), Duration::from_mins(1)).unwrap();
+    let url = client.presign_get(&key, Epoch::now(), Duration::from_mins(1)).unwrap().url;
     let answer = bucket.get_url(&url);
     assert_eq!(answer.header("content-type"), content_type);
 }

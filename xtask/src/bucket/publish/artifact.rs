@@ -8,7 +8,8 @@ use s3::{Body, Client, FileMismatch, Head, Precondition, Put, PutOutcome, Stored
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Outcome, Receipt, Release, Seen, check_same_release, explain_refused_put, look, unreadable,
+    Outcome, Receipt, Release, Seen, check_same_release, explain_refused_put, is_named, look,
+    unreadable,
 };
 use crate::bucket::download;
 use crate::system::parallel;
@@ -78,7 +79,7 @@ fn send(
         Seen::There(published) => {
             let part = release.manifest.part_of(release.service);
             check_same_release(&published.manifest, &part, &key)?;
-            if published.manifest.artifacts.contains(artifact) {
+            if is_named(&published.manifest, artifact) {
                 return Err(changed_meanwhile(&artifact.object_key).into());
             }
         }

@@ -82,6 +82,25 @@ impl Begun<'_> {
     pub fn artifacts(&self) -> &[Artifact] {
         &self.part.artifacts
     }
+
+    /// Lists the artifacts whose bytes are published with another record of what built them. That record stays.
+    pub fn differences(&self) -> Vec<String> {
+        let published = self.seen.published().map_or(&[][..], |it| &it.manifest.artifacts);
+        let pairs = self.part.artifacts.iter().filter_map(|ours| {
+            let theirs = published.iter().find(|theirs| is_same_artifact(theirs, ours))?;
+            (origin(theirs) != origin(ours)).then_some((theirs, ours))
+        });
+        pairs
+            .map(|(theirs, ours)| {
+                format!(
+                    "{} is published already, with the same bytes, as built by {}; this one was built by {}",
+                    ours.object_key,
+                    origin(theirs),
+                    origin(ours)
+                )
+            })
+            .collect()
+    }
 }
 
 /// Looks at what is published of `release`, which may conflict with it.
@@ -103,7 +122,7 @@ pub fn send(
     artifact: &Artifact,
     progress: &Progress,
 ) -> anyhow::Result<Receipt> {
-    let named = begun.seen.published().is_some_and(|p| p.manifest.artifacts.contains(artifact));
+    let named = begun.seen.published().is_some_and(|it| is_named(&it.manifest, artifact));
     let receipt = artifact::publish(client, begun.release, artifact, named)?;
     if receipt.outcome == Outcome::AlreadyThere {
         progress.spare(artifact.size_bytes);
@@ -164,7 +183,7 @@ pub fn commit(client: &Client, begun: &Begun<'_>, progress: &Progress) -> anyhow
 /// Checks that the manifest object as it is now names all of `part`; another upload may have extended it.
 fn verify(client: &Client, key: &str, part: &Manifest) -> anyhow::Result<()> {
     if let Seen::There(published) = look(client, key)?
-        && part.artifacts.iter().all(|ours| published.manifest.artifacts.contains(ours))
+        && part.artifacts.iter().all(|ours| is_named(&published.manifest, ours))
     {
         return Ok(());
     }
@@ -225,6 +244,25 @@ fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
     Ok(Seen::There(Box::new(Published { manifest, bytes, etag })))
 }
 
+/// Whether `manifest` names that artifact, with those bytes.
+fn is_named(manifest: &Manifest, artifact: &Artifact) -> bool {
+    manifest.artifacts.iter().any(|named| is_same_artifact(named, artifact))
+}
+
+/// Whether both are the same bytes at the same place, whatever is recorded of how they were built.
+fn is_same_artifact(one: &Artifact, other: &Artifact) -> bool {
+    (&one.service, &one.platform, &one.object_key, &one.sha256)
+        == (&other.service, &other.platform, &other.object_key, &other.sha256)
+}
+
+/// What built an artifact, in words.
+fn origin(artifact: &Artifact) -> String {
+    if artifact.outside_flags.is_empty() {
+        return artifact.rustc.clone();
+    }
+    format!("{} with {}", artifact.rustc, artifact.outside_flags.join(", "))
+}
+
 fn is_access_denied(error: &Error) -> bool {
     // A refusal without a body decides nothing.
     Fault::of(error).is_some_and(|fault| {
@@ -249,8 +287,17 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
         if let Some(theirs) = published.artifacts.iter().find(same_place)
             && (theirs.sha256 != ours.sha256 || theirs.object_key != ours.object_key)
         {
+            let origins = if origin(theirs) == origin(ours) {
+                String::new()
+            } else {
+                format!(
+                    "\n  that one was built by {}; this one by {}",
+                    origin(theirs),
+                    origin(ours)
+                )
+            };
             return conflict(format!(
-                "of commit {} with sha256 {} for {}; this is commit {} with sha256 {} for {}",
+                "of commit {} with sha256 {} for {}; this is commit {} with sha256 {} for {}{origins}",
                 published.commit,
                 theirs.sha256,
                 theirs.object_key,

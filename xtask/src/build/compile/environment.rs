@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::Context as _;
 use catalog::Os;
 use ferror::Error;
 
@@ -19,6 +20,11 @@ use crate::system::files;
 /// The variable with the folders of shared libraries, to which `cargo run` and rustup's proxy add theirs.
 const LIBRARY_PATH: &str =
     if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+
+/// The time that builds are told, in seconds since 1970 UTC: the first day of 1980, the oldest that zip knows.
+/// Build scripts and `__DATE__` in C put it into binaries instead of the clock's. It is not the commit's, which
+/// would compile those crates anew at every commit.
+const BUILD_TIME: &str = "315532800";
 
 /// Sets every variable that a build depends on; all others are inherited.
 pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
@@ -46,6 +52,8 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
     if toolchain.platform.os == Os::Darwin {
         command.env("MACOSX_DEPLOYMENT_TARGET", &toolchain.macos);
     }
+    let time = env.get("SOURCE_DATE_EPOCH").unwrap_or_else(|| BUILD_TIME.to_owned());
+    command.env("SOURCE_DATE_EPOCH", &time);
     let cache = &toolchain.cache_dir;
     command
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", &toolchain.linker.zig)
@@ -55,7 +63,8 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
         .env("CARGO_ZIGBUILD_RUSTC_VERSION", &compiler.release)
         .env("CARGO_ZIGBUILD_CACHE_DIR", cache)
         .env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"))
-        .env("ZIG_LOCAL_CACHE_DIR", cache.join("zig"));
+        // zig does not tell objects with different times apart.
+        .env("ZIG_LOCAL_CACHE_DIR", cache.join(format!("zig-time-{time}")));
 }
 
 /// Returns the variables by which cargo-zigbuild makes zig the linker and C compiler of a cargo build.
@@ -92,32 +101,87 @@ pub(super) fn linker_variables(
         return Err(Error::config(format!("{program} for {target}: {}", said.trim())).into());
     }
     let mut variables = variables(&output.stdout);
-    let maps = prefix_maps(toolchain, env);
-    for name in ["CFLAGS", "CXXFLAGS"] {
-        variables.push(with_flags(name, triple, &maps, &variables));
+    let maps = folder_names(toolchain, env);
+    // Flags are split at blanks, so those with a blank are given to the compiler by a script.
+    let (plain, quoted): (Vec<_>, Vec<_>) = maps
+        .iter()
+        .map(|(folder, name)| format!("-ffile-prefix-map={folder}={name}"))
+        .partition(|flag| !flag.contains(char::is_whitespace));
+    for (compiler, flags) in [("CC", "CFLAGS"), ("CXX", "CXXFLAGS")] {
+        variables.push(with_flags(flags, triple, &plain, &variables));
+        let name = OsString::from(format!("{compiler}_{}", triple.replace('-', "_")));
+        if let Some((_, program)) = variables.iter_mut().find(|(known, _)| *known == name) {
+            let script = c_compiler(Path::new(&*program), &quoted, &toolchain.cache_dir)?;
+            *program = script.into();
+        }
     }
     Ok(variables)
 }
 
-/// Returns flags that replace folders in what a C compiler writes, as `trim-paths` does for rustc.
+/// Writes a script that runs the C compiler `program` with `flags` behind all others, and returns its path.
 ///
-/// Of two flags that apply, the compiler takes the later one. Flags are split at blanks, so a folder with a
-/// blank in its name is left out.
-fn prefix_maps(toolchain: &Toolchain, env: &Env) -> Vec<String> {
+/// A call with `--version` alone, by which the crate `cc` recognises a compiler, runs in a folder of ours: zig
+/// links for macOS even then, and would leave a file `a.o` in the folder of the package.
+fn c_compiler(program: &Path, flags: &[String], cache_dir: &Path) -> anyhow::Result<PathBuf> {
+    let folder = cache_dir.join("version");
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let folder = quoted(&folder.to_string_lossy());
+    let flags: Vec<_> = flags.iter().map(|flag| quoted(flag)).collect();
+    let (program, flags) = (quoted(&program.to_string_lossy()), flags.join(" "));
+    let text = format!(
+        "#!/bin/sh\n[ \"$*\" != --version ] || cd {folder} || exit\nexec {program} \"$@\" {flags}\n"
+    );
+    script("zig", &text, cache_dir)
+}
+
+/// Writes a script that runs rustc and gives folders in what it writes other names, for compilers with which cargo
+/// cannot do it. Returns its path.
+///
+/// A flag that stands later counts more. A package outside all other folders gets the name that cargo would
+/// give it.
+pub(super) fn rustc_without_paths(toolchain: &Toolchain, env: &Env) -> anyhow::Result<PathBuf> {
+    let mut flags = vec![
+        "${CARGO_MANIFEST_DIR:+\"--remap-path-prefix=$CARGO_MANIFEST_DIR=$CARGO_PKG_NAME-$CARGO_PKG_VERSION\"}"
+            .to_owned(),
+    ];
+    let sources = toolchain.compiler.sysroot.join("lib/rustlib/src/rust");
+    let sources = (sources.to_string_lossy().into_owned(), "/rustc");
+    for (folder, name) in folder_names(toolchain, env).iter().chain([&sources]) {
+        flags.push(quoted(&format!("--remap-path-prefix={folder}={name}")));
+    }
+    let rustc = quoted(&toolchain.compiler.rustc().to_string_lossy());
+    let text = format!("#!/bin/sh\nexec {rustc} \"$@\" {}\n", flags.join(" "));
+    script("rustc", &text, &toolchain.cache_dir)
+}
+
+/// Writes a script under a name that depends on its content: another checkout may run another one meanwhile.
+fn script(name: &str, text: &str, cache_dir: &Path) -> anyhow::Result<PathBuf> {
+    let path = cache_dir.join(format!("{name}-{}", &files::sha256(text.as_bytes())[..16]));
+    if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+        files::write_whole(&path, text.as_bytes(), 0o755)?;
+    }
+    Ok(path)
+}
+
+/// Quotes a word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// Returns the folders whose paths must not be in binaries, and the names that they get instead, as `trim-paths`
+/// gives them. Of two that apply, compilers take the later one.
+fn folder_names(toolchain: &Toolchain, env: &Env) -> Vec<(String, &'static str)> {
     let cargo_home = match env.get_os("CARGO_HOME") {
         Some(home) => Some(PathBuf::from(home)),
         None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
     };
-    [
+    let folders = [
         (Some(toolchain.workspace_root.clone()), "."),
         (plain_target_dir(toolchain), "/cargo/target"),
         (cargo_home, "/cargo/home"),
-    ]
-    .into_iter()
-    .filter_map(|(folder, name)| Some((folder?.to_str()?.to_owned(), name)))
-    .filter(|(folder, _)| !folder.contains(char::is_whitespace))
-    .map(|(folder, name)| format!("-ffile-prefix-map={folder}={name}"))
-    .collect()
+    ];
+    let text = |folder: Option<PathBuf>| folder?.to_str().map(str::to_owned);
+    folders.into_iter().filter_map(|(folder, name)| Some((text(folder)?, name))).collect()
 }
 
 /// Returns a variable of C flags for one triple: the flags that the crate `cc` would read from `variables`,

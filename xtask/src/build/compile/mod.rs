@@ -14,7 +14,8 @@
 //! **No paths in binaries.** `trim-paths` makes cargo replace the workspace, cargo's home, its own
 //! build folder and the library sources by names that are the same everywhere. Flags for rustc
 //! would hide the team's own: cargo takes flags from exactly one of the environment, `target.*.rustflags`
-//! and `build.rustflags`.
+//! and `build.rustflags`. Releases of rustc that refuse what cargo passes for it are run by a script that adds
+//! `--remap-path-prefix`.
 //!
 //! **Unstable cargo, stable rustc.** `trim-paths` is unstable in the pinned cargo, which takes it
 //! when a variable tells it that it is a nightly one; cargo-zigbuild sets the same variable. rustc does
@@ -82,10 +83,19 @@ pub fn build(
     let lock = lock(toolchain, ui)?;
     let freshness = freshness::clean_changed(toolchain, profile, lock_option, &sources()?, env)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
-    let variables = environment::linker_variables(toolchain, profile, env)?;
+    let mut variables = environment::linker_variables(toolchain, profile, env)?;
+    let trims_paths = toolchain.compiler.can_trim_paths(env);
+    if !trims_paths {
+        let rustc = environment::rustc_without_paths(toolchain, env)?;
+        variables.push(("RUSTC".into(), rustc.into()));
+    }
     let call = |service: &Build| {
         let mut command = Command::new(toolchain.compiler.cargo());
         command.args(arguments(toolchain, service, profile, lock_option, env));
+        if trims_paths {
+            let setting = format!("profile.{profile}.trim-paths=\"all\"");
+            command.args(["-Ztrim-paths", "--config", &setting]);
+        }
         command.args(build_dir_option(toolchain)?);
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
@@ -195,9 +205,7 @@ fn arguments(
         .chain(["--target", toolchain.platform.triple(), "--target-dir"])
         .map(OsString::from)
         .collect();
-    let trim_paths = format!("profile.{profile}.trim-paths=\"all\"");
     arguments.push(toolchain.target_dir.clone().into());
-    arguments.extend(["-Ztrim-paths", "--config", &trim_paths].map(OsString::from));
     if toolchain.library == Library::Distribution {
         // Both ways to panic are built, and the profile chooses one.
         arguments.push("-Zbuild-std=std,panic_abort,panic_unwind".into());

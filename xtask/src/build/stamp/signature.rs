@@ -205,6 +205,11 @@ fn parse_directory(
     if limit > signature_start as u64 {
         return Err(malformed("it covers more than the bytes before it"));
     }
+    // The system would map the bytes between without comparing them with any hash.
+    if limit < signature_start as u64 {
+        let what = format!("it covers {limit} of the {signature_start} bytes before it");
+        return Err(malformed(&what));
+    }
     let limit = limit as usize;
     let pages = be32(directory, 28)? as usize;
     if pages != limit.div_ceil(page_size) {

@@ -176,7 +176,8 @@ fn a_malformed_signature_is_refused_before_the_image_is_changed() {
     check(20 + 37, 9, "an unknown hash");
     check(20 + 39, 0, "not of 4 to 64 KiB");
     check(20 + 47, 1, "scattered");
-    check(20 + 63, 1, "3 page hashes for 1 bytes");
+    check(20 + 35, 0x0f, "covers 8719 of the 8720 bytes before it");
+    check(20 + 63, 1, "covers 1 of the 8720 bytes before it");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ferror::{Error, Kind, Result};
 
+use super::pin::is_pinned;
 use crate::build::pins;
 use crate::system::child_env;
 use crate::system::env::Env;
@@ -51,6 +52,18 @@ impl Compiler {
         library_sources(&self.sysroot)
     }
 
+    /// Returns whether cargo's `trim-paths` works with it: rustc has to know `--remap-path-scope`, which older
+    /// releases accept from nightly compilers only.
+    pub(crate) fn can_trim_paths(&self, env: &Env) -> bool {
+        if self.release == pins::RUSTC || self.release.ends_with("-nightly") {
+            return true;
+        }
+        let mut command = Command::new(self.rustc());
+        command.args(["--remap-path-scope=object", "--version"]);
+        child_env::clean(&mut command, env);
+        process::run(&mut command, LIMIT).is_ok_and(|output| output.status.success())
+    }
+
     /// Returns whether it has the compiled standard library for `triple`.
     pub(super) fn has_library(&self, triple: &str) -> bool {
         let folder = self.sysroot.join("lib/rustlib").join(triple).join("lib");
@@ -67,31 +80,43 @@ pub(super) fn library_sources(sysroot: &Path) -> PathBuf {
     sysroot.join("lib/rustlib/src/rust/library")
 }
 
-/// Chooses the compiler for the standard libraries that rustup serves.
-pub(super) fn choose(workspace_root: &Path, env: &Env, ui: &Ui) -> Result<Compiler> {
+/// Chooses the compiler for the standard libraries that rustup serves, and says where that is not the active one
+/// or not the pinned one.
+pub(super) fn choose(workspace_root: &Path, pin: &str, env: &Env, ui: &Ui) -> Result<Compiler> {
     let active = active(workspace_root, env)?;
-    if active.sysroot == Path::new(DISTRIBUTION_SYSROOT) {
-        return pinned(&active.host, env).ok_or_else(|| {
-            Error::config(format!("{} is the distribution's, not rustup's", active.version))
-        });
+    let chosen = pinned_else(&active, workspace_root, pin, env)?;
+    if chosen != active && active.sysroot != Path::new(DISTRIBUTION_SYSROOT) {
+        ui.say("using", format!("{}, the pin, instead of {}", chosen.version, active.version));
     }
-    if active.release == pins::RUSTC {
-        return Ok(active);
+    if !is_pinned(pin, &chosen) {
+        ui.warn(format!(
+            "{} builds, the pin is {pin}: the bytes differ from those of other machines \
+             (`rustup toolchain install {pin}`)",
+            chosen.version
+        ));
     }
-    if !is_chosen_by_hand(workspace_root, env)
-        && let Some(pinned) = pinned(&active.host, env)
-    {
-        ui.say("using", format!("{}, the pin, instead of {}", pinned.version, active.version));
-        return Ok(pinned);
+    Ok(chosen)
+}
+
+/// Returns the compiler that [`choose`] chooses, without a word.
+pub(super) fn find(workspace_root: &Path, pin: &str, env: &Env) -> Result<Compiler> {
+    pinned_else(&active(workspace_root, env)?, workspace_root, pin, env)
+}
+
+/// Returns the pinned compiler, if rustup has it and nobody chose another one; else `active`.
+fn pinned_else(active: &Compiler, workspace_root: &Path, pin: &str, env: &Env) -> Result<Compiler> {
+    let is_of_distribution = active.sysroot == Path::new(DISTRIBUTION_SYSROOT);
+    let is_final = is_pinned(pin, active) || is_chosen_by_hand(workspace_root, env);
+    if !is_of_distribution && is_final {
+        return Ok(active.clone());
     }
-    ui.warn(format!(
-        "{} builds, the pin is {}: the bytes differ from those of other machines \
-         (`rustup toolchain install {}`)",
-        active.version,
-        pins::RUSTC,
-        pins::RUSTC
-    ));
-    Ok(active)
+    match pinned(pin, &active.host, env) {
+        Some(pinned) => Ok(pinned),
+        None if is_of_distribution => {
+            Err(Error::config(format!("{} is the distribution's, not rustup's", active.version)))
+        }
+        None => Ok(active.clone()),
+    }
 }
 
 /// Asks the compiler in `sysroot` for its version.
@@ -129,14 +154,14 @@ fn active(workspace_root: &Path, env: &Env) -> Result<Compiler> {
     inspect(&sysroot, toolchain, env)
 }
 
-/// Finds the pinned compiler among rustup's toolchains, if its cargo is there and its version is right.
-fn pinned(host: &str, env: &Env) -> Option<Compiler> {
-    let name = format!("{}-{host}", pins::RUSTC);
+/// Finds the pinned compiler among rustup's toolchains, if its cargo is there and it is that one.
+fn pinned(pin: &str, host: &str, env: &Env) -> Option<Compiler> {
+    let name = format!("{pin}-{host}");
     let sysroot = rustup_home(env)?.join("toolchains").join(&name);
     if !sysroot.join("bin/cargo").is_file() {
         return None;
     }
-    inspect(&sysroot, Some(name), env).ok().filter(|compiler| compiler.release == pins::RUSTC)
+    inspect(&sysroot, Some(name), env).ok().filter(|compiler| is_pinned(pin, compiler))
 }
 
 /// Returns whether a person or the repository chose the toolchain, and not rustup's default.

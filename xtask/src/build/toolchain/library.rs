@@ -1,8 +1,8 @@
 //! Finds a standard library for each platform, with the compiler that belongs to it.
 //!
 //! rustup's library is preferred, since it belongs to the pinned compiler. The distribution's is for
-//! networks from which rustup's server cannot be reached. What is done for a platform follows from a
-//! table, [`choose`].
+//! networks from which rustup's server cannot be reached. It makes other bytes, so it is used without being
+//! asked for only where nothing is published. What is done for a platform follows from a table, [`choose`].
 
 use std::fmt;
 use std::path::Path;
@@ -34,7 +34,11 @@ pub(super) struct Search<'a> {
     pub(super) platforms: &'a [Platform],
     /// What `--library` asks for.
     pub(super) requested: Option<Library>,
+    /// Whether the distribution's library may be used where `--library` does not ask for it.
+    pub(super) may_fall_back: bool,
     pub(super) may_install: bool,
+    /// The compiler that the repository pins.
+    pub(super) pin: &'a str,
     pub(super) workspace_root: &'a Path,
     /// The folder in which refusals of rustup's server are noted.
     pub(super) tools_dir: &'a Path,
@@ -45,10 +49,17 @@ pub(super) struct Search<'a> {
 /// Finds the library of each platform, in their order. Installs those that are missing, where that is
 /// allowed.
 pub(super) fn find(search: Search<'_>) -> Vec<Found> {
+    if search.requested.is_none() && !search.may_fall_back {
+        let found = find(Search { requested: Some(Library::Rustup), ..search });
+        return found
+            .into_iter()
+            .map(|found| found.map_err(MissingReason::without_rustup))
+            .collect();
+    }
     let active = match search.requested {
         // Choosing would warn about a compiler that is not used.
         Some(Library::Distribution) => Err(Error::config("the distribution's library is forced")),
-        _ => compiler::choose(search.workspace_root, search.env, search.ui),
+        _ => compiler::choose(search.workspace_root, search.pin, search.env, search.ui),
     };
     let choices = choices(search, &active);
     let to_add: Vec<Platform> = std::iter::zip(search.platforms, &choices)
@@ -192,7 +203,13 @@ fn say_distribution(search: Search<'_>, found: &[Found]) {
     }
     if let Some(compiler) = compiler {
         let names = names.join(", ");
-        search.ui.say("using", format!("the distribution's {} for {names}", compiler.version));
+        let note = match search.requested {
+            Some(_) => "",
+            None => "; what is published has to ask for it by --library distribution",
+        };
+        search
+            .ui
+            .say("using", format!("the distribution's {} for {names}{note}", compiler.version));
     }
 }
 
@@ -212,6 +229,17 @@ impl MissingReason {
     pub(super) fn of_any(error: &anyhow::Error) -> Self {
         let hint = error.downcast_ref::<Error>().and_then(Error::hint_text).map(str::to_owned);
         Self { message: format!("{error:#}"), hint }
+    }
+
+    /// Adds the way out where rustup's library is missing and no other one may be taken instead.
+    fn without_rustup(mut self) -> Self {
+        let other =
+            "build with the distribution's compiler, whose bytes differ: --library distribution";
+        self.hint = Some(match self.hint {
+            Some(hint) => format!("{hint}, or {other}"),
+            None => other.to_owned(),
+        });
+        self
     }
 
     /// Joins two reasons and their hints.

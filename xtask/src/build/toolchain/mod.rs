@@ -7,6 +7,7 @@
 mod compiler;
 mod distribution;
 mod library;
+pub mod pin;
 mod rustup;
 pub(crate) mod system_packages;
 mod zig;
@@ -32,6 +33,12 @@ pub struct Request<'a> {
     pub platforms: &'a [Platform],
     /// The library to use, where `--library` names one.
     pub library: Option<Library>,
+    /// Whether the distribution's library may be used where `library` does not ask for it.
+    pub may_fall_back: bool,
+    /// The compiler that the repository pins.
+    pub pin: &'a str,
+    /// The digest of the flags from outside the repository, where there are any.
+    pub flags_digest: Option<&'a str>,
     /// Whether anything may be installed.
     pub install: bool,
     /// The oldest glibc that Linux binaries run on.
@@ -55,10 +62,13 @@ pub struct Toolchain {
     pub library: Library,
     /// The compiler as `rustc --version` names it, which is how manifests name it too.
     pub rustc: String,
+    /// The release that was expected, where the compiler is another one.
+    pub expected_rustc: Option<String>,
     pub(crate) compiler: Compiler,
     pub(crate) linker: Linker,
     pub(crate) workspace_root: PathBuf,
-    /// The target folder for this library. Two compilers in one folder would rebuild each other's work.
+    /// The target folder for this library and these flags. Two compilers in one folder would rebuild each other's
+    /// work.
     pub(crate) target_dir: PathBuf,
     /// The folder in which the linker keeps what it has compiled.
     pub(crate) cache_dir: PathBuf,
@@ -76,17 +86,11 @@ impl Toolchain {
     ///
     /// Fails with [`ferror::Kind::Config`] where it is not.
     pub fn check_pin(&self) -> ferror::Result<()> {
-        let (pin, hint) = match self.library {
-            Library::Rustup => {
-                (pins::RUSTC, format!("run `rustup toolchain install {}`", pins::RUSTC))
-            }
-            Library::Distribution => {
-                (pins::DISTRIBUTION_RUSTC, "install the pinned one, or change the pin".to_owned())
-            }
+        let Some(pin) = &self.expected_rustc else { return Ok(()) };
+        let hint = match self.library {
+            Library::Rustup => format!("run `rustup toolchain install {pin}`"),
+            Library::Distribution => "install the pinned one, or change the pin".to_owned(),
         };
-        if self.compiler.release == pin {
-            return Ok(());
-        }
         let message = format!("--strict: {} would build, the pin is {pin}", self.compiler.version);
         Err(Error::config(message).hint(hint))
     }
@@ -100,6 +104,8 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
     let libraries = library::find(Search {
         platforms: request.platforms,
         requested: request.library,
+        may_fall_back: request.may_fall_back,
+        pin: request.pin,
         may_install: request.install,
         workspace_root: request.workspace_root,
         tools_dir: &tools_dir,
@@ -128,10 +134,14 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
             platform,
             library,
             rustc: compiler.version.clone(),
+            expected_rustc: expected_rustc(request, library, &compiler),
             compiler,
             linker,
             workspace_root: request.workspace_root.to_owned(),
-            target_dir: request.target_dir.join("dist").join(library.to_string()),
+            target_dir: request
+                .target_dir
+                .join("dist")
+                .join(folder_name(library, request.flags_digest)),
             cache_dir: tools_dir.join("cache"),
             glibc: request.glibc.to_owned(),
             macos: request.macos.to_owned(),
@@ -142,6 +152,45 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
         .zip(libraries)
         .map(|(platform, library)| (platform, join(platform, library)))
         .collect()
+}
+
+/// Returns the name of a target folder. Flags from outside the repository have one of their own: cargo does not
+/// know which variables a build script reads, and would take what it made with them for what it makes without.
+fn folder_name(library: Library, flags_digest: Option<&str>) -> String {
+    match flags_digest {
+        Some(digest) => format!("{library}-{}", &digest[..16]),
+        None => library.to_string(),
+    }
+}
+
+/// Returns the release that should build, where `compiler` is another one. The distribution's compiler has a
+/// pin of its own, which counts where it was asked for.
+fn expected_rustc(request: &Request<'_>, library: Library, compiler: &Compiler) -> Option<String> {
+    let (pin, is_pinned) = match (library, request.library) {
+        (Library::Distribution, Some(Library::Distribution)) => {
+            (pins::DISTRIBUTION_RUSTC, pin::is_pinned(pins::DISTRIBUTION_RUSTC, compiler))
+        }
+        // Even the same release makes other bytes: it builds the library, too.
+        (Library::Distribution, _) => (request.pin, false),
+        (Library::Rustup, _) => (request.pin, pin::is_pinned(request.pin, compiler)),
+    };
+    (!is_pinned).then(|| pin.to_owned())
+}
+
+/// Returns the version of the compiler that would build, where it is another one than the pinned one, and asks
+/// no network for it. `None` also where there is no compiler, or where it is not known which will build.
+pub fn other_compiler(
+    workspace_root: &Path,
+    pin: &str,
+    library: Option<Library>,
+    env: &Env,
+) -> Option<String> {
+    let (found, pin) = match library {
+        Some(Library::Distribution) => (distribution::find(env), pins::DISTRIBUTION_RUSTC),
+        _ => (compiler::find(workspace_root, pin, env), pin),
+    };
+    let other = found.ok().filter(|compiler| !pin::is_pinned(pin, compiler));
+    other.map(|compiler| compiler.version)
 }
 
 /// Removes the note about a refusal of rustup's server, so that the next run asks again.

@@ -49,6 +49,7 @@ pub const CREDENTIALS: [&str; 13] = [
 
 /// The workspace's configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the table")]
 pub struct Config {
     /// The platforms to build for, where a service or `--platforms` says nothing else.
     pub platforms: Vec<Platform>,
@@ -88,6 +89,55 @@ pub struct Config {
     pub conditional_writes: bool,
     /// Whether `upload` publishes what was compiled from sources outside the repository, too.
     pub outside_sources: bool,
+    /// The compiler that builds, as a release or `nightly-DATE`, where it is not the one that xtask pins.
+    pub rust: Option<String>,
+    /// Whether `upload` takes what was built with flags from outside the repository.
+    pub outside_flags: bool,
+    /// Whether `upload` takes what another compiler than the pinned one built.
+    pub other_compiler: bool,
+    /// Shared libraries that binaries may load although they are not part of every system.
+    pub system_libraries: Vec<String>,
+    /// What is not compared between a finished binary and the plan.
+    pub skip_checks: Vec<BinaryCheck>,
+}
+
+/// What of a finished binary is compared with the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BinaryCheck {
+    /// ELF or Mach-O.
+    Format,
+    /// The processor.
+    Processor,
+    /// The oldest glibc that it runs with.
+    Glibc,
+    /// The oldest macOS that it runs on.
+    Macos,
+    /// The shared libraries that it loads.
+    Libraries,
+}
+
+impl BinaryCheck {
+    /// Every check, by the name that `skip-checks` has for it.
+    pub const ALL: [(&str, Self); 5] = [
+        ("format", Self::Format),
+        ("processor", Self::Processor),
+        ("glibc", Self::Glibc),
+        ("macos", Self::Macos),
+        ("libraries", Self::Libraries),
+    ];
+
+    /// Returns its name in `skip-checks`.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, check)| *check == self).map_or("", |(name, _)| name)
+    }
+
+    fn parse(name: &str) -> Result<Self> {
+        let known = Self::ALL.iter().find(|(known, _)| *known == name);
+        known.map(|(_, check)| *check).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            expected("skip-checks", name, &format!("some of {names}"))
+        })
+    }
 }
 
 /// A service's own configuration, checked.
@@ -114,6 +164,8 @@ impl Config {
         let table = read_table(metadata, TABLE, WorkspaceTable::read)?.unwrap_or_default();
         let attributes = attributes::read(&table).map_err(|error| error.context(TABLE))?;
         let object_key = table.object_key.as_deref().map(Template::parse).transpose();
+        let skip_checks = table.skip_checks.iter().flatten().map(|name| BinaryCheck::parse(name));
+        let skip_checks: Result<_> = skip_checks.collect();
         let config = Self {
             platforms: platform_line::parse(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
@@ -135,6 +187,11 @@ impl Config {
             pass_env: table.pass_env.unwrap_or_default(),
             conditional_writes: table.conditional_writes.unwrap_or(true),
             outside_sources: table.outside_sources.unwrap_or_default(),
+            rust: table.rust,
+            outside_flags: table.outside_flags.unwrap_or_default(),
+            other_compiler: table.other_compiler.unwrap_or_default(),
+            system_libraries: table.system_libraries.unwrap_or_default(),
+            skip_checks: skip_checks.map_err(|error| error.context(TABLE))?,
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -173,6 +230,13 @@ impl Config {
             );
             return Err(expected("pass-env", name, &what));
         }
+        if let Some(rust) = self.rust.as_deref().filter(|rust| !is_pin(rust)) {
+            return Err(expected(
+                "rust",
+                rust,
+                "a release such as 1.95.0 or 1.95, or nightly-2026-05-01",
+            ));
+        }
         match self.signature.as_deref() {
             None | Some("v4" | "v2") => Ok(()),
             Some(other) => Err(expected("signature", other, "v4 or v2")),
@@ -201,6 +265,18 @@ impl ServiceConfig {
             bin: table.bin,
             skip: table.skip,
         }))
+    }
+}
+
+/// Returns whether a toolchain's name stands for one compiler: `1.95.0`, `1.95` or `nightly-2026-05-01`.
+pub fn is_pin(name: &str) -> bool {
+    let are_numbers = |text: &str, separator: char, counts: &[usize]| {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        counts.contains(&text.split(separator).count()) && text.split(separator).all(is_number)
+    };
+    match name.strip_prefix("nightly-") {
+        Some(date) => are_numbers(date, '-', &[3]),
+        None => are_numbers(name, '.', &[2, 3]),
     }
 }
 

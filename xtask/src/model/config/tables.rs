@@ -35,6 +35,11 @@ pub(super) struct WorkspaceTable {
     pub(super) pass_env: Option<Vec<String>>,
     pub(super) conditional_writes: Option<bool>,
     pub(super) outside_sources: Option<bool>,
+    pub(super) rust: Option<String>,
+    pub(super) outside_flags: Option<bool>,
+    pub(super) other_compiler: Option<bool>,
+    pub(super) system_libraries: Option<Vec<String>>,
+    pub(super) skip_checks: Option<Vec<String>>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -76,6 +81,11 @@ impl WorkspaceTable {
             pass_env: table.find("pass-env")?,
             conditional_writes: table.find("conditional-writes")?,
             outside_sources: table.find("outside-sources")?,
+            rust: table.find("rust")?,
+            outside_flags: table.find("outside-flags")?,
+            other_compiler: table.find("other-compiler")?,
+            system_libraries: table.find("system-libraries")?,
+            skip_checks: table.find("skip-checks")?,
         };
         table.end()?;
         Ok(read)

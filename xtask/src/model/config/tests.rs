@@ -66,6 +66,15 @@ fn a_bad_workspace_table_names_table_and_field() {
         (json!({"pass-env": "S3_KEY"}), "pass-env: expected an array, found a string"),
         (json!({"conditional-writes": "no"}), "conditional-writes: expected true or false"),
         (json!({"allow-http": "yes"}), "allow-http: expected true or false, found a string"),
+        (json!({"rust": "stable"}), "rust = \"stable\": expected a release such as 1.95.0"),
+        (json!({"rust": "1"}), "rust = \"1\""),
+        (json!({"rust": "nightly"}), "rust = \"nightly\""),
+        (
+            json!({"skip-checks": ["cpu"]}),
+            "skip-checks = \"cpu\": expected some of format, processor",
+        ),
+        (json!({"system-libraries": "libssl.so.3"}), "system-libraries: expected an array"),
+        (json!({"outside-flags": "yes"}), "outside-flags: expected true or false"),
         (json!([]), "expected an object, found an array"),
     ];
     for (table, expected) in rows {

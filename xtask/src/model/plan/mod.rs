@@ -10,7 +10,7 @@ use catalog::{Names, Platform, archive_key, check_distinct, manifest_key};
 use ferror::{Error, Result};
 
 use crate::model::commit::Commit;
-use crate::model::config::Config;
+use crate::model::config::{BinaryCheck, Config};
 use crate::model::workspace::{Service, Workspace};
 
 mod show;
@@ -31,10 +31,14 @@ pub struct Plan {
     pub snapshot_dir: PathBuf,
     /// The cargo profile.
     pub profile: String,
-    /// The glibc floor.
-    pub glibc: String,
-    /// The macOS floor.
-    pub macos: String,
+    /// What each finished binary is compared with.
+    pub requirements: Requirements,
+    /// What comes from outside the repository and may change the bytes.
+    pub outside_flags: Vec<String>,
+    /// The compiler that the repository pins.
+    pub pin: String,
+    /// The compiler that would build, where it is known to be another one.
+    pub other_compiler: Option<String>,
     /// The beginning of every object key, where a template gives them: then it does not show in
     /// them, and `upload` has to be told where the manifest objects go.
     pub prefix: Option<String>,
@@ -43,6 +47,19 @@ pub struct Plan {
     pub outside_sources: Vec<PathBuf>,
     /// The builds, platform by platform.
     pub steps: Vec<Step>,
+}
+
+/// What a finished binary may need from the machine that runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirements {
+    /// The glibc floor.
+    pub glibc: String,
+    /// The macOS floor.
+    pub macos: String,
+    /// Shared libraries that it may load besides those of every system.
+    pub system_libraries: Vec<String>,
+    /// What is not compared.
+    pub skip_checks: Vec<BinaryCheck>,
 }
 
 /// The services of one platform.
@@ -101,6 +118,12 @@ pub struct Request {
     pub outside_sources: Vec<PathBuf>,
     /// `SOURCE_DATE_EPOCH`, as it stands there.
     pub source_date_epoch: Option<String>,
+    /// What comes from outside the repository and may change the bytes.
+    pub outside_flags: Vec<String>,
+    /// The compiler that the repository pins.
+    pub pin: String,
+    /// The compiler that would build, where it is known to be another one.
+    pub other_compiler: Option<String>,
 }
 
 /// Plans `services` of `workspace` at `commit`. `resources` are each service's, by name.
@@ -144,8 +167,15 @@ pub fn plan(
         commit,
         snapshot_dir: request.dest.join("snapshot"),
         profile: config.profile.clone(),
-        glibc: config.glibc.clone(),
-        macos: config.macos.clone(),
+        requirements: Requirements {
+            glibc: config.glibc.clone(),
+            macos: config.macos.clone(),
+            system_libraries: config.system_libraries.clone(),
+            skip_checks: config.skip_checks.clone(),
+        },
+        outside_flags: request.outside_flags.clone(),
+        pin: request.pin.clone(),
+        other_compiler: request.other_compiler.clone(),
         prefix: config.object_key.is_some().then(|| config.prefix.clone()),
         outside_sources: request.outside_sources.clone(),
         steps,

@@ -21,10 +21,13 @@ impl Plan {
             "entry_time": self.entry_time,
             "snapshot_dir": self.snapshot_dir.to_string_lossy(),
             "profile": self.profile,
-            "glibc": self.glibc,
-            "macos": self.macos,
+            "glibc": self.requirements.glibc,
+            "macos": self.requirements.macos,
             "outside_sources":
                 self.outside_sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+            "outside_flags": self.outside_flags,
+            "pin": self.pin,
+            "other_compiler": self.other_compiler,
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
         format!("{plan:#}")
@@ -69,10 +72,16 @@ impl fmt::Display for Plan {
         writeln!(
             f,
             "build    profile {}, glibc {}, macOS {}",
-            self.profile, self.glibc, self.macos
+            self.profile, self.requirements.glibc, self.requirements.macos
         )?;
+        if let Some(compiler) = &self.other_compiler {
+            writeln!(f, "another compiler than the pin {}: {compiler}", self.pin)?;
+        }
         for path in &self.outside_sources {
             writeln!(f, "outside the repository: {}", path.display())?;
+        }
+        for flag in &self.outside_flags {
+            writeln!(f, "flag from outside the repository: {flag}")?;
         }
         for step in &self.steps {
             writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;

@@ -12,12 +12,13 @@ pub(crate) mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::time::SystemTime;
 
 use catalog::Platform;
 use serde_json::Value;
 use tempfile::TempDir;
+use xtask::build::outside_flags;
 
 /// The root of the repository under test.
 pub(crate) fn root() -> &'static Path {
@@ -43,6 +44,10 @@ impl Repo {
     pub(crate) fn new(services: &[&str]) -> Self {
         let repo = Self::empty();
         repo.write("Cargo.toml", WORKSPACE);
+        // `upload` refuses what another compiler than the pin built, whatever this machine has.
+        if xtask::model::config::is_pin(&RUSTC_RELEASE) {
+            repo.add_to_table(&format!("rust = \"{}\"", *RUSTC_RELEASE));
+        }
         repo.write(".gitignore", "/target\n/pkg\n");
         for service in services {
             repo.add_service(service, "");
@@ -170,9 +175,17 @@ impl Repo {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
-            if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix)) {
+            if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix))
+                || outside_flags::changes_bytes(&name, "release")
+            {
                 command.env_remove(&*name);
             }
+        }
+        // Few tests look at what an optimiser makes. The workspace of [`Repo::new`] says so itself, since
+        // `upload` refuses what was built with flags from outside the repository.
+        let cargo_toml = std::fs::read_to_string(self.path().join("Cargo.toml"));
+        if !cargo_toml.is_ok_and(|text| text.contains("[profile.release]")) {
+            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
         }
         command
             .args(arguments)
@@ -182,8 +195,6 @@ impl Repo {
             // Cargo tells packages in it apart by name and place below the root, and looks at times
             // alone: a service with other code needs another name.
             .env("CARGO_TARGET_DIR", target_dir())
-            // Few tests look at what an optimiser makes; those set it back.
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
             .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
             .envs([("GIT_COMMITTER_NAME", "T"), ("GIT_COMMITTER_EMAIL", "t@example.com")])
@@ -191,7 +202,6 @@ impl Repo {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env_remove("SOURCE_DATE_EPOCH")
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -247,6 +257,14 @@ impl Run {
         self
     }
 }
+
+/// The release of the compiler beside the cargo that runs the tests.
+pub(crate) static RUSTC_RELEASE: LazyLock<String> = LazyLock::new(|| {
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    let printed = run(Command::new(rustc).arg("-vV"), "rustc -vV").exits(0).stdout;
+    let release = printed.lines().find_map(|line| line.strip_prefix("release: "));
+    release.expect("a release").to_owned()
+});
 
 /// Runs a prepared command to its end.
 pub(crate) fn run(command: &mut Command, line: &str) -> Run {
@@ -315,4 +333,7 @@ members = [\"services/*\"]
 [workspace.metadata.xtask]
 platforms = \"linux,amd64\"
 outside-sources = true
+
+[profile.release]
+opt-level = 0
 ";

@@ -61,6 +61,62 @@ fn artifacts_and_one_manifest_object_per_service_with_either_signature() {
 }
 
 #[test]
+fn flags_from_outside_the_repository_are_published_only_where_the_table_allows_it() {
+    let bucket = Bucket::new();
+    let mut repo = bucket.serve(Repo::new(&["alpha"]));
+    repo.set("RUSTFLAGS", "-Cdebug-assertions=on");
+    let flag = "RUSTFLAGS=-Cdebug-assertions=on";
+    repo.xtask("dist --dry-run").exits(0).prints(flag);
+    repo.xtask("dist").exits(0).says(flag);
+    assert_eq!(repo.manifest()["artifacts"][0]["outside_flags"], serde_json::json!([flag]));
+    repo.xtask("upload").exits(3).says(flag).says("outside-flags = true");
+    repo.xtask("ship").exits(3).says(flag);
+    assert!(bucket.keys().is_empty(), "{:?}", bucket.keys());
+    repo.add_to_table("outside-flags = true");
+    repo.xtask("upload").exits(0);
+}
+
+#[test]
+fn what_another_compiler_built_is_published_only_where_the_table_allows_it() {
+    let bucket = Bucket::new();
+    let (repo, _) = dist(&bucket, &["alpha"]);
+    rewrite(&repo, |manifest| manifest["artifacts"][0]["expected_rustc"] = "1.80.0".into());
+    repo.xtask("upload").exits(3).says("expected 1.80.0, the pin").says("other-compiler = true");
+    assert!(bucket.keys().is_empty(), "{:?}", bucket.keys());
+    repo.add_to_table("other-compiler = true");
+    repo.xtask("upload").exits(0);
+}
+
+#[test]
+fn other_flags_for_what_is_published_are_named() {
+    let bucket = Bucket::new();
+    let mut repo = bucket.serve(Repo::new(&["flagged"]));
+    repo.add_to_table("outside-flags = true");
+    repo.commit("flags of the machine");
+    repo.xtask("dist").exits(0);
+    repo.xtask("upload").exits(0);
+    let flag = "RUSTFLAGS=-Cdebuginfo=2";
+    let keys = bucket.keys();
+
+    // The same bytes: nothing is sent, and what is recorded stays.
+    let plain = repo.manifest();
+    rewrite(&repo, |manifest| {
+        manifest["artifacts"][0]["outside_flags"] = serde_json::json!([flag]);
+    });
+    let again = repo.xtask("upload --verify").exits(0);
+    again.says("is published already, with the same bytes, as built by rustc ").says(flag);
+    rewrite(&repo, |manifest| *manifest = plain);
+    let silent = repo.xtask("upload --verify").exits(0);
+    assert!(!silent.stderr.contains("same bytes"), "{}", silent.stderr);
+
+    // Other bytes.
+    repo.set("RUSTFLAGS", "-Cdebuginfo=2");
+    repo.xtask("dist").exits(0);
+    repo.xtask("upload").exits(1).says("is published already").says(&format!("with {flag}"));
+    assert_eq!(bucket.keys(), keys);
+}
+
+#[test]
 fn a_second_upload_sends_nothing_and_says_so() {
     let bucket = Bucket::new();
     let (repo, version) = dist(&bucket, &["alpha"]);

@@ -1,0 +1,120 @@
+//! Finds the compiler that a repository pins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::compiler::Compiler;
+use crate::build::pins;
+use crate::model::cargo_toml;
+use crate::model::config::is_pin;
+
+/// Returns the pin of the repository around `workspace_root`: the release or the `nightly-DATE` of its
+/// rust-toolchain.toml, else `configured`, else the one of xtask. A channel such as `stable` is no pin.
+pub fn find(workspace_root: &Path, configured: Option<&str>) -> anyhow::Result<String> {
+    let own = match toolchain_file(workspace_root) {
+        Some(path) => {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("reading {}", path.display()))?;
+            channel(&text, &path.display().to_string())?.filter(|channel| is_pin(channel))
+        }
+        None => None,
+    };
+    Ok(own.unwrap_or_else(|| configured.unwrap_or(pins::RUSTC).to_owned()))
+}
+
+/// Finds the file that rustup reads in `workspace_root`, if it belongs to the repository.
+fn toolchain_file(workspace_root: &Path) -> Option<PathBuf> {
+    for folder in workspace_root.ancestors() {
+        let names = ["rust-toolchain", "rust-toolchain.toml"];
+        let file = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+        if file.is_some() || folder.join(".git").exists() {
+            return file;
+        }
+    }
+    None
+}
+
+/// Reads `toolchain.channel`. An old file consists of the channel alone.
+fn channel(text: &str, name: &str) -> ferror::Result<Option<String>> {
+    if !text.contains('[') {
+        return Ok(Some(text.trim().to_owned()));
+    }
+    let table = cargo_toml::parse(text, name)?;
+    Ok(table["toolchain"]["channel"].as_str().map(str::to_owned))
+}
+
+/// Returns whether `compiler` is the one that `pin` names. The date of a nightly one is known from the name
+/// of its toolchain alone.
+pub(super) fn is_pinned(pin: &str, compiler: &Compiler) -> bool {
+    if pin.starts_with("nightly-") {
+        let name = compiler.toolchain.as_deref().unwrap_or_default();
+        return name.strip_prefix(pin).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    }
+    // `1.95` stands for every 1.95.x; 1.95.0-nightly is no release.
+    let release: Vec<_> = compiler.release.split('.').collect();
+    let pin: Vec<_> = pin.split('.').collect();
+    release.starts_with(&pin) && compiler.release.bytes().all(|b| b == b'.' || b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, is_pinned};
+    use crate::build::pins;
+    use crate::build::toolchain::compiler::Compiler;
+
+    #[test]
+    fn the_repositorys_own_pin_goes_before_the_tables_and_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("rust-toolchain.toml"),
+            "[toolchain]\nchannel = \"1.80\"\n",
+        )
+        .unwrap();
+        let root = folder.path().join("repository");
+        std::fs::create_dir_all(root.join(".git")).unwrap();
+        let workspace = root.join("rust");
+        std::fs::create_dir(&workspace).unwrap();
+        let pin = |configured| find(&workspace, configured).unwrap();
+        assert_eq!(pin(None), pins::RUSTC, "a file outside the repository counts");
+        assert_eq!(pin(Some("1.90")), "1.90");
+        for (name, text, expected) in [
+            ("rust-toolchain.toml", "[toolchain]\nchannel = \"1.91.1\"\n", "1.91.1"),
+            (
+                "rust-toolchain.toml",
+                "[toolchain]\nchannel = \"nightly-2026-05-01\"\n",
+                "nightly-2026-05-01",
+            ),
+            ("rust-toolchain.toml", "[toolchain]\nchannel = \"stable\"\n", "1.90"),
+            ("rust-toolchain", "1.92\n", "1.92"),
+        ] {
+            std::fs::write(root.join(name), text).unwrap();
+            assert_eq!(pin(Some("1.90")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn compilers_are_compared_by_release_and_nightly_ones_by_name() {
+        let rows = [
+            ("1.95.0", "1.95.0", None, true),
+            ("1.95", "1.95.3", None, true),
+            ("1.9", "1.95.0", None, false),
+            ("1.95.0", "1.95.01", None, false),
+            ("1.95.0", "1.96.0", None, false),
+            ("1.97", "1.97.0-nightly", None, false),
+            ("nightly-2026-05-01", "1.97.0-nightly", Some("nightly-2026-05-01-x86_64"), true),
+            ("nightly-2026-05-01", "1.97.0-nightly", Some("nightly-x86_64"), false),
+            ("nightly-2026-05-01", "1.97.0-nightly", None, false),
+        ];
+        for (pin, release, toolchain, expected) in rows {
+            let compiler = Compiler {
+                sysroot: "/t".into(),
+                version: format!("rustc {release}"),
+                release: release.to_owned(),
+                host: "x86_64".to_owned(),
+                toolchain: toolchain.map(str::to_owned),
+            };
+            assert_eq!(is_pinned(pin, &compiler), expected, "{pin} and {release}, {toolchain:?}");
+        }
+    }
+}
