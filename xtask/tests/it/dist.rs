@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{RUSTC_RELEASE, Repo, check_sums, host, linked_at, run, target_dir};
+use crate::support::{
+    RUSTC_RELEASE, Repo, check_sums, host, installed_cargo, linked_at, run, target_dir,
+};
 
 #[test]
 fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
@@ -552,14 +554,7 @@ fn no_secret_of_the_machine_is_recorded() {
 
 #[test]
 fn a_compiler_without_trim_paths_writes_no_paths_either() {
-    let rustup_home = std::env::var("RUSTUP_HOME")
-        .unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap()));
-    let here = format!("1.88.0-{}", host().triple());
-    let cargo = Path::new(&rustup_home).join("toolchains").join(here).join("bin/cargo");
-    if !cargo.is_file() {
-        eprintln!("skipped: {} is not installed", cargo.display());
-        return;
-    }
+    let Some(cargo) = installed_cargo("1.88.0") else { return };
     let mut repo = Repo::new(&["old-compiler"]);
     repo.write("rust-toolchain.toml", "[toolchain]\nchannel = \"1.88.0\"\n");
     let main = "fn main() {\n    println!(\"{}\", stamp::line(\"old-compiler\"));\n    \

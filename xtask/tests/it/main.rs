@@ -19,6 +19,7 @@ mod init;
 mod killed;
 mod list;
 mod lock_file;
+mod minimum_rust;
 mod names;
 mod new;
 mod other_repository;

@@ -112,11 +112,12 @@ impl Channel {
         let bytes = self.to_json().into_bytes();
         // What is said of archives, which never change, does not hold for this.
         let cache_control = Some("no-cache".to_owned());
+        let attributes = Attributes { cache_control, ..attributes.clone() };
         let put = Put {
             body: Body::Bytes(&bytes),
             content_type: "application/json",
             metadata: &[],
-            attributes: Some(&Attributes { cache_control, ..attributes.clone() }),
+            attributes: Some(&attributes),
             precondition: seen
                 .map_or(Precondition::Absent, |seen| Precondition::Matches(&seen.etag)),
         };

@@ -271,6 +271,19 @@ pub(crate) fn run(command: &mut Command, line: &str) -> Run {
     Run::of(&command.output().unwrap_or_else(|error| panic!("{line}: {error}")), line)
 }
 
+/// Returns rustup's cargo of that release. Where it is not installed, says that the test is skipped.
+pub(crate) fn installed_cargo(release: &str) -> Option<PathBuf> {
+    let rustup_home = std::env::var("RUSTUP_HOME")
+        .unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap()));
+    let toolchain = format!("{release}-{}", host().triple());
+    let cargo = Path::new(&rustup_home).join("toolchains").join(toolchain).join("bin/cargo");
+    if !cargo.is_file() {
+        eprintln!("skipped: {} is not installed", cargo.display());
+        return None;
+    }
+    Some(cargo)
+}
+
 /// The platform of this machine, whose programs can be started here.
 pub(crate) fn host() -> Platform {
     let here = Platform::ALL.into_iter().find(|platform| {
