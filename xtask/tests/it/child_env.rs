@@ -1,4 +1,5 @@
-//! What a build gets of the environment: everything but the credentials that the table does not name.
+//! Checks which environment variables a build gets: all but the credentials that the table does not
+//! name.
 
 use crate::support::Repo;
 

@@ -1,4 +1,4 @@
-//! `ci`: which checks run, in which order, and that the first that fails ends the run.
+//! Tests `ci`: which checks run, in which order, and that the first failure ends the run.
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,5 +1,5 @@
-//! An upload may die at any moment, run twice, or run beside another: what is published is whole,
-//! is published once, and only what is missing is sent again.
+//! Checks that an upload may die at any moment, run twice, or run beside another: what is published
+//! is whole and published once, and only what is missing is sent again.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -20,13 +20,14 @@ use crate::support::{Repo, run};
 
 const SERVICES: [&str; 3] = ["alpha", "beta", "gamma"];
 
-/// When each object was written.
+/// Returns the time at which each object was written.
 fn written(bucket: &Bucket) -> BTreeMap<String, SystemTime> {
     let time = |key: &String| std::fs::metadata(bucket.object(key)).unwrap().modified().unwrap();
     bucket.keys().into_iter().map(|key| (key.clone(), time(&key))).collect()
 }
 
-/// What is published holds: a manifest object is there only with all that it names.
+/// Checks that each manifest object in the bucket names only objects that are there with the right
+/// digest.
 pub(crate) fn check_published(bucket: &Bucket, case: &str) {
     for key in bucket.manifest_objects() {
         let text = std::fs::read(bucket.object(&key)).unwrap();
@@ -191,7 +192,7 @@ fn receipts_say_what_was_done_and_verify_reads_it_back() {
             Some(bytes) => std::fs::write(&file, bytes).unwrap(),
             None => std::fs::remove_file(&file).unwrap(),
         }
-        // Where nothing is verified, the manifest object is believed.
+        // Without `--verify`, the manifest object is trusted.
         repo.xtask("upload").exits(0);
         let object = restored();
         assert_eq!((&object["outcome"], &object["verified"]), (&"restored".into(), &true.into()));

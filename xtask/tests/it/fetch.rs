@@ -1,4 +1,5 @@
-//! `fetch` from a real bucket: what is whole and harmless arrives, anything else leaves no trace.
+//! Runs `fetch` on a real bucket: whole and harmless archives are unpacked, and any other leaves no
+//! files behind.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -11,7 +12,7 @@ use crate::support::Repo;
 use crate::support::bucket::Bucket;
 use crate::support::release::Release;
 
-/// Every file and link below a folder, with its content.
+/// Returns every file and link below a folder, with its content.
 fn tree(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -146,8 +147,8 @@ fn other_bytes_than_the_manifest_says_get_no_name() {
     here.xtask("fetch alpha --expires 5").exits(2).says("invalid option '--expires'");
 }
 
-/// A `.tar.gz` of entries as they are named here, which a well-meaning writer would refuse, and so
-/// many bytes of stored content.
+/// Makes a `.tar.gz` of these entries, with names that an ordinary writer would refuse. Each file
+/// holds `filler` bytes, which are not compressed.
 fn tar_gz(entries: &[(&str, EntryType, &str)], filler: usize) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, kind, target) in entries {

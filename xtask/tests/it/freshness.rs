@@ -1,5 +1,5 @@
-//! What `dist` packs was compiled from the files that are there now, whatever their times say and
-//! whoever built in the same target folder before.
+//! Checks that `dist` packs what was compiled from the files as they are now, whatever their times,
+//! and whatever another checkout built in the same target folder before.
 
 use std::fs::File;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::{Repo, host, linked_at, run};
 
-/// A repository with one service that prints `said`.
+/// Makes a repository with one service that prints `said`.
 fn repo_that_says(service: &str, said: &str) -> Repo {
     let repo = Repo::new(&[service]);
     write_main(&repo, service, said);

@@ -1,5 +1,5 @@
-//! Git as it is: what the version is, and whether it says that something is not committed, in every kind of
-//! checkout and after every way of hiding a change from `git status`.
+//! Checks the version that git's state gives, and whether uncommitted changes are noticed, in every
+//! kind of checkout and however a change is hidden from `git status`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Repo, run};
 
-/// The commit as the plan of a `dist` has it.
+/// Returns the plan of a `dist`, with the version checked against the commit in it.
 #[track_caller]
 fn planned(repo: &Repo, folder: &str) -> Value {
     let run = repo.xtask_in(folder, "dist --dry-run --json").exits(0);
@@ -33,7 +33,8 @@ fn append(path: &Path, text: &str) {
 
 const MAIN: &str = "services/alpha/src/main.rs";
 
-/// A repository whose folder `library` is a submodule with one file and a submodule of its own.
+/// Makes a repository whose folder `library` is a submodule with one file and a submodule of its
+/// own.
 fn with_submodule() -> (Repo, Repo, Repo) {
     let inner = Repo::empty();
     inner.git(&["init", "--quiet", "--initial-branch", "main"]);

@@ -1,4 +1,4 @@
-//! `init`: a whole repository, its answers, and what it refuses.
+//! Tests `init`: the repository that it makes, its questions, and what it refuses.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::service::serves;
 use crate::support::terminal::type_into;
 use crate::support::{Repo, Run, host, root, run, target_dir};
 
-/// A folder to make repositories in.
+/// Makes an empty folder in which tests make repositories.
 fn empty() -> Repo {
     let repo = Repo::empty();
     repo.share_vendored();
@@ -22,14 +22,14 @@ fn init(repo: &Repo, line: &str) -> Run {
     repo.xtask(&format!("init {line} --xtask-path {}", root().display()))
 }
 
-/// What lies in a folder of repositories.
+/// Lists the names in a folder of repositories.
 fn there(repo: &Repo) -> Vec<String> {
     let entries = std::fs::read_dir(repo.path()).expect("the folder");
     let names = entries.map(|one| one.expect("one").file_name().to_string_lossy().into_owned());
     names.filter(|name| name != ".cargo").collect()
 }
 
-/// Someone else's eyes on a folder of `repo`.
+/// Runs git in a folder of `repo`, to look at a repository that `init` made.
 fn git(repo: &Repo, folder: &str, line: &str) -> String {
     let arguments: Vec<_> = ["-C", folder].into_iter().chain(line.split(' ')).collect();
     repo.git(&arguments)
@@ -212,7 +212,7 @@ fn what_came_into_the_folder_meanwhile_is_kept() {
     }
 }
 
-/// `cargo xtask LINE` as a person types it in a folder of `repo`.
+/// Runs `cargo xtask LINE` as a person would, in a folder of `repo`.
 fn cargo_xtask(repo: &Repo, folder: &Path, line: &str) -> Run {
     let words: Vec<_> = std::iter::once("xtask").chain(line.split(' ')).collect();
     let mut cargo = repo.prepare(env!("CARGO"), &words);

@@ -1,5 +1,6 @@
-//! `dist` killed before each file that it writes, and `upload` in the middle of a large one: what is
-//! there is whole, the next run finishes it, sends only what is missing, and leaves nothing behind.
+//! Kills `dist` before each file that it writes, and `upload` in the middle of a large file. What
+//! is there is whole, the next run finishes it, sends only what is missing, and leaves nothing
+//! behind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use crate::support::{Repo, check_sums, run};
 const PART: usize = 8 * 1024 * 1024;
 const KEY: &str = "big/big_aaaaaa.tar.gz";
 
-/// A snapshot with one artifact of so many parts, as another job's `dist` would have made it.
+/// Makes a snapshot with one artifact of so many parts, as `dist` in another job would have made
+/// it.
 fn snapshot(parts: usize) -> (Repo, Vec<u8>) {
     let repo = Repo::empty();
     let bytes = (0..parts).map(|part| vec![part as u8; PART]).collect::<Vec<_>>().concat();
@@ -52,7 +54,8 @@ struct Killed {
 }
 
 impl Killed {
-    /// After `most` confirmed parts of `parts`, while others are under way.
+    /// Kills an upload of `parts` parts after `most` of them were confirmed, while others are under
+    /// way.
     fn after(most: usize, parts: usize) -> Self {
         let (repo, bytes) = snapshot(parts);
         let bucket = Bucket::new();
@@ -103,14 +106,15 @@ impl Killed {
         self.repo.path().join("pkg/snapshot/.uploads")
     }
 
-    /// The text of the one journal; empty where there is none.
+    /// Returns the text of the only journal; empty if there is none.
     fn journal(&self) -> String {
         let mut entries = fs::read_dir(self.journal_folder()).into_iter().flatten();
         let path = entries.next().map(|entry| entry.unwrap().path());
         path.map_or(String::new(), |path| fs::read_to_string(path).unwrap())
     }
 
-    /// The numbers of the parts that came with this verdict, of all requests from that one on.
+    /// Returns the numbers of the parts whose requests got this verdict, from the request `from`
+    /// on.
     fn parts(&self, verdict: Verdict, from: usize) -> Vec<usize> {
         let seen = self.front.seen();
         let of_verdict = seen[from..].iter().filter(|seen| seen.verdict == verdict);

@@ -1,4 +1,4 @@
-//! `list`: which releases of a real bucket are shown, and how.
+//! Tests `list`: which releases of a real bucket are shown, and how.
 
 use crate::support::Repo;
 use crate::support::bucket::Bucket;

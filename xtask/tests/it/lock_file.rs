@@ -1,4 +1,5 @@
-//! A repository whose lock file is a year old adopts xtask: which of its locked versions move.
+//! Adds xtask to a repository with a lock file that is a year old, and checks which locked versions
+//! change.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! A repository whose own services and crates have the names of libraries here: `s3`, `service`, `stamp`,
-//! `catalog`, `ferror` and `ftime`.
+//! Builds a repository whose own services and crates have the names of libraries here: `s3`,
+//! `service`, `stamp`, `catalog`, `ferror` and `ftime`.
 
 use xtask::repository::templates::{self, Place};
 

@@ -1,4 +1,4 @@
-//! `new`: what it writes, and what it refuses before it writes anything.
+//! Tests `new`: what it writes, and what it refuses before it writes anything.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! Another repository, by hand and by path: services with foundation's crates and with none, one of
-//! them with C code in its dependencies, from every folder.
+//! Builds and publishes another repository that takes xtask by path: services with foundation's
+//! crates and without, one with C code in its dependencies, run from every folder.
 
 use std::path::Path;
 use std::process::Command;
@@ -54,7 +54,7 @@ fn platforms() -> [Platform; 2] {
     [host(), other.expect("there are two systems")]
 }
 
-/// The repository of three lines, with two more services.
+/// Makes the repository of [`other_repository`] with two services of its own.
 fn repository() -> Repo {
     let repo = other_repository();
     let root_toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).expect("Cargo.toml");

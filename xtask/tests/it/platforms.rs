@@ -1,4 +1,5 @@
-//! `dist` for all four platforms: real ELF and Mach-O files from one machine, from either library.
+//! Runs `dist` for all four platforms: real ELF and Mach-O files from one machine, with either
+//! standard library.
 
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use crate::support::{Repo, run, target_dir};
 
 const ALL: [&str; 4] = ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
 
-/// One service for all platforms, on a standard library that does something: threads and sockets.
+/// Makes a repository with one service that uses threads and sockets, so that much of the standard
+/// library is linked.
 fn repo() -> Repo {
     let repo = Repo::new(&["alpha"]);
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"services/*\"]\n\n\
@@ -25,7 +27,7 @@ fn repo() -> Repo {
     repo
 }
 
-/// Every binary and archive of the last dist is what its platform wants.
+/// Checks that every binary and archive of the last `dist` is right for its platform.
 fn check(repo: &Repo, platforms: &[&str]) {
     let snapshot = repo.path().join("pkg/snapshot");
     let head = repo.git(&["rev-parse", "HEAD"]);

@@ -1,4 +1,5 @@
-//! `presign`: a URL for an archive that is what its release says, and an error for any other.
+//! Tests `presign`: it prints a URL for an archive that matches its release, and fails for any
+//! other.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -40,7 +41,7 @@ fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
     assert_eq!(newest["artifacts"].as_array().unwrap().len(), 2);
 }
 
-/// What a URL of http gives whoever has it.
+/// Downloads what an `http` URL gives without credentials.
 fn get(url: &str) -> Vec<u8> {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();

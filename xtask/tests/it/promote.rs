@@ -1,4 +1,5 @@
-//! Channels in a real bucket: what they name, what they were, and that no change is lost.
+//! Tests channels in a real bucket: what they name, what they named before, and that no change is
+//! lost.
 
 use std::process::Stdio;
 
@@ -11,7 +12,8 @@ use crate::support::release::{PADDING, Release};
 
 const STABLE: &str = "alpha/channels/stable.json";
 
-/// A bucket with these releases of alpha, the last of them the newest, and someone who promotes.
+/// Makes a bucket with these releases of alpha, the last one the newest, and a repository from
+/// which `ann` promotes.
 fn release_bucket(versions: &[&str]) -> (Bucket, Repo) {
     let bucket = Bucket::new();
     for (at, version) in versions.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! `setup`: what it says of platforms that cannot be built yet, and of those that can.
+//! Tests `setup`: what it says of platforms that cannot be built yet, and of those that can.
 
 use crate::support::Repo;
 

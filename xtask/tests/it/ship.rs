@@ -1,5 +1,5 @@
-//! `ship`: what it says and refuses before it builds, and the whole way into a bucket without an
-//! account, here and from another repository.
+//! Tests `ship`: what it says and refuses before it builds, and a whole run into a bucket without
+//! an account, here and from another repository.
 
 use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};
 use crate::support::{Repo, root, run, target_dir};

@@ -1,4 +1,4 @@
-//! `stamp`: which commit a binary or an archive is of.
+//! Tests `stamp`: it says from which commit a binary or an archive was built.
 
 use serde_json::json;
 

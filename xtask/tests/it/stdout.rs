@@ -1,5 +1,5 @@
-//! Results that cannot be written: a full disk is an error of every verb, a reader that has gone away
-//! is not.
+//! Checks results that cannot be written: a full disk is an error of every verb, a reader that has
+//! gone away is not.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use crate::support::bucket::Bucket;
 use crate::support::release::Release;
 use crate::support::{Repo, Run, root, run};
 
-/// Command lines that print something, each in a repository where it can.
+/// Returns command lines that print something, each with a repository in which it succeeds.
 fn printing(bucket: &Bucket) -> Vec<(&'static str, Repo)> {
     let release = Release::of_alpha("aaaaaa");
     let manifest = release.publish(bucket).to_string();

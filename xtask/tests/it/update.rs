@@ -1,4 +1,4 @@
-//! `update` with a real cargo and the index of crates.io.
+//! Tests `update` with a real cargo and the index of crates.io.
 
 use crate::support::Repo;
 use crate::vendor::repo;

@@ -1,4 +1,5 @@
-//! A host: a folder of its own, a supervisor that runs in it, and the playbook played on it.
+//! A host for tests: a folder of its own, a supervisor that runs in it, and the playbook that is
+//! played on it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -119,7 +120,8 @@ impl Host {
         }
     }
 
-    /// What the service answers, whoever it is; nothing where nobody listens.
+    /// Returns what the process on the service's port answers, whichever process that is; empty if
+    /// nothing listens there.
     pub(super) fn get(&self) -> String {
         let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) else {
             return String::new();
@@ -131,18 +133,18 @@ impl Host {
         answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
     }
 
-    /// Where the service listens.
+    /// Returns the address at which the service listens.
     pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The release that is linked, as the link says it.
+    /// Returns the name of the release that the link `current` leads to.
     pub(super) fn current(&self) -> Option<String> {
         let link = std::fs::read_link(self.path("opt/current")).ok()?;
         Some(link.strip_prefix("releases").unwrap().display().to_string())
     }
 
-    /// The releases that lie there, sorted.
+    /// Lists the installed releases, sorted.
     pub(super) fn releases(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.path("opt/releases")) else { return Vec::new() };
         let mut names: Vec<_> =
@@ -151,12 +153,12 @@ impl Host {
         names
     }
 
-    /// A path in the host's folder; what the role writes is below `opt`.
+    /// Returns a path in the host's folder; the role writes below `opt`.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The id of the service's process; 0 where there is none.
+    /// Returns the id of the service's process; 0 if there is none.
     pub(super) fn pid(&self) -> u32 {
         let mut command = supervisor::control(&self.tools, self.folder.path());
         let said = run(command.args(["pid", NAME]), "supervisorctl pid").stdout;
@@ -226,7 +228,7 @@ fn check(releases: &Releases, bytes: &[u8], what: &str) {
     }
 }
 
-/// What the role is told about this host.
+/// Returns the variables with which the role is played on this host.
 fn variables(folder: &Path, tools: &Tools, port: u16) -> Value {
     let supervisorctl = |words: &[&str]| {
         let configuration = folder.join("supervisord.conf").display().to_string();

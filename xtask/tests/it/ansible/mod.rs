@@ -1,5 +1,5 @@
-//! `deploy/ansible`, played for real: releases that were built and uploaded, a supervisor, a service
-//! that answers.
+//! Plays `deploy/ansible` on hosts of a kind: with releases that were built and uploaded, a
+//! supervisor, and a service that answers.
 
 mod greeter;
 mod host;

@@ -1,4 +1,5 @@
-//! What is written in `deploy/ansible`, without a host: lint, systemd's opinion, and the README.
+//! Checks the files of `deploy/ansible` without a host: by ansible-lint, by systemd, and against
+//! the README.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -83,7 +84,8 @@ fn systemd_accepts_the_unit() {
     }
 }
 
-/// The kernel answers on a netlink socket which interfaces there are; libc's `getifaddrs` asks there.
+/// Checks that the unit allows netlink sockets, by which libc's `getifaddrs` asks the kernel for
+/// the interfaces.
 #[test]
 fn a_service_may_list_its_network_interfaces() {
     let unit = read(&format!("{FOLDER}/roles/service/templates/unit.j2"));

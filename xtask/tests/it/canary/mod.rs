@@ -1,5 +1,6 @@
-//! No secret leaves: with marked credentials, every way a run can end, and no mark anywhere: not in
-//! what is printed, in files, or in the arguments and the environment of what is started.
+//! Checks that no secret leaves the program. Credentials carry a mark, and however a run ends, the
+//! mark must not be in its output, in files, or in the arguments and environment of child
+//! processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +14,8 @@ mod sources;
 /// In every marked value, and nowhere else.
 const MARK: &str = "CANARYcanary0123";
 
-/// A folder of programs that write down how they are started and then do what they are for.
+/// Fills a folder with programs that note how they are started in `diary`, and then run the real
+/// program of that name. Returns a `PATH` on which they come first.
 fn spies(folder: &Path, diary: &Path, names: &[&str]) -> String {
     for name in names {
         let path = folder.join(name);

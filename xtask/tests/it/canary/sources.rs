@@ -1,5 +1,5 @@
-//! The same for every other source of credentials, for the verbs beside `upload`, and for a run that
-//! is killed with a large file half sent.
+//! Checks the same for every other source of credentials, for the verbs besides `upload`, and for a
+//! run that is killed while it sends a large file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ struct Job {
 }
 
 impl Job {
-    /// With one release of alpha in its bucket, and a snapshot that is not published.
+    /// Makes a bucket with one release of alpha, and a snapshot that is not published.
     fn new(bytes: &[u8]) -> Self {
         let bucket = Bucket::new();
         Release::of_alpha("bbbbbb").publish(&bucket);
@@ -62,7 +62,7 @@ impl Job {
         Self { bucket, repo, beside, secrets: vec![MARK.to_owned()] }
     }
 
-    /// With credentials from there: those of the bucket, or such as it refuses.
+    /// Provides credentials by `source`: the bucket's own, or wrong ones.
     fn with(mut self, source: Source, are_right: bool) -> Self {
         let secret = if are_right { self.bucket.secret() } else { format!("{MARK}/secret") };
         let (id, session_token) = (self.bucket.access_key_id(), format!("{MARK}/session"));
@@ -131,7 +131,7 @@ impl Job {
         self.check_text(&self.diary(), &format!("{line}: what a child was given"));
     }
 
-    /// What was started so far, with which arguments and variables.
+    /// Returns the programs that were started so far, with their arguments and variables.
     fn diary(&self) -> String {
         fs::read_to_string(self.beside.path().join("diary")).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! The checks of the CI file, checked: one that cannot fail is none. Each row breaks the file and
-//! says what must be found.
+//! Tests the checks of the CI file: each row breaks the file and says which problem the checks must
+//! find.
 
 use super::{PATH, problems, text};
 use crate::support::root;

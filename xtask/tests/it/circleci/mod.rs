@@ -1,8 +1,8 @@
-//! `.circleci/config.yml`: what CI would say about it, found at home.
+//! Checks `.circleci/config.yml` here, so that mistakes are found before CI runs it.
 //!
-//! Three kinds of mistake, each with a module or test: what its schema or a reader of the whole file
-//! sees (`structure`), what this repository has agreed on (`rules`), and lines that do not work,
-//! which only running them shows.
+//! There are three kinds of mistakes: those that the schema or a reader of the whole file finds
+//! (`structure`), those against the rules of this repository (`rules`), and lines that do not work,
+//! which a test runs.
 
 mod mistakes;
 mod rules;
@@ -98,7 +98,7 @@ fn text() -> String {
     std::fs::read_to_string(root().join(PATH)).expect(PATH)
 }
 
-/// Everything that is wrong with the text of a configuration, in the repository at `root`.
+/// Lists everything that is wrong with the text of a configuration, in the repository at `root`.
 pub(crate) fn problems(text: &str, root: &Path) -> Vec<String> {
     let config = parse(text);
     let mut problems = structure::problems(&config);

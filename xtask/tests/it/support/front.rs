@@ -1,4 +1,4 @@
-//! A server in front of a bucket's that passes requests on, refuses some, or lets some wait for ever.
+//! A server in front of the bucket's that passes requests on, refuses some, or never answers some.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 /// Longer than any answer takes here.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What becomes of a request.
+/// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Pass,
-    /// Passed on as soon as so many that get this verdict have come.
+    /// Passed on as soon as this many requests with this verdict have come.
     PassWith(usize),
     /// An answer with this status and S3's code.
     Refuse(u16, &'static str),
@@ -31,7 +31,8 @@ pub(crate) struct Seen {
     pub(crate) line: String,
     /// That line and the headers.
     pub(crate) head: String,
-    /// How many had come and not been answered when its body had come, with itself.
+    /// The number of requests that had come and were not yet answered when this one's body had
+    /// come, itself included.
     pub(crate) at_once: usize,
     pub(crate) verdict: Verdict,
 }
@@ -98,14 +99,14 @@ impl Front {
         Self { endpoint, seen: shared }
     }
 
-    /// What was asked so far, after its bodies had come.
+    /// Returns the requests so far whose bodies have come.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-/// In front of `endpoint`: a PUT of a channel is answered with `status` and S3's `code`. Returns its
-/// own endpoint.
+/// Starts a server in front of `endpoint` that answers a PUT of a channel with `status` and S3's
+/// `code`. Returns the endpoint of the new server.
 pub(crate) fn refuse_channels(endpoint: &str, status: u16, code: &'static str) -> String {
     let judge = move |line: &str| {
         let is_refused = line.starts_with("PUT ") && line.contains("/channels/");
@@ -114,7 +115,7 @@ pub(crate) fn refuse_channels(endpoint: &str, status: u16, code: &'static str) -
     Front::start(endpoint, judge).endpoint
 }
 
-/// One request, one answer, and the end of the connection.
+/// Serves one request on a connection, and then closes it.
 fn answer(
     mut client: impl Read + Write,
     server: &str,
@@ -151,7 +152,7 @@ fn answer(
     client.write_all(&answer?).ok()
 }
 
-/// What the client is answered; nothing where it is not.
+/// Returns the answer that the verdict demands; `None` if there is to be none.
 fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<Vec<u8>> {
     match verdict {
         Verdict::Pass | Verdict::PassWith(_) => {}
@@ -161,7 +162,7 @@ fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<
     }
     let mut upstream = TcpStream::connect(server).ok()?;
     upstream.set_read_timeout(Some(LIMIT)).ok()?;
-    // Neither is signed. The word to go on was given here.
+    // Neither header is signed. `100 Continue` was already sent from here.
     let lines = head.split_inclusive("\r\n").filter(|line| header(line, "expect").is_none());
     let head = lines.collect::<String>().replacen("\r\n", "\r\nConnection: close\r\n", 1);
     upstream.write_all(head.as_bytes()).ok()?;
@@ -179,13 +180,13 @@ fn refusal(status: u16, code: &str, message: &str) -> Vec<u8> {
     (head + &xml).into_bytes()
 }
 
-/// The value of a header's line, if it has this name.
+/// Returns the value of a header's line if it has the name `wanted`.
 pub(crate) fn header(line: &str, wanted: &str) -> Option<String> {
     let (name, value) = line.split_once(':')?;
     name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
 }
 
-/// All up to and with the empty line.
+/// Reads a head of HTTP, up to the empty line and including it.
 pub(crate) fn head(client: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];

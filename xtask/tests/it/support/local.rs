@@ -1,4 +1,5 @@
-//! Other repositories as a team begins one by hand, and what a run with `--local` leaves there.
+//! Makes repositories as a team would begin one by hand, and checks what a run with `--local`
+//! leaves there.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -9,7 +10,7 @@ use xtask::repository::templates;
 
 use super::{Repo, Run, root, run};
 
-/// A repository as a team would begin one by hand: a service, and an xtask of three lines.
+/// Makes a repository as a team would begin one by hand: a service, and an xtask of three lines.
 pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
     // With the profiles of `init`: what was compiled for one repository serves the others.
@@ -38,7 +39,8 @@ pub(crate) fn other_repository() -> Repo {
     repo
 }
 
-/// The bucket's folder, which the run names, holds what the manifest lists and nothing else.
+/// Checks that the run names the bucket's folder, and that the folder holds what the manifest lists
+/// and nothing else.
 #[track_caller]
 pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
     // Relative to where it ran, where they lie below that.
@@ -61,7 +63,7 @@ pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
     assert_eq!(files_below(objects), expected);
 }
 
-/// Neither credentials nor a server are left.
+/// Checks that the run showed no credentials, and that its server has ended.
 #[track_caller]
 pub(crate) fn assert_silent_and_gone(repo: &Repo, run: &Run) {
     let output = format!("{}{}", run.stdout, run.stderr);
@@ -92,7 +94,7 @@ fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     files
 }
 
-/// One at a time: all of them look at the folder that every run empties.
+/// Lets one of these tests run at a time, since all of them look at a folder that each run empties.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! A scratch repository with real services, and the program run in it.
+//! Makes scratch repositories with real services, and runs the program in them.
 
 pub(crate) mod bucket;
 pub(crate) mod front;
@@ -19,7 +19,7 @@ use catalog::Platform;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The root of the repository under test.
+/// Returns the root of the repository under test.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
 }
@@ -39,7 +39,7 @@ pub(crate) struct Run {
 }
 
 impl Repo {
-    /// A repository with one commit, in which each of `services` prints its stamp's line.
+    /// Makes a repository with one commit, in which each of `services` prints its stamp as a line.
     pub(crate) fn new(services: &[&str]) -> Self {
         let repo = Self::empty();
         repo.write("Cargo.toml", WORKSPACE);
@@ -53,19 +53,18 @@ impl Repo {
         repo
     }
 
-    /// A folder that is no repository.
+    /// Makes a folder that is no repository.
     pub(crate) fn empty() -> Self {
         Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
     }
 
-    /// A clone of another repository: its HEAD, without what is not committed there.
+    /// Clones the repository `other`, without what is not committed there.
     pub(crate) fn clone_of(other: &Path) -> Self {
         let clone = Self::empty();
         clone.git(&["clone", "--quiet", &other.display().to_string(), "."]);
         clone
     }
 
-    /// The repository's folder.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -110,7 +109,8 @@ impl Repo {
         );
     }
 
-    /// Where this repository's sources are vendored, this one has them too: it needs no network.
+    /// Makes the scratch repository use this repository's vendored sources, if it has them, so that
+    /// it needs no network.
     pub(crate) fn share_vendored(&self) {
         if xtask::repository::vendored::is_vendored(root()) {
             let vendor = root().join(xtask::repository::vendored::FOLDER).display().to_string();
@@ -165,7 +165,8 @@ impl Repo {
         run(command.current_dir(self.path().join(folder)), line)
     }
 
-    /// A run of the program that someone else starts.
+    /// Returns a command that runs `program` in the repository, with an environment that does not
+    /// depend on this machine.
     pub(crate) fn prepare(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
@@ -196,7 +197,7 @@ impl Repo {
         command
     }
 
-    /// The manifest that the last dist wrote.
+    /// Reads the manifest that the last `dist` wrote.
     pub(crate) fn manifest(&self) -> Value {
         let path = self.path().join("pkg/snapshot/manifest.json");
         let text =
@@ -216,7 +217,7 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
     }
 
-    /// What a program that has ended left behind.
+    /// Takes exit code and output from a program that has ended.
     pub(crate) fn of(output: &Output, line: &str) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -253,7 +254,7 @@ pub(crate) fn run(command: &mut Command, line: &str) -> Run {
     Run::of(&command.output().unwrap_or_else(|error| panic!("{line}: {error}")), line)
 }
 
-/// The platform of this machine, whose programs can be started here.
+/// Returns the platform of this machine, whose programs can be run here.
 pub(crate) fn host() -> Platform {
     let here = Platform::ALL.into_iter().find(|platform| {
         let (os, arch) = match platform.words() {
@@ -279,7 +280,8 @@ pub(crate) fn check_sums(snapshot: &Path) {
     }
 }
 
-/// Where scratch repositories build: below our own target folder, so that a second run is warm.
+/// Returns the target folder of scratch repositories. It is below our own, so that a second run
+/// finds what was compiled.
 pub(crate) fn target_dir() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
     let ours = program.ancestors().nth(2).expect("target/debug/xtask");
@@ -287,7 +289,7 @@ pub(crate) fn target_dir() -> PathBuf {
     ours.join("it")
 }
 
-/// When cargo linked the program of a service last.
+/// Returns the time at which cargo last linked the program of a service.
 pub(crate) fn linked_at(service: &str) -> SystemTime {
     let program = format!("{}/release/{service}", host().triple());
     let folders = std::fs::read_dir(target_dir().join("dist")).unwrap();
@@ -296,7 +298,8 @@ pub(crate) fn linked_at(service: &str) -> SystemTime {
     times.max().expect("cargo linked it")
 }
 
-/// What `cargo xtask setup` installed here serves the tests too: after it they need no network.
+/// Lets scratch repositories use the tools that `cargo xtask setup` installed here, so that tests
+/// need no network afterwards.
 fn share_tools(ours: &Path) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

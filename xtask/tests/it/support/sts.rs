@@ -1,4 +1,4 @@
-//! A server that answers whoever brings the token of a web identity, and keeps what it was asked.
+//! A server that gives credentials for the token of a web identity, and keeps the requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -69,14 +69,14 @@ impl Sts {
         Self { endpoint, asked: shared }
     }
 
-    /// What it was asked so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
 
 impl Asked {
-    /// The value of the form's field of this name; it is an error when there is none.
+    /// Returns the value of a field of the form; panics if there is none.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> &str {
         let found = self.form.iter().find(|(known, _)| known == name);

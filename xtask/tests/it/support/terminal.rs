@@ -1,4 +1,4 @@
-//! A program on a pseudo terminal, with someone who types.
+//! Runs a program on a pseudo terminal and types its input.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! What the configuration table says of objects and of their bucket, as the server has it afterwards.
+//! Checks that objects and their bucket get the attributes that the configuration table asks for.
 
 use crate::support::bucket::Bucket;
 use crate::support::snapshot::{archive, configure, manifest_object, snapshot};
@@ -33,7 +33,8 @@ const ROWS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-/// What the server says of an object: the head of a GET, and its tags.
+/// Returns what the server says of an object: the head of its answer to a GET, and the object's
+/// tags.
 fn said(bucket: &Bucket, key: &str) -> String {
     let tags = bucket.get(key, &[("tagging", "")]);
     let object = bucket.get(key, &[]);

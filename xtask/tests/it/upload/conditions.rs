@@ -1,5 +1,5 @@
-//! A leftover is replaced under a condition, which does not cover everything and which not every
-//! server knows.
+//! Tests the replacement of an object that a failed upload left. The request has a condition, which
+//! does not cover everything, and which some servers do not know.
 
 use crate::exactly_once::check_published;
 use crate::support::bucket::Bucket;
@@ -9,7 +9,8 @@ use crate::support::{Repo, run};
 
 const ARCHIVE: &str = ".tar.gz ";
 
-/// Two builds of one version whose bytes differ, and a bucket with the leftover of the first.
+/// Makes two snapshots of one version with different bytes, and a bucket with the archive of the
+/// first but without its manifest object.
 fn leftover() -> (Bucket, Repo, Repo) {
     let bucket = Bucket::new();
     let [ours, theirs] =

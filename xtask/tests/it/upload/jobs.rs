@@ -1,4 +1,4 @@
-//! `--jobs`: how many requests are under way at once, as the server sees it.
+//! Tests `--jobs`: how many requests the server gets at once.
 
 use crate::support::bucket::Bucket;
 use crate::support::front::{Front, Verdict};

@@ -1,4 +1,4 @@
-//! `upload` into a real S3 server over a socket.
+//! Tests `upload` into a real S3 server over a socket.
 
 mod attributes;
 mod conditions;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::support::bucket::Bucket;
 use crate::support::{Repo, Run, run};
 
-/// A repository with one dist done, and its version.
+/// Makes a repository, runs `dist` in it, and returns it with its version.
 fn dist(bucket: &Bucket, services: &[&str]) -> (Repo, String) {
     let repo = bucket.serve(Repo::new(services));
     repo.xtask("dist").exits(0);

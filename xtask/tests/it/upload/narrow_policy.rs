@@ -1,5 +1,5 @@
-//! `upload` under a policy that refuses some of what it asks: what may not be looked at decides
-//! nothing, and what may not be known is never guessed.
+//! Tests `upload` under a policy that refuses some of its requests. What it may not read is never
+//! guessed and decides nothing.
 
 use serde_json::Value;
 

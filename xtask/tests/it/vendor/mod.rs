@@ -1,4 +1,4 @@
-//! `vendor` with a real cargo, a crate of crates.io and a path dependency.
+//! Tests `vendor` with a real cargo, a crate of crates.io and a path dependency.
 
 mod changes;
 
@@ -10,7 +10,7 @@ use crate::support::{Repo, host, run};
 
 const CONFIG: &str = "# Ours.\n[alias]\nhello = \"run\"\n";
 
-/// One service that uses `itoa` of crates.io, and the stamp by path.
+/// Makes a repository with one service that uses `itoa` of crates.io, and the stamp by path.
 pub(crate) fn repo(name: &str) -> Repo {
     let repo = Repo::new(&[name]);
     repo.write(".cargo/config.toml", CONFIG);
@@ -30,7 +30,7 @@ pub(crate) fn cargo(repo: &Repo, line: &str) {
     run(&mut repo.prepare(env!("CARGO"), &arguments), line).exits(0);
 }
 
-/// Every file below a folder, git's own aside.
+/// Returns every file below a folder, except git's own.
 fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut files, mut open) = (BTreeMap::new(), vec![dir.to_owned()]);
     while let Some(dir) = open.pop() {
