@@ -131,7 +131,7 @@ fn a_later_dist_of_the_same_commit_merges_and_of_another_does_not() {
 }
 
 #[test]
-fn a_compile_error_is_101_and_leaves_no_manifest() {
+fn a_compile_error_exits_with_101_and_leaves_no_manifest() {
     let repo = Repo::new(&["broken"]);
     repo.xtask("dist").exits(0);
     repo.write("services/broken/src/main.rs", "fn main() { let x: u8 = \"\"; }\n");

@@ -46,7 +46,7 @@ fn an_upload_that_was_killed_is_finished_by_the_next_one() {
     let repo = Repo::new(&SERVICES);
     repo.xtask("dist").exits(0);
     let mut cut_short = 0;
-    // Killed when it sends the next object after so many.
+    // The upload is killed at the object that follows this many.
     for objects in 0..2 * SERVICES.len() {
         let bucket = Bucket::new();
         let mut puts = 0;
@@ -78,7 +78,7 @@ fn an_upload_that_was_killed_is_finished_by_the_next_one() {
         let document: Value = serde_json::from_str(&again.stdout).unwrap();
         for object in document["objects"].as_array().unwrap() {
             let key = object["object_key"].as_str().unwrap();
-            // What was under way when it died may have come to its end unseen.
+            // Objects that were being sent when it was killed may have been stored.
             if let Some(before) = before.get(key) {
                 assert_eq!(object["outcome"], "already_there", "{case}: {object}");
                 assert_eq!(*before, after[key], "{case}: {key} was written again");
@@ -141,7 +141,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     let artifact = &begun.artifacts()[0];
     publish::send(&client, &begun, artifact, &progress).unwrap();
 
-    // Another upload takes what was sent for the leftover of one that never finished.
+    // Another upload replaces the archive, which no manifest object names yet.
     let there = client.head(&artifact.object_key).unwrap().unwrap();
     let put = Put {
         precondition: Precondition::Matches(&there.etag),
@@ -152,7 +152,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     assert!(error.to_string().contains("was changed by someone else"), "{error:#}");
     assert_eq!(bucket.manifest_objects(), Vec::<String>::new());
 
-    // Where it still is what was sent, it is published.
+    // Without a replacement, the release is published.
     let other = Bucket::new();
     let client = other.client();
     let begun = publish::begin(&client, &release).unwrap();

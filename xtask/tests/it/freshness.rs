@@ -41,7 +41,7 @@ fn checkouts_that_share_a_target_folder_get_their_own_programs() {
     for (repo, expected) in [(&one, "one"), (&two, "two"), (&one, "one")] {
         dist_says(repo, "twin", expected);
     }
-    // The same files in another folder: a program may hold the folder's path.
+    // The same files in another folder, whose path a program may contain.
     let here = repo_that_says("placed", "env!(\"CARGO_MANIFEST_DIR\")");
     let there = Repo::clone_of(here.path());
     for repo in [&here, &there] {
@@ -58,7 +58,7 @@ fn changed_files_with_old_times_are_compiled() {
     make_old(&repo, "services/restored/src/main.rs");
     repo.commit("restored from an archive");
     dist_says(&repo, "restored", "after");
-    // A file that another one includes, too.
+    // Also a file that another one includes.
     write_main(&repo, "restored", "include_str!(\"said\")");
     repo.write("services/restored/src/said", "one");
     dist_says(&repo, "restored", "one");

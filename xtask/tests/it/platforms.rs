@@ -81,11 +81,12 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
     check(&first, &ALL);
     assert_eq!(first.manifest()["artifacts"].as_array().unwrap().len(), 4);
 
-    // Another folder, target folder, home, umask, time zone and language.
+    // A second clone in another folder, with another target folder, home, umask, time zone and
+    // language.
     let mut second = Repo::empty();
     second.git(&["clone", "--quiet", first.path().to_str().unwrap(), "."]);
     let home = tempfile::tempdir().unwrap();
-    // The same compiler and crates as before; only where we keep our things is new.
+    // Compiler and crates are the same; only the folders of our own files are new.
     let of_user = |name: &str, folder: &str| {
         let home = std::env::var("HOME").unwrap();
         std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"))
@@ -97,7 +98,7 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
     second.set("LC_ALL", "C");
     second.set("CARGO_TARGET_DIR", target_dir().with_file_name("it-second").to_str().unwrap());
     second.set("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3");
-    // Of another architecture than this machine's, or of another system.
+    // Platforms of another architecture or another system than this machine.
     let platforms = "linux,arm64 darwin,arm64";
     let program = format!("exec {} dist --platforms '{platforms}'", env!("CARGO_BIN_EXE_xtask"));
     let program = format!("umask 077 && {program}");
@@ -109,7 +110,7 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
 
 #[test]
 #[ignore = "builds the standard library for two platforms; installs the distribution's compiler"]
-fn the_distributions_library_serves_linux_and_macos() {
+fn programs_with_the_distributions_library_are_right_for_linux_and_macos() {
     let repo = repo();
     let platforms = ["linux_amd64", "darwin_arm64"];
     let line = format!("dist --library distribution --platforms {}", platforms.join(","));

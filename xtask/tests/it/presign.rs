@@ -75,7 +75,7 @@ fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
     std::fs::remove_file(&path).unwrap();
     let run = nowhere.xtask("presign alpha --version aaaaaa").exits(3).says("it is not there");
     assert_eq!(run.stdout, "");
-    // A manifest object under another release's key names that one's archives.
+    // A manifest object under the key of another release, whose archives it names.
     let manifest = std::fs::read(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
     std::fs::write(bucket.object("alpha/alpha_bbbbbb.json"), manifest).unwrap();
     nowhere.xtask("presign alpha --version bbbbbb").exits(3).says("lies elsewhere");

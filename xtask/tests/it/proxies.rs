@@ -46,7 +46,7 @@ fn the_proxy_of_the_urls_scheme_is_used_and_never_a_direct_connection_instead() 
     Release::of_alpha("aaaaaa").publish(&bucket);
     let (proxy, asked) = proxy(&bucket.endpoint());
     let socks = "socks5://me:secret@127.0.0.1:9";
-    // No such host can be resolved: what arrives went through the proxy.
+    // This host name cannot be resolved, so a request that arrives went through the proxy.
     for (endpoint, environment, code, shown, said) in [
         (
             "http://s3.invalid",

@@ -39,7 +39,7 @@ fn folders_of_xtask_use_what_lies_below_them() {
 }
 
 #[test]
-fn modules_of_xtask_do_not_use_each_other_in_a_circle() {
+fn modules_of_xtask_do_not_import_each_other_in_a_cycle() {
     let sources: Vec<_> = sources().into_iter().filter(|(path, _)| path.contains('/')).collect();
     let modules: BTreeSet<_> = sources.iter().map(|(path, _)| module(path).join("::")).collect();
     // First the files of a folder, then the parts of each of them.
@@ -68,7 +68,8 @@ fn is_part(inner: &str, outer: &str) -> bool {
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Takes away what uses nothing that is left, or is used by nothing: what stays goes round.
+/// Returns the modules that use each other in a cycle: those that remain when every module is
+/// removed again and again that uses, or is used by, nothing that is left.
 fn circle(mut edges: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     while let Some(end) = edges.iter().find_map(|(module, used)| {
         let is_used = edges.values().any(|used| used.contains(module));
@@ -113,7 +114,8 @@ fn imports_are_read_by_crate_and_by_super() {
     assert_eq!(circle(edges.into()), ["b uses {\"c\"}", "c uses {\"b\"}"]);
 }
 
-/// Words in the code of xtask that its tests may hold, where they stand, and what to do instead.
+/// Paths below xtask/src, a word that the code there must not contain, and what to do instead.
+/// Tests may contain it.
 const FORBIDDEN: [(&str, &str, &str); 15] = [
     ("model/", "std::env", "take the value as an argument"),
     ("model/", "std::fs", "take the text as an argument"),

@@ -11,7 +11,8 @@ use crate::support::{Repo, host};
 /// The service.
 pub(super) const NAME: &str = "greeter";
 
-/// Stands in every secret that the controller has besides the one that it signs with.
+/// The text that every secret of the controller contains, except for the access key that signs its
+/// requests.
 const MARK: &str = "CANARYcanary0123";
 
 const PROGRAM: &str = r#"
@@ -68,8 +69,9 @@ impl Releases {
         Self { repo, bucket }
     }
 
-    /// Builds and uploads one, and returns its version. What it does is `healthy`, `refuses` to call
-    /// itself healthy, `ends` at once, or `fades` after a second and a half.
+    /// Builds and uploads a release, and returns its version. Its program behaves as `behaviour`
+    /// says: it is `healthy`, `refuses` to be healthy, `ends` at once, or `fades` (ends after a
+    /// second and a half).
     pub(super) fn publish(&self, behaviour: &str) -> String {
         self.repo.write(&format!("services/{NAME}/behaviour"), behaviour);
         let commit = self.repo.commit(behaviour);

@@ -29,7 +29,7 @@ pub(super) struct Host {
     variables: Value,
 }
 
-/// How a playbook ended.
+/// The result of a playbook.
 pub(super) struct Played {
     pub(super) run: Run,
     /// The host's line of the recap.
@@ -37,7 +37,7 @@ pub(super) struct Played {
 }
 
 impl Host {
-    /// Starts its supervisor, whose environment has nothing of ours.
+    /// Starts a host's supervisor, whose environment has none of this process's variables.
     pub(super) fn new() -> Self {
         let (tools, folder) = (Tools::install(), tempfile::tempdir().unwrap());
         let path = folder.path();
@@ -55,7 +55,7 @@ impl Host {
         std::mem::replace(&mut self.variables[name], value)
     }
 
-    /// Leaves a variable of the role to its default.
+    /// Removes a variable of the role, so that its default holds.
     pub(super) fn unset(&mut self, name: &str) {
         self.variables.as_object_mut().unwrap().remove(name).expect(name);
     }
@@ -83,7 +83,8 @@ impl Host {
         let run = run(&mut command, &line);
         check(releases, run.stdout.as_bytes(), &line);
         check(releases, run.stderr.as_bytes(), &line);
-        // As it is said of a module that is written to a file of the host, with its arguments.
+        // The form in which Ansible logs a module that it writes to a file of the host, with its
+        // arguments.
         assert!(
             !run.stdout.contains("AnsiballZ_get_url"),
             "the URL is written down: {}",
@@ -109,7 +110,7 @@ impl Host {
                 }
             }
         }
-        // Other systems show neither to those who ask for files.
+        // Only Linux shows the environment and the arguments of a process as files.
         let is_shown = cfg!(target_os = "linux");
         for id in [self.pid(), self.supervisor.id()].into_iter().filter(|_| is_shown) {
             files.extend(["environ", "cmdline"].map(|name| format!("/proc/{id}/{name}").into()));
@@ -168,7 +169,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // It ends what it started before it ends.
+        // The supervisor ends the processes that it started before it ends.
         let mut shutdown = supervisor::control(&self.tools, self.folder.path());
         let _ = shutdown.arg("shutdown").output();
         let deadline = Instant::now() + LIMIT;
@@ -199,7 +200,8 @@ impl Played {
         Self { run, ..self }
     }
 
-    /// Asserts that it did not show a setting of the service, nor the file that has all of them.
+    /// Asserts that the output shows neither a setting of the service nor the file that has all
+    /// settings.
     #[track_caller]
     pub(super) fn hides(self, setting: &str) -> Self {
         for text in [setting, "eyJ2ZXJzaW9uIjo"] {
@@ -208,7 +210,7 @@ impl Played {
         self
     }
 
-    /// Asserts what the recap counts.
+    /// Asserts that the recap contains `text`.
     #[track_caller]
     pub(super) fn counts(self, text: &str) -> Self {
         let counts: Vec<_> = self.recap.split_whitespace().collect();

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::greeter::NAME;
 use super::tools::Tools;
 
-/// Starts it below `folder`, so that it ends with this test even where that is killed.
+/// Starts a supervisor below `folder`. It ends with this test, even if the test is killed.
 pub(super) fn start(tools: &Tools, folder: &Path) -> Child {
     std::fs::write(folder.join("supervisord.conf"), configuration(folder)).unwrap();
     let with_parent = ["--pdeathsig", "TERM"];
-    // Not every system has it, and not every version of it knows this.
+    // Some systems have no `setpriv`, or one without this option.
     let is_there = Command::new("setpriv").args(with_parent).arg("true").output();
     let mut command = Command::new("setpriv");
     command.args(with_parent).arg(tools.program("supervisord"));

@@ -11,7 +11,7 @@ use crate::support::{Repo, Run};
 
 mod sources;
 
-/// In every marked value, and nowhere else.
+/// The mark: every secret contains it, and nothing else does.
 const MARK: &str = "CANARYcanary0123";
 
 /// Fills a folder with programs that note how they are started in `diary`, and then run the real
@@ -60,7 +60,8 @@ fn check_folder(folder: &Path, mark: &str) {
     }
 }
 
-/// Variables that hold secrets, each marked; the access key id is none.
+/// Sets the variables that hold secrets, each with the mark. The access key id is no secret and has
+/// none.
 fn marked(repo: &mut Repo) {
     let secret = format!("{MARK}/secret");
     for name in ["S3_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "CIRCLE_OIDC_TOKEN_V2"]
@@ -75,7 +76,7 @@ fn marked(repo: &mut Repo) {
 }
 
 #[test]
-fn no_mark_is_found_wherever_a_run_ends() {
+fn no_secret_is_shown_however_a_run_ends() {
     let (bucket, folder) = (Bucket::new(), tempfile::tempdir().unwrap());
     let diary = folder.path().join("diary");
     let programs = folder.path().join("bin");

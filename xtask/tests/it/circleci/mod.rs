@@ -51,7 +51,7 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     assert_eq!(manifest["commit"], head.as_str());
     assert_eq!(manifest["dirty"], false, "building left files behind that git does not ignore");
 
-    // The upload job: a checkout of its own, and beside it what was handed over.
+    // The upload job: a checkout of its own, and beside it what the dist job persisted.
     let checkout = bucket.serve(Repo::clone_of(clone.path()));
     let handed_over = tempfile::tempdir().expect("a temporary folder");
     std::fs::rename(clone.path().join("pkg"), handed_over.path().join("pkg")).expect("pkg");
@@ -73,7 +73,8 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     assert_eq!(bucket.keys(), expected, "objects in {BUCKET}");
 }
 
-/// Runs a job's lines in `repo`, with `handed_over` where the line names the folder that the job attaches at.
+/// Runs a job's lines in `repo`. The folder at which the job attaches the workspace is replaced by
+/// `handed_over`.
 fn run_lines(
     config: &Value,
     job: &str,

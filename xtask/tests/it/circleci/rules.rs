@@ -9,10 +9,10 @@ use xtask::build::pins::RUSTC;
 
 use super::structure::{entries, named, requires, steps};
 
-/// The folder that jobs may hand over into: the checkout is never below it.
+/// The folder below which a job may attach the workspace, and never its checkout.
 const BESIDE: &str = "/tmp/";
 
-/// The steps that a job with credentials may have: others bring in what another job left.
+/// The steps that a job with credentials may have. Others bring in what other jobs left.
 const WITH_CREDENTIALS: [&str; 3] = ["checkout", "attach_workspace", "run"];
 
 /// Lists every breach of the rules in `config`, whose text is `text`, in the repository at `root`.
@@ -83,7 +83,7 @@ fn in_workflows<'a>(config: &'a Value, job: &str) -> impl Iterator<Item = &'a Va
     jobs.flatten().map(named).filter(move |(name, _)| *name == job).map(|(_, given)| given)
 }
 
-/// Jobs and commands: all that has steps.
+/// Returns everything that has steps: jobs and commands.
 fn with_steps(config: &Value) -> impl Iterator<Item = (&str, &Value)> {
     entries(config, "jobs").chain(entries(config, "commands"))
 }
@@ -92,7 +92,7 @@ fn run_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, of) in with_steps(config) {
         for line in run_lines(of) {
-            // Letters of names, options and versions: nothing that a shell would make more of.
+            // Only characters of names, options and versions, to which a shell gives no meaning.
             let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./=,:".contains(c);
             if !line.starts_with("cargo ") || !line.chars().all(is_plain) {
                 problems.push(format!(

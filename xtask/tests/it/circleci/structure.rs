@@ -107,7 +107,7 @@ fn steps_of<'a>(
     problems
 }
 
-/// Parameters that `given` lacks or has too many of; `besides` are keys that are no parameters.
+/// Lists parameters that `given` lacks, or that do not exist. The keys `besides` are no parameters.
 fn parameter_problems(
     of: &Value,
     given: &Value,
@@ -167,7 +167,8 @@ fn workflow_problems<'a>(
             format!("workflow {name}: `{job}` requires `{one}`, which is no job of it")
         }));
     }
-    // Take away, again and again, the jobs that wait for none of the rest: a circle stays.
+    // Remove the jobs that wait for none of the rest, again and again: those that remain wait for
+    // each other.
     let mut waiting = jobs;
     while let Some(ready) = waiting.iter().position(|(_, given)| {
         !requires(given).any(|one| waiting.iter().any(|(waits, _)| *waits == one))

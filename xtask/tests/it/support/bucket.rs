@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::Repo;
 
-/// Its name.
+/// The bucket's name.
 pub(crate) const BUCKET: &str = "builds";
 
 /// A server with one empty bucket, whose objects are files.
@@ -43,12 +43,12 @@ impl Bucket {
         repo
     }
 
-    /// Names this bucket in one command's environment.
+    /// Sets this bucket's variables for one command.
     pub(crate) fn name_in(&self, command: &mut Command) {
         command.envs(self.variables());
     }
 
-    /// Takes the bucket out of one command's environment again.
+    /// Removes this bucket's variables from one command's environment.
     pub(crate) fn hide(&self, command: &mut Command) {
         for (name, _) in self.variables() {
             command.env_remove(name);
@@ -65,7 +65,7 @@ impl Bucket {
         self.server.credentials().secret_access_key.clone()
     }
 
-    /// Its access key id.
+    /// Returns the access key id for the bucket.
     pub(crate) fn access_key_id(&self) -> String {
         self.server.credentials().access_key_id.clone()
     }

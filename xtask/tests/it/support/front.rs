@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
     Hold,
 }
 
-/// A request as it came, and what became of it.
+/// A request, and what was done with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// Method and target.
@@ -44,7 +44,8 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Starts it in front of `endpoint`; `judge` sees the first line of each request, one by one.
+    /// Starts a server in front of `endpoint`; `judge` gets the first line of each request, one
+    /// after the other.
     pub(crate) fn start(
         endpoint: &str,
         judge: impl FnMut(&str) -> Verdict + Send + 'static,
@@ -52,7 +53,8 @@ impl Front {
         Self::start_as("http", endpoint, Ok, judge)
     }
 
-    /// Starts it in front of `endpoint`; `judge` sees the first line and the headers of each request.
+    /// Starts a server in front of `endpoint`; `judge` gets the first line and the headers of each
+    /// request.
     pub(crate) fn judging_heads(
         endpoint: &str,
         judge: impl FnMut(&str) -> Verdict + Send + 'static,
@@ -60,8 +62,8 @@ impl Front {
         Self::open("http", endpoint, Ok, judge)
     }
 
-    /// Starts it in front of `endpoint`, for clients that speak `scheme`; `open` makes that of a
-    /// connection.
+    /// Starts a server in front of `endpoint` for clients that use `scheme`; `open` turns a
+    /// connection into one of that scheme.
     pub(crate) fn start_as<S: Read + Write>(
         scheme: &str,
         endpoint: &str,
@@ -143,10 +145,10 @@ fn answer(
         drop(changed.wait_timeout_while(come, LIMIT, |come| *come < count).unwrap());
     }
     let answer = answer_of(&head, &body, server, verdict);
-    // Before the answer begins: after it, the client may send the next.
+    // Counted down before the answer begins, since the client may send its next request after it.
     under_way.fetch_sub(1, SeqCst);
     if verdict == Verdict::Hold {
-        // Returns when the client has hung up, or is given up.
+        // Returns when the client hangs up, or after the time limit.
         let _ = client.read(&mut [0]);
     }
     client.write_all(&answer?).ok()
@@ -197,7 +199,7 @@ pub(crate) fn head(client: &mut impl Read) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// Looks again and again until it is so; fails when that takes too long.
+/// Asks `is_so` again and again until it is true; panics if that takes too long.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();

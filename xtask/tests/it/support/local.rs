@@ -13,7 +13,8 @@ use super::{Repo, Run, root, run};
 /// Makes a repository as a team would begin one by hand: a service, and an xtask of three lines.
 pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
-    // With the profiles of `init`: what was compiled for one repository serves the others.
+    // With the profiles that `init` writes, so that what was compiled for one repository serves the
+    // others.
     let config = templates::REPOSITORY.iter().find(|(path, _)| *path == ".cargo/config.toml");
     repo.write(".cargo/config.toml", config.expect("a template").1);
     repo.share_vendored();
@@ -30,7 +31,7 @@ pub(crate) fn other_repository() -> Repo {
     repo.write("xtask/Cargo.toml", &xtask);
     let main = "fn main() -> std::process::ExitCode {\n    xtask::main()\n}\n";
     repo.write("xtask/src/main.rs", main);
-    // The versions that are built here already: cargo keeps what it needs of them.
+    // Takes the versions that are compiled here already: cargo keeps those that apply.
     std::fs::copy(root().join("Cargo.lock"), repo.path().join("Cargo.lock")).expect("Cargo.lock");
     let metadata = ["metadata", "--format-version", "1"];
     run(&mut repo.prepare(env!("CARGO"), &metadata), "cargo metadata").exits(0);
@@ -43,7 +44,7 @@ pub(crate) fn other_repository() -> Repo {
 /// and nothing else.
 #[track_caller]
 pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
-    // Relative to where it ran, where they lie below that.
+    // The path is relative to the folder of the run if it lies below that.
     let said = run.stderr.lines().find_map(|line| Some(line.split_once("the objects in ")?.1));
     let right = said.is_some_and(|said| objects.ends_with(said));
     assert!(right, "it says that the objects are in {}:\n{}", objects.display(), run.stderr);
@@ -68,7 +69,8 @@ pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
 pub(crate) fn assert_silent_and_gone(repo: &Repo, run: &Run) {
     let output = format!("{}{}", run.stdout, run.stderr);
     let commit = repo.manifest()["commit"].as_str().expect("commit").to_owned();
-    // An access key id begins so; a secret access key is 40 hex digits, as a commit is.
+    // The server's access key ids begin with this; its secret access keys are 40 hex digits, as
+    // commits are.
     assert!(!output.contains("LOCA"), "an access key id is shown:\n{output}");
     let words = output.split(|c: char| !c.is_ascii_hexdigit());
     let secret = words.filter(|word| word.len() == 40).find(|word| *word != commit);

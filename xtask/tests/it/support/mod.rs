@@ -30,7 +30,7 @@ pub(crate) struct Repo {
     variables: Vec<(String, String)>,
 }
 
-/// What a run of the program left behind.
+/// The exit code and output of a program.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -75,9 +75,9 @@ impl Repo {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Gives it a target folder of its own, with the tools of all others. A repository with vendored
-    /// sources needs one: cargo takes a crate that lies elsewhere now for a changed one, and would
-    /// compile it anew for this repository, and for the next one again.
+    /// Gives the repository a target folder of its own, with the tools of the shared one. A
+    /// repository with vendored sources needs one: cargo takes a crate in another folder for a
+    /// changed one, and would compile it again for this repository, and for the next one again.
     pub(crate) fn own_target(&mut self) -> PathBuf {
         let target = self.path().join("target");
         std::fs::create_dir_all(target.join("dist")).unwrap();
@@ -146,7 +146,7 @@ impl Repo {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Commits everything, or an empty commit, and returns its name.
+    /// Commits everything, or an empty commit, and returns the commit's id.
     pub(crate) fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
@@ -183,12 +183,12 @@ impl Repo {
             // Cargo tells packages in it apart by name and place below the root, and looks at times
             // alone: a service with other code needs another name.
             .env("CARGO_TARGET_DIR", target_dir())
-            // Few tests look at what an optimiser makes; those set it back.
+            // Optimising takes time, and few tests need it; those set it back.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
             .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
             .envs([("GIT_COMMITTER_NAME", "T"), ("GIT_COMMITTER_EMAIL", "t@example.com")])
-            // Neither this machine's profiles nor its role are these tests' matter.
+            // Profiles and roles of this machine must not change what the tests see.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
@@ -227,21 +227,21 @@ impl Run {
         }
     }
 
-    /// Asserts the exit code, showing all that was said when it is another.
+    /// Asserts the exit code, and shows all output if it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "xtask {}\n{}\n{}", self.line, self.stdout, self.stderr);
         self
     }
 
-    /// Asserts that stderr says something.
+    /// Asserts that stderr contains `text`.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stderr);
         self
     }
 
-    /// Asserts that stdout holds something.
+    /// Asserts that stdout contains `text`.
     #[track_caller]
     pub(crate) fn prints(self, text: &str) -> Self {
         assert!(self.stdout.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stdout);

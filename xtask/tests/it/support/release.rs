@@ -10,7 +10,7 @@ use xtask::system::files;
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
 
-/// The folder of `{version}{PADDING}` is a commit.
+/// Makes a commit id of 40 digits from a version: `{version}{PADDING}`.
 pub(crate) const PADDING: &str = "0000000000000000000000000000000000";
 
 /// A release to be published.

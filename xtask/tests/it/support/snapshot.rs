@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::Repo;
 
-/// The version of every one.
+/// The version of every snapshot.
 pub(crate) const VERSION: &str = "aaaaaa";
 
 /// Makes a folder that is no repository, with a snapshot of one artifact per service, of these
@@ -36,7 +36,7 @@ pub(crate) fn snapshot(services: &[(&str, &[u8])]) -> Repo {
     repo
 }
 
-/// Writes the configuration table, without a member beside it: `upload` needs none.
+/// Writes a workspace with the configuration table and no members, since `upload` needs none.
 pub(crate) fn configure(repo: &Repo, table: &str) {
     repo.write("Cargo.toml", &format!("[workspace]\n\n[workspace.metadata.xtask]\n{table}\n"));
 }

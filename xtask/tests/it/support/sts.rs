@@ -34,7 +34,7 @@ pub(crate) struct Sts {
 }
 
 impl Sts {
-    /// Gives these credentials to everyone.
+    /// Starts a server that gives these credentials for every request.
     pub(crate) fn giving(pair: &Pair<'_>) -> Self {
         let Pair { id, secret, session_token } = pair;
         let xml = format!(
@@ -46,7 +46,7 @@ impl Sts {
         Self::answering("200 OK", &xml)
     }
 
-    /// Refuses everyone with this code, in these words.
+    /// Starts a server that refuses every request with this code and message.
     pub(crate) fn refusing(code: &str, message: &str) -> Self {
         let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
         Self::answering("403 Forbidden", &format!("<ErrorResponse>{error}</ErrorResponse>"))

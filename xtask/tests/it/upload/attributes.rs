@@ -43,9 +43,9 @@ fn said(bucket: &Bucket, key: &str) -> String {
 }
 
 #[test]
-fn what_the_table_says_of_objects_comes_back_with_each_of_them() {
+fn objects_have_the_attributes_that_the_table_names() {
     let all: Vec<_> = ROWS.iter().filter(|(line, _)| !line.contains("AES256")).collect();
-    // The first that names KMS alone would name it twice.
+    // The first answer that names KMS alone would name it twice.
     let whole = all.iter().filter(|(line, _)| *line != "encryption = \"aws:kms\"");
     let whole: Vec<_> = whole.map(|(line, _)| *line).collect();
     let everything: Vec<_> = all.iter().flat_map(|(_, expected)| *expected).copied().collect();
@@ -73,7 +73,7 @@ fn what_the_table_says_of_objects_comes_back_with_each_of_them() {
 }
 
 #[test]
-fn without_a_table_nothing_of_that_is_said() {
+fn without_a_table_objects_have_no_attributes() {
     let bucket = Bucket::new();
     bucket.serve(snapshot(&[("alpha", b"x")])).xtask("upload").exits(0);
     for key in [manifest_object("alpha"), archive("alpha")] {
@@ -86,7 +86,7 @@ fn without_a_table_nothing_of_that_is_said() {
 }
 
 #[test]
-fn a_bucket_of_another_account_gets_nothing() {
+fn nothing_is_stored_in_a_bucket_of_another_owner_than_the_table_names() {
     for (owner, code) in [(local_s3::OWNER, 0), ("210987654321", 1)] {
         for signature in ["v4", "v2"] {
             let bucket = Bucket::new();

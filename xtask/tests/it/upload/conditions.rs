@@ -21,14 +21,14 @@ fn leftover() -> (Bucket, Repo, Repo) {
 }
 
 #[test]
-fn whoever_replaced_what_another_upload_published_says_so_and_that_one_puts_it_back() {
+fn replacing_a_published_archive_is_an_error_and_the_other_upload_restores_it() {
     let (bucket, ours, mut theirs) = leftover();
     let mut publish = ours.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload"]);
     let mut puts = 0;
     let front = Front::start(&bucket.endpoint(), move |line| {
         puts += usize::from(line.starts_with("PUT ") && line.contains(ARCHIVE));
         if puts == 2 {
-            // After the other one has looked, and before its bytes arrive.
+            // After the other upload has read the bucket, and before its bytes arrive.
             run(&mut publish, "upload").exits(0);
             puts += 1;
         }

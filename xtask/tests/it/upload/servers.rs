@@ -103,7 +103,7 @@ fn b2(head: &str) -> Verdict {
 }
 
 #[test]
-fn a_server_without_conditions_is_named_and_the_field_allows_the_weaker_way() {
+fn a_server_without_conditions_is_an_error_unless_the_table_allows_uploads_without() {
     const FIELD: &str = "conditional-writes = false";
     let (bucket, _front, repo) = behind(b2, "");
     repo.xtask("upload").exits(1).says("501 NotImplemented").says("if-none-match").says(FIELD);
@@ -144,7 +144,7 @@ fn r2(head: &str) -> Verdict {
 }
 
 #[test]
-fn a_server_that_does_not_know_a_field_of_the_table_is_not_blamed_for_the_condition() {
+fn an_error_names_the_header_that_a_server_does_not_implement() {
     for (table, field) in [("acl = \"private\"", "acl"), ("tags = { team = \"a\" }", "tags")] {
         let (bucket, _front, repo) = behind(r2, table);
         let run = repo.xtask("upload").exits(1).says("501 NotImplemented");

@@ -44,7 +44,7 @@ enum End {
 }
 
 #[test]
-fn the_bundle_that_is_named_is_trusted_and_nothing_else() {
+fn only_the_certificates_of_the_named_bundle_are_trusted() {
     let ours = authority();
     let other = authority().pem();
     let untrusted = End::Says(1, "no trusted TLS connection");

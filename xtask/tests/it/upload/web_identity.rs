@@ -39,7 +39,7 @@ fn job(bucket: &Bucket, sts: &Sts, services: &[&str]) -> (Repo, Front) {
 }
 
 #[test]
-fn the_credentials_are_asked_for_just_what_this_upload_does() {
+fn requested_credentials_allow_just_what_this_upload_does() {
     let tags = "tags = { team = \"web\" }";
     let kms = "encryption = \"aws:kms\"";
     let both = format!("{tags}\n{kms}");
@@ -101,7 +101,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
         let has_kms = all_actions.iter().any(|action| action.starts_with("kms:"));
         assert_eq!(has_kms, uses_kms, "{table}: {policy:#}");
 
-        // And they were what the server let in, with the session token in every request.
+        // The server accepted only these credentials, with the session token in every request.
         assert_eq!(bucket.keys().into_iter().collect::<BTreeSet<_>>(), keys);
         let header = format!("x-amz-security-token: {SESSION_TOKEN}\r\n");
         let seen = front.seen();
@@ -110,7 +110,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
 }
 
 #[test]
-fn whom_sts_refuses_sends_nothing() {
+fn nothing_is_sent_when_sts_refuses_the_token() {
     let bucket = Bucket::new();
     let sts = Sts::refusing("AccessDenied", "Not authorized");
     let (repo, front) = job(&bucket, &sts, &["alpha"]);

@@ -43,7 +43,7 @@ fn read(path: &Path) -> String {
 }
 
 #[test]
-fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
+fn the_built_program_vendors_a_new_dependency() {
     let (shared, _) = published("shared");
     let (more, _) = published("more");
     let repo = vendored("growing", &shared);
@@ -67,7 +67,7 @@ fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     alias(&repo).exits(0);
 
-    // Without the program: the block out, and the alias is there again.
+    // Without the program, removing the block makes the alias work again.
     std::fs::remove_dir_all(repo.path().join("vendor/more-0.1.0")).expect("it is vendored");
     let config = read(&repo.path().join(".cargo/config.toml"));
     repo.write(
@@ -83,7 +83,7 @@ fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
 fn an_update_that_cannot_be_vendored_leaves_everything_as_it_was() {
     let (shared, old) = published("shared");
     let repo = vendored("staying", &shared);
-    // Git would not commit what the next commit brings.
+    // Git would leave out the file that the next commit of the dependency brings.
     repo.write(".gitignore", "/target\n/pkg\nnovel.rs\n");
     repo.commit("a line that is not anchored");
     shared.write("src/novel.rs", "");

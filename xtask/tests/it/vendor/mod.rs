@@ -81,7 +81,7 @@ fn a_fresh_clone_with_nothing_downloaded_builds_what_was_vendored() {
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "takes the network away with unshare, which not every machine allows"]
-fn what_was_vendored_needs_no_network_interface() {
+fn a_vendored_repository_builds_without_a_network() {
     let repo = repo("offline");
     let tested =
         "\n#[test]\nfn seven() {\n    assert_eq!(itoa::Buffer::new().format(7), \"7\");\n}\n";
@@ -167,7 +167,7 @@ fn check_lists_where_lock_file_folder_and_git_disagree() {
 
 #[test]
 #[ignore = "asks crates.io"]
-fn what_is_not_ours_is_refused_and_kept() {
+fn sources_that_vendor_did_not_write_are_refused_and_kept() {
     let repo = repo("refused");
     let rows = [
         (
