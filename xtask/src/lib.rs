@@ -32,7 +32,7 @@ use crate::verbs::{
     ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
 };
 
-/// The whole program: this process's arguments and environment in, its exit code out.
+/// Runs the program with the arguments and environment of this process, and returns its exit code.
 pub fn main() -> ExitCode {
     let result = Env::from_process()
         .map_err(anyhow::Error::from)
@@ -47,9 +47,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs one command line. `arguments` come without the program's name.
+/// Runs one command line. `arguments` do not include the program's name.
 ///
-/// A result that cannot be written stops no work: it is the error of a verb that succeeds otherwise.
+/// A result that cannot be written to stdout does not stop the verb. It becomes the error of a verb
+/// that succeeds otherwise.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::Result<()> {
     let command = cli::parse(arguments)?;
     let env = &passing(env);
@@ -83,8 +84,8 @@ fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The environment with the credentials that the table passes on to children. A table that cannot be read is
-/// the error of the verb that needs it.
+/// Returns `env` with the credentials that the table's `pass-env` lets child processes have. A
+/// table that cannot be read is ignored here: the verb that needs it reports it.
 fn passing(env: &Env) -> Env {
     let mut env = env.clone();
     if let Ok(Some(table)) = repository::workspace::table(&env) {

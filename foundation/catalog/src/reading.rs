@@ -122,7 +122,8 @@ fn is_what_it_says(client: &Client, artifact: &Artifact, version: &str) -> ferro
                 && says("sha256", &artifact.sha256)
                 && says("version", version))
         }
-        // What may not be looked at is not believed; that is no reason to show nothing at all.
+        // An object that may not be read is not accepted as an archive, but the rest is still
+        // shown.
         Err(error) if matches!(error.kind(), Kind::Denied | Kind::Invalid) => Ok(false),
         Err(error) => Err(error).context(format!("asking for {}", artifact.object_key)),
     }

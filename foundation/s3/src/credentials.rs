@@ -129,7 +129,8 @@ pub(crate) mod tests {
 
     use super::Credentials;
 
-    /// For the readers below: one seed, so that a change fails for what it changes.
+    /// Returns the settings of this crate's property tests. The seed is fixed, so that the same
+    /// code always gets the same inputs.
     pub(crate) fn bounded() -> ProptestConfig {
         ProptestConfig {
             cases: 500,
@@ -139,7 +140,8 @@ pub(crate) mod tests {
         }
     }
 
-    /// `vars` is `NAME=value` per entry; `expected` is the id that wins.
+    /// Checks which credentials the variables `vars` (`NAME=value`) give: an access key id and a
+    /// session token, none, or an error that contains two words.
     fn check(vars: &[&str], expected: Result<Option<(&str, Option<&str>)>, [&str; 2]>) {
         let get = |name: &str| {
             vars.iter().find_map(|var| {

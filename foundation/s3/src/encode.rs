@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(component("AKIA/20130524/us-east-1"), "AKIA%2F20130524%2Fus-east-1");
     }
 
-    /// `parameters` is `name=value` per entry, not encoded.
+    /// Checks the query that `parameters` give, which are `name=value` before encoding.
     fn check(parameters: &[&str], expected: &str) {
         let parameters: Vec<(String, String)> = parameters
             .iter()

@@ -36,7 +36,8 @@ pub(crate) fn collect(
     Err(Error::invalid("the server sends page after page without objects"))
 }
 
-/// Not `encoding-type=url`: some servers repeat it in their answer and encode nothing.
+/// Returns the query parameters of one page. `encoding-type=url` is not among them, since some
+/// servers repeat it in their answer and encode nothing.
 fn parameters(prefix: &str, max_keys: usize, token: Option<&str>) -> Vec<(String, String)> {
     let mut parameters = vec![
         ("list-type".to_owned(), "2".to_owned()),

@@ -220,7 +220,7 @@ mod tests {
             let off = wait.abs_diff(expected);
             assert!(off < millis(1), "{class:?} {failures} {random}: {wait:?}, not {expected:?}");
         }
-        // A server that says when is believed, up to the longest wait.
+        // The wait that a server asks for is kept, up to the longest wait.
         for (asked, expected) in [(3, 3), (3_600, 20)] {
             let wait = retry_policy.wait(Class::Throttle, 1, 0, Some(Duration::from_secs(asked)));
             assert_eq!(wait, Duration::from_secs(expected));

@@ -100,9 +100,9 @@ impl Policy {
         verdict
     }
 
-    /// By the upload's time, not the commit's: what matters is how long people could deploy it. A
-    /// commit of last year that was built an hour ago is about to be deployed. An upload in the
-    /// future (a clock is wrong) counts as young.
+    /// Decides by the time of the upload and not of the commit, since what matters is how long
+    /// people could deploy it: a commit of last year that was built an hour ago is about to be
+    /// deployed. An upload in the future (a clock is wrong) counts as young.
     fn is_young(self, found: &Found, now: Epoch) -> bool {
         now.since(found.last_modified).is_none_or(|age| age < self.young)
     }
@@ -221,7 +221,8 @@ mod tests {
         let archives = [
             "aaaaaa.tar.gz",
             "aaaaaa_linux_arm64.tar.gz",
-            // What a manifest object must not be believed: another release's, another kind.
+            // A manifest object must not be trusted with these: another release's archive, an
+            // object of another kind.
             "bbbbbb.tar.gz",
             "aaaaaa.json",
             "/../../b/b_aaaaaa.tar.gz",

@@ -59,7 +59,8 @@ pub(crate) fn run(command: &Command, log: &Path) -> Result<Usage> {
         .ok_or_else(|| Error::invalid(format!("{tool} was not measured")))
 }
 
-/// `bench-s3 measure -- COMMAND`: runs the command, prints its usage and returns its exit code.
+/// Does `bench-s3 measure -- COMMAND`: runs the command, prints its usage and returns its exit
+/// code.
 pub(crate) fn run_and_print_usage(mut command: impl Iterator<Item = OsString>) -> Result<u8> {
     let program = command.next().ok_or_else(|| Error::usage("measure needs a command"))?;
     let started = Instant::now();

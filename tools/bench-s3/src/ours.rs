@@ -14,7 +14,8 @@ use crate::setup::{ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY};
 /// How many files are sent at a time.
 const JOBS: usize = 4;
 
-/// `bench-s3 put ENDPOINT PREFIX [FILE SHA256]...`: sends the files to `PREFIX` and their names.
+/// Does `bench-s3 put ENDPOINT PREFIX [FILE SHA256]...`: sends each file to the object key made of
+/// `PREFIX` and the file's name.
 pub(crate) fn put(mut arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let mut text = |what: &str| {
         let text = arguments.next().and_then(|argument| argument.into_string().ok());

@@ -13,8 +13,8 @@ use ferror::{Error, Result};
 
 use crate::setup::{ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY};
 
-/// `bench-s3 signed-curl ENDPOINT PREFIX FILE...`: sends the files to `PREFIX` and their names; curl's
-/// exit code.
+/// Does `bench-s3 signed-curl ENDPOINT PREFIX FILE...`: sends each file with curl to the object key
+/// made of `PREFIX` and the file's name, and returns curl's exit code.
 pub(crate) fn put(mut arguments: impl Iterator<Item = OsString>) -> Result<u8> {
     let mut text = |what: &str| {
         let text = arguments.next().and_then(|argument| argument.into_string().ok());

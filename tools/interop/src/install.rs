@@ -87,7 +87,7 @@ pub(crate) fn python(requirement: &str, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where [`python`] installs a requirement below `folder`.
+/// Returns the folder below `folder` in which [`python`] installs a requirement.
 pub(crate) fn python_home(requirement: &str, folder: &Path) -> PathBuf {
     folder.join(requirement.replace("==", "-"))
 }

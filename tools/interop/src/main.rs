@@ -152,7 +152,7 @@ fn test(server: &Server, folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(failed)
 }
 
-/// The folder `interop` in the target folder that this program was built into.
+/// Returns the folder `interop` in the target folder that this program was built into.
 fn default_folder() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("finding this program's own path")?;
     let target = program.ancestors().nth(2).context("this program lies in no target folder")?;

@@ -107,7 +107,7 @@ pub(crate) fn run(command: &mut Command) -> Result<String> {
     run_within(command, COMMAND)
 }
 
-/// The same with a time limit of its own, after which the command is killed.
+/// Runs `command` as [`run`] does, but kills it after `limit`.
 pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<String> {
     let shown = show(command);
     let cannot_run =

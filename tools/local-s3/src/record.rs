@@ -190,7 +190,7 @@ pub(crate) fn broken(error: std::io::Error) -> S3Error {
     S3Error::internal_error(error)
 }
 
-/// Lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
 

@@ -77,7 +77,8 @@ impl Progress {
 }
 
 impl Shown {
-    /// `resumed_bytes` need not be sent, because an earlier run had sent them.
+    /// Draws the line of progress. `resumed_bytes` were sent by an earlier run and are left out of
+    /// the total.
     fn draw(&self, seen: &VecDeque<(Instant, u64)>, resumed_bytes: u64) {
         let (Some(first), Some(last)) = (seen.front(), seen.back()) else { return };
         let total_bytes = self.total_bytes.load(Ordering::Relaxed).saturating_sub(resumed_bytes);
@@ -105,7 +106,8 @@ impl Drop for Progress {
     }
 }
 
-/// `recent_bytes` went in the last `recent` time.
+/// Formats the line of progress. The speed is that of the last `recent` time, in which
+/// `recent_bytes` were sent.
 fn line(sent_bytes: u64, total_bytes: u64, recent_bytes: u64, recent: Duration) -> String {
     let millis = u64::try_from(recent.as_millis()).unwrap_or(u64::MAX).max(1);
     let per_second = recent_bytes.saturating_mul(1000) / millis;

@@ -1,7 +1,7 @@
 //! Reads releases and channels of a bucket.
 //!
-//! A release is there once its manifest object is. A manifest object is input: it is read as
-//! strictly as the file that `upload` takes, and believed only where it lies under its own key.
+//! A release exists once its manifest object does. A manifest object is input: it is read as
+//! strictly as the file that `upload` takes, and accepted only if it lies under its own object key.
 
 use std::collections::BTreeMap;
 
@@ -110,7 +110,7 @@ impl ReleaseBucket {
     ///
     /// # Errors
     /// [`Kind::Config`] where there is no such release, [`Kind::Invalid`] where its manifest object
-    /// cannot be believed.
+    /// is refused.
     pub fn manifest(&self, service: &str, version: &str) -> anyhow::Result<Manifest> {
         let key = manifest_key(&self.prefix, service, version);
         let bucket = &self.client.location().bucket;

@@ -1,6 +1,6 @@
 //! Unpacks downloaded archives, which are checked as a whole before anything is written.
 //!
-//! A digest says that an archive is the one that was uploaded, not that it means well.
+//! A digest only proves that an archive is the one that was uploaded, not that it is harmless.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! A command line that was read: the verb and its options.
+//! The command line as data: the verb and its options.
 
 use crate::cli::values::Shell;
 use crate::verbs::{

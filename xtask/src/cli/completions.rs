@@ -9,7 +9,7 @@ use crate::cli::help;
 use crate::cli::table::{self, Values, Verb};
 use crate::cli::values::Shell;
 
-/// The script for a shell.
+/// Returns the completion script of a shell.
 pub fn script(shell: Shell) -> String {
     let verbs = table::verbs();
     match shell {
@@ -19,8 +19,8 @@ pub fn script(shell: Shell) -> String {
     }
 }
 
-/// What bash and zsh read in the same way: for each verb the names of its options, and for each
-/// place where a value is expected what may stand there.
+/// Writes the table that the bash and zsh scripts share: the options of each verb, and the values
+/// that each option and operand takes.
 fn cases(verbs: &[Verb]) -> String {
     let mut text = String::from("_cargo_xtask_table() {\n    case $1 in\n");
     let names: Vec<_> = help::shown(verbs).map(|verb| verb.name).collect();
@@ -251,7 +251,8 @@ fi
 compdef _cargo_or_xtask cargo
 "#;
 
-/// fish takes a rule for each word, beside those that it has of cargo already.
+/// Writes the fish script, which adds a rule for each word to those that fish has for cargo
+/// already.
 fn fish(verbs: &[Verb]) -> String {
     let mut text = FISH.to_owned();
     let mut rule = |condition: &str, rest: &str, what: &str| {
@@ -289,7 +290,7 @@ fn fish_values(values: Values) -> String {
     }
 }
 
-/// As much of a text as has room beside a word.
+/// Returns the first clause of an option's meaning, which fits beside the option.
 fn first_clause(doc: &str) -> &str {
     doc.split([';', ':']).next().unwrap_or(doc)
 }

@@ -24,23 +24,23 @@ pub const EXIT_CODES: [(&str, &str); 5] = [
     ("101", "a compile error or a failed check"),
 ];
 
-/// The names of all verbs that are not hidden, as an error lists them.
+/// Joins the names of all verbs that are not hidden, for an error that lists them.
 pub fn names(verbs: &[Verb]) -> String {
     let names: Vec<_> = shown(verbs).map(|verb| verb.name).collect();
     names.join(", ")
 }
 
-/// The verbs that are not hidden.
+/// Returns the verbs that are not hidden.
 pub fn shown(verbs: &[Verb]) -> impl Iterator<Item = &Verb> {
     verbs.iter().filter(|verb| !verb.hidden)
 }
 
-/// The usage of the program as a whole.
+/// Returns the usage of the program as a whole.
 pub fn main_usage() -> String {
     "Usage: cargo xtask VERB [OPTION]...".to_owned()
 }
 
-/// The text of `cargo xtask --help`.
+/// Returns the text of `cargo xtask --help`.
 pub fn main(verbs: &[Verb]) -> String {
     let mut text = format!("{}\n\nBuild automation for this repository.\n\nVerbs:\n", main_usage());
     rows(&mut text, shown(verbs).map(|verb| (verb.name.to_owned(), verb.summary)));
@@ -58,7 +58,7 @@ pub fn main(verbs: &[Verb]) -> String {
     text
 }
 
-/// The text of `cargo xtask VERB --help`.
+/// Returns the text of `cargo xtask VERB --help`.
 pub fn of(verb: &Verb) -> String {
     let mut text = usage(verb) + "\n\n";
     paragraphs(&mut text, verb.about);
@@ -83,7 +83,8 @@ pub fn of(verb: &Verb) -> String {
     text
 }
 
-/// The usage of a verb: what `cargo xtask VERB` takes, wrapped below itself.
+/// Returns the usage of a verb: what may follow `cargo xtask`. Further lines are indented below the
+/// first option.
 pub fn usage(verb: &Verb) -> String {
     let begin = format!("Usage: cargo xtask {}", verb.name);
     let mut words: Vec<String> = Vec::new();
@@ -114,7 +115,7 @@ pub fn usage(verb: &Verb) -> String {
     lines.join("\n")
 }
 
-/// `--dest DIR`.
+/// Formats an option with its value, such as `--dest DIR`.
 fn name(flag: &Flag) -> String {
     match flag.value {
         Some((value, _)) => format!("{} {value}", long(flag)),
@@ -126,7 +127,7 @@ fn long(flag: &Flag) -> String {
     format!("--{}", flag.long)
 }
 
-/// Names, and beside each what it means.
+/// Writes a row for each name with its meaning beside it.
 fn rows<'a>(text: &mut String, rows: impl IntoIterator<Item = (String, &'a str)>) {
     let rows: Vec<_> = rows.into_iter().collect();
     let fits = rows.iter().map(|(name, _)| name.len()).filter(|length| *length <= LONGEST_NAME);

@@ -1,8 +1,8 @@
 //! The command line, from one table of verbs and options (`table`). It feeds the parser here, the
 //! texts of `--help`, the reference page and the completions of shells.
 //!
-//! What was typed becomes plain data, checked for form only. What it means together with the
-//! environment and the configuration is decided by the verbs.
+//! The parser turns the arguments into plain data and checks their form only. The verbs decide what
+//! they mean together with the environment and the configuration.
 
 mod command;
 pub mod completions;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::{help, table};
 use crate::system::env::VARIABLES;
 
-/// The page in Markdown.
+/// Returns the page in Markdown.
 pub fn page() -> String {
     let verbs = table::verbs();
     let mut page = format!(

@@ -21,7 +21,8 @@ pub fn similar<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     }
 }
 
-/// `did you mean ...? `, to stand before the list of what there is; empty without a near word.
+/// Returns "did you mean ...? " with the name in `known` that is most like `given`, to be followed
+/// by the list of names; empty if none is similar.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     similar(given, known).map_or_else(String::new, |word| format!("did you mean `{word}`? "))
 }

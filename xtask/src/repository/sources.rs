@@ -1,8 +1,9 @@
 //! Finds the packages that are compiled from folders, and computes digests of their files.
 //!
-//! Cargo looks at the times of files, and in a target folder it tells the members of a workspace apart by
-//! their path below the root alone. Another checkout's files, and files with old times (`rsync -a`, `tar`),
-//! would pass for those that were compiled before. Contents do not deceive.
+//! Cargo compares the times of files, and in a target folder it tells the members of a workspace
+//! apart by their path below the root alone. It would take another checkout's files, or files with
+//! old times (`rsync -a`, `tar`), for those that were compiled before. Digests of contents do not
+//! have this problem.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

@@ -45,8 +45,9 @@ const OTHER_REPOSITORY: [&str; 18] = [
     "GIT_WORK_TREE",
 ];
 
-/// A git command in `dir` that looks at the repository there, whatever the environment says, and asks
-/// nothing. Every git of this program is made here, so that all of them see one repository.
+/// Returns a git command for the repository around `dir`, whatever the environment says, that never
+/// asks for a password. Every git of this program is made here, so that all of them see one
+/// repository.
 pub fn git(dir: &Path, env: &Env) -> Command {
     let mut command = Command::new("git");
     child_env::clean(&mut command, env);

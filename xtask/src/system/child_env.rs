@@ -100,7 +100,8 @@ mod tests {
         "RUST_RECURSION_COUNT",
     ];
 
-    /// What the S3 client reads to find credentials and what is none.
+    /// The variables that the S3 client reads to find credentials, but that hold no secret
+    /// themselves.
     const NO_CREDENTIALS: [&str; 10] = [
         "AWS_PROFILE",
         "AWS_SHARED_CREDENTIALS_FILE",
@@ -148,7 +149,7 @@ mod tests {
     fn only_the_outer_package_and_credentials_are_taken_away() {
         let expected = CREDENTIALS.into_iter().chain(OF_THE_OUTER_PACKAGE).collect();
         assert_eq!(gone(&env()), expected);
-        // A variable that the client comes to read has to be sorted into one of the two.
+        // A new variable of the client has to be put into one of the two lists.
         let read: BTreeSet<_> = s3::CREDENTIAL_VARIABLES.into_iter().collect();
         let mut sorted: BTreeSet<_> = CREDENTIALS.into_iter().chain(NO_CREDENTIALS).collect();
         assert!(sorted.remove("CIRCLE_OIDC_TOKEN"), "the same token in CircleCI's older form");

@@ -1,7 +1,7 @@
 //! Runs child processes with a time limit.
 //!
-//! Installers talk to servers, and a server that never answers must not hang a build. xshell has no
-//! time limit.
+//! Installers connect to servers, and a server that never answers must not hang a build. xshell has
+//! no time limit.
 
 use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};

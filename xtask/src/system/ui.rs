@@ -1,4 +1,4 @@
-//! How the program speaks: results on stdout, talk on stderr, colour only where a person looks.
+//! Writes the program's output: results to stdout, messages to stderr, in colour on a terminal.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
@@ -10,7 +10,7 @@ use ferror::{Error, Kind, Result};
 
 use crate::system::env::Env;
 
-/// Where a verb says what it does. Its clones share the memory of a result that could not be written.
+/// Prints what a verb does and its results. Clones share the first error of writing to stdout.
 #[derive(Debug, Clone)]
 pub struct Ui {
     colour: bool,
@@ -21,34 +21,36 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// For `env`, with result lines on stdout.
+    /// Returns an output with the colours of `env`, and with result lines on stdout.
     pub fn new(env: &Env) -> Self {
         Self { colour: env.colour(), json: false, document: false, write_error: Arc::default() }
     }
 
-    /// The same; with `json`, stdout is for one document, and result lines go to stderr.
+    /// Returns the same output for a verb with the option `--json`: if `json` is set, stdout gets
+    /// one document, and result lines go to stderr.
     #[must_use]
     pub fn with_json(&self, json: bool) -> Self {
         Self { json, document: json, ..self.clone() }
     }
 
-    /// The same, for a verb that is part of another: that one prints the document.
+    /// Returns the same output without the document, for a verb that runs as a part of another,
+    /// which prints it.
     #[must_use]
     pub fn without_document(&self) -> Self {
         Self { document: false, ..self.clone() }
     }
 
-    /// Talk: what is being done.
+    /// Says on stderr what is being done.
     pub fn say(&self, verb: &str, what: impl Display) {
         self.stderr(32, verb, &what);
     }
 
-    /// Talk: what went otherwise than a person may expect.
+    /// Warns on stderr of something that a person may not expect.
     pub fn warn(&self, what: impl Display) {
         self.stderr(33, "warning", &what);
     }
 
-    /// Prints a result: one line, an artifact. With `--json` it is talk.
+    /// Prints a result, such as the line of an artifact; on stderr with `--json`.
     pub fn result(&self, text: impl Display) {
         if self.json {
             talk(&text.to_string());
@@ -85,8 +87,7 @@ impl Ui {
         }
     }
 
-    /// Fails with [`Kind::Config`] where a result could not be written: a result that is lost is one that
-    /// nobody has.
+    /// Fails with [`Kind::Config`] where a result could not be written, since nobody has it then.
     pub fn finish(&self) -> Result<()> {
         let write_error = self.write_error.lock().unwrap_or_else(PoisonError::into_inner).take();
         write_error.map_or(Ok(()), Err)
@@ -102,12 +103,12 @@ impl Ui {
     }
 }
 
-/// Our own error in a chain: the one that knows its kind and what to do.
+/// Finds the error in a chain that is of our own type, which has a kind and a hint.
 pub fn ours(error: &anyhow::Error) -> Option<&Error> {
     error.chain().find_map(|error| error.downcast_ref::<Error>())
 }
 
-/// What a failed run says last, on stderr, whatever became of the rest of the output.
+/// Prints an error and its hint on stderr.
 pub fn report(error: &anyhow::Error) {
     talk(&format!("error: {error:#}"));
     if let Some(error) = ours(error)
@@ -119,17 +120,17 @@ pub fn report(error: &anyhow::Error) {
     }
 }
 
-/// Writes a line to stderr, as far as that takes it: nobody waits for talk.
+/// Writes a line to stderr. A failure is ignored, since messages must not stop any work.
 fn talk(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// A path as people read it: from the folder they stand in, where it lies below that.
+/// Shows a path relative to the current folder if it lies below that, else as it is.
 pub fn path<'a>(path: &'a Path, env: &Env) -> std::path::Display<'a> {
     path.strip_prefix(&env.current_dir).unwrap_or(path).display()
 }
 
-/// A size as people read it: `4.1 MiB`.
+/// Formats a size for people: `4.1 MiB`.
 pub fn size(size_bytes: u64) -> String {
     // In tenths of a unit, as integers: exact, and rounded to nearest.
     let mut unit_bytes: u64 = 1024;
@@ -146,7 +147,7 @@ pub fn size(size_bytes: u64) -> String {
     format!("{} TiB", size_bytes / unit_bytes)
 }
 
-/// A duration as people read it: `0.32 s`, `2 min 5 s`.
+/// Formats a duration for people: `0.32 s`, `2 min 5 s`.
 pub fn seconds(duration: Duration) -> String {
     match duration.as_secs() {
         0..60 => format!("{:.2} s", duration.as_secs_f64()),

@@ -184,7 +184,7 @@ fn ready(
     Err(cannot_build(plan, &failures).hint(hint).into())
 }
 
-/// The plan of a `dist`: nothing is built, written or asked of a network for it.
+/// Makes the plan of a `dist`. Nothing is built, written or downloaded for it.
 pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
     let services = workspace.select(&options.services)?;
     let cargo_config = cargo_config::read(&workspace.root, env)?;
@@ -221,13 +221,13 @@ fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
     plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
 }
 
-/// The source, without what we write ourselves. Only that: all else that is not committed may be
-/// compiled, wherever artifacts go.
+/// Reads the commit and the uncommitted changes. Only files that this program writes itself are
+/// left out, since all others may be compiled, wherever artifacts go.
 fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow::Result<Commit> {
     git::read(&workspace.root, &[snapshot_dir, &workspace.target_dir], env)
 }
 
-/// One `dist` at a time in a folder.
+/// Waits until no other `dist` works in the folder, and keeps others out until the lock is dropped.
 fn lock(snapshot_dir: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
     let waiting =
         || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
@@ -359,7 +359,7 @@ fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> any
     Ok(())
 }
 
-/// Every platform whose build failed. `had_manifest`: an earlier one has been removed.
+/// Makes the error of the platforms whose build failed. `had_manifest` says that an earlier manifest was removed.
 fn failed_builds(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
     let others = if failures.len() < plan.steps.len() {
         ", or name by --platforms the others alone, whose archives are made"
@@ -372,7 +372,8 @@ fn failed_builds(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manife
     ))
 }
 
-/// Every platform's reason; the run's kind is the gravest one: a compile error before the rest.
+/// Joins the errors of all platforms into one, whose kind is the gravest: a compile error goes before all
+/// others.
 fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
     let kinds =
         || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
@@ -388,7 +389,7 @@ fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
     Error::new(kind.unwrap_or(Kind::Bug), message)
 }
 
-/// The stamp must be true: source that changed under the compiler's hands has another version.
+/// Fails if the source changed while it was built, since the stamp would not be true.
 fn check_unchanged(workspace: &Workspace, plan: &Plan, env: &Env) -> anyhow::Result<()> {
     let now = read_commit(workspace, &plan.snapshot_dir, env)?;
     if (&now.id, &now.dirty) == (&plan.commit.id, &plan.commit.dirty) {

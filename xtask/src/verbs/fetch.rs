@@ -1,7 +1,8 @@
-//! `fetch`: an archive of a release, downloaded, checked and unpacked.
+//! `fetch`: downloads an archive of a release, checks it and unpacks it.
 //!
-//! Whoever can write to the bucket chooses the names in it, and people stand in a repository when they
-//! fetch. So the names of what is written are computed here, and nothing that exists is replaced.
+//! Whoever can write to the bucket chooses the names in it, and people run this in their
+//! repository. So the names of the written files are computed here, and nothing that exists is
+//! replaced.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,8 @@ use crate::system::env::Env;
 use crate::system::files;
 use crate::system::ui::{self, Ui};
 
-/// Where archives go without `--into`: below the current folder, each in one of its own.
+/// The folder for archives without `--into`, below the current folder. Each archive gets a folder
+/// of its own in it.
 const FOLDER: &str = "fetched";
 
 /// The options of `fetch`.
@@ -84,7 +86,8 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The name of the archive's file, which can be no other than this one.
+/// Returns the name of the archive's file, and fails if the manifest gives another than `dist`
+/// would.
 fn archive_name(manifest: &Manifest, artifact: &Artifact, top: &str) -> ferror::Result<String> {
     let expected = format!("{top}.tar.gz");
     if artifact.file == expected {

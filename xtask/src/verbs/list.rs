@@ -1,4 +1,4 @@
-//! `list`: the releases in a bucket, by service, newest first.
+//! `list`: prints the releases in a bucket, by service, newest first.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::system::env::Env;
 use crate::system::parallel;
 use crate::system::ui::{self, Ui};
 
-/// How many manifest objects are read at once: enough to hide the way to a distant server.
+/// The number of manifest objects that are read at once, so that the time to a distant server
+/// matters little.
 const JOBS: usize = 8;
 
 /// The options of `list`.
@@ -27,7 +28,8 @@ pub struct Options {
     pub json: bool,
 }
 
-/// A release as it was listed, and what its manifest object says, or why it cannot be believed.
+/// A release as it was listed, with its manifest, or with the reason why its manifest object was
+/// refused.
 struct Row<'a> {
     service: &'a str,
     found: &'a Found,
@@ -91,8 +93,8 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `None` where the release was removed since it was listed. One that cannot be believed is shown
-/// as such: it must not hide the others.
+/// Reads the manifest object of a release; `None` if it was removed since it was listed. One that
+/// is refused becomes a row that says so, and does not hide the others.
 fn row<'a>(
     bucket: &ReleaseBucket,
     service: &'a str,
@@ -109,7 +111,8 @@ fn row<'a>(
     Ok(Some(Row { service, found, content }))
 }
 
-/// `None` where the channel was removed since it was listed, or is none, which is said.
+/// Reads a channel; `None` if it was removed since it was listed. One that is refused is warned
+/// about and left out.
 fn channel(
     bucket: &ReleaseBucket,
     service: &str,
@@ -126,7 +129,7 @@ fn channel(
     }
 }
 
-/// The channels that name a release.
+/// Returns the names of the channels that point to a release.
 fn naming<'a>(channels: &'a [Channel], row: &'a Row<'_>) -> impl Iterator<Item = &'a str> {
     let names_it = |channel: &&Channel| {
         channel.service == row.service && channel.current.version == row.found.name
@@ -173,7 +176,7 @@ fn to_json(row: &Row<'_>, channels: &[Channel]) -> Value {
     release
 }
 
-/// A time span as people say it, in its largest whole unit: `5 min`, `3 d`.
+/// Formats a time span in its largest whole unit: `5 min`, `3 d`.
 fn age(duration: Duration) -> String {
     let secs = duration.as_secs();
     let units = [(86400, "d"), (3600, "h"), (60, "min")];

@@ -1,4 +1,4 @@
-//! One file per verb, named like it: the order of its work.
+//! The verbs, one file each. A verb's file says in which order its work is done.
 
 pub mod ci;
 pub mod dist;

@@ -1,4 +1,5 @@
-//! `presign`: a URL for one archive of a release, and what it has to hash to.
+//! `presign`: prints a URL that downloads one archive of a release, and the digest that the archive
+//! must have.
 
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let bucket = ReleaseBucket::open(&options.bucket, Some(service), &[], config, env, ui)?;
     let manifest = bucket.choose(service, &options.release)?;
     let artifact = releases::artifact(&manifest, options.release.platform)?;
-    // A URL is believed by whoever gets it. Asking also finds the bucket's region, which it names.
+    // Whoever gets the URL trusts it, so the object is checked first. The request also finds the
+    // bucket's region, which the URL names.
     bucket.look_at(artifact)?;
     let (now, expires) = (Epoch::now(), options.expires.unwrap_or(EXPIRES));
     let presigned = bucket.client.presign_get(&artifact.object_key, now, expires)?;

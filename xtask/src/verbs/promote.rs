@@ -1,4 +1,4 @@
-//! `promote`: a channel names another release, or again the one before.
+//! `promote`: makes a channel name another release, or the one before again.
 
 use anyhow::Context as _;
 use catalog::{
@@ -58,7 +58,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The channel that names `version`; `None` where it does so already.
+/// Returns the channel with `version` as its current entry; `None` if it names that already.
 fn forward(
     bucket: &ReleaseBucket,
     (service, name): (&str, &str),
@@ -77,7 +77,7 @@ fn forward(
         if channel.current.artifacts == current.artifacts {
             return Ok(None);
         }
-        // The release got platforms since: the same step, with more artifacts.
+        // The release got more platforms since: this is the same entry with more artifacts.
         current.replaced.clone_from(&channel.current.replaced);
         earlier.remove(0);
     }
@@ -86,7 +86,8 @@ fn forward(
     Ok(Some(Channel { service, name, current, before: earlier }))
 }
 
-/// The channel without its current entry. The one before says who went back to it, and from what.
+/// Returns the channel without its current entry. The entry before it becomes current, with the
+/// name of the person who went back to it, and the version that it replaces.
 fn back(
     bucket: &ReleaseBucket,
     (service, name): (&str, &str),
@@ -113,7 +114,8 @@ fn back(
     Ok(Some(Channel { current, before: earlier.to_vec(), ..channel.clone() }))
 }
 
-/// Checks that every archive is there and says that it is that; with an entry, those that it promoted.
+/// Checks that the bucket has every archive of the manifest with the digest that it names; with an
+/// entry, only the archives that the entry promoted.
 fn check_artifacts(
     bucket: &ReleaseBucket,
     manifest: &Manifest,
@@ -127,8 +129,8 @@ fn check_artifacts(
     Ok(())
 }
 
-/// Whoever removes releases looks at the channels first, and may have done so before this one was
-/// written. So the release is looked at once more when it is named.
+/// Checks the release once more after the channel names it. A cleanup looks at the channels first,
+/// and may have done so before this channel was written.
 fn look_again(bucket: &ReleaseBucket, named: &Channel) -> anyhow::Result<()> {
     let Channel { service, name, current, .. } = named;
     let whole = bucket

@@ -1,7 +1,6 @@
 //! `ship`: `dist`, then `upload`, in one command.
 //!
-//! Its own file because it is a verb, and short because it is nothing more: `upload` reads the
-//! manifest from disk here too, as it does in another job.
+//! `upload` reads the manifest from disk here too, as it does in another CI job.
 
 use crate::repository::workspace;
 use crate::system::env::Env;
@@ -22,7 +21,7 @@ pub struct Options {
 /// says where the upload would go.
 pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let Options { dist, upload } = options;
-    // What upload can refuse without looking at artifacts, it refuses before anything is built.
+    // What `upload` can find wrong without artifacts is an error before anything is built.
     upload::preflight(upload, env, ui)?;
     if !dist.dry_run {
         let workspace = workspace::read(env)?;

@@ -126,8 +126,8 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     published
 }
 
-/// Every artifact of every service, then every manifest object. What was done stands in `receipts`,
-/// in no order.
+/// Sends every artifact of every service, then every manifest object. The receipts of what was done
+/// are added to `receipts`, in no order.
 fn send_all(
     client: &Client,
     releases: &[publish::Release<'_>],
@@ -151,7 +151,8 @@ fn send_all(
     Ok(())
 }
 
-/// What can be refused before there is a manifest: no bucket, or none that can be; no credentials.
+/// Fails early for what can be known before there is a manifest: a missing or impossible bucket, or
+/// missing credentials.
 pub fn preflight(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::table(env)?;
     let config = root.as_ref().map(|root| &root.config);
@@ -211,7 +212,7 @@ fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'
     Ok(services.into_iter().filter(wanted).collect())
 }
 
-/// What is built from more than a commit is published only when that is asked for.
+/// Fails for a version with uncommitted changes, unless `--allow-dirty` or a local upload.
 pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Result<()> {
     if !dirty || options.destination.local || options.allow_dirty {
         return Ok(());
@@ -220,7 +221,8 @@ pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Re
         .hint("commit and run dist again, or publish it all the same with --allow-dirty"))
 }
 
-/// What is built from sources that no commit holds is published only where the configuration says so.
+/// Fails for artifacts built from sources outside the repository, unless the configuration allows
+/// it.
 pub fn refuse_outside_sources(
     outside: &[impl AsRef<str>],
     config: Option<&Config>,
@@ -326,7 +328,8 @@ fn differs(path: &Path, how: &str) -> Error {
         .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
 }
 
-/// A client for the bucket; `None` when there are no credentials and that is fine.
+/// Returns a client for the bucket; `None` when there are no credentials and the options allow
+/// that.
 fn connect(
     options: &Options,
     root: Option<&Table>,
@@ -368,8 +371,8 @@ fn connect(
     Ok(Some((client, None)))
 }
 
-/// Why there is nothing to do for `--skip-without-credentials`: CI builds a fork's pull request, and
-/// there are no credentials, or only the part of them that is no secret.
+/// Returns the reason to skip the upload under `--skip-without-credentials`: CI builds a fork's
+/// pull request, which gets no credentials, or only the part of them that is no secret.
 ///
 /// Anywhere else missing credentials are a mistake, such as a context that was renamed.
 fn why_skip(

@@ -1,9 +1,11 @@
-//! What a build gets of the environment: everything but the credentials that the table does not name.
+//! Checks which environment variables a build gets: all but the credentials that the table does not
+//! name.
 
 use crate::support::Repo;
 
-/// Ends the build where a variable is missing that is no credential, or one is there that the table does not
-/// name. Needs a session token, as a build with a private registry may.
+/// A build script that fails if a variable is missing that is no credential, or if one is set that
+/// is a credential and not named in the table. It needs a session token, as a build with a private
+/// registry may.
 const BUILD_SCRIPT: &str = r#"
 fn main() {
     for name in ["AWS_REGION", "AWS_LC_SYS_NO_ASM", "S3_BUCKET", "SCCACHE_BUCKET"] {

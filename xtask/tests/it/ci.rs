@@ -1,10 +1,11 @@
-//! `ci`: which checks run, in which order, and that the first that fails ends the run.
+//! Tests `ci`: which checks run, in which order, and that the first failure ends the run.
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::{Repo, Run};
 
-/// A repository whose cargo writes down what it is asked, and fails at a line with `FAILS` in it.
+/// A repository whose cargo only notes its arguments, and fails for arguments that contain the text
+/// in `FAILS`.
 struct Asked {
     repo: Repo,
 }
@@ -13,7 +14,7 @@ impl Asked {
     fn new() -> Self {
         let mut repo = Repo::new(&["alpha"]);
         let cargo = repo.path().join("target/cargo");
-        // It answers itself what a check would take minutes for.
+        // This cargo does nothing itself for a check, which would take minutes.
         let script = format!(
             "#!/bin/sh\ncase \"$1 $2\" in\n*--version) exit 0;;\nmetadata*) exec {} \"$@\";;\nesac\n\
              echo \"$*\" >> {}/target/asked\ncase \"$*\" in *\"${{FAILS:-none}}\"*) exit 1;; esac\n",
@@ -26,7 +27,7 @@ impl Asked {
         Self { repo }
     }
 
-    /// Runs a line, and returns what it asked of cargo.
+    /// Runs `line`, and returns the arguments of each call of cargo.
     fn run(&self, line: &str) -> (Run, Vec<String>) {
         let path = self.repo.path().join("target/asked");
         let _ = std::fs::remove_file(&path);

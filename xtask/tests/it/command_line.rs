@@ -1,4 +1,4 @@
-//! Mistakes of the person at the command line: each names the thing and what to do, and has its
+//! Checks mistakes on the command line: each error names the thing, says what to do, and has its
 //! exit code.
 
 use crate::support::Repo;
@@ -64,8 +64,8 @@ fn a_dry_run_refuses_what_the_run_would_refuse() {
     local.prints("would PUT  local/alpha/");
 }
 
-/// A repository with `fields` in its table, and a manifest as dist would have written it, of one
-/// archive that is not one.
+/// Makes a repository with `fields` in its table, and a manifest as `dist` would write it, for a
+/// file that is not an archive.
 fn repo_with_a_manifest(fields: &str) -> Repo {
     let repo = Repo::new(&["alpha"]);
     repo.add_to_table(fields);

@@ -1,4 +1,4 @@
-//! The completions of bash, asked for by bash itself as it does when Tab is pressed.
+//! Tests the completions of bash by asking bash itself, as it does when Tab is pressed.
 
 use std::process::Command;
 

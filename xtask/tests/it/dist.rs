@@ -1,4 +1,4 @@
-//! `dist` on this machine's own platform: real builds of small services.
+//! Tests `dist` for this machine's own platform with real builds of small services.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -133,7 +133,7 @@ fn a_later_dist_of_the_same_commit_merges_and_of_another_does_not() {
 }
 
 #[test]
-fn a_compile_error_is_101_and_leaves_no_manifest() {
+fn a_compile_error_exits_with_101_and_leaves_no_manifest() {
     let repo = Repo::new(&["broken"]);
     repo.xtask("dist").exits(0);
     repo.write("services/broken/src/main.rs", "fn main() { let x: u8 = \"\"; }\n");
@@ -317,7 +317,8 @@ fn a_wrong_table_is_named() {
     }
 }
 
-/// The names of the files that would be packed beside the binary of `alpha`, and whether each is executable.
+/// Returns the names of the files that would be packed beside the binary of `alpha`, and whether
+/// each is executable.
 fn resources(repo: &Repo) -> Vec<(String, bool)> {
     let plan = repo.xtask("dist --dry-run --json").exits(0).json();
     let resources = plan["steps"][0]["builds"][0]["resources"].as_array().unwrap().clone();
@@ -327,7 +328,7 @@ fn resources(repo: &Repo) -> Vec<(String, bool)> {
     resources.iter().map(field).collect()
 }
 
-/// A repository in which `alpha` includes `patterns`, a list as it stands in Cargo.toml.
+/// Makes a repository in which `alpha` includes `patterns`, a list in TOML.
 fn including(patterns: &str) -> Repo {
     let repo = Repo::new(&["alpha"]);
     repo.add_service("alpha", &format!("[package.metadata.xtask]\ninclude = [{patterns}]"));

@@ -1,5 +1,5 @@
-//! An upload may die at any moment, run twice, or run beside another: what is published is whole,
-//! is published once, and only what is missing is sent again.
+//! Checks that an upload may die at any moment, run twice, or run beside another: what is published
+//! is whole and published once, and only what is missing is sent again.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -20,13 +20,14 @@ use crate::support::{Repo, run};
 
 const SERVICES: [&str; 3] = ["alpha", "beta", "gamma"];
 
-/// When each object was written.
+/// Returns the time at which each object was written.
 fn written(bucket: &Bucket) -> BTreeMap<String, SystemTime> {
     let time = |key: &String| std::fs::metadata(bucket.object(key)).unwrap().modified().unwrap();
     bucket.keys().into_iter().map(|key| (key.clone(), time(&key))).collect()
 }
 
-/// What is published holds: a manifest object is there only with all that it names.
+/// Checks that each manifest object in the bucket names only objects that are there with the right
+/// digest.
 pub(crate) fn check_published(bucket: &Bucket, case: &str) {
     for key in bucket.manifest_objects() {
         let text = std::fs::read(bucket.object(&key)).unwrap();
@@ -45,7 +46,7 @@ fn an_upload_that_was_killed_is_finished_by_the_next_one() {
     let repo = Repo::new(&SERVICES);
     repo.xtask("dist").exits(0);
     let mut cut_short = 0;
-    // Killed when it sends the next object after so many.
+    // The upload is killed at the object that follows this many.
     for objects in 0..2 * SERVICES.len() {
         let bucket = Bucket::new();
         let mut puts = 0;
@@ -77,7 +78,7 @@ fn an_upload_that_was_killed_is_finished_by_the_next_one() {
         let document: Value = serde_json::from_str(&again.stdout).unwrap();
         for object in document["objects"].as_array().unwrap() {
             let key = object["object_key"].as_str().unwrap();
-            // What was under way when it died may have come to its end unseen.
+            // Objects that were being sent when it was killed may have been stored.
             if let Some(before) = before.get(key) {
                 assert_eq!(object["outcome"], "already_there", "{case}: {object}");
                 assert_eq!(*before, after[key], "{case}: {key} was written again");
@@ -140,7 +141,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     let artifact = &begun.artifacts()[0];
     publish::send(&client, &begun, artifact, &progress).unwrap();
 
-    // Another upload takes what was sent for the leftover of one that never finished.
+    // Another upload replaces the archive, which no manifest object names yet.
     let there = client.head(&artifact.object_key).unwrap().unwrap();
     let put = Put {
         precondition: Precondition::Matches(&there.etag),
@@ -151,7 +152,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     assert!(error.to_string().contains("was changed by someone else"), "{error:#}");
     assert_eq!(bucket.manifest_objects(), Vec::<String>::new());
 
-    // Where it still is what was sent, it is published.
+    // Without a replacement, the release is published.
     let other = Bucket::new();
     let client = other.client();
     let begun = publish::begin(&client, &release).unwrap();
@@ -191,7 +192,7 @@ fn receipts_say_what_was_done_and_verify_reads_it_back() {
             Some(bytes) => std::fs::write(&file, bytes).unwrap(),
             None => std::fs::remove_file(&file).unwrap(),
         }
-        // Where nothing is verified, the manifest object is believed.
+        // Without `--verify`, the manifest object is trusted.
         repo.xtask("upload").exits(0);
         let object = restored();
         assert_eq!((&object["outcome"], &object["verified"]), (&"restored".into(), &true.into()));

@@ -1,4 +1,5 @@
-//! `fetch` from a real bucket: what is whole and harmless arrives, anything else leaves no trace.
+//! Runs `fetch` on a real bucket: whole and harmless archives are unpacked, and any other leaves no
+//! files behind.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -11,7 +12,7 @@ use crate::support::Repo;
 use crate::support::bucket::Bucket;
 use crate::support::release::Release;
 
-/// Every file and link below a folder, with its content.
+/// Returns every file and link below a folder, with its content.
 fn tree(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -53,7 +54,7 @@ fn an_archive_arrives_whole_and_unpacked() {
     let mode = |name: &str| here.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&own[1]), mode(&own[2])), (0o755, 0o644));
 
-    // Other releases have other folders; a folder that is named may hold other things.
+    // Each release has its own folder; a folder given by `--into` may hold other things.
     here.xtask("fetch alpha --version bbbbbb").exits(0).prints("fetched/alpha_bbbbbb_linux_amd64/");
     here.xtask("fetch alpha --version aaaaaa --into in").exits(0);
     let in_it: Vec<_> = tree(&here.path().join("in")).into_keys().collect();
@@ -70,7 +71,7 @@ fn an_archive_arrives_whole_and_unpacked() {
 }
 
 #[test]
-fn nothing_that_is_there_is_replaced() {
+fn no_existing_file_is_replaced() {
     let bucket = Bucket::new();
     Release::of_alpha("aaaaaa").publish(&bucket);
     let here = bucket.serve(Repo::empty());
@@ -126,7 +127,7 @@ fn an_archive_of_several_pieces_arrives_whole() {
 }
 
 #[test]
-fn other_bytes_than_the_manifest_says_get_no_name() {
+fn an_archive_with_another_digest_is_not_written() {
     let bucket = Bucket::new();
     Release::of_alpha("aaaaaa").publish(&bucket);
     let path = bucket.object("alpha/alpha_aaaaaa.tar.gz");
@@ -146,8 +147,8 @@ fn other_bytes_than_the_manifest_says_get_no_name() {
     here.xtask("fetch alpha --expires 5").exits(2).says("invalid option '--expires'");
 }
 
-/// A `.tar.gz` of entries as they are named here, which a well-meaning writer would refuse, and so
-/// many bytes of stored content.
+/// Makes a `.tar.gz` of these entries, with names that an ordinary writer would refuse. Each file
+/// holds `filler` bytes, which are not compressed.
 fn tar_gz(entries: &[(&str, EntryType, &str)], filler: usize) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, kind, target) in entries {
@@ -168,7 +169,7 @@ fn tar_gz(entries: &[(&str, EntryType, &str)], filler: usize) -> Vec<u8> {
 }
 
 #[test]
-fn an_archive_that_means_harm_leaves_nothing() {
+fn a_harmful_archive_leaves_no_file() {
     use EntryType::{Directory, Fifo, Link, Regular, Symlink};
     type Entries<'a> = &'a [(&'a str, EntryType, &'a str)];
     const OUTSIDE: &str = "is not below alpha_linux_amd64/";

@@ -1,5 +1,5 @@
-//! What `dist` packs was compiled from the files that are there now, whatever their times say and
-//! whoever built in the same target folder before.
+//! Checks that `dist` packs what was compiled from the files as they are now, whatever their times,
+//! and whatever another checkout built in the same target folder before.
 
 use std::fs::File;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::{Repo, host, linked_at, run};
 
-/// A repository with one service that prints `said`.
+/// Makes a repository with one service that prints `said`.
 fn repo_that_says(service: &str, said: &str) -> Repo {
     let repo = Repo::new(&[service]);
     write_main(&repo, service, said);
@@ -41,7 +41,7 @@ fn checkouts_that_share_a_target_folder_get_their_own_programs() {
     for (repo, expected) in [(&one, "one"), (&two, "two"), (&one, "one")] {
         dist_says(repo, "twin", expected);
     }
-    // The same files in another folder: a program may hold the folder's path.
+    // The same files in another folder, whose path a program may contain.
     let here = repo_that_says("placed", "env!(\"CARGO_MANIFEST_DIR\")");
     let there = Repo::clone_of(here.path());
     for repo in [&here, &there] {
@@ -58,7 +58,7 @@ fn changed_files_with_old_times_are_compiled() {
     make_old(&repo, "services/restored/src/main.rs");
     repo.commit("restored from an archive");
     dist_says(&repo, "restored", "after");
-    // A file that another one includes, too.
+    // Also a file that another one includes.
     write_main(&repo, "restored", "include_str!(\"said\")");
     repo.write("services/restored/src/said", "one");
     dist_says(&repo, "restored", "one");

@@ -1,5 +1,5 @@
-//! Git as it is: what the version is, and whether it says that something is not committed, in every kind of
-//! checkout and after every way of hiding a change from `git status`.
+//! Checks the version that git's state gives, and whether uncommitted changes are noticed, in every
+//! kind of checkout and however a change is hidden from `git status`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Repo, run};
 
-/// The commit as the plan of a `dist` has it.
+/// Returns the plan of a `dist`, with the version checked against the commit in it.
 #[track_caller]
 fn planned(repo: &Repo, folder: &str) -> Value {
     let run = repo.xtask_in(folder, "dist --dry-run --json").exits(0);
@@ -33,7 +33,8 @@ fn append(path: &Path, text: &str) {
 
 const MAIN: &str = "services/alpha/src/main.rs";
 
-/// A repository whose folder `library` is a submodule with one file and a submodule of its own.
+/// Makes a repository whose folder `library` is a submodule with one file and a submodule of its
+/// own.
 fn with_submodule() -> (Repo, Repo, Repo) {
     let inner = Repo::empty();
     inner.git(&["init", "--quiet", "--initial-branch", "main"]);
@@ -64,7 +65,8 @@ fn add_submodule(repo: &Repo, other: &Repo, name: &str) {
     repo.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, name]);
 }
 
-/// What is done to a clean repository, and whether its version then says that something is not committed.
+/// A name, a change to a clean repository, and whether its version must say that something is not
+/// committed.
 type Case = (&'static str, fn(&Repo), bool);
 
 const CASES: [Case; 22] = [
@@ -341,7 +343,7 @@ fn every_kind_of_checkout_has_the_commits_version() {
 }
 
 #[test]
-fn a_commit_is_read_one_way_whatever_replaces_it_and_whatever_a_hook_says() {
+fn a_commit_is_read_the_same_with_replaced_objects_and_a_hooks_variables() {
     let mut repo = Repo::new(&["alpha"]);
     let elsewhere = Repo::new(&["beta"]);
     let expected = planned(&repo, "");
@@ -367,7 +369,7 @@ fn a_commit_is_read_one_way_whatever_replaces_it_and_whatever_a_hook_says() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
-    // The same tree at another time: nothing but the time and the message tells the two apart.
+    // The commit has the same tree as before, so only its time and message tell the two apart.
     let tree = repo.git(&["rev-parse", "HEAD^{tree}"]);
     repo.set("GIT_COMMITTER_DATE", "2001-02-03T04:05:06Z");
     let other = repo.git(&["commit-tree", "-m", "another", &tree]);
@@ -398,7 +400,7 @@ fn what_git_refuses_is_an_error_that_says_what_to_do() {
     unborn.xtask("dist --dry-run").exits(3).says("commit something first");
 
     let mut theirs = Repo::new(&["alpha"]);
-    // As a repository of another user is, for git: it is told so by this variable in its own tests.
+    // This variable, which git's own tests use, makes git take the repository for another user's.
     theirs.set("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
     let run = theirs.xtask("dist --dry-run").exits(3).says("dubious ownership");
     let run = run.says("git config --global --add safe.directory");

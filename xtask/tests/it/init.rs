@@ -1,4 +1,4 @@
-//! `init`: a whole repository, its answers, and what it refuses.
+//! Tests `init`: the repository that it makes, its questions, and what it refuses.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,26 +10,26 @@ use crate::support::service::serves;
 use crate::support::terminal::type_into;
 use crate::support::{Repo, Run, host, root, run, target_dir};
 
-/// A folder to make repositories in.
+/// Makes an empty folder in which tests make repositories.
 fn empty() -> Repo {
     let repo = Repo::empty();
     repo.share_vendored();
     repo
 }
 
-/// Runs `init` in `repo` with this checkout as where xtask comes from.
+/// Runs `init` in `repo`, with xtask taken from this checkout.
 fn init(repo: &Repo, line: &str) -> Run {
     repo.xtask(&format!("init {line} --xtask-path {}", root().display()))
 }
 
-/// What lies in a folder of repositories.
+/// Lists the names in a folder of repositories.
 fn there(repo: &Repo) -> Vec<String> {
     let entries = std::fs::read_dir(repo.path()).expect("the folder");
     let names = entries.map(|one| one.expect("one").file_name().to_string_lossy().into_owned());
     names.filter(|name| name != ".cargo").collect()
 }
 
-/// Someone else's eyes on a folder of `repo`.
+/// Runs git in a folder of `repo`, to look at a repository that `init` made.
 fn git(repo: &Repo, folder: &str, line: &str) -> String {
     let arguments: Vec<_> = ["-C", folder].into_iter().chain(line.split(' ')).collect();
     repo.git(&arguments)
@@ -90,7 +90,7 @@ fn a_whole_repository_is_written_with_a_first_commit() {
 }
 
 #[test]
-fn without_a_terminal_what_is_not_given_takes_its_default() {
+fn without_a_terminal_missing_options_get_their_defaults() {
     let mut repo = empty();
     repo.set("USER", "john.doe");
     repo.xtask(&format!("init --xtask-path {}", root().display()))
@@ -100,13 +100,14 @@ fn without_a_terminal_what_is_not_given_takes_its_default() {
     assert!(text.contains("(c) someone\n"), "that is no account of GitHub: {text}");
     assert!(repo.path().join("oddjob/services/oddjob/src/main.rs").is_file());
 
-    // No name and address known to git: those of the account, and git's settings stay.
+    // Git knows no name and address of the user: the commit has those of the account, and git's
+    // settings stay unchanged.
     let arguments = ["init", "here", "--github-username", "acme", "--xtask-path"];
     let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
     for who in ["AUTHOR", "COMMITTER"] {
         command.env_remove(format!("GIT_{who}_NAME")).env_remove(format!("GIT_{who}_EMAIL"));
     }
-    // A hook's git may point at objects that are not this repository's.
+    // Variables of a git hook may point at another repository's objects.
     command.env("GIT_OBJECT_DIRECTORY", repo.path().join("elsewhere"));
     std::fs::create_dir(repo.path().join("here")).unwrap();
     run(command.arg(root()), "init here").exits(0);
@@ -116,7 +117,7 @@ fn without_a_terminal_what_is_not_given_takes_its_default() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_for_what_is_not_given() {
+fn on_a_terminal_init_asks_for_missing_options() {
     let mut repo = empty();
     repo.set("USER", "me");
     repo.set("CI", "");
@@ -146,14 +147,14 @@ fn on_a_terminal_it_asks_for_what_is_not_given() {
     );
     assert!(std::fs::read_to_string(repo.path().join("there/LICENSE")).unwrap().contains("acme"));
 
-    // The end of the input (control and D) is a wish to leave.
+    // The end of the input (control and D) means that the person wants to leave.
     let (code, shown) = type_in(&["left"], "\n\u{4}");
     assert!(code == 2 && shown.contains("no answer to `github_username`"), "{shown}");
     assert!(!repo.path().join("left").exists());
 }
 
 #[test]
-fn what_it_refuses_it_refuses_before_it_writes() {
+fn what_init_refuses_it_refuses_before_it_writes_anything() {
     let repo = Repo::empty();
     repo.write("full/file", "someone's");
     repo.write("file", "someone's");
@@ -188,7 +189,7 @@ fn what_it_refuses_it_refuses_before_it_writes() {
 }
 
 #[test]
-fn what_came_into_the_folder_meanwhile_is_kept() {
+fn a_file_that_was_written_into_the_folder_meanwhile_is_kept() {
     for stands_in_it in [false, true] {
         let mut repo = empty();
         std::fs::create_dir(repo.path().join("meant")).unwrap();
@@ -212,7 +213,7 @@ fn what_came_into_the_folder_meanwhile_is_kept() {
     }
 }
 
-/// `cargo xtask LINE` as a person types it in a folder of `repo`.
+/// Runs `cargo xtask LINE` as a person would, in a folder of `repo`.
 fn cargo_xtask(repo: &Repo, folder: &Path, line: &str) -> Run {
     let words: Vec<_> = std::iter::once("xtask").chain(line.split(' ')).collect();
     let mut cargo = repo.prepare(env!("CARGO"), &words);
@@ -221,12 +222,12 @@ fn cargo_xtask(repo: &Repo, folder: &Path, line: &str) -> Run {
 
 #[test]
 #[ignore = "builds xtask, a service and the local S3 server for a new repository"]
-fn a_new_repository_checks_runs_ships_and_grows() {
+fn a_new_repository_ships_its_service_and_a_second_one() {
     let _alone = alone();
     let repo = Repo::empty();
     init(&repo, "made --name made-web").exits(0);
     let dir = repo.path().join("made");
-    // Its manifest stands where `Repo` looks for one.
+    // The artifacts go to the folder in which `Repo::manifest` looks for a manifest.
     let dest = repo.path().join("pkg").display().to_string();
     let host = host();
     let ship = format!("ship --local --platforms {host} --dest {dest}");
@@ -249,7 +250,7 @@ fn a_new_repository_checks_runs_ships_and_grows() {
 
 #[test]
 #[ignore = "builds xtask for a new repository that has it by git, twice: once vendored"]
-fn by_git_the_templates_travel_with_xtask_vendored_too() {
+fn xtask_by_git_brings_its_templates_also_when_it_is_vendored() {
     let _alone = alone();
     let mut repo = Repo::empty();
     let url = format!("file://{}", root().display());
@@ -272,7 +273,7 @@ fn by_git_the_templates_travel_with_xtask_vendored_too() {
     assert!(frozen.stdout.contains("git-more/src/main.rs"), "{}", frozen.stdout);
     cargo_xtask(&repo, &dir, "vendor --check");
     cargo_xtask(&repo, &dir, "dist git-more --platforms linux_amd64");
-    // From here a further repository has xtask at the same commit.
+    // A further repository that is made from this one has xtask at the same commit.
     let next = repo.path().join("next").display().to_string();
     cargo_xtask(&repo, &dir, &format!("init {next} --name git-next"));
     // The local server is not in the vendored package: it lies in the checkout, which others share.

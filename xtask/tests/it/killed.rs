@@ -1,5 +1,6 @@
-//! `dist` killed before each file that it writes, and `upload` in the middle of a large one: what is
-//! there is whole, the next run finishes it, sends only what is missing, and leaves nothing behind.
+//! Kills `dist` before each file that it writes, and `upload` in the middle of a large file. What
+//! is there is whole, the next run finishes it, sends only what is missing, and leaves nothing
+//! behind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use crate::support::{Repo, check_sums, run};
 const PART: usize = 8 * 1024 * 1024;
 const KEY: &str = "big/big_aaaaaa.tar.gz";
 
-/// A snapshot with one artifact of so many parts, as another job's `dist` would have made it.
+/// Makes a snapshot with one artifact of so many parts, as `dist` in another job would have made
+/// it.
 fn snapshot(parts: usize) -> (Repo, Vec<u8>) {
     let repo = Repo::empty();
     let bytes = (0..parts).map(|part| vec![part as u8; PART]).collect::<Vec<_>>().concat();
@@ -43,16 +45,17 @@ struct Killed {
     bucket: Bucket,
     front: Front,
     bytes: Vec<u8>,
-    /// How many parts are still let through.
+    /// The number of parts that may still reach the bucket.
     parts_let: Arc<AtomicUsize>,
-    /// Whether lists of uploads and of their parts are refused, as by a narrow policy.
+    /// Whether requests that list uploads or their parts are refused, as by a narrow policy.
     is_narrow: Arc<AtomicBool>,
-    /// How much was asked when it was killed.
+    /// The number of requests when it was killed.
     asked: usize,
 }
 
 impl Killed {
-    /// After `most` confirmed parts of `parts`, while others are under way.
+    /// Kills an upload of `parts` parts after `most` of them were confirmed, while others are under
+    /// way.
     fn after(most: usize, parts: usize) -> Self {
         let (repo, bytes) = snapshot(parts);
         let bucket = Bucket::new();
@@ -90,7 +93,7 @@ impl Killed {
         command
     }
 
-    /// Runs it again; what it says of the artifact.
+    /// Runs the upload again, and returns the receipt of the artifact.
     fn upload(&self) -> Value {
         let run = run(&mut self.command(), "upload --json").exits(0);
         assert!(!run.stderr.contains("warning"), "{}", run.stderr);
@@ -103,14 +106,15 @@ impl Killed {
         self.repo.path().join("pkg/snapshot/.uploads")
     }
 
-    /// The text of the one journal; empty where there is none.
+    /// Returns the text of the only journal; empty if there is none.
     fn journal(&self) -> String {
         let mut entries = fs::read_dir(self.journal_folder()).into_iter().flatten();
         let path = entries.next().map(|entry| entry.unwrap().path());
         path.map_or(String::new(), |path| fs::read_to_string(path).unwrap())
     }
 
-    /// The numbers of the parts that came with this verdict, of all requests from that one on.
+    /// Returns the numbers of the parts whose requests got this verdict, from the request `from`
+    /// on.
     fn parts(&self, verdict: Verdict, from: usize) -> Vec<usize> {
         let seen = self.front.seen();
         let of_verdict = seen[from..].iter().filter(|seen| seen.verdict == verdict);
@@ -147,7 +151,7 @@ fn the_next_run_sends_only_what_is_missing() {
     let sent_again = killed.parts(Verdict::Pass, killed.asked);
     let missing: Vec<_> = (1..=8).filter(|number| !confirmed.contains(number)).collect();
     assert_eq!(sent_again, missing, "confirmed: {confirmed:?}, under way: {under_way:?}");
-    // So each part went once in all, apart from those that were under way.
+    // Each part was sent once in all, apart from those that were under way.
     assert_eq!(killed.parts(Verdict::Pass, 0), (1..=8).collect::<Vec<_>>());
     killed.check_published();
     assert_eq!(killed.bucket.unfinished(), 0, "an upload is left behind");
@@ -159,9 +163,9 @@ fn the_next_run_sends_only_what_is_missing() {
 }
 
 #[test]
-fn a_run_elsewhere_ends_what_another_left_where_it_may() {
+fn a_run_elsewhere_aborts_an_upload_that_was_left_where_the_policy_allows_it() {
     let killed = Killed::after(1, 3);
-    // As on another machine, with a policy that does not let it list uploads.
+    // The journal is gone, as on another machine, and the policy does not let the run list uploads.
     fs::remove_dir_all(killed.journal_folder()).unwrap();
     killed.is_narrow.store(true, Relaxed);
     let receipt = killed.upload();
@@ -169,7 +173,7 @@ fn a_run_elsewhere_ends_what_another_left_where_it_may() {
     assert_eq!(killed.parts(Verdict::Pass, killed.asked), [1, 2, 3]);
     killed.check_published();
     assert_eq!(killed.bucket.unfinished(), 1, "it could not be found");
-    // It is ended by whoever may, though nothing is left to be sent.
+    // A run that may list uploads aborts it, though nothing is left to be sent.
     killed.is_narrow.store(false, Relaxed);
     assert_eq!(killed.upload()["outcome"], "already_there");
     assert_eq!(killed.bucket.unfinished(), 0);
@@ -177,7 +181,7 @@ fn a_run_elsewhere_ends_what_another_left_where_it_may() {
 }
 
 #[test]
-fn who_may_not_list_parts_sends_all_of_them_and_leaves_none() {
+fn without_permission_to_list_parts_all_are_sent_and_none_is_left() {
     let killed = Killed::after(2, 3);
     killed.is_narrow.store(true, Relaxed);
     let receipt = killed.upload();
@@ -190,7 +194,7 @@ fn who_may_not_list_parts_sends_all_of_them_and_leaves_none() {
 }
 
 #[test]
-fn two_runs_of_one_snapshot_at_once_are_no_harm_to_each_other() {
+fn two_uploads_of_one_snapshot_at_once_both_succeed() {
     for _ in 0..3 {
         let (repo, bytes) = snapshot(3);
         let bucket = Bucket::new();
@@ -218,7 +222,7 @@ fn two_runs_of_one_snapshot_at_once_are_no_harm_to_each_other() {
 #[test]
 fn a_dist_that_was_killed_leaves_no_half_file_and_the_next_one_succeeds() {
     let mut repo = Repo::new(&["alpha"]);
-    // Another test's build is not to be waited for.
+    // Its own target folder, so that this test does not wait for another's build.
     repo.own_target();
     let snapshot = repo.path().join("pkg/snapshot");
     let [binary, archive, sums, manifest] =
@@ -232,7 +236,7 @@ fn a_dist_that_was_killed_leaves_no_half_file_and_the_next_one_succeeds() {
         repo.xtask("dist").exits(0);
         repo.commit("and another");
         let partial = xtask::system::files::partial_name(&snapshot.join(next));
-        // Whoever opens a pipe to write waits for one who reads.
+        // A process that opens a pipe to write waits until another reads from it.
         run(Command::new("mkfifo").arg(&partial), "mkfifo").exits(0);
         let before = bytes(changed);
         let mut dist = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist"]);
@@ -249,7 +253,7 @@ fn a_dist_that_was_killed_leaves_no_half_file_and_the_next_one_succeeds() {
         for file in [binary, archive] {
             repo.xtask(&format!("stamp pkg/snapshot/{file}")).exits(0).prints("linux_amd64");
         }
-        // As a run leaves it that was killed while it wrote.
+        // What a run leaves that was killed while it wrote this file.
         fs::remove_file(&partial).unwrap();
         fs::write(&partial, "half").unwrap();
     }

@@ -1,4 +1,4 @@
-//! `list`: which releases of a real bucket are shown, and how.
+//! Tests `list`: which releases of a real bucket are shown, and how.
 
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
@@ -85,7 +85,7 @@ fn mistakes_have_their_exit_codes() {
 }
 
 #[test]
-fn the_profile_names_the_server_where_nothing_else_does() {
+fn the_profiles_endpoint_is_used_where_nothing_else_names_one() {
     let bucket = Bucket::new();
     Release::of_alpha("aaaaaa").publish(&bucket);
     let mut repo = bucket.serve(Repo::new(&["alpha"]));

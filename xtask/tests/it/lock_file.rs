@@ -1,4 +1,5 @@
-//! A repository whose lock file is a year old adopts xtask: which of its locked versions move.
+//! Adds xtask to a repository with a lock file that is a year old, and checks which locked versions
+//! change.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +14,8 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/year-o
 /// A package of a lock file: name and version.
 type Locked = BTreeSet<(String, String)>;
 
-/// Runs the command that docs/new-repository.md names, where the dependency has a newer commit and a package is new.
+/// Runs the command that docs/new-repository.md names, in a repository with a dependency that has a
+/// newer commit and with a new package.
 #[test]
 fn adding_xtask_by_hand_moves_no_dependency() {
     let page = read("docs/new-repository.md");

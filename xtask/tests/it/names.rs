@@ -1,12 +1,12 @@
-//! A repository whose own services and crates have the names of libraries here: `s3`, `service`, `stamp`,
-//! `catalog`, `ferror` and `ftime`.
+//! Builds a repository whose own services and crates have the names of libraries here: `s3`,
+//! `service`, `stamp`, `catalog`, `ferror` and `ftime`.
 
 use xtask::repository::templates::{self, Place};
 
 use crate::support::local::{alone, other_repository};
 use crate::support::{Repo, Run, host, root, run};
 
-/// The crates of the repository, each of which returns its own name.
+/// The crates of the repository, each with a function that returns its own name.
 const LIBRARIES: [&str; 4] = ["s3", "service", "ferror", "ftime"];
 
 /// A service with this repository's `stamp`, and three crates of its own repository.

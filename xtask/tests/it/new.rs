@@ -1,4 +1,4 @@
-//! `new`: what it writes, and what it refuses before it writes anything.
+//! Tests `new`: what it writes, and what it refuses before it writes anything.
 
 use std::process::Command;
 
@@ -26,7 +26,8 @@ fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
         ("new channels", 2, "the name \"channels\" stands for"),
         ("new alpha", 3, "services/alpha is there already"),
         ("new ureq", 3, "the workspace depends on a package ureq already"),
-        // Nothing depends on it but what the service would: that shows once it is taken in.
+        // Only the new service would depend on this crate, so the conflict shows once the service
+        // is added.
         ("new tokio", 3, "the new service would depend on a package tokio itself"),
         ("new axum", 3, "the new service would depend on a package axum itself"),
     ] {
@@ -55,9 +56,9 @@ fn a_dry_run_prints_the_files_and_writes_nothing() {
 }
 
 #[test]
-fn a_service_is_written_and_the_workspace_takes_it_in() {
+fn a_service_is_written_and_added_to_the_workspace() {
     let repo = other_repository();
-    // Covered by `services/*`, and from a folder below.
+    // `members` covers the service by `services/*`; the command runs in a folder below the root.
     let run = repo
         .xtask_in("services/alpha/src", "new beta")
         .exits(0)
@@ -84,7 +85,7 @@ fn a_service_is_written_and_the_workspace_takes_it_in() {
     repo.commit("beta");
     repo.xtask("new beta").exits(3).says("services/beta is there already");
 
-    // Named one by one, with what people write around it.
+    // `members` names each service, with comments around the list.
     let text = read(&repo, "Cargo.toml");
     let list = "members = [\n  # Whatever is deployed.\n  \"services/alpha\", \"services/beta\", # two\n  \"xtask\"\n]";
     repo.write("Cargo.toml", &text.replace("members = [\"services/*\", \"xtask\"]", list));
@@ -114,11 +115,11 @@ fn a_new_service_compiles_no_s3_client() {
 }
 
 #[test]
-fn what_cannot_be_finished_is_taken_back() {
+fn a_failure_on_the_way_is_undone() {
     let repo = other_repository();
     let text = read(&repo, "Cargo.toml");
     repo.write("Cargo.toml", &text.replace("\"services/*\"", "\"services/alpha\""));
-    // No such version can be had.
+    // This version does not exist.
     repo.write(
         "services/alpha/Cargo.toml",
         &format!("{}axum = \"=99.0.0\"\n", read(&repo, "services/alpha/Cargo.toml")),
@@ -132,7 +133,7 @@ fn what_cannot_be_finished_is_taken_back() {
 
 #[test]
 #[ignore = "asks crates.io"]
-fn vendored_sources_follow_what_a_new_service_needs() {
+fn what_a_new_service_needs_is_vendored() {
     let repo = other_repository();
     repo.xtask("vendor").exits(0);
     repo.commit("vendored");

@@ -1,5 +1,5 @@
-//! Another repository, by hand and by path: services with foundation's crates and with none, one of
-//! them with C code in its dependencies, from every folder.
+//! Builds and publishes another repository that takes xtask by path: services with foundation's
+//! crates and without, one with C code in its dependencies, run from every folder.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use xtask::repository::templates::{self, Place};
 use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};
 use crate::support::{Repo, host, root, run, target_dir};
 
-/// Answers with its version, by `service` and `stamp`.
+/// The program of a web service that answers with its version, by the crates `service` and `stamp`.
 const PLAIN: &str = r#"//! A web service.
 
 use axum::{Router, routing::get};
@@ -38,7 +38,7 @@ async fn serve(args: Args, stop: Stop) -> ferror::Result<()> {
 }
 "#;
 
-/// C, and nothing of ours.
+/// A program with C code in its dependencies, and without a crate of this repository.
 const SQLITE: &str = r#"//! A program with SQLite in it.
 
 fn main() {
@@ -54,7 +54,7 @@ fn platforms() -> [Platform; 2] {
     [host(), other.expect("there are two systems")]
 }
 
-/// The repository of three lines, with two more services.
+/// Makes the repository of [`other_repository`] with two services of its own.
 fn repository() -> Repo {
     let repo = other_repository();
     let root_toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).expect("Cargo.toml");
@@ -94,11 +94,11 @@ fn repository() -> Repo {
 
 #[test]
 #[ignore = "builds xtask, two services, and SQLite for two platforms, for another repository"]
-fn every_verb_works_in_another_repository_from_below_too() {
+fn every_verb_works_in_another_repository_from_any_folder() {
     let _alone = alone();
     let mut repo = repository();
     let below = "services/other-plain/src";
-    // What the alias does. Later verbs are run by the program that is built already.
+    // Runs the alias, which builds xtask. Later verbs run the program that was built.
     let cargo = |folder: &str, line: &str| {
         let mut cargo = repo.prepare(env!("CARGO"), &line.split(' ').collect::<Vec<_>>());
         run(cargo.current_dir(repo.path().join(folder)), line).exits(0)

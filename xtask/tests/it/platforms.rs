@@ -1,4 +1,5 @@
-//! `dist` for all four platforms: real ELF and Mach-O files from one machine, from either library.
+//! Runs `dist` for all four platforms: real ELF and Mach-O files from one machine, with either
+//! standard library.
 
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use crate::support::{Repo, run, target_dir};
 
 const ALL: [&str; 4] = ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
 
-/// One service for all platforms, on a standard library that does something: threads and sockets.
+/// Makes a repository with one service that uses threads and sockets, so that much of the standard
+/// library is linked.
 fn repo() -> Repo {
     let repo = Repo::new(&["alpha"]);
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"services/*\"]\n\n\
@@ -25,7 +27,7 @@ fn repo() -> Repo {
     repo
 }
 
-/// Every binary and archive of the last dist is what its platform wants.
+/// Checks that every binary and archive of the last `dist` is right for its platform.
 fn check(repo: &Repo, platforms: &[&str]) {
     let snapshot = repo.path().join("pkg/snapshot");
     let head = repo.git(&["rev-parse", "HEAD"]);
@@ -78,11 +80,12 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
     check(&first, &ALL);
     assert_eq!(first.manifest()["artifacts"].as_array().unwrap().len(), 4);
 
-    // Another folder, target folder, home, umask, time zone and language.
+    // A second clone in another folder, with another target folder, home, umask, time zone and
+    // language.
     let mut second = Repo::empty();
     second.git(&["clone", "--quiet", first.path().to_str().unwrap(), "."]);
     let home = tempfile::tempdir().unwrap();
-    // The same compiler and crates as before; only where we keep our things is new.
+    // Compiler and crates are the same; only the folders of our own files are new.
     let of_user = |name: &str, folder: &str| {
         let home = std::env::var("HOME").unwrap();
         std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"))
@@ -105,7 +108,7 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
 
 #[test]
 #[ignore = "builds the standard library for two platforms; installs the distribution's compiler"]
-fn the_distributions_library_serves_linux_and_macos() {
+fn programs_with_the_distributions_library_are_right_for_linux_and_macos() {
     let repo = repo();
     let platforms = ["linux_amd64", "darwin_arm64"];
     let line = format!("dist --library distribution --platforms {}", platforms.join(","));

@@ -1,4 +1,5 @@
-//! `presign`: a URL for an archive that is what its release says, and an error for any other.
+//! Tests `presign`: it prints a URL for an archive that matches its release, and fails for any
+//! other.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -42,7 +43,7 @@ fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
     assert_eq!(newest["artifacts"].as_array().unwrap().len(), 2);
 }
 
-/// What a URL of http gives whoever has it.
+/// Downloads what an `http` URL gives without credentials.
 fn get(url: &str) -> Vec<u8> {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
@@ -76,7 +77,7 @@ fn an_object_that_is_not_what_its_manifest_says_gets_no_url() {
     std::fs::remove_file(&path).unwrap();
     let run = nowhere.xtask("presign alpha --version aaaaaa").exits(3).says("it is not there");
     assert_eq!(run.stdout, "");
-    // A manifest object under another release's key names that one's archives.
+    // A manifest object under the key of another release, whose archives it names.
     let manifest = std::fs::read(bucket.object("alpha/alpha_aaaaaa.json")).unwrap();
     std::fs::write(bucket.object("alpha/alpha_bbbbbb.json"), manifest).unwrap();
     nowhere.xtask("presign alpha --version bbbbbb").exits(3).says("lies elsewhere");

@@ -1,4 +1,5 @@
-//! Channels in a real bucket: what they name, what they were, and that no change is lost.
+//! Tests channels in a real bucket: what they name, what they named before, and that no change is
+//! lost.
 
 use std::process::Stdio;
 
@@ -11,7 +12,8 @@ use crate::support::release::{PADDING, Release};
 
 const STABLE: &str = "alpha/channels/stable.json";
 
-/// A bucket with these releases of alpha, the last of them the newest, and someone who promotes.
+/// Makes a bucket with these releases of alpha, the last one the newest, and a repository from
+/// which `ann` promotes.
 fn release_bucket(versions: &[&str]) -> (Bucket, Repo) {
     let bucket = Bucket::new();
     for (at, version) in versions.iter().enumerate() {
@@ -57,7 +59,7 @@ fn a_channel_names_a_release_and_goes_back() {
     let archive = std::fs::read(bucket.object("alpha/alpha_cccccc.tar.gz")).unwrap();
     assert_eq!(all[0]["artifacts"][0]["sha256"], xtask::system::files::sha256(&archive));
     ftime_parses(all[0]["at"].as_str().unwrap());
-    // Services read it with another reader.
+    // Services read the channel with another reader.
     let bytes = std::fs::read(bucket.object(STABLE)).unwrap();
     let shown = catalog::Channel::read_lenient(&bytes, "alpha", "stable").unwrap();
     assert_eq!((shown.entries().count(), shown.current.by.as_str()), (3, "ann"));
@@ -91,7 +93,7 @@ fn the_last_twenty_entries_are_kept() {
 }
 
 #[test]
-fn a_channel_is_a_name_for_list_presign_and_fetch() {
+fn list_presign_and_fetch_take_the_name_of_a_channel() {
     let (bucket, repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
     for channel in ["stable", "x-1"] {
         repo.xtask(&format!("promote alpha aaaaaa --to {channel}")).exits(0);
@@ -112,7 +114,7 @@ fn a_channel_is_a_name_for_list_presign_and_fetch() {
     assert_eq!(fetched, b"alpha aaaaaa linux_amd64");
     repo.xtask("presign alpha --channel beta").exits(3).says("alpha has no channel beta");
 
-    // A manifest object that was written by other means is not what was promoted.
+    // A manifest object that was changed after the promotion is not what was promoted.
     let path = bucket.object(STABLE);
     let text = std::fs::read_to_string(&path).unwrap();
     let other = text.replace("\"sha256\": \"", "\"sha256\": \"0000").replace('\n', "");
@@ -129,7 +131,7 @@ fn a_channel_is_a_name_for_list_presign_and_fetch() {
 }
 
 #[test]
-fn what_came_to_a_release_later_is_not_promoted_with_it() {
+fn platforms_that_a_release_gets_later_are_not_promoted() {
     let (bucket, repo) = release_bucket(&["aaaaaa"]);
     repo.xtask("promote alpha aaaaaa --to stable").exits(0);
     let both = ["linux_amd64", "linux_arm64"];
@@ -203,12 +205,12 @@ fn a_release_that_is_not_whole_is_not_promoted() {
 }
 
 #[test]
-fn a_release_that_is_removed_while_it_is_promoted_is_told() {
+fn a_release_that_is_removed_while_it_is_promoted_is_reported() {
     for gone in ["alpha/alpha_bbbbbb.json", "alpha/alpha_bbbbbb.tar.gz"] {
         let (bucket, mut repo) = release_bucket(&["aaaaaa", "bbbbbb"]);
         repo.xtask("promote alpha aaaaaa --to stable").exits(0);
         let object = bucket.object(gone);
-        // As janitor does that read the channels just before.
+        // A janitor does this if it read the channels just before.
         let front = Front::start(&bucket.endpoint(), move |line| {
             if line.starts_with("PUT ") && line.contains("/channels/") {
                 std::fs::remove_file(&object).unwrap();
@@ -227,8 +229,8 @@ fn a_release_that_is_removed_while_it_is_promoted_is_told() {
 }
 
 #[test]
-fn of_many_at_once_every_change_is_kept_or_refused() {
-    // Of the first promotion, and then of a channel that is there.
+fn of_many_promotions_at_once_each_is_kept_or_refused() {
+    // Once for the first promotion, and once for a channel that exists.
     for first in [false, true] {
         check_many_at_once(first);
     }
@@ -264,7 +266,7 @@ fn check_many_at_once(first: bool) {
 }
 
 #[test]
-fn a_server_that_refuses_the_condition_says_which_way() {
+fn a_refused_condition_is_an_error_that_says_why_and_changes_nothing() {
     for (status, code, text) in [
         (412, "PreconditionFailed", "was changed by someone else meanwhile: it names aaaaaa now"),
         (501, "NotImplemented", "this server cannot write an object only if it is unchanged (501)"),

@@ -1,5 +1,5 @@
-//! Requests through the proxy that the environment names. `docs/proxies.md` has all cases, and a unit
-//! test of the S3 client reads them there.
+//! Sends requests through the proxy that the environment names. `docs/proxies.md` lists all cases,
+//! and a unit test of the S3 client reads them there.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,8 @@ use crate::support::bucket::Bucket;
 use crate::support::front::head;
 use crate::support::release::Release;
 
-/// A proxy that passes everything on to `endpoint`, whatever host it is asked for, and its diary.
+/// Starts a proxy that passes everything on to `endpoint`, whatever host it is asked for. Returns
+/// its address and the first lines of the requests that it got.
 fn proxy(endpoint: &str) -> (String, Arc<Mutex<Vec<String>>>) {
     let server = endpoint.strip_prefix("http://").expect("plain http").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -45,7 +46,7 @@ fn the_proxy_of_the_urls_scheme_is_used_and_never_a_direct_connection_instead() 
     Release::of_alpha("aaaaaa").publish(&bucket);
     let (proxy, asked) = proxy(&bucket.endpoint());
     let socks = "socks5://me:secret@127.0.0.1:9";
-    // No such host can be resolved: what arrives went through the proxy.
+    // This host name cannot be resolved, so a request that arrives went through the proxy.
     for (endpoint, environment, code, shown, said) in [
         (
             "http://s3.invalid",

@@ -1,4 +1,4 @@
-//! The reference page of the command line is what the table of verbs says today.
+//! Checks that the reference page of the command line agrees with the table of verbs.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `setup`: what it says of platforms that cannot be built yet, and of those that can.
+//! Tests `setup`: what it says of platforms that cannot be built yet, and of those that can.
 
 use crate::support::Repo;
 
@@ -13,7 +13,7 @@ fn check_says_what_is_missing_and_installs_nothing() {
 }
 
 #[test]
-fn what_is_set_up_is_ready() {
+fn a_platform_that_is_set_up_is_ready() {
     let repo = Repo::new(&["alpha"]);
     let ready = format!("linux_amd64   ready (rustup, rustc {}", xtask::build::pins::RUSTC);
     repo.xtask("setup").exits(0).prints(&ready);

@@ -1,5 +1,5 @@
-//! `ship`: what it says and refuses before it builds, and the whole way into a bucket without an
-//! account, here and from another repository.
+//! Tests `ship`: what it says and refuses before it builds, and a whole run into a bucket without
+//! an account, here and from another repository.
 
 use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};
 use crate::support::{Repo, root, run, target_dir};
@@ -23,7 +23,7 @@ fn ship_publishes_a_service_of_this_repository() {
 fn another_repository_ships_with_three_lines() {
     let _alone = alone();
     let repo = other_repository();
-    // Its own target folder, which is kept between runs.
+    // The repository has its own target folder, which is kept between runs.
     let kept = target_dir();
     std::fs::create_dir_all(&kept).expect("our target folder");
     std::os::unix::fs::symlink(&kept, repo.path().join("target")).expect("a link to it");

@@ -1,4 +1,4 @@
-//! `stamp`: which commit a binary or an archive is of.
+//! Tests `stamp`: it says from which commit a binary or an archive was built.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn a_binary_and_its_archive_say_their_commit() {
 }
 
 #[test]
-fn what_is_neither_is_named() {
+fn a_file_that_is_neither_binary_nor_archive_is_named() {
     let repo = Repo::empty();
     repo.write("notes", "no binary");
     repo.xtask("stamp notes").exits(3).says("error: notes");

@@ -1,5 +1,5 @@
-//! Results that cannot be written: a full disk is an error of every verb, a reader that has gone away
-//! is not.
+//! Checks results that cannot be written: a full disk is an error of every verb, a reader that has
+//! gone away is not.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -10,14 +10,14 @@ use crate::support::bucket::Bucket;
 use crate::support::release::Release;
 use crate::support::{Repo, Run, root, run};
 
-/// Command lines that print something, each in a repository where it can.
+/// Returns command lines that print something, each with a repository in which it succeeds.
 fn printing(bucket: &Bucket) -> Vec<(&'static str, Repo)> {
     let release = Release::of_alpha("aaaaaa");
     let manifest = release.publish(bucket).to_string();
     Release { service: "beta", ..Release::of_alpha("bbbbbb") }.publish(bucket);
     let nowhere = || bucket.serve(Repo::empty());
     let workspace = || bucket.serve(Repo::new(&["alpha"]));
-    // It was uploaded, so that a second upload finds everything there.
+    // This snapshot is uploaded already, so a second upload finds everything there.
     let uploaded = || {
         let repo = nowhere();
         repo.write("pkg/snapshot/manifest.json", &manifest);
@@ -123,7 +123,7 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn vendored_sources_that_agree_are_an_error_where_that_cannot_be_written() {
+fn vendor_fails_where_its_result_cannot_be_written_though_nothing_has_to_change() {
     let repo = Repo::new(&["alpha"]);
     repo.write("services/alpha/Cargo.toml", PLAIN);
     repo.lock();
@@ -136,7 +136,7 @@ const PLAIN: &str = "[package]\nname = \"alpha\"\nversion = \"0.1.0\"\nedition =
 
 #[test]
 #[cfg(target_os = "linux")]
-fn talk_that_cannot_be_written_stays_unsaid() {
+fn messages_that_cannot_be_written_change_no_result() {
     let repo = Repo::new(&["alpha"]);
     let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["ship", "--dry-run", "--json"]);
     let full = File::options().write(true).open("/dev/full").expect("/dev/full");

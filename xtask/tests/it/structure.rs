@@ -1,4 +1,4 @@
-//! What holds the structure in ARCHITECTURE.md together and no compiler sees: which way dependencies
+//! Checks what ARCHITECTURE.md says of the structure and no compiler sees: which way dependencies
 //! point, what a first `cargo xtask` compiles, and what no file may hold.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ fn folders_of_xtask_use_what_lies_below_them() {
 }
 
 #[test]
-fn modules_of_xtask_do_not_use_each_other_in_a_circle() {
+fn modules_of_xtask_do_not_import_each_other_in_a_cycle() {
     let sources: Vec<_> = sources().into_iter().filter(|(path, _)| path.contains('/')).collect();
     let modules: BTreeSet<_> = sources.iter().map(|(path, _)| module(path).join("::")).collect();
     // First the files of a folder, then the parts of each of them.
@@ -58,7 +58,7 @@ fn modules_of_xtask_do_not_use_each_other_in_a_circle() {
     }
 }
 
-/// The innermost module that a path into the code names.
+/// Returns the innermost module that a path in the code names.
 fn known<'a>(path: &'a str, modules: &BTreeSet<String>) -> Option<&'a str> {
     let ends = path.match_indices("::").map(|(at, _)| at).chain([path.len()]);
     ends.map(|end| &path[..end]).filter(|name| modules.contains(*name)).last()
@@ -68,7 +68,8 @@ fn is_part(inner: &str, outer: &str) -> bool {
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Takes away what uses nothing that is left, or is used by nothing: what stays goes round.
+/// Returns the modules that use each other in a cycle: those that remain when every module is
+/// removed again and again that uses, or is used by, nothing that is left.
 fn circle(mut edges: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     while let Some(end) = edges.iter().find_map(|(module, used)| {
         let is_used = edges.values().any(|used| used.contains(module));
@@ -113,7 +114,8 @@ fn imports_are_read_by_crate_and_by_super() {
     assert_eq!(circle(edges.into()), ["b uses {\"c\"}", "c uses {\"b\"}"]);
 }
 
-/// Words in the code of xtask that its tests may hold, where they stand, and what to do instead.
+/// Paths below xtask/src, a word that the code there must not contain, and what to do instead.
+/// Tests may contain it.
 const FORBIDDEN: [(&str, &str, &str); 15] = [
     ("model/", "std::env", "take the value as an argument"),
     ("model/", "std::fs", "take the text as an argument"),
@@ -147,7 +149,7 @@ fn xtask_is_a_library_whose_model_is_data() {
     assert_none(&wrong);
 }
 
-/// The files of xtask/src without tests and comments: path below it, and code.
+/// Returns the path below xtask/src and the code of each file, without tests and comments.
 fn sources() -> Vec<(String, String)> {
     let rust = files().into_iter().filter_map(|path| {
         let inner = path.strip_prefix("xtask/src/")?;
@@ -169,14 +171,14 @@ fn sources() -> Vec<(String, String)> {
     sources
 }
 
-/// The module that a file below xtask/src is.
+/// Returns the module of a file below xtask/src, as its names from the outermost on.
 fn module(path: &str) -> Vec<&str> {
     let mut names: Vec<_> = path.trim_end_matches(".rs").split('/').collect();
     names.pop_if(|name| *name == "mod");
     names
 }
 
-/// What a file names by `crate::` and `super::`, as paths below the crate.
+/// Returns what a file names by `crate::` and `super::`, as paths below the crate.
 fn uses(path: &str, code: &str) -> BTreeSet<String> {
     let module = module(path);
     let parent = &module[..module.len() - 1];
@@ -192,7 +194,7 @@ fn uses(path: &str, code: &str) -> BTreeSet<String> {
     used
 }
 
-/// The paths that the text of an import begins with: `a::b`, or several of them in braces.
+/// Reads the paths at the beginning of the text of an import: `a::b`, or several of them in braces.
 fn names(base: &str, text: &str) -> Vec<String> {
     let is_end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
     let end = text.find(is_end).unwrap_or(text.len());

@@ -1,5 +1,5 @@
-//! What is embedded for `new` and `init` is what lies below `xtask/templates`, and says the same as
-//! this repository does of itself.
+//! Checks that the files embedded for `new` and `init` are those below `xtask/templates`, and that
+//! they agree with this repository's own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +41,8 @@ fn every_file_of_the_folder_is_embedded() {
     );
 }
 
-/// Cargo leaves such files out of a package, or takes a folder for another package.
+/// Checks the names of the templates: cargo leaves some files out of a package, and takes a folder
+/// with a Cargo.toml for another package.
 #[test]
 fn no_template_is_lost_when_xtask_is_packaged_or_vendored() {
     let names = ["Cargo.toml", "Cargo.lock", ".gitignore", ".gitattributes", ".cargo-ok"];

@@ -1,4 +1,4 @@
-//! `update` with a real cargo and the index of crates.io.
+//! Tests `update` with a real cargo and the index of crates.io.
 
 use crate::support::Repo;
 use crate::vendor::repo;
@@ -9,7 +9,7 @@ fn lock(repo: &Repo) -> String {
 
 #[test]
 #[ignore = "asks crates.io"]
-fn what_moved_is_said_and_a_dry_run_changes_nothing() {
+fn updated_packages_are_listed_and_a_dry_run_changes_nothing() {
     let repo = repo("moving");
     let before = lock(&repo);
     for pattern in ["itoa", "it?a", "ito*", "services/...", "services/moving/...", "./..."] {
@@ -27,7 +27,7 @@ fn what_moved_is_said_and_a_dry_run_changes_nothing() {
 
 #[test]
 #[ignore = "asks crates.io"]
-fn vendored_sources_follow_a_move() {
+fn updated_packages_are_vendored_again() {
     let repo = repo("following");
     repo.xtask("vendor").exits(0);
     repo.commit("vendored");
@@ -40,7 +40,7 @@ fn vendored_sources_follow_a_move() {
 }
 
 #[test]
-fn a_git_source_moves_by_its_commit_and_the_folder_shows_which_it_has() {
+fn a_git_source_is_updated_and_the_vendored_commit_is_checked() {
     let other = Repo::empty();
     other.write("Cargo.toml", "[package]\nname = \"shared\"\nversion = \"0.1.0\"\n");
     other.write("src/lib.rs", "");
@@ -71,7 +71,7 @@ fn a_git_source_moves_by_its_commit_and_the_folder_shows_which_it_has() {
 
 #[test]
 #[ignore = "asks crates.io"]
-fn a_pattern_that_matches_nothing_is_an_error_with_what_is_near() {
+fn a_pattern_that_matches_nothing_is_an_error_with_similar_names() {
     let repo = repo("missing");
     let rows = [
         ("itoaa", "itoaa: did you mean `itoa`?"),

@@ -182,9 +182,9 @@ fn parts(text: &str) -> std::result::Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Returns why readers of the bucket would take a key for that of another service, or ignore it: they know
-/// services by `<service>/<service>_`, and believe a manifest object only of keys that name service
-/// and release.
+/// Returns why readers of the bucket would take a key for that of another service, or ignore it:
+/// they know services by `<service>/<service>_`, and accept a manifest object only for keys that
+/// name service and release.
 fn misleads(below: &str, names: &Names<'_>) -> Option<&'static str> {
     if let Some((folder, file)) = below.split_once('/')
         && folder != names.service

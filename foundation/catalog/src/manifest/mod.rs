@@ -3,7 +3,7 @@
 //!
 //! Pure: bytes in, a checked value out, and back. A manifest may come from another machine, so
 //! reading one strictly checks everything that is later used as a path, a key or a number. Reading
-//! one leniently takes what a newer or older program wrote, and believes nothing in it: see
+//! one leniently accepts what a newer or older program wrote, and nothing in it may be trusted: see
 //! [`Manifest::owns`].
 
 use std::collections::BTreeSet;
@@ -84,8 +84,8 @@ pub struct Artifact {
     pub binary_sha256: String,
     /// The binary's SHA-256 before the stamp: equal for equal code, whatever the commit.
     pub unstamped_sha256: String,
-    /// Where the archive goes in the bucket, byte for byte. [`Manifest::owns`] says whether a
-    /// manifest object is to be believed.
+    /// The archive's object key, byte for byte. [`Manifest::owns`] says whether that of a manifest
+    /// object is to be trusted.
     pub object_key: String,
     /// The compiler, as `rustc --version` names it.
     pub rustc: String,
@@ -207,9 +207,9 @@ impl Manifest {
         })
     }
 
-    /// Returns whether `artifact`'s object key is that of an archive of this very service and version, by its
-    /// form or because the object was recognised. A manifest object is input: it is not believed
-    /// when it names anything else in the bucket.
+    /// Returns whether `artifact`'s object key is that of an archive of this very service and
+    /// version, by its form or because the object was recognised. A manifest object is input: it is
+    /// not trusted when it names anything else in the bucket.
     pub fn owns(&self, prefix: &str, service: &str, artifact: &Artifact) -> bool {
         artifact.recognised || self.has_fixed_form(prefix, service, artifact)
     }

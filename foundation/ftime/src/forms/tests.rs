@@ -133,7 +133,7 @@ fn offsets_become_utc_and_fractions_are_cut_towards_the_past() {
     }
 }
 
-/// Each is one step off; the expected form is in the error.
+/// Checks texts that miss a form by one detail; the error names the expected form.
 #[test]
 fn what_is_not_exactly_the_form_is_refused() {
     let rfc3339: &[&str] = &[

@@ -141,7 +141,8 @@ mod tests {
     use super::{FileKind, nested, profile};
     use crate::credentials::tests::bounded;
 
-    /// `expected` is `name=value` per entry, sorted.
+    /// Compares the properties of the profile `wanted` with `expected`, which has them as
+    /// `name=value`, sorted.
     fn check(text: &str, kind: FileKind, wanted: &str, expected: Option<&[&str]>) {
         let found = profile(text, kind, wanted).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         let found = found.map(|properties| {

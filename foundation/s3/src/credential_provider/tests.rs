@@ -33,7 +33,7 @@ fn source(lifetimes: &[u64]) -> (CredentialProvider, Arc<AtomicUsize>) {
     (provider, calls)
 }
 
-/// Makes the provider believe that its credentials end in `left`.
+/// Changes the expiry of the provider's credentials to `left` from now.
 fn age(provider: &CredentialProvider, left: Duration) {
     let mut slot = provider.lock();
     let held = slot.held.as_mut().expect("credentials were fetched");

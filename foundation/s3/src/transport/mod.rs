@@ -100,8 +100,9 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// `loopback`: no proxy, whatever the environment says. `roots_pem`: trust these certificates
-    /// in place of the bundled ones. `connections`: how many are kept open for the next request.
+    /// Makes a transport that keeps up to `connections` connections open for later requests. With
+    /// `loopback` it uses no proxy, whatever the environment says; with `roots_pem` it trusts these
+    /// certificates in place of the bundled ones.
     pub(crate) fn new(
         loopback: bool,
         roots_pem: Option<&[u8]>,

@@ -124,8 +124,9 @@ fn half_of_anything_is_an_error_and_never_the_next_source() {
     }
 }
 
-/// A row: variables; the credentials file; the config file; the id that is found, or what an error
-/// (`!`) or the step (`?`) says.
+/// Checks which file's profile is used. Each row has the variables, the credentials file, the
+/// config file, and the access key id that is found, or a part of the error (`!`) or of the step's
+/// reason to find nothing (`?`).
 #[test]
 fn profiles_are_read_from_both_files() {
     let team = "[team]\naws_access_key_id=by-team\naws_secret_access_key=hidden\naws_session_token=hidden-t";

@@ -188,8 +188,8 @@ fn an_instance_is_asked_by_version_2() {
     }
 }
 
-/// Each row: the answers, and what the step (`?`) or the error (`!`) says. None is a reason to ask
-/// by version 1.
+/// Checks what each list of answers leads to: a reason to go on without credentials (`?`) or an
+/// error (`!`). None makes the client use version 1 of the metadata service, which needs no token.
 #[test]
 fn without_a_role_an_instance_has_no_credentials() {
     let token = ("200 OK", "hidden-token");

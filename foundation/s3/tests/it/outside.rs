@@ -26,8 +26,8 @@ pub(crate) struct Search {
 }
 
 impl Outside {
-    /// `variables` is `NAME=value` per entry; `HOME` in a value stands for the home folder. No
-    /// metadata service is asked unless a variable says where.
+    /// Sets `variables` (`NAME=value`), with `HOME` in a value replaced by the home folder. The
+    /// metadata service is disabled unless a variable gives its address.
     pub(crate) fn new(variables: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut outside = Self { home, variables: Vec::new(), scope: None };

@@ -99,7 +99,8 @@ fn all_steps_by_query() {
     }
 }
 
-/// `sign` always dates a request by `x-amz-date`, which no published example but DELETE does.
+/// Signs each example with its date in `x-amz-date`, as `sign` always does. Of the published
+/// examples only DELETE does that, so the steps tested above compute the expected signatures.
 #[test]
 fn all_steps_by_header() {
     let data = published();

@@ -123,7 +123,7 @@ fn a_clock_is_set_by_the_servers_and_kept() {
             assert!(off(Epoch::parse_compact(&date[..16]).unwrap()) <= 1, "{presigned:?}");
         }
     }
-    // A server that names no time, or goes on refusing, is believed.
+    // If the server names no time, or refuses again, the request fails with its answer.
     for (date, requests) in [("x-none: 1", 1), ("date: Tue, 27 Mar 2007 19:36:42 GMT", 2)] {
         let refused = answer("403 Forbidden", &[date], &refusal("RequestTimeTooSkewed"));
         let (server, client) = pair(Signature::V4, &[refused]);
@@ -177,7 +177,7 @@ fn a_bucket_that_asks_for_an_md5_gets_it_from_then_on_and_others_get_none() {
     assert_eq!(sent, [None, None, md5(b), md5(c)]);
     let authorization = seen[3].header("authorization").unwrap();
     assert!(authorization.contains("content-md5;"), "it is not signed: {authorization}");
-    // Who has it and refuses all the same is believed.
+    // A server that refuses a request with the checksum too makes it fail.
     let (server, client) = pair(Signature::V4, &[asked]);
     assert_eq!(client.put("k", &put(b"x")).unwrap_err().kind(), Kind::Refused);
     assert_eq!(server.requests(), 2);

@@ -27,7 +27,8 @@ struct Case {
 }
 
 impl Case {
-    /// `lost`: the parts of these numbers never come through until the store is up again.
+    /// Starts a store that receives none of the parts with the numbers `lost`, and no DELETE, until
+    /// it is up again.
     fn new(lost: &'static [usize]) -> Self {
         let is_down = Arc::new(AtomicBool::new(true));
         let down = Arc::clone(&is_down);
@@ -240,7 +241,7 @@ fn an_upload_that_is_gone_is_begun_anew() {
 }
 
 #[test]
-fn a_list_of_parts_that_cannot_be_believed_is_not() {
+fn a_malformed_list_of_parts_is_ignored_and_every_part_is_sent() {
     let part = "<Part><PartNumber>1</PartNumber><Size>8388608</Size><ETag>e</ETag></Part>";
     let again = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>1</NextPartNumberMarker>";
     for (odd, requests) in [

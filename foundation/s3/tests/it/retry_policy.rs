@@ -80,7 +80,7 @@ fn a_wait_beyond_the_budget_is_an_error_at_once() {
 }
 
 #[test]
-fn a_clock_is_believed_only_where_nobody_can_have_changed_the_answer() {
+fn a_servers_clock_is_trusted_only_where_nobody_can_have_changed_the_answer() {
     let there = Epoch::now().saturating_add(Duration::from_secs(5 * 60 * 60));
     let date = format!("date: {}", there.to_rfc1123());
     // An address that leads here and is none of loopback stands for a server over plain http.

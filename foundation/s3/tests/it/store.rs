@@ -74,7 +74,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// `cut` says what goes wrong with the request of that number (from 0) and first line.
+    /// Starts a store. `cut` gets the number (from 0) and first line of each request, and returns
+    /// what goes wrong with it.
     pub(crate) fn start(cut: impl Fn(usize, &str) -> Option<Cut> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port of loopback");
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::bucket::{Bucket, run};
 
-/// Two services with old and young releases, an unfinished upload, and what is none of ours.
+/// Makes a bucket with old and young releases of two services, unfinished uploads, and objects that
+/// are not the janitor's.
 fn bucket() -> Bucket {
     let bucket = Bucket::start();
     for (version, days) in [("aaaaaa", 1), ("bbbbbb", 20), ("cccccc", 40), ("dddddd", 50)] {

@@ -94,7 +94,8 @@ fn every_page_fits_a_desktop_and_a_phone_in_both_colours() {
     check_that_it_can_fail(&browser);
 }
 
-/// One heading of the first level, the way back before it, nothing that runs.
+/// Checks that a page has one heading of the first level, a link back before it (except on the
+/// index), and no scripts.
 fn check_outline(browser: &Browser, name: &str) {
     let outline = browser.ask(OUTLINE);
     let outline: Vec<_> =
@@ -116,8 +117,8 @@ fn check_that_it_can_fail(browser: &Browser) {
     }
 }
 
-/// Two services with what makes pages wide and long: many releases and channels, dirty versions,
-/// what cannot be read.
+/// Publishes two services with what makes pages wide and long: many releases and channels, dirty
+/// versions, and objects that cannot be read.
 fn fill(bucket: &Bucket) {
     let versions =
         ["0d1ce5", "9f31b7", "c4e2aa", "771e09", "b06d5f", "e8a3c2", "5d90f4", "2c7be1", "a91f06"];
@@ -190,7 +191,8 @@ fn digest(version: &str, platform: &str) -> String {
     s3::hex(&s3::sha256(of.as_bytes()))
 }
 
-/// By one look at the clock, so that releases are whole days apart.
+/// Returns the time so many days and seconds ago. The clock is read once, so that releases are
+/// whole days apart.
 fn days_ago(days: u64, secs: i64) -> i64 {
     static NOW: LazyLock<i64> = LazyLock::new(|| Epoch::now().secs());
     *NOW - days.cast_signed() * 86400 - secs

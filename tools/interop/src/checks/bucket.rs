@@ -63,7 +63,7 @@ impl Answer {
         format!("{} {}", self.status, self.code())
     }
 
-    /// S3's error code, if the body has one.
+    /// Returns S3's error code; empty if the body has none.
     pub(crate) fn code(&self) -> String {
         let text = String::from_utf8_lossy(&self.body).into_owned();
         let inner = text.split("<Code>").nth(1).and_then(|rest| rest.split("</Code>").next());
@@ -103,7 +103,7 @@ impl Bucket {
         Credentials::new(&*self.access_key_id, &*self.secret_access_key, None).unwrap()
     }
 
-    /// Another secret for the same access key id.
+    /// Returns the same access key id with another secret.
     pub(crate) fn with_another_secret(&self) -> Credentials {
         let secret: String = self.secret_access_key.chars().rev().chain(['x']).collect();
         Credentials::new(&*self.access_key_id, secret, None).unwrap()

@@ -38,7 +38,7 @@ impl CutOff {
         Self { endpoint, left }
     }
 
-    /// From now on everything is carried.
+    /// Stops cutting: all later bytes are passed on.
     pub(crate) fn restore(&self) {
         self.left.store(u64::MAX, Ordering::SeqCst);
     }

@@ -56,7 +56,7 @@ pub(super) fn every_object_key_is_one_thing_for_client_and_server(bucket: &Bucke
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is wrong with an object whose bytes are its own object key, and removes it.
+/// Returns what is wrong with the object at `key`, whose content is `key` itself, and removes it.
 fn problem(bucket: &Bucket, key: &str) -> Option<String> {
     let client = bucket.client();
     let got = client.get(key, 1 << 20).map(|object| object.map(|object| object.bytes));

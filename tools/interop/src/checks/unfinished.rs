@@ -13,7 +13,8 @@ use super::cut_off::CutOff;
 const PART_BYTES: usize = 8 * 1024 * 1024;
 const LARGE_BYTES: usize = 2 * PART_BYTES + 1024 * 1024;
 
-/// One part at a time, and no second attempt: then it is known where it dies.
+/// Returns a client that sends one part at a time and tries each request once, so that it is known
+/// after which part an upload was cut off.
 fn client_at(bucket: &Bucket, endpoint: &str) -> Client {
     let retry_policy =
         RetryPolicy { attempts: 1, budget: Duration::ZERO, ..RetryPolicy::default() };

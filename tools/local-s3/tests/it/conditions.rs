@@ -73,7 +73,8 @@ fn a_refused_condition_changes_nothing() {
     assert!(wire.staging_is_empty());
 }
 
-/// Long enough to arrive in several pieces, so that the racers overlap.
+/// Returns the body that one of the competing requests sends. It is long enough to arrive in
+/// several pieces, so that the requests overlap.
 fn body_of(racer: usize) -> Vec<u8> {
     vec![u8::try_from(racer).unwrap(); 300_000]
 }

@@ -2,7 +2,8 @@
 
 use crate::wire::{Ask, BOTH, Wire};
 
-/// Object keys that live side by side, though no file system could hold them as paths.
+/// Returns object keys that exist side by side in S3, though no file system could hold them all as
+/// paths.
 fn odd_keys() -> Vec<String> {
     let mut keys =
         ["a/b", "a", "a/b/c", "a/", "a//b", "/a/b", "../outside", "a/../a/b", ".", "a/./b"]

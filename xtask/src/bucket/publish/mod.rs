@@ -332,7 +332,8 @@ fn unreadable(key: &str) -> Error {
         .hint("allow these credentials to get the objects that they put")
 }
 
-/// Header values are visible ASCII; a branch may be named in any script.
+/// Escapes a text for a header's value with `%XX`, since such a value is visible ASCII while a
+/// branch's name may hold any character.
 fn metadata_value(text: &str) -> String {
     text.bytes()
         .map(|b| {

@@ -122,7 +122,7 @@ fn upload() -> Verb {
 pub(super) const CREDENTIALS: &str = "Credentials never come from options. S3_KEY and S3_SECRET, else AWS_ACCESS_KEY_ID and \
      AWS_SECRET_ACCESS_KEY, else a profile, a web identity, the container's or the instance's role.";
 
-/// The options that say where a bucket is.
+/// Returns the rows of the options that say where a bucket is.
 pub(super) fn destination_rows() -> Vec<Row<DestinationOptions>> {
     vec![
         option(
@@ -236,7 +236,7 @@ fn ship() -> Verb {
     .verb()
 }
 
-/// The rows of both verbs. One that both have sets both.
+/// Returns the rows of `dist` and `upload`. An option that both have sets the field of both.
 fn ship_rows() -> Vec<Row<ship::Options>> {
     let mut rows = within(dist_rows(), |o: &mut ship::Options| &mut o.dist);
     for upload in within(upload_rows(), |o: &mut ship::Options| &mut o.upload) {

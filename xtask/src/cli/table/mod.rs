@@ -16,7 +16,7 @@ use lexopt::{Arg, Parser};
 use crate::cli::command::Command;
 use crate::cli::values::Given;
 
-/// Every verb, in the order of the help text.
+/// Returns every verb, in the order of the help text.
 pub fn verbs() -> Vec<Verb> {
     [building::verbs(), releases::verbs(), repository::verbs()].into_iter().flatten().collect()
 }
@@ -40,7 +40,7 @@ pub struct Verb {
     pub notes: &'static [&'static str],
     /// Command lines without `cargo xtask`, and what each does.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Left out of help and reference: it is for those who develop this program.
+    /// Whether help and reference leave it out, since only developers of this program need it.
     pub hidden: bool,
     /// Reads what follows the name; `None` where help is wanted.
     pub(super) read: Box<Read>,
@@ -102,7 +102,7 @@ impl<O> Row<O> {
     }
 }
 
-/// An option without a value, which sets a field to true.
+/// Makes an option without a value that sets a field to true.
 fn switch<O: 'static>(
     long: &'static str,
     doc: &'static str,
@@ -111,7 +111,7 @@ fn switch<O: 'static>(
     assign(long, doc, move |options| *field(options) = true)
 }
 
-/// An option without a value, which does something else with the options.
+/// Makes an option without a value that changes the options by `set`.
 fn assign<O>(long: &'static str, doc: &'static str, set: impl Fn(&mut O) + 'static) -> Row<O> {
     let flag = Flag { long, value: None, doc, alternative: false };
     let set = move |options: &mut O, _: Given<'_>| {
@@ -121,7 +121,7 @@ fn assign<O>(long: &'static str, doc: &'static str, set: impl Fn(&mut O) + 'stat
     Row { flag, set: Box::new(set) }
 }
 
-/// An option with a value, which sets a field that is `None` without it.
+/// Makes an option with a value. The field that it sets is `None` without it.
 fn option<O: 'static, T: 'static>(
     long: &'static str,
     value: (&'static str, Values),
@@ -136,7 +136,7 @@ fn option<O: 'static, T: 'static>(
     valued(long, value, doc, set)
 }
 
-/// An option with a value, which does something else with it.
+/// Makes an option with a value that changes the options by `set`.
 fn valued<O>(
     long: &'static str,
     value: (&'static str, Values),
@@ -174,7 +174,7 @@ struct Typed<O> {
 }
 
 impl<O: Default + 'static> Typed<O> {
-    /// Forgets the type of the options.
+    /// Returns the verb without the type of its options, so that all verbs fit into one list.
     fn verb(self) -> Verb {
         let Self { name, summary, usage, about, notes, examples, .. } = self;
         Verb {
@@ -237,8 +237,8 @@ impl<O: Default + 'static> Typed<O> {
     }
 }
 
-/// Takes what follows an option. Another option does not: without its value, one would take the
-/// next for it, and a `--dry-run` would build.
+/// Takes the value of an option. Another option is not a value: a missing value would swallow the
+/// next option, and a `--dry-run` would build.
 fn value_of(
     option: &str,
     parser: &mut Parser,
@@ -252,7 +252,7 @@ fn value_of(
     Ok(value)
 }
 
-/// For verbs whose options always fit together.
+/// Returns no problem, for verbs whose options always fit together.
 fn no_problem<O>(_: &O) -> Option<&'static str> {
     None
 }

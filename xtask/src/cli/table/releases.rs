@@ -18,7 +18,7 @@ fn services() -> Vec<Operand> {
     vec![Operand { name: "SERVICE", values: Services, doc: "" }]
 }
 
-/// The options that say where releases are.
+/// Returns the rows of the options that say where releases are.
 fn bucket_rows() -> Vec<Row<ReleaseBucketOptions>> {
     let mut rows = vec![option(
         "prefix",
@@ -31,7 +31,7 @@ fn bucket_rows() -> Vec<Row<ReleaseBucketOptions>> {
     rows
 }
 
-/// The options that choose an archive.
+/// Returns the rows of the options that choose an archive.
 fn choice_rows() -> Vec<Row<ReleaseChoice>> {
     vec![
         option(
@@ -59,8 +59,8 @@ fn choice_rows() -> Vec<Row<ReleaseChoice>> {
     ]
 }
 
-/// What is wrong with the choice of an archive. Nothing is chosen for whoever names no release: the
-/// newest upload may come from any branch.
+/// Says what is missing to choose an archive. Without a release named there is no default, since
+/// the newest upload may come from any branch.
 fn choice_problem(service: &str, choice: &ReleaseChoice) -> Option<&'static str> {
     if service.is_empty() {
         Some("no SERVICE named")

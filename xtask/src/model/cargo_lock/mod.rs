@@ -66,7 +66,8 @@ impl Package {
         }
     }
 
-    /// `itoa-1.0.9`, as `cargo vendor --versioned-dirs` names its folder.
+    /// Returns the name of the package's folder as `cargo vendor --versioned-dirs` makes it:
+    /// `itoa-1.0.9`.
     pub fn folder(&self) -> String {
         format!("{}-{}", self.name, self.version)
     }

@@ -1,7 +1,7 @@
 //! What several services need stands in crates of this folder: one for each thing, used by
 //! `NAME.workspace = true`. This one is an example; replace it by the first that is needed.
 
-/// A greeting for whoever is named, or for everyone.
+/// Greets a person by name, or everyone where the name is blank.
 ///
 /// ```
 /// assert_eq!(greeting::greet("Ada"), "Hello, Ada!");

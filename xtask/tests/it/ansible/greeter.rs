@@ -1,6 +1,6 @@
-//! Releases of a service that does what a file in its archive says: be healthy, or not.
+//! Makes releases of a service that behaves as a file in its archive says: healthy, or not.
 //!
-//! The program is the same in all of them, so that it is compiled once.
+//! All releases have the same program, so that it is compiled once.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,8 @@ use crate::support::{Repo, host};
 /// The service.
 pub(super) const NAME: &str = "greeter";
 
-/// Stands in every secret that the controller has besides the one that it signs with.
+/// The text that every secret of the controller contains, except for the access key that signs its
+/// requests.
 const MARK: &str = "CANARYcanary0123";
 
 const PROGRAM: &str = r#"
@@ -54,7 +55,8 @@ pub(super) struct Releases {
 }
 
 impl Releases {
-    /// None yet.
+    /// Prepares the repository of the service and an empty bucket, with secrets in the environment
+    /// that can be recognised. No release is made yet.
     pub(super) fn new() -> Self {
         let bucket = Bucket::new();
         let mut repo = bucket.serve(Repo::new(&[NAME]));
@@ -67,8 +69,9 @@ impl Releases {
         Self { repo, bucket }
     }
 
-    /// Builds and uploads one, and returns its version. What it does is `healthy`, `refuses` to call
-    /// itself healthy, `ends` at once, or `fades` after a second and a half.
+    /// Builds and uploads a release, and returns its version. Its program behaves as `behaviour`
+    /// says: it is `healthy`, `refuses` to be healthy, `ends` at once, or `fades` (ends after a
+    /// second and a half).
     pub(super) fn publish(&self, behaviour: &str) -> String {
         self.repo.write(&format!("services/{NAME}/behaviour"), behaviour);
         let commit = self.repo.commit(behaviour);
@@ -85,12 +88,13 @@ impl Releases {
             .publish_with(&self.bucket, Some(&packed));
     }
 
-    /// What must not be seen on a host or in what is said: secrets, and what makes a URL a signed one.
+    /// Returns the secrets, and the parameter that makes a URL a signed one. None of them may
+    /// appear on a host or in output.
     pub(super) fn secrets(&self) -> [String; 3] {
         [MARK.to_owned(), self.bucket.secret(), "X-Amz-Signature".to_owned()]
     }
 
-    /// The object of an archive, which is a file.
+    /// Returns the file in which the bucket stores an archive of this machine's platform.
     pub(super) fn archive(&self, version: &str) -> PathBuf {
         self.bucket.object(&format!("{NAME}/{NAME}_{version}{}.tar.gz", suffix(host().as_str())))
     }

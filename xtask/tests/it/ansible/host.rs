@@ -1,4 +1,5 @@
-//! A host: a folder of its own, a supervisor that runs in it, and the playbook played on it.
+//! A host for tests: a folder of its own, a supervisor that runs in it, and the playbook that is
+//! played on it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -28,7 +29,7 @@ pub(super) struct Host {
     variables: Value,
 }
 
-/// How a playbook ended.
+/// The result of a playbook.
 pub(super) struct Played {
     pub(super) run: Run,
     /// The host's line of the recap.
@@ -36,7 +37,7 @@ pub(super) struct Played {
 }
 
 impl Host {
-    /// Starts its supervisor, whose environment has nothing of ours.
+    /// Starts a host's supervisor, whose environment has none of this process's variables.
     pub(super) fn new() -> Self {
         let (tools, folder) = (Tools::install(), tempfile::tempdir().unwrap());
         let path = folder.path();
@@ -54,7 +55,7 @@ impl Host {
         std::mem::replace(&mut self.variables[name], value)
     }
 
-    /// Leaves a variable of the role to its default.
+    /// Removes a variable of the role, so that its default holds.
     pub(super) fn unset(&mut self, name: &str) {
         self.variables.as_object_mut().unwrap().remove(name).expect(name);
     }
@@ -82,7 +83,8 @@ impl Host {
         let run = run(&mut command, &line);
         check(releases, run.stdout.as_bytes(), &line);
         check(releases, run.stderr.as_bytes(), &line);
-        // As it is said of a module that is written to a file of the host, with its arguments.
+        // The form in which Ansible logs a module that it writes to a file of the host, with its
+        // arguments.
         assert!(
             !run.stdout.contains("AnsiballZ_get_url"),
             "the URL is written down: {}",
@@ -108,7 +110,7 @@ impl Host {
                 }
             }
         }
-        // Other systems show neither to those who ask for files.
+        // Only Linux shows the environment and the arguments of a process as files.
         let is_shown = cfg!(target_os = "linux");
         for id in [self.pid(), self.supervisor.id()].into_iter().filter(|_| is_shown) {
             files.extend(["environ", "cmdline"].map(|name| format!("/proc/{id}/{name}").into()));
@@ -119,7 +121,8 @@ impl Host {
         }
     }
 
-    /// What the service answers, whoever it is; nothing where nobody listens.
+    /// Returns what the process on the service's port answers, whichever process that is; empty if
+    /// nothing listens there.
     pub(super) fn get(&self) -> String {
         let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) else {
             return String::new();
@@ -131,18 +134,18 @@ impl Host {
         answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
     }
 
-    /// Where the service listens.
+    /// Returns the address at which the service listens.
     pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The release that is linked, as the link says it.
+    /// Returns the name of the release that the link `current` leads to.
     pub(super) fn current(&self) -> Option<String> {
         let link = std::fs::read_link(self.path("opt/current")).ok()?;
         Some(link.strip_prefix("releases").unwrap().display().to_string())
     }
 
-    /// The releases that lie there, sorted.
+    /// Lists the installed releases, sorted.
     pub(super) fn releases(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.path("opt/releases")) else { return Vec::new() };
         let mut names: Vec<_> =
@@ -151,12 +154,12 @@ impl Host {
         names
     }
 
-    /// A path in the host's folder; what the role writes is below `opt`.
+    /// Returns a path in the host's folder; the role writes below `opt`.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The id of the service's process; 0 where there is none.
+    /// Returns the id of the service's process; 0 if there is none.
     pub(super) fn pid(&self) -> u32 {
         let mut command = supervisor::control(&self.tools, self.folder.path());
         let said = run(command.args(["pid", NAME]), "supervisorctl pid").stdout;
@@ -166,7 +169,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // It ends what it started before it ends.
+        // The supervisor ends the processes that it started before it ends.
         let mut shutdown = supervisor::control(&self.tools, self.folder.path());
         let _ = shutdown.arg("shutdown").output();
         let deadline = Instant::now() + LIMIT;
@@ -197,7 +200,8 @@ impl Played {
         Self { run, ..self }
     }
 
-    /// Asserts that it did not show a setting of the service, nor the file that has all of them.
+    /// Asserts that the output shows neither a setting of the service nor the file that has all
+    /// settings.
     #[track_caller]
     pub(super) fn hides(self, setting: &str) -> Self {
         for text in [setting, "eyJ2ZXJzaW9uIjo"] {
@@ -206,7 +210,7 @@ impl Played {
         self
     }
 
-    /// Asserts what the recap counts.
+    /// Asserts that the recap contains `text`.
     #[track_caller]
     pub(super) fn counts(self, text: &str) -> Self {
         let counts: Vec<_> = self.recap.split_whitespace().collect();
@@ -226,7 +230,7 @@ fn check(releases: &Releases, bytes: &[u8], what: &str) {
     }
 }
 
-/// What the role is told about this host.
+/// Returns the variables with which the role is played on this host.
 fn variables(folder: &Path, tools: &Tools, port: u16) -> Value {
     let supervisorctl = |words: &[&str]| {
         let configuration = folder.join("supervisord.conf").display().to_string();

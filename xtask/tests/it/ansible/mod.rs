@@ -1,5 +1,5 @@
-//! `deploy/ansible`, played for real: releases that were built and uploaded, a supervisor, a service
-//! that answers.
+//! Plays `deploy/ansible` on hosts of a kind: with releases that were built and uploaded, a
+//! supervisor, and a service that answers.
 
 mod greeter;
 mod host;
@@ -14,7 +14,7 @@ use host::Host;
 
 #[test]
 #[ignore = "installs ansible-core, builds a service and deploys it"]
-fn a_release_serves_until_another_does_and_again_when_that_fails() {
+fn a_deployed_release_serves_and_serves_again_when_the_next_one_fails() {
     let releases = Releases::new();
     let [first, second, third] = ["healthy", "healthy", "refuses"].map(|it| releases.publish(it));
     let mut host = Host::new();
@@ -56,7 +56,7 @@ fn a_release_serves_until_another_does_and_again_when_that_fails() {
 
 #[test]
 #[ignore = "installs ansible-core, builds a service and deploys it"]
-fn going_back_is_to_the_settings_too() {
+fn going_back_restores_the_settings_too() {
     let releases = Releases::new();
     let [first, second] = ["healthy", "healthy"].map(|it| releases.publish(it));
     let mut host = Host::new();
@@ -90,7 +90,7 @@ fn going_back_is_to_the_settings_too() {
 
 #[test]
 #[ignore = "installs ansible-core, builds a service and looks at its deployment"]
-fn the_service_gets_no_account_that_is_there_already() {
+fn the_role_refuses_an_account_that_exists_already() {
     let releases = Releases::new();
     let first = releases.publish("healthy");
     let mut host = Host::new();
@@ -106,7 +106,7 @@ fn the_service_gets_no_account_that_is_there_already() {
         ("root", "{}", "service_user is not root"),
     ] {
         host.set("service_user", json!(user));
-        // Only looked at: it is this machine's account.
+        // The role only runs in check mode here, since this is an account of this machine.
         let arguments = ["--check", "--extra-vars", &version, "--extra-vars", list];
         host.play(&releases, &arguments).fails(&[text]);
     }
@@ -116,14 +116,14 @@ fn the_service_gets_no_account_that_is_there_already() {
 
 #[test]
 #[ignore = "installs ansible-core, builds a service and deploys it"]
-fn what_is_refused_switches_nothing() {
+fn a_refused_deployment_leaves_the_current_release() {
     let releases = Releases::new();
     let [first, changed] = ["healthy", "healthy"].map(|it| releases.publish(it));
     let mut host = Host::new();
     host.deploy(&releases, &first).succeeds();
     let process = host.pid();
 
-    // The object says of itself what it said before: only the bytes differ.
+    // The object's metadata is unchanged: only the bytes differ.
     let mut bytes = std::fs::read(releases.archive(&changed)).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -152,7 +152,7 @@ fn what_is_refused_switches_nothing() {
 
 #[test]
 #[ignore = "installs ansible-core, builds a service and deploys it"]
-fn a_worker_has_to_stay_up_and_old_releases_go() {
+fn a_worker_has_to_stay_up_and_old_releases_are_removed() {
     let releases = Releases::new();
     let [broken, first, fading, second, third] =
         ["ends", "healthy", "fades", "healthy", "healthy"].map(|it| releases.publish(it));
@@ -175,7 +175,7 @@ fn a_worker_has_to_stay_up_and_old_releases_go() {
     assert_eq!(host.releases(), sorted(&[&broken, &first, &fading]), "they can be looked at");
     host.deploy(&releases, &second).succeeds();
     assert_eq!(host.releases(), sorted(&[&first, &second]));
-    // As a run leaves them that was ended while it removed old ones.
+    // What a run leaves that was killed while it removed old releases.
     for rest in [host.path("opt/releases").join(&third), host.path("opt/releases/ffffff")] {
         std::fs::create_dir(&rest).unwrap();
         std::fs::write(rest.join("rest"), "").unwrap();
@@ -184,7 +184,7 @@ fn a_worker_has_to_stay_up_and_old_releases_go() {
     assert_eq!(host.releases(), sorted(&[&second, &third]));
     assert!(!host.path("opt/releases").join(&third).join("rest").exists());
 
-    // As a run leaves it that was killed before the restart.
+    // What a run leaves that was killed before the restart.
     std::fs::remove_file(host.path("opt/current")).unwrap();
     std::os::unix::fs::symlink(format!("releases/{second}"), host.path("opt/current")).unwrap();
     host.deploy(&releases, &second).succeeds().counts("changed=2");

@@ -1,4 +1,5 @@
-//! What runs a host's service where systemd does not, and the port that it gets.
+//! The supervisor that runs a test host's service in place of systemd, and the port for that
+//! service.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -8,11 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::greeter::NAME;
 use super::tools::Tools;
 
-/// Starts it below `folder`, so that it ends with this test even where that is killed.
+/// Starts a supervisor below `folder`. It ends with this test, even if the test is killed.
 pub(super) fn start(tools: &Tools, folder: &Path) -> Child {
     std::fs::write(folder.join("supervisord.conf"), configuration(folder)).unwrap();
     let with_parent = ["--pdeathsig", "TERM"];
-    // Not every system has it, and not every version of it knows this.
+    // Some systems have no `setpriv`, or one without this option.
     let is_there = Command::new("setpriv").args(with_parent).arg("true").output();
     let mut command = Command::new("setpriv");
     command.args(with_parent).arg(tools.program("supervisord"));
@@ -23,15 +24,16 @@ pub(super) fn start(tools: &Tools, folder: &Path) -> Child {
     command.arg("--nodaemon").spawn().unwrap()
 }
 
-/// `supervisorctl`, for the supervisor below `folder`.
+/// Returns the command `supervisorctl` for the supervisor below `folder`.
 pub(super) fn control(tools: &Tools, folder: &Path) -> Command {
     let mut command = Command::new(tools.program("supervisorctl"));
     configure(&mut command, tools, folder);
     command
 }
 
-/// A port for a service that starts much later: none that a connection is given meanwhile, so below
-/// those that the kernel gives, and none of another test.
+/// Finds a free port for a service that starts much later. The kernel must not give it to a
+/// connection in the meantime, so it is below the range that the kernel uses; nor does another test
+/// get it.
 pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
@@ -51,7 +53,8 @@ fn configure(command: &mut Command, tools: &Tools, folder: &Path) {
     command.arg("--configuration").arg(folder.join("supervisord.conf"));
 }
 
-/// The supervisor's configuration. Its program reads what the role wrote for systemd.
+/// Returns the supervisor's configuration. The program that it runs reads the environment that the
+/// role wrote for systemd.
 fn configuration(folder: &Path) -> String {
     let folder = folder.display();
     format!(

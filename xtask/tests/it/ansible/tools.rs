@@ -1,8 +1,9 @@
-//! Ansible, its linter, and a supervisor that runs where systemd does not: from `PyPI`, below the
+//! Installs Ansible, its linter and a supervisor that does not need systemd, from `PyPI`, below the
 //! target folder.
 //!
-//! Not in a virtual environment but by `pip --target`: that needs no more than the README asks for,
-//! python3 with pip, and the folder appears whole by being renamed, which an environment cannot be.
+//! It uses `pip --target` and no virtual environment: this needs only what the README asks for,
+//! python3 with pip, and the finished folder can be renamed to its final name, which a virtual
+//! environment cannot.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Installs them where they are not yet. Tests that ask at the same time wait for the first.
+    /// Installs the tools if they are not yet installed. Tests that ask at the same time wait for
+    /// the first.
     pub(super) fn install() -> Self {
         let folder = target_dir().join("ansible");
         fs::create_dir_all(&folder).unwrap();
@@ -67,7 +69,7 @@ impl Tools {
         Self { home, python: PathBuf::from(python) }
     }
 
-    /// Gives a program of theirs a home and temporary folders in `folder`, so that this machine's
+    /// Gives an installed program a home and temporary folders in `folder`, so that this machine's
     /// configuration is not read and nothing is left on it.
     pub(super) fn set_up(&self, command: &mut Command, folder: &Path) {
         let path = std::env::var("PATH").unwrap();
@@ -88,19 +90,19 @@ impl Tools {
             .envs([("ANSIBLE_NOCOLOR", "1"), ("NO_COLOR", "1"), ("ANSIBLE_NOCOWS", "1")]);
     }
 
-    /// One of their programs, set up so.
+    /// Returns the command of an installed program, set up by [`Self::set_up`].
     pub(super) fn command(&self, name: &str, folder: &Path) -> Command {
         let mut command = Command::new(self.program(name));
         self.set_up(&mut command, folder);
         command
     }
 
-    /// Where one of their programs lies.
+    /// Returns the path of an installed program.
     pub(super) fn program(&self, name: &str) -> String {
         self.home.join("bin").join(name).display().to_string()
     }
 
-    /// The interpreter that runs them.
+    /// Returns the Python interpreter that runs the installed programs.
     pub(super) fn python(&self) -> &Path {
         &self.python
     }
@@ -117,7 +119,8 @@ fn install(folder: &Path, home: &Path) {
     let python = run(&mut python, "python3").exits(0).stdout;
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).unwrap();
-    // What a killed test left. A pip of its that still writes does so under a name that nobody else has.
+    // Removes what a killed test left. A pip of that test that is still running writes under a name
+    // that nobody else uses.
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         if entry.file_name().to_string_lossy().starts_with("partial-") {
             let _ = fs::remove_dir_all(entry.path());

@@ -1,4 +1,5 @@
-//! What is written in `deploy/ansible`, without a host: lint, systemd's opinion, and the README.
+//! Checks the files of `deploy/ansible` without a host: by ansible-lint, by systemd, and against
+//! the README.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +13,7 @@ const FOLDER: &str = "xtask/templates/deploy/ansible";
 
 #[test]
 #[ignore = "installs ansible-lint"]
-fn ansible_lint_has_nothing_to_say() {
+fn ansible_lint_finds_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("linted");
     for path in files().iter().filter(|path| path.starts_with(FOLDER)) {
@@ -22,7 +23,7 @@ fn ansible_lint_has_nothing_to_say() {
     }
     let mut lint = Tools::install().command("ansible-lint", folder.path());
     lint.args(["--offline", "--strict"]).current_dir(&copy);
-    // Whatever it would fetch nevertheless, it does not get.
+    // The linter gets no network for what it would still download.
     lint.envs([("HTTP_PROXY", "http://127.0.0.1:9"), ("HTTPS_PROXY", "http://127.0.0.1:9")]);
     run(&mut lint, "ansible-lint")
         .exits(0)
@@ -74,8 +75,8 @@ fn systemd_accepts_the_unit() {
                 assert!(output.status.success() && is_silent, "{words:?}: {said}");
             }
             Err(error) => {
-                // Where no test could install it. Printed past the harness, which shows nothing of a
-                // test that passes.
+                // The unit cannot be checked on this machine. The message goes past the test
+                // harness, which hides the output of a test that passes.
                 let text = "systemd's opinion of the unit was not asked: systemd-analyze";
                 writeln!(std::io::stderr(), "\nwarning: {text}: {error}").unwrap();
             }
@@ -83,7 +84,8 @@ fn systemd_accepts_the_unit() {
     }
 }
 
-/// The kernel answers on a netlink socket which interfaces there are; libc's `getifaddrs` asks there.
+/// Checks that the unit allows netlink sockets, by which libc's `getifaddrs` asks the kernel for
+/// the interfaces.
 #[test]
 fn a_service_may_list_its_network_interfaces() {
     let unit = read(&format!("{FOLDER}/roles/service/templates/unit.j2"));
@@ -115,7 +117,8 @@ fn every_variable_is_explained_and_checked() {
         .filter_map(|line| line.split_once(':').map(|(name, _)| name))
         .collect();
     assert!(names.len() > 10, "{names:?}");
-    // What has no default is required: a health URL that was forgotten is an error, not a shorter check.
+    // A variable without a default is required: a forgotten health URL must be an error, not a
+    // shorter check.
     for name in ["service_name", "service_health_url"] {
         assert!(!names.contains(&name), "{name} has a default");
         let option = specified.split_once(&format!("      {name}:\n")).expect(name).1;

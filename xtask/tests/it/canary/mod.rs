@@ -1,5 +1,6 @@
-//! No secret leaves: with marked credentials, every way a run can end, and no mark anywhere: not in
-//! what is printed, in files, or in the arguments and the environment of what is started.
+//! Checks that no secret leaves the program. Credentials carry a mark, and however a run ends, the
+//! mark must not be in its output, in files, or in the arguments and environment of child
+//! processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,10 +11,11 @@ use crate::support::{Repo, Run};
 
 mod sources;
 
-/// In every marked value, and nowhere else.
+/// The mark: every secret contains it, and nothing else does.
 const MARK: &str = "CANARYcanary0123";
 
-/// A folder of programs that write down how they are started and then do what they are for.
+/// Fills a folder with programs that note how they are started in `diary`, and then run the real
+/// program of that name. Returns a `PATH` on which they come first.
 fn spies(folder: &Path, diary: &Path, names: &[&str]) -> String {
     for name in names {
         let path = folder.join(name);
@@ -58,7 +60,8 @@ fn check_folder(folder: &Path, mark: &str) {
     }
 }
 
-/// Variables that hold secrets, each marked; the access key id is none.
+/// Sets the variables that hold secrets, each with the mark. The access key id is no secret and has
+/// none.
 fn marked(repo: &mut Repo) {
     let secret = format!("{MARK}/secret");
     for name in ["S3_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "CIRCLE_OIDC_TOKEN_V2"]
@@ -73,7 +76,7 @@ fn marked(repo: &mut Repo) {
 }
 
 #[test]
-fn no_mark_is_found_wherever_a_run_ends() {
+fn no_secret_is_shown_however_a_run_ends() {
     let (bucket, folder) = (Bucket::new(), tempfile::tempdir().unwrap());
     let diary = folder.path().join("diary");
     let programs = folder.path().join("bin");

@@ -1,5 +1,5 @@
-//! The same for every other source of credentials, for the verbs beside `upload`, and for a run that
-//! is killed with a large file half sent.
+//! Checks the same for every other source of credentials, for the verbs besides `upload`, and for a
+//! run that is killed while it sends a large file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,17 +28,18 @@ enum Source {
 const SOURCES: [Source; 4] =
     [Source::Variables, Source::WebIdentity, Source::ProfileKeys, Source::ProfileProcess];
 
-/// A job whose credentials are marked, or real and looked for as the mark is.
+/// A job whose credentials have the mark, or are real and searched for like the mark.
 struct Job {
     bucket: Bucket,
     repo: Repo,
-    /// Beside the repository: programs, their diary, and what holds secrets by right.
+    /// A folder outside the repository, with the programs that note how they are started, their
+    /// notes, and the files that may hold secrets.
     beside: TempDir,
     secrets: Vec<String>,
 }
 
 impl Job {
-    /// With one release of alpha in its bucket, and a snapshot that is not published.
+    /// Makes a bucket with one release of alpha, and a snapshot that is not published.
     fn new(bytes: &[u8]) -> Self {
         let bucket = Bucket::new();
         Release::of_alpha("bbbbbb").publish(&bucket);
@@ -54,7 +55,7 @@ impl Job {
             ("USER", "ann"),
             ("RUST_BACKTRACE", "full"),
             ("RUST_LOG", "trace"),
-            // The CI sets it in every job, whatever credentials are used.
+            // CI sets this in every job, whatever credentials are used.
             ("CIRCLE_OIDC_TOKEN_V2", &format!("{MARK}.claims.signature")),
         ] {
             repo.set(name, value);
@@ -62,7 +63,7 @@ impl Job {
         Self { bucket, repo, beside, secrets: vec![MARK.to_owned()] }
     }
 
-    /// With credentials from there: those of the bucket, or such as it refuses.
+    /// Provides credentials by `source`: the bucket's own, or wrong ones.
     fn with(mut self, source: Source, are_right: bool) -> Self {
         let secret = if are_right { self.bucket.secret() } else { format!("{MARK}/secret") };
         let (id, session_token) = (self.bucket.access_key_id(), format!("{MARK}/session"));
@@ -109,7 +110,8 @@ impl Job {
     fn run(&self, line: &str, code: i32) -> Run {
         let run = self.repo.xtask(line).exits(code);
         self.check_text(&run.stderr, line);
-        // Who has a URL made by a session has the session's token: no URL works without it.
+        // A URL that was presigned with a session's credentials contains the session token, and
+        // does not work without it.
         let token = format!("{MARK}%2Fsession");
         self.check_text(&run.stdout.replace(&token, ""), line);
         assert!(line.starts_with("presign") || !run.stdout.contains(&token), "{line}");
@@ -123,7 +125,7 @@ impl Job {
         }
     }
 
-    /// Looks at what was written and at what was started.
+    /// Checks the files that were written and the processes that were started.
     fn check_left(&self, line: &str) {
         for secret in &self.secrets {
             check_folder(self.repo.path(), secret);
@@ -131,7 +133,7 @@ impl Job {
         self.check_text(&self.diary(), &format!("{line}: what a child was given"));
     }
 
-    /// What was started so far, with which arguments and variables.
+    /// Returns the programs that were started so far, with their arguments and variables.
     fn diary(&self) -> String {
         fs::read_to_string(self.beside.path().join("diary")).unwrap_or_default()
     }
@@ -177,7 +179,7 @@ fn no_verb_shows_credentials_that_are_refused() {
 }
 
 #[test]
-fn who_refuses_credentials_does_not_make_us_show_the_token() {
+fn an_answer_that_refuses_credentials_is_shown_without_the_token() {
     let mut job = Job::new(b"small");
     let echo = format!("the token {MARK}.claims.signature of alice is not welcome");
     job.ask(&Sts::refusing("AccessDenied", &echo));

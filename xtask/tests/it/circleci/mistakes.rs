@@ -1,13 +1,13 @@
-//! The checks of the CI file, checked: one that cannot fail is none. Each row breaks the file and
-//! says what must be found.
+//! Tests the checks of the CI file: each row breaks the file and says which problem the checks must
+//! find.
 
 use super::{PATH, problems, text};
 use crate::support::root;
 
-/// What to replace, by what, and what is found then.
+/// A text to replace, its replacement, and the problem that must be found then.
 type Mistake = (&'static str, &'static str, &'static str);
 
-/// What the schema itself sees.
+/// Mistakes that the schema finds.
 const OF_FORM: &[Mistake] = &[
     ("version: 2.1", "version: 2.0", "/version: "),
     ("requires: [test, dist]", "require: [test, dist]", "job `upload` has no parameter `require`"),
@@ -19,7 +19,7 @@ const OF_FORM: &[Mistake] = &[
     ("          path: pkg", "          paths: [pkg]", "/jobs/dist: "),
 ];
 
-/// What it lets pass.
+/// Mistakes that the schema lets pass.
 const OF_NAMES: &[Mistake] = &[
     ("- checkout", "- chekout", "job test: unknown step `chekout`"),
     ("- store_artifacts:", "- store_artefacts:", "job dist: unknown step `store_artefacts`"),
@@ -52,7 +52,7 @@ const OF_NAMES: &[Mistake] = &[
     ),
 ];
 
-/// What this repository has agreed on.
+/// Mistakes against the rules of this repository.
 const OF_RULES: &[Mistake] = &[
     ("cargo xtask ci\n", "cargo test\n", "job test runs `cargo test`, not `cargo xtask ci`"),
     ("cargo xtask dist\n", "make dist\n", "`make dist` is not one cargo line"),

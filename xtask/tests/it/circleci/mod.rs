@@ -1,8 +1,8 @@
-//! `.circleci/config.yml`: what CI would say about it, found at home.
+//! Checks `.circleci/config.yml` here, so that mistakes are found before CI runs it.
 //!
-//! Three kinds of mistake, each with a module or test: what its schema or a reader of the whole file
-//! sees (`structure`), what this repository has agreed on (`rules`), and lines that do not work,
-//! which only running them shows.
+//! There are three kinds of mistakes: those that the schema or a reader of the whole file finds
+//! (`structure`), those against the rules of this repository (`rules`), and lines that do not work,
+//! which a test runs.
 
 mod mistakes;
 mod rules;
@@ -56,7 +56,7 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     assert_eq!(manifest["commit"], head.as_str());
     assert_eq!(manifest["dirty"], false, "building left files behind that git does not ignore");
 
-    // The upload job: a checkout of its own, and beside it what was handed over.
+    // The upload job: a checkout of its own, and beside it what the dist job persisted.
     let checkout = bucket.serve(Repo::clone_of(clone.path()));
     let handed_over = tempfile::tempdir().expect("a temporary folder");
     std::fs::rename(clone.path().join("pkg"), handed_over.path().join("pkg")).expect("pkg");
@@ -78,7 +78,8 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     assert_eq!(bucket.keys(), expected, "objects in {BUCKET}");
 }
 
-/// Runs a job's lines in `repo`, with `handed_over` where the line names the folder that the job attaches at.
+/// Runs a job's lines in `repo`. The folder at which the job attaches the workspace is replaced by
+/// `handed_over`.
 fn run_lines(
     config: &Value,
     job: &str,
@@ -103,7 +104,7 @@ fn text() -> String {
     std::fs::read_to_string(root().join(PATH)).expect(PATH)
 }
 
-/// Everything that is wrong with the text of a configuration, in the repository at `root`.
+/// Lists everything that is wrong with the text of a configuration, in the repository at `root`.
 pub(crate) fn problems(text: &str, root: &Path) -> Vec<String> {
     let config = parse(text);
     let mut problems = structure::problems(&config);

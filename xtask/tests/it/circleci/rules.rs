@@ -1,6 +1,6 @@
-//! What this repository has agreed on for its CI file, and gives others with `init`: which lines run
-//! where, with which caches, hand-overs and credentials. A job with credentials takes over nothing that a
-//! job without them could have changed, but for the artifacts.
+//! The rules of this repository for its CI file, which `init` gives to new repositories too: which
+//! lines run where, with which caches, workspaces and credentials. A job with credentials takes
+//! nothing but the artifacts from jobs without them.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use xtask::build::pins::RUSTC;
 
 use super::structure::{entries, named, requires, steps};
 
-/// The folder that jobs may hand over into: the checkout is never below it.
+/// The folder below which a job may attach the workspace, and never its checkout.
 const BESIDE: &str = "/tmp/";
 
-/// The steps that a job with credentials may have: others bring in what another job left.
+/// The steps that a job with credentials may have. Others bring in what other jobs left.
 const WITH_CREDENTIALS: [&str; 3] = ["checkout", "attach_workspace", "run"];
 
-/// Every breach of the rules in `config`, whose text is `text`, in the repository at `root`.
+/// Lists every breach of the rules in `config`, whose text is `text`, in the repository at `root`.
 pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     let lines = text.lines().count();
@@ -45,13 +45,13 @@ pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     problems
 }
 
-/// The lines that a job's `run` steps run.
+/// Returns the lines that a job's `run` steps run.
 pub(super) fn run_lines(job: &Value) -> Vec<&str> {
     let runs = steps(job).filter(|(name, _)| *name == "run");
     runs.filter_map(|(_, run)| run.as_str().or_else(|| run["command"].as_str())).collect()
 }
 
-/// What the dist job hands on to later ones.
+/// Returns the paths that the dist job persists for later jobs.
 fn handed_on(config: &Value) -> Vec<String> {
     let persisted =
         steps(&config["jobs"]["dist"]).filter(|(name, _)| *name == "persist_to_workspace");
@@ -59,18 +59,18 @@ fn handed_on(config: &Value) -> Vec<String> {
     paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
 }
 
-/// The folders that a job takes over what others handed on into.
+/// Returns the folders at which a job attaches what other jobs persisted.
 pub(super) fn taken_over_at<'a>(config: &'a Value, job: &str) -> impl Iterator<Item = &'a str> {
     let attached = steps(&config["jobs"][job]).filter(|(name, _)| *name == "attach_workspace");
     attached.map(|(_, step)| step["at"].as_str().unwrap_or_default())
 }
 
-/// Whether a job sees the variables of a context, in any workflow.
+/// Returns whether a job gets the variables of a context in any workflow.
 pub(super) fn gets_context(config: &Value, job: &str) -> bool {
     in_workflows(config, job).any(|given| given.get("context").is_some())
 }
 
-/// The variables that a job's executor sets.
+/// Returns the variables that a job's executor sets.
 pub(super) fn environment(config: &Value, job: &str) -> Vec<(String, String)> {
     let executor = config["jobs"][job]["executor"].as_str().expect("an executor");
     let variables = config["executors"][executor]["environment"].as_object().into_iter().flatten();
@@ -83,7 +83,7 @@ fn in_workflows<'a>(config: &'a Value, job: &str) -> impl Iterator<Item = &'a Va
     jobs.flatten().map(named).filter(move |(name, _)| *name == job).map(|(_, given)| given)
 }
 
-/// Jobs and commands: all that has steps.
+/// Returns everything that has steps: jobs and commands.
 fn with_steps(config: &Value) -> impl Iterator<Item = (&str, &Value)> {
     entries(config, "jobs").chain(entries(config, "commands"))
 }
@@ -92,7 +92,7 @@ fn run_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, of) in with_steps(config) {
         for line in run_lines(of) {
-            // Letters of names, options and versions: nothing that a shell would make more of.
+            // Only characters of names, options and versions, to which a shell gives no meaning.
             let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./=,:".contains(c);
             if !line.starts_with("cargo ") || !line.chars().all(is_plain) {
                 problems.push(format!(
@@ -124,9 +124,9 @@ fn image_problems(config: &Value) -> Vec<String> {
         .collect()
 }
 
-/// A key that does not follow the lock file and the pins would serve what was built of others. Where
-/// xtask is a dependency, its pins move with the lock file. One without the branch would serve the others
-/// what a branch built.
+/// Checks that each cache key names the lock file, the pins and the branch. Without the first two,
+/// a job would get what was built from others; where xtask is a dependency, its pins move with the
+/// lock file. Without the branch, one branch would get what another built.
 fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
     let keys = |step: &str| -> Vec<&str> {
         let steps = with_steps(config).flat_map(|(_, of)| steps(of));
@@ -183,7 +183,7 @@ fn hand_over_problems(config: &Value) -> Vec<String> {
     problems
 }
 
-/// A job with credentials runs what it checked out itself, and nothing else.
+/// Checks that a job with credentials runs only what it checked out itself.
 fn trust_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, job) in entries(config, "jobs").filter(|(name, _)| gets_context(config, name)) {
@@ -217,7 +217,8 @@ fn trust_problems(config: &Value) -> Vec<String> {
     problems
 }
 
-/// Upload runs on every branch, after the others, and is the only job that sees credentials.
+/// Checks that upload runs on every branch, after the other jobs, and is the only job that gets
+/// credentials.
 fn upload_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for given in in_workflows(config, "upload") {

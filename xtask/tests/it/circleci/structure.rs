@@ -1,5 +1,5 @@
-//! What is wrong with a CI file by the rules of the service: its published schema, and the names that
-//! the schema does not follow.
+//! Finds mistakes by the rules of the CI service: its published schema, and names that the schema does
+//! not follow.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ const STEPS: [&str; 10] = [
 
 const SCHEMA: &str = include_str!("../../data/circleci-schema.json");
 
-/// Every mistake in `config`.
+/// Lists every mistake in `config`.
 pub(super) fn problems(config: &Value) -> Vec<String> {
     let schema = serde_json::from_str(SCHEMA).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
@@ -53,7 +53,7 @@ pub(super) fn problems(config: &Value) -> Vec<String> {
     problems
 }
 
-/// The entries of a table at the top of the file, or none.
+/// Returns the entries of a table at the top of the file; none if there is no such table.
 pub(super) fn entries<'a>(
     config: &'a Value,
     table: &str,
@@ -62,7 +62,7 @@ pub(super) fn entries<'a>(
     entries.map(|(name, value)| (name.as_str(), value))
 }
 
-/// A step, or a job in a workflow: its name, and what stands below it.
+/// Splits a step, or a job in a workflow, into its name and what it is given.
 pub(super) fn named(item: &Value) -> (&str, &Value) {
     match item {
         Value::String(name) => (name, &Value::Null),
@@ -73,7 +73,7 @@ pub(super) fn named(item: &Value) -> (&str, &Value) {
     }
 }
 
-/// The steps of a job or a command.
+/// Returns the steps of a job or a command, each as its name and what it is given.
 pub(super) fn steps(of: &Value) -> impl Iterator<Item = (&str, &Value)> {
     of["steps"].as_array().into_iter().flatten().map(named)
 }
@@ -107,7 +107,7 @@ fn steps_of<'a>(
     problems
 }
 
-/// Parameters that `given` lacks or has too many of; `besides` are keys that are no parameters.
+/// Lists parameters that `given` lacks, or that do not exist. The keys `besides` are no parameters.
 fn parameter_problems(
     of: &Value,
     given: &Value,
@@ -130,7 +130,7 @@ fn parameter_problems(
     lacking.into_iter().chain(foreign)
 }
 
-/// The names in every `<< parameters.NAME >>` below a value.
+/// Returns the names in every `<< parameters.NAME >>` below a value.
 fn asked_for(value: &Value) -> impl Iterator<Item = String> {
     let text = value.to_string();
     let names: BTreeSet<_> = text
@@ -167,7 +167,8 @@ fn workflow_problems<'a>(
             format!("workflow {name}: `{job}` requires `{one}`, which is no job of it")
         }));
     }
-    // Take away, again and again, the jobs that wait for none of the rest: a circle stays.
+    // Remove the jobs that wait for none of the rest, again and again: those that remain wait for
+    // each other.
     let mut waiting = jobs;
     while let Some(ready) = waiting.iter().position(|(_, given)| {
         !requires(given).any(|one| waiting.iter().any(|(waits, _)| *waits == one))
@@ -181,7 +182,7 @@ fn workflow_problems<'a>(
     problems
 }
 
-/// The jobs that a job of a workflow waits for.
+/// Returns the jobs that a job of a workflow waits for.
 pub(super) fn requires(given: &Value) -> impl Iterator<Item = &str> {
     given["requires"].as_array().into_iter().flatten().map(|one| named(one).0)
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::Repo;
 
-/// Its name.
+/// The bucket's name.
 pub(crate) const BUCKET: &str = "builds";
 
 /// A server with one empty bucket, whose objects are files.
@@ -35,7 +35,7 @@ impl Bucket {
         Self { server: LocalS3::start(&options).unwrap(), root }
     }
 
-    /// A repository whose environment names this bucket, as CI's would.
+    /// Sets the variables by which `repo` uses this bucket, as a CI job would have them.
     pub(crate) fn serve(&self, mut repo: Repo) -> Repo {
         for (name, value) in self.variables() {
             repo.set(name, &value);
@@ -43,34 +43,35 @@ impl Bucket {
         repo
     }
 
-    /// Names this bucket in one command's environment.
+    /// Sets this bucket's variables for one command.
     pub(crate) fn name_in(&self, command: &mut Command) {
         command.envs(self.variables());
     }
 
-    /// Takes the bucket out of one command's environment again.
+    /// Removes this bucket's variables from one command's environment.
     pub(crate) fn hide(&self, command: &mut Command) {
         for (name, _) in self.variables() {
             command.env_remove(name);
         }
     }
 
-    /// A client for it.
+    /// Returns a client for the bucket.
     pub(crate) fn client(&self) -> s3::Client {
         self.server.client(BUCKET).unwrap()
     }
 
-    /// The secret access key of its credentials.
+    /// Returns the secret access key for the bucket.
     pub(crate) fn secret(&self) -> String {
         self.server.credentials().secret_access_key.clone()
     }
 
-    /// Its access key id.
+    /// Returns the access key id for the bucket.
     pub(crate) fn access_key_id(&self) -> String {
         self.server.credentials().access_key_id.clone()
     }
 
-    /// The whole answer to a GET of an object: what the client does not tell of it, too.
+    /// Returns the whole answer to a GET of an object, with the headers that the client does not
+    /// return.
     pub(crate) fn get(&self, key: &str, query: &[(&str, &str)]) -> String {
         let host = self.endpoint().trim_start_matches("http://").to_owned();
         let mut request = Request {
@@ -96,22 +97,23 @@ impl Bucket {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// Where its server listens.
+    /// Returns the endpoint of the server.
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// The file that is an object.
+    /// Returns the path of the file in which the server stores an object.
     pub(crate) fn object(&self, key: &str) -> PathBuf {
         self.root.path().join(BUCKET).join(key)
     }
 
-    /// How many multipart uploads nobody has completed or aborted: the server has a folder for each.
+    /// Counts the multipart uploads that are neither completed nor aborted: the server has a folder
+    /// for each.
     pub(crate) fn unfinished(&self) -> usize {
         std::fs::read_dir(self.root.path().join(".local-s3/uploads")).unwrap().count()
     }
 
-    /// The object keys of everything in it, sorted.
+    /// Returns all object keys in the bucket, sorted.
     pub(crate) fn keys(&self) -> Vec<String> {
         let base = self.root.path().join(BUCKET);
         let mut keys = Vec::new();
@@ -137,7 +139,7 @@ impl Bucket {
         file.set_modified(time).unwrap();
     }
 
-    /// The object keys of the manifest objects.
+    /// Returns the object keys that end in `.json`: those of the manifest objects and channels.
     pub(crate) fn manifest_objects(&self) -> Vec<String> {
         let is_json = |key: &String| Path::new(key).extension().is_some_and(|it| it == "json");
         self.keys().into_iter().filter(is_json).collect()

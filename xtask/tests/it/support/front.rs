@@ -1,4 +1,4 @@
-//! A server in front of a bucket's that passes requests on, refuses some, or lets some wait for ever.
+//! A server in front of the bucket's that passes requests on, refuses some, or never answers some.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 /// Longer than any answer takes here.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What becomes of a request.
+/// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Pass,
-    /// Passed on as soon as so many that get this verdict have come.
+    /// Passed on as soon as this many requests with this verdict have come.
     PassWith(usize),
     /// An answer with this status and S3's code.
     Refuse(u16, &'static str),
@@ -24,14 +24,15 @@ pub(crate) enum Verdict {
     Hold,
 }
 
-/// A request as it came, and what became of it.
+/// A request, and what was done with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// Method and target.
     pub(crate) line: String,
     /// That line and the headers.
     pub(crate) head: String,
-    /// How many had come and not been answered when its body had come, with itself.
+    /// The number of requests that had come and were not yet answered when this one's body had
+    /// come, itself included.
     pub(crate) at_once: usize,
     pub(crate) verdict: Verdict,
 }
@@ -43,7 +44,8 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Starts it in front of `endpoint`; `judge` sees the first line of each request, one by one.
+    /// Starts a server in front of `endpoint`; `judge` gets the first line of each request, one
+    /// after the other.
     pub(crate) fn start(
         endpoint: &str,
         judge: impl FnMut(&str) -> Verdict + Send + 'static,
@@ -51,7 +53,8 @@ impl Front {
         Self::start_as("http", endpoint, Ok, judge)
     }
 
-    /// Starts it in front of `endpoint`; `judge` sees the first line and the headers of each request.
+    /// Starts a server in front of `endpoint`; `judge` gets the first line and the headers of each
+    /// request.
     pub(crate) fn judging_heads(
         endpoint: &str,
         judge: impl FnMut(&str) -> Verdict + Send + 'static,
@@ -59,8 +62,8 @@ impl Front {
         Self::open("http", endpoint, Ok, judge)
     }
 
-    /// Starts it in front of `endpoint`, for clients that speak `scheme`; `open` makes that of a
-    /// connection.
+    /// Starts a server in front of `endpoint` for clients that use `scheme`; `open` turns a
+    /// connection into one of that scheme.
     pub(crate) fn start_as<S: Read + Write>(
         scheme: &str,
         endpoint: &str,
@@ -98,14 +101,14 @@ impl Front {
         Self { endpoint, seen: shared }
     }
 
-    /// What was asked so far, after its bodies had come.
+    /// Returns the requests so far whose bodies have come.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-/// In front of `endpoint`: a PUT of a channel is answered with `status` and S3's `code`. Returns its
-/// own endpoint.
+/// Starts a server in front of `endpoint` that answers a PUT of a channel with `status` and S3's
+/// `code`. Returns the endpoint of the new server.
 pub(crate) fn refuse_channels(endpoint: &str, status: u16, code: &'static str) -> String {
     let judge = move |line: &str| {
         let is_refused = line.starts_with("PUT ") && line.contains("/channels/");
@@ -114,7 +117,7 @@ pub(crate) fn refuse_channels(endpoint: &str, status: u16, code: &'static str) -
     Front::start(endpoint, judge).endpoint
 }
 
-/// One request, one answer, and the end of the connection.
+/// Serves one request on a connection, and then closes it.
 fn answer(
     mut client: impl Read + Write,
     server: &str,
@@ -142,16 +145,16 @@ fn answer(
         drop(changed.wait_timeout_while(come, LIMIT, |come| *come < count).unwrap());
     }
     let answer = answer_of(&head, &body, server, verdict);
-    // Before the answer begins: after it, the client may send the next.
+    // Counted down before the answer begins, since the client may send its next request after it.
     under_way.fetch_sub(1, SeqCst);
     if verdict == Verdict::Hold {
-        // Returns when the client has hung up, or is given up.
+        // Returns when the client hangs up, or after the time limit.
         let _ = client.read(&mut [0]);
     }
     client.write_all(&answer?).ok()
 }
 
-/// What the client is answered; nothing where it is not.
+/// Returns the answer that the verdict demands; `None` if there is to be none.
 fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<Vec<u8>> {
     match verdict {
         Verdict::Pass | Verdict::PassWith(_) => {}
@@ -161,7 +164,7 @@ fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<
     }
     let mut upstream = TcpStream::connect(server).ok()?;
     upstream.set_read_timeout(Some(LIMIT)).ok()?;
-    // Neither is signed. The word to go on was given here.
+    // Neither header is signed. `100 Continue` was already sent from here.
     let lines = head.split_inclusive("\r\n").filter(|line| header(line, "expect").is_none());
     let head = lines.collect::<String>().replacen("\r\n", "\r\nConnection: close\r\n", 1);
     upstream.write_all(head.as_bytes()).ok()?;
@@ -179,13 +182,13 @@ fn refusal(status: u16, code: &str, message: &str) -> Vec<u8> {
     (head + &xml).into_bytes()
 }
 
-/// The value of a header's line, if it has this name.
+/// Returns the value of a header's line if it has the name `wanted`.
 pub(crate) fn header(line: &str, wanted: &str) -> Option<String> {
     let (name, value) = line.split_once(':')?;
     name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
 }
 
-/// All up to and with the empty line.
+/// Reads a head of HTTP, up to the empty line and including it.
 pub(crate) fn head(client: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -196,7 +199,7 @@ pub(crate) fn head(client: &mut impl Read) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// Looks again and again until it is so; fails when that takes too long.
+/// Asks `is_so` again and again until it is true; panics if that takes too long.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();

@@ -1,4 +1,5 @@
-//! Other repositories as a team begins one by hand, and what a run with `--local` leaves there.
+//! Makes repositories as a team would begin one by hand, and checks what a run with `--local`
+//! leaves there.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -9,10 +10,11 @@ use xtask::repository::templates;
 
 use super::{Repo, Run, root, run};
 
-/// A repository as a team would begin one by hand: a service, and an xtask of three lines.
+/// Makes a repository as a team would begin one by hand: a service, and an xtask of three lines.
 pub(crate) fn other_repository() -> Repo {
     let repo = Repo::empty();
-    // With the profiles of `init`: what was compiled for one repository serves the others.
+    // With the profiles that `init` writes, so that what was compiled for one repository serves the
+    // others.
     let config = templates::REPOSITORY.iter().find(|(path, _)| *path == ".cargo/config.toml");
     repo.write(".cargo/config.toml", config.expect("a template").1);
     repo.share_vendored();
@@ -29,7 +31,7 @@ pub(crate) fn other_repository() -> Repo {
     repo.write("xtask/Cargo.toml", &xtask);
     let main = "fn main() -> std::process::ExitCode {\n    xtask::main()\n}\n";
     repo.write("xtask/src/main.rs", main);
-    // The versions that are built here already: cargo keeps what it needs of them.
+    // Takes the versions that are compiled here already: cargo keeps those that apply.
     std::fs::copy(root().join("Cargo.lock"), repo.path().join("Cargo.lock")).expect("Cargo.lock");
     let metadata = ["metadata", "--format-version", "1"];
     run(&mut repo.prepare(env!("CARGO"), &metadata), "cargo metadata").exits(0);
@@ -38,10 +40,11 @@ pub(crate) fn other_repository() -> Repo {
     repo
 }
 
-/// The bucket's folder, which the run names, holds what the manifest lists and nothing else.
+/// Checks that the run names the bucket's folder, and that the folder holds what the manifest lists
+/// and nothing else.
 #[track_caller]
 pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
-    // Relative to where it ran, where they lie below that.
+    // The path is relative to the folder of the run if it lies below that.
     let said = run.stderr.lines().find_map(|line| Some(line.split_once("the objects in ")?.1));
     let right = said.is_some_and(|said| objects.ends_with(said));
     assert!(right, "it says that the objects are in {}:\n{}", objects.display(), run.stderr);
@@ -61,12 +64,13 @@ pub(crate) fn assert_published(repo: &Repo, run: &Run, objects: &Path) {
     assert_eq!(files_below(objects), expected);
 }
 
-/// Neither credentials nor a server are left.
+/// Checks that the run showed no credentials, and that its server has ended.
 #[track_caller]
 pub(crate) fn assert_silent_and_gone(repo: &Repo, run: &Run) {
     let output = format!("{}{}", run.stdout, run.stderr);
     let commit = repo.manifest()["commit"].as_str().expect("commit").to_owned();
-    // An access key id begins so; a secret access key is 40 hex digits, as a commit is.
+    // The server's access key ids begin with this; its secret access keys are 40 hex digits, as
+    // commits are.
     assert!(!output.contains("LOCA"), "an access key id is shown:\n{output}");
     let words = output.split(|c: char| !c.is_ascii_hexdigit());
     let secret = words.filter(|word| word.len() == 40).find(|word| *word != commit);
@@ -92,7 +96,7 @@ fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     files
 }
 
-/// One at a time: all of them look at the folder that every run empties.
+/// Lets one of these tests run at a time, since all of them look at a folder that each run empties.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! A scratch repository with real services, and the program run in it.
+//! Makes scratch repositories with real services, and runs the program in them.
 
 pub(crate) mod bucket;
 pub(crate) mod front;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use xtask::build::outside_flags;
 
-/// The root of the repository under test.
+/// Returns the root of the repository under test.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
 }
@@ -31,7 +31,7 @@ pub(crate) struct Repo {
     variables: Vec<(String, String)>,
 }
 
-/// What a run of the program left behind.
+/// The exit code and output of a program.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -40,7 +40,7 @@ pub(crate) struct Run {
 }
 
 impl Repo {
-    /// A repository with one commit, in which each of `services` prints its stamp's line.
+    /// Makes a repository with one commit, in which each of `services` prints its stamp as a line.
     pub(crate) fn new(services: &[&str]) -> Self {
         let repo = Self::empty();
         repo.write("Cargo.toml", WORKSPACE);
@@ -58,19 +58,18 @@ impl Repo {
         repo
     }
 
-    /// A folder that is no repository.
+    /// Makes a folder that is no repository.
     pub(crate) fn empty() -> Self {
         Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
     }
 
-    /// A clone of another repository: its HEAD, without what is not committed there.
+    /// Clones the repository `other`, without what is not committed there.
     pub(crate) fn clone_of(other: &Path) -> Self {
         let clone = Self::empty();
         clone.git(&["clone", "--quiet", &other.display().to_string(), "."]);
         clone
     }
 
-    /// The repository's folder.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -81,9 +80,9 @@ impl Repo {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Gives it a target folder of its own, with the tools of all others. A repository with vendored
-    /// sources needs one: cargo takes a crate that lies elsewhere now for a changed one, and would
-    /// compile it anew for this repository, and for the next one again.
+    /// Gives the repository a target folder of its own, with the tools of the shared one. A
+    /// repository with vendored sources needs one: cargo takes a crate in another folder for a
+    /// changed one, and would compile it again for this repository, and for the next one again.
     pub(crate) fn own_target(&mut self) -> PathBuf {
         let target = self.path().join("target");
         std::fs::create_dir_all(target.join("dist")).unwrap();
@@ -115,7 +114,8 @@ impl Repo {
         );
     }
 
-    /// Where this repository's sources are vendored, this one has them too: it needs no network.
+    /// Makes the scratch repository use this repository's vendored sources, if it has them, so that
+    /// it needs no network.
     pub(crate) fn share_vendored(&self) {
         if xtask::repository::vendored::is_vendored(root()) {
             let vendor = root().join(xtask::repository::vendored::FOLDER).display().to_string();
@@ -151,7 +151,7 @@ impl Repo {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Commits everything, or an empty commit, and returns its name.
+    /// Commits everything, or an empty commit, and returns the commit's id.
     pub(crate) fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
@@ -170,7 +170,8 @@ impl Repo {
         run(command.current_dir(self.path().join(folder)), line)
     }
 
-    /// A run of the program that someone else starts.
+    /// Returns a command that runs `program` in the repository, with an environment that does not
+    /// depend on this machine.
     pub(crate) fn prepare(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
@@ -198,7 +199,7 @@ impl Repo {
             .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
             .envs([("GIT_AUTHOR_NAME", "T"), ("GIT_AUTHOR_EMAIL", "t@example.com")])
             .envs([("GIT_COMMITTER_NAME", "T"), ("GIT_COMMITTER_EMAIL", "t@example.com")])
-            // Neither this machine's profiles nor its role are these tests' matter.
+            // Profiles and roles of this machine must not change what the tests see.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
@@ -206,7 +207,7 @@ impl Repo {
         command
     }
 
-    /// The manifest that the last dist wrote.
+    /// Reads the manifest that the last `dist` wrote.
     pub(crate) fn manifest(&self) -> Value {
         let path = self.path().join("pkg/snapshot/manifest.json");
         let text =
@@ -226,7 +227,7 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
     }
 
-    /// What a program that has ended left behind.
+    /// Takes exit code and output from a program that has ended.
     pub(crate) fn of(output: &Output, line: &str) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -236,21 +237,21 @@ impl Run {
         }
     }
 
-    /// Asserts the exit code, showing all that was said when it is another.
+    /// Asserts the exit code, and shows all output if it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "xtask {}\n{}\n{}", self.line, self.stdout, self.stderr);
         self
     }
 
-    /// Asserts that stderr says something.
+    /// Asserts that stderr contains `text`.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stderr);
         self
     }
 
-    /// Asserts that stdout holds something.
+    /// Asserts that stdout contains `text`.
     #[track_caller]
     pub(crate) fn prints(self, text: &str) -> Self {
         assert!(self.stdout.contains(text), "xtask {}: no {text:?} in\n{}", self.line, self.stdout);
@@ -310,7 +311,8 @@ pub(crate) fn check_sums(snapshot: &Path) {
     }
 }
 
-/// Where scratch repositories build: below our own target folder, so that a second run is warm.
+/// Returns the target folder of scratch repositories. It is below our own, so that a second run
+/// finds what was compiled.
 pub(crate) fn target_dir() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
     let ours = program.ancestors().nth(2).expect("target/debug/xtask");
@@ -318,7 +320,7 @@ pub(crate) fn target_dir() -> PathBuf {
     ours.join("it")
 }
 
-/// When cargo linked the program of a service last.
+/// Returns the time at which cargo last linked the program of a service.
 pub(crate) fn linked_at(service: &str) -> SystemTime {
     let program = format!("{}/release/{service}", host().triple());
     let folders = std::fs::read_dir(target_dir().join("dist")).unwrap();
@@ -327,7 +329,8 @@ pub(crate) fn linked_at(service: &str) -> SystemTime {
     times.max().expect("cargo linked it")
 }
 
-/// What `cargo xtask setup` installed here serves the tests too: after it they need no network.
+/// Lets scratch repositories use the tools that `cargo xtask setup` installed here, so that tests
+/// need no network afterwards.
 fn share_tools(ours: &Path) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

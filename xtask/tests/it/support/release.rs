@@ -1,4 +1,4 @@
-//! Releases in a bucket that no build made: small archives, uploaded by the program itself.
+//! Publishes releases that need no build: small archives, which the program uploads.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use xtask::system::files;
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
 
-/// The folder of `{version}{PADDING}` is a commit.
+/// Makes a commit id of 40 digits from a version: `{version}{PADDING}`.
 pub(crate) const PADDING: &str = "0000000000000000000000000000000000";
 
 /// A release to be published.
@@ -24,7 +24,7 @@ pub(crate) struct Release<'a> {
 }
 
 impl<'a> Release<'a> {
-    /// One of alpha for one platform.
+    /// Describes a release of alpha for one platform.
     pub(crate) fn of_alpha(version: &'a str) -> Self {
         Self { service: "alpha", version, platforms: &["linux_amd64"], prefix: "" }
     }
@@ -79,7 +79,7 @@ impl<'a> Release<'a> {
     }
 }
 
-/// What an object key says of a platform.
+/// Returns the part of an object key that names a platform; empty for `linux_amd64`.
 pub(crate) fn suffix(platform: &str) -> String {
     if platform == "linux_amd64" { String::new() } else { format!("_{platform}") }
 }

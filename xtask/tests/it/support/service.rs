@@ -1,4 +1,4 @@
-//! Services as their manager has them: started, asked, and ended by a signal.
+//! Checks built services as a service manager uses them: started, asked, and ended by a signal.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::run;
 
-/// A web service answers and ends when it is asked to.
+/// Checks that a web service answers, and ends when it is asked to.
 pub(crate) fn serves(mut service: Command, expected: &str) {
     service.args(["--listen", "127.0.0.1:0"]);
     let mut child =
@@ -28,7 +28,7 @@ pub(crate) fn serves(mut service: Command, expected: &str) {
     ends(child);
 }
 
-/// A worker does its work and ends when it is asked to.
+/// Checks that a worker does its work, and ends when it is asked to.
 pub(crate) fn works(mut worker: Command) {
     let mut child = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
     let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
@@ -37,7 +37,7 @@ pub(crate) fn works(mut worker: Command) {
     ends(child);
 }
 
-/// SIGTERM ends it with exit code 0.
+/// Checks that SIGTERM ends a service with exit code 0.
 fn ends(mut child: std::process::Child) {
     let id = child.id().to_string();
     run(Command::new("kill").args(["-TERM", &id]), "kill").exits(0);

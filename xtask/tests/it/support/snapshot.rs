@@ -1,14 +1,15 @@
-//! A snapshot as another job's `dist` would have made it: what only `upload` is asked about needs no
+//! Makes snapshots as `dist` in another job would have left them, so that tests of `upload` need no
 //! build.
 
 use serde_json::json;
 
 use crate::support::Repo;
 
-/// The version of every one.
+/// The version of every snapshot.
 pub(crate) const VERSION: &str = "aaaaaa";
 
-/// A folder that is no repository, with one artifact of these bytes per service.
+/// Makes a folder that is no repository, with a snapshot of one artifact per service, of these
+/// bytes.
 pub(crate) fn snapshot(services: &[(&str, &[u8])]) -> Repo {
     let repo = Repo::empty();
     let folder = repo.path().join("pkg/snapshot");
@@ -35,17 +36,17 @@ pub(crate) fn snapshot(services: &[(&str, &[u8])]) -> Repo {
     repo
 }
 
-/// Writes the configuration table, without a member beside it: `upload` needs none.
+/// Writes a workspace with the configuration table and no members, since `upload` needs none.
 pub(crate) fn configure(repo: &Repo, table: &str) {
     repo.write("Cargo.toml", &format!("[workspace]\n\n[workspace.metadata.xtask]\n{table}\n"));
 }
 
-/// The object key of a service's archive.
+/// Returns the object key of a service's archive.
 pub(crate) fn archive(service: &str) -> String {
     format!("{service}/{service}_{VERSION}.tar.gz")
 }
 
-/// The object key of a service's manifest object.
+/// Returns the object key of a service's manifest object.
 pub(crate) fn manifest_object(service: &str) -> String {
     format!("{service}/{service}_{VERSION}.json")
 }

@@ -1,4 +1,4 @@
-//! A server that answers whoever brings the token of a web identity, and keeps what it was asked.
+//! A server that gives credentials for the token of a web identity, and keeps the requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -34,7 +34,7 @@ pub(crate) struct Sts {
 }
 
 impl Sts {
-    /// Gives these credentials to everyone.
+    /// Starts a server that gives these credentials for every request.
     pub(crate) fn giving(pair: &Pair<'_>) -> Self {
         let Pair { id, secret, session_token } = pair;
         let xml = format!(
@@ -46,7 +46,7 @@ impl Sts {
         Self::answering("200 OK", &xml)
     }
 
-    /// Refuses everyone with this code, in these words.
+    /// Starts a server that refuses every request with this code and message.
     pub(crate) fn refusing(code: &str, message: &str) -> Self {
         let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
         Self::answering("403 Forbidden", &format!("<ErrorResponse>{error}</ErrorResponse>"))
@@ -69,14 +69,14 @@ impl Sts {
         Self { endpoint, asked: shared }
     }
 
-    /// What it was asked so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
 
 impl Asked {
-    /// The value of the form's field of this name; it is an error when there is none.
+    /// Returns the value of a field of the form; panics if there is none.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> &str {
         let found = self.form.iter().find(|(known, _)| known == name);

@@ -1,4 +1,4 @@
-//! A program on a pseudo terminal, with someone who types.
+//! Runs a program on a pseudo terminal and types its input.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ pub(crate) fn type_into(command: &mut Command, typed: &str) -> (i32, String) {
     let side = || File::options().read(true).write(true).open(&name).expect("the other side");
     command.stdin(side()).stdout(side()).stderr(side());
     let mut child = command.spawn().expect("it starts");
-    // The child alone holds the other side: reading ends when it does.
+    // Only the child holds the other end now, so reading ends when the child does.
     command.stdin(std::process::Stdio::null());
     command.stdout(std::process::Stdio::null());
     command.stderr(std::process::Stdio::null());
@@ -24,7 +24,7 @@ pub(crate) fn type_into(command: &mut Command, typed: &str) -> (i32, String) {
     master.write_all(typed.as_bytes()).expect("typing");
     let mut shown = Vec::new();
     let mut buffer = [0; 4096];
-    // A terminal that no one holds any more is an error to read from, not an end.
+    // Reading from a terminal that no process holds any more is an error, not the end of a file.
     while let Ok(length @ 1..) = master.read(&mut buffer) {
         shown.extend_from_slice(&buffer[..length]);
     }

@@ -1,4 +1,4 @@
-//! The repository's own files, as tests of its structure read them.
+//! Reads the repository's own files, for tests of its structure.
 
 use std::fs;
 use std::process::Command;

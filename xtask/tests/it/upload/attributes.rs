@@ -1,4 +1,4 @@
-//! What the configuration table says of objects and of their bucket, as the server has it afterwards.
+//! Checks that objects and their bucket get the attributes that the configuration table asks for.
 
 use crate::support::bucket::Bucket;
 use crate::support::snapshot::{archive, configure, manifest_object, snapshot};
@@ -33,7 +33,8 @@ const ROWS: [(&str, &[&str]); 7] = [
     ),
 ];
 
-/// What the server says of an object: the head of a GET, and its tags.
+/// Returns what the server says of an object: the head of its answer to a GET, and the object's
+/// tags.
 fn said(bucket: &Bucket, key: &str) -> String {
     let tags = bucket.get(key, &[("tagging", "")]);
     let object = bucket.get(key, &[]);
@@ -42,9 +43,9 @@ fn said(bucket: &Bucket, key: &str) -> String {
 }
 
 #[test]
-fn what_the_table_says_of_objects_comes_back_with_each_of_them() {
+fn objects_have_the_attributes_that_the_table_names() {
     let all: Vec<_> = ROWS.iter().filter(|(line, _)| !line.contains("AES256")).collect();
-    // The first that names KMS alone would name it twice.
+    // The first answer that names KMS alone would name it twice.
     let whole = all.iter().filter(|(line, _)| *line != "encryption = \"aws:kms\"");
     let whole: Vec<_> = whole.map(|(line, _)| *line).collect();
     let everything: Vec<_> = all.iter().flat_map(|(_, expected)| *expected).copied().collect();
@@ -72,7 +73,7 @@ fn what_the_table_says_of_objects_comes_back_with_each_of_them() {
 }
 
 #[test]
-fn without_a_table_nothing_of_that_is_said() {
+fn without_a_table_objects_have_no_attributes() {
     let bucket = Bucket::new();
     bucket.serve(snapshot(&[("alpha", b"x")])).xtask("upload").exits(0);
     for key in [manifest_object("alpha"), archive("alpha")] {
@@ -85,7 +86,7 @@ fn without_a_table_nothing_of_that_is_said() {
 }
 
 #[test]
-fn a_bucket_of_another_account_gets_nothing() {
+fn nothing_is_stored_in_a_bucket_of_another_owner_than_the_table_names() {
     for (owner, code) in [(local_s3::OWNER, 0), ("210987654321", 1)] {
         for signature in ["v4", "v2"] {
             let bucket = Bucket::new();

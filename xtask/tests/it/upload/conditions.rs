@@ -1,5 +1,5 @@
-//! A leftover is replaced under a condition, which does not cover everything and which not every
-//! server knows.
+//! Tests the replacement of an object that a failed upload left. The request has a condition, which
+//! does not cover everything, and which some servers do not know.
 
 use crate::exactly_once::check_published;
 use crate::support::bucket::Bucket;
@@ -9,7 +9,8 @@ use crate::support::{Repo, run};
 
 const ARCHIVE: &str = ".tar.gz ";
 
-/// Two builds of one version whose bytes differ, and a bucket with the leftover of the first.
+/// Makes two snapshots of one version with different bytes, and a bucket with the archive of the
+/// first but without its manifest object.
 fn leftover() -> (Bucket, Repo, Repo) {
     let bucket = Bucket::new();
     let [ours, theirs] =
@@ -20,14 +21,14 @@ fn leftover() -> (Bucket, Repo, Repo) {
 }
 
 #[test]
-fn whoever_replaced_what_another_upload_published_says_so_and_that_one_puts_it_back() {
+fn replacing_a_published_archive_is_an_error_and_the_other_upload_restores_it() {
     let (bucket, ours, mut theirs) = leftover();
     let mut publish = ours.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload"]);
     let mut puts = 0;
     let front = Front::start(&bucket.endpoint(), move |line| {
         puts += usize::from(line.starts_with("PUT ") && line.contains(ARCHIVE));
         if puts == 2 {
-            // After the other one has looked, and before its bytes arrive.
+            // After the other upload has read the bucket, and before its bytes arrive.
             run(&mut publish, "upload").exits(0);
             puts += 1;
         }

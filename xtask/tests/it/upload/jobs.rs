@@ -1,4 +1,4 @@
-//! `--jobs`: how many requests are under way at once, as the server sees it.
+//! Tests `--jobs`: how many requests the server gets at once.
 
 use crate::support::bucket::Bucket;
 use crate::support::front::{Front, Verdict};
@@ -12,7 +12,7 @@ fn as_many_requests_are_under_way_as_there_are_jobs() {
     let small: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
     let bytes = vec![7; 5 * PART];
     let one_large = vec![("large", bytes.as_slice())];
-    // Archives, and the parts of one archive; without the option, as many as there are of them.
+    // Several archives, and one archive in several parts; without the option, all are sent at once.
     for (services, arguments, expected) in [
         (&small, "--jobs 1", 1),
         (&small, "--jobs 4", 4),
@@ -21,7 +21,7 @@ fn as_many_requests_are_under_way_as_there_are_jobs() {
         (&one_large, "--jobs 3", 3),
     ] {
         let bucket = Bucket::new();
-        // The first are answered when as many have come as should come at once.
+        // The first requests are answered once as many have come as are expected at once.
         let front = Front::start(&bucket.endpoint(), move |line| {
             if line.starts_with("PUT ") { Verdict::PassWith(expected) } else { Verdict::Pass }
         });

@@ -1,4 +1,4 @@
-//! `upload --local`: the whole way into a bucket without an account.
+//! Tests `upload --local`: a whole upload into a bucket without an account.
 
 use crate::support::local::{alone, assert_published, assert_silent_and_gone};
 use crate::support::{Repo, root, run, target_dir};

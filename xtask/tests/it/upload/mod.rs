@@ -1,4 +1,4 @@
-//! `upload` into a real S3 server over a socket.
+//! Tests `upload` into a real S3 server over a socket.
 
 mod attributes;
 mod conditions;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::support::bucket::Bucket;
 use crate::support::{Repo, Run, run};
 
-/// A repository with one dist done, and its version.
+/// Makes a repository, runs `dist` in it, and returns it with its version.
 fn dist(bucket: &Bucket, services: &[&str]) -> (Repo, String) {
     let repo = bucket.serve(Repo::new(services));
     repo.xtask("dist").exits(0);
@@ -28,7 +28,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Changes a file of the manifest and the manifest with it, as another job's dist would have made it.
+/// Changes an artifact and the manifest with it, as `dist` in another job would have made them.
 fn rewrite(repo: &Repo, change: impl FnOnce(&mut Value)) {
     let path = repo.path().join("pkg/snapshot/manifest.json");
     let mut manifest = json(&path);
@@ -205,7 +205,7 @@ fn jobs_per_platform_extend_one_release() {
 }
 
 #[test]
-fn keys_of_a_template_are_published_from_any_job_and_once() {
+fn archives_with_templated_keys_are_published_from_any_job_and_once() {
     let bucket = Bucket::new();
     let repo = bucket.serve(Repo::new(&["alpha"]));
     let table = "[workspace.metadata.xtask]\nprefix = \"team\"\n\
@@ -304,7 +304,7 @@ fn an_endpoint_that_holds_the_bucket_is_named_before_anything_is_sent() {
 }
 
 #[test]
-fn credentials_come_whole_or_not_at_all() {
+fn incomplete_credentials_are_refused() {
     let bucket = Bucket::new();
     let (mut repo, _) = dist(&bucket, &["alpha"]);
     repo.set("S3_SECRET", "");

@@ -1,5 +1,5 @@
-//! `upload` under a policy that refuses some of what it asks: what may not be looked at decides
-//! nothing, and what may not be known is never guessed.
+//! Tests `upload` under a policy that refuses some of its requests. What it may not read is never
+//! guessed and decides nothing.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::support::snapshot::{archive, manifest_object, snapshot};
 
 const BYTES: &[u8] = b"what is published";
 
-/// Requests whose line has this method and a path that ends so are refused; `*` is every path.
+/// A method and the end of a path, or `*` for every path: such requests are refused.
 type Refused = (&'static str, &'static str);
 
 const GET_OF_MANIFEST_OBJECT: Refused = ("GET", ".json");
@@ -18,7 +18,8 @@ const EVERY_HEAD: Refused = ("HEAD", "*");
 const EVERY_GET: Refused = ("GET", "*");
 const PUT_OF_MANIFEST_OBJECT: Refused = ("PUT", ".json");
 
-/// Uploads through a server that refuses these; what was refused.
+/// Uploads through a server that refuses these requests. Returns the run and the number of
+/// refusals.
 fn upload(bucket: &Bucket, refused: &'static [Refused], bytes: &[u8], line: &str) -> (Run, usize) {
     let front = Front::start(&bucket.endpoint(), move |line| {
         let mut words = line.split(' ');
@@ -44,7 +45,7 @@ fn outcomes(run: &Run) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_may_not_be_looked_at_does_not_keep_a_release_from_being_published() {
+fn a_release_is_published_though_reading_is_refused() {
     for refused in [
         &[GET_OF_MANIFEST_OBJECT][..],
         &[EVERY_HEAD],
@@ -64,7 +65,7 @@ fn what_may_not_be_looked_at_does_not_keep_a_release_from_being_published() {
 }
 
 #[test]
-fn what_is_published_and_may_not_be_read_is_neither_replaced_nor_taken_for_ours() {
+fn a_published_object_that_may_not_be_read_is_an_error_and_keeps_its_bytes() {
     for (refused, bytes) in [
         (&[GET_OF_MANIFEST_OBJECT][..], &b"something else"[..]),
         (&[GET_OF_MANIFEST_OBJECT], BYTES),

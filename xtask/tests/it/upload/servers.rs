@@ -1,5 +1,5 @@
-//! `upload` to servers that ask for more than S3 once did, or know less of it: each is played by a
-//! server in front of a real one, with the answers that it is known to give.
+//! Tests `upload` to servers that demand more than S3 once did, or know less of it. A server in
+//! front of a real one gives the answers that such servers are known to give.
 
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
@@ -16,7 +16,8 @@ fn header_of(head: &str, name: &str) -> Option<String> {
     head.lines().find_map(|line| header(line, name))
 }
 
-/// A bucket behind a server of that kind, and a repository with a small and a large artifact.
+/// Makes a bucket behind a server that `judge` plays, and a repository with a small and a large
+/// artifact.
 fn behind(judge: Judge, table: &str) -> (Bucket, Front, Repo) {
     let bucket = Bucket::new();
     let mut repo = bucket.serve(snapshot(&[("alpha", b"small"), ("beta", &vec![7; LARGE])]));
@@ -35,7 +36,8 @@ fn refusals(front: &Front) -> usize {
     front.seen().iter().filter(|seen| matches!(seen.verdict, Verdict::Explain(..))).count()
 }
 
-/// A bucket with Object Lock and a default retention: every body needs a checksum beside it.
+/// Plays a bucket with Object Lock and a default retention: every body needs a checksum in a
+/// header.
 fn object_lock(head: &str) -> Verdict {
     // The server behind compares it with the body.
     if !head.starts_with("PUT ") || header_of(head, "content-md5").is_some() {
@@ -59,7 +61,7 @@ fn a_bucket_with_object_lock_gets_the_md5_of_every_body() {
     assert_eq!(puts, 6 + refused);
 }
 
-/// A bucket of another account, whose policy wants full control of every object.
+/// Plays a bucket of another account, whose policy demands full control of every object.
 fn other_account(head: &str) -> Verdict {
     let creates = head.starts_with("PUT ") && !head.contains("partNumber=")
         || head.starts_with("POST ") && head.contains("?uploads=");
@@ -84,7 +86,8 @@ fn a_bucket_that_wants_an_acl_gets_it_with_every_object() {
     assert_eq!(bucket.keys(), Vec::<String>::new());
 }
 
-/// Backblaze B2: conditions of writes are not implemented, and some headers have another refusal.
+/// Plays Backblaze B2, which does not implement conditions of writes, and refuses some headers in
+/// another way.
 fn b2(head: &str) -> Verdict {
     let writes = head.starts_with("PUT ") || head.starts_with("POST ");
     let has = |name| header_of(head, name).is_some();
@@ -100,7 +103,7 @@ fn b2(head: &str) -> Verdict {
 }
 
 #[test]
-fn a_server_without_conditions_is_named_and_the_field_allows_the_weaker_way() {
+fn a_server_without_conditions_is_an_error_unless_the_table_allows_uploads_without() {
     const FIELD: &str = "conditional-writes = false";
     let (bucket, _front, repo) = behind(b2, "");
     repo.xtask("upload").exits(1).says("501 NotImplemented").says("if-none-match").says(FIELD);
@@ -128,7 +131,7 @@ fn a_server_without_conditions_is_named_and_the_field_allows_the_weaker_way() {
     repo.xtask("upload beta").exits(1).says("x-amz-tagging").says("remove tags from");
 }
 
-/// Cloudflare R2: it names the header that it does not implement.
+/// Plays Cloudflare R2, which names the header that it does not implement.
 fn r2(head: &str) -> Verdict {
     let explain = |message| Verdict::Explain(501, "NotImplemented", message);
     if header_of(head, "x-amz-acl").is_some() {
@@ -141,7 +144,7 @@ fn r2(head: &str) -> Verdict {
 }
 
 #[test]
-fn a_server_that_does_not_know_a_field_of_the_table_is_not_blamed_for_the_condition() {
+fn an_error_names_the_header_that_a_server_does_not_implement() {
     for (table, field) in [("acl = \"private\"", "acl"), ("tags = { team = \"a\" }", "tags")] {
         let (bucket, _front, repo) = behind(r2, table);
         let run = repo.xtask("upload").exits(1).says("501 NotImplemented");

@@ -1,4 +1,4 @@
-//! `upload` over TLS, to a server whose certificate an authority of the team's own has signed.
+//! Tests `upload` over TLS to a server with a certificate of the team's own authority.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::support::bucket::Bucket;
 use crate::support::front::{Front, Verdict};
 use crate::support::snapshot::{archive, manifest_object, snapshot};
 
-/// An authority.
+/// Makes a certificate authority.
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A server in front of `bucket` with a certificate for `name` that `authority` has signed.
+/// Starts a server in front of `bucket` with a certificate for `name` that `authority` has signed.
 fn front(bucket: &Bucket, authority: &CertifiedIssuer<'_, KeyPair>, name: &str) -> Front {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -44,7 +44,7 @@ enum End {
 }
 
 #[test]
-fn the_bundle_that_is_named_is_trusted_and_nothing_else() {
+fn only_the_certificates_of_the_named_bundle_are_trusted() {
     let ours = authority();
     let other = authority().pem();
     let untrusted = End::Says(1, "no trusted TLS connection");

@@ -1,5 +1,5 @@
-//! `upload` as a web identity: the CI's token for credentials that may do what this upload does, and
-//! nothing else.
+//! Tests `upload` with a web identity: CI's token is exchanged for credentials that allow this
+//! upload and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use crate::support::sts::{Pair, ROLE, Sts};
 const TOKEN: &str = "header.claims.signature";
 const SESSION_TOKEN: &str = "session/of+this=upload";
 
-/// The names in a field of a statement: one text, or a list of them.
+/// Returns the names in a field of a policy's statement: one text, or a list of them.
 fn names(value: &Value) -> BTreeSet<String> {
     let one = value.as_str().map(str::to_owned);
     let many = value.as_array().into_iter().flatten();
     many.map(|name| name.as_str().unwrap().to_owned()).chain(one).collect()
 }
 
-/// A repository whose job has a token and no keys.
+/// Makes a snapshot and the environment of a CI job that has a token and no access keys.
 fn job(bucket: &Bucket, sts: &Sts, services: &[&str]) -> (Repo, Front) {
     let services: Vec<_> = services.iter().map(|name| (*name, name.as_bytes())).collect();
     let front = Front::start(&bucket.endpoint(), |_| Verdict::Pass);
@@ -39,7 +39,7 @@ fn job(bucket: &Bucket, sts: &Sts, services: &[&str]) -> (Repo, Front) {
 }
 
 #[test]
-fn the_credentials_are_asked_for_just_what_this_upload_does() {
+fn requested_credentials_allow_just_what_this_upload_does() {
     let tags = "tags = { team = \"web\" }";
     let kms = "encryption = \"aws:kms\"";
     let both = format!("{tags}\n{kms}");
@@ -101,7 +101,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
         let has_kms = all_actions.iter().any(|action| action.starts_with("kms:"));
         assert_eq!(has_kms, uses_kms, "{table}: {policy:#}");
 
-        // And they were what the server let in, with the session token in every request.
+        // The server accepted only these credentials, with the session token in every request.
         assert_eq!(bucket.keys().into_iter().collect::<BTreeSet<_>>(), keys);
         let header = format!("x-amz-security-token: {SESSION_TOKEN}\r\n");
         let seen = front.seen();
@@ -110,7 +110,7 @@ fn the_credentials_are_asked_for_just_what_this_upload_does() {
 }
 
 #[test]
-fn whom_sts_refuses_sends_nothing() {
+fn nothing_is_sent_when_sts_refuses_the_token() {
     let bucket = Bucket::new();
     let sts = Sts::refusing("AccessDenied", "Not authorized");
     let (repo, front) = job(&bucket, &sts, &["alpha"]);

@@ -1,11 +1,11 @@
-//! What people do in a repository with vendored sources: take a new dependency, move one, and fail at
-//! it. The dependencies are git repositories of this machine, so that no network is needed.
+//! Changes the dependencies of a repository with vendored sources: adds one, updates one, and fails
+//! at it. The dependencies are git repositories on this machine, so that no network is needed.
 
 use std::path::Path;
 
 use crate::support::{Repo, Run, run};
 
-/// A crate in a git repository of its own, and the name of its commit.
+/// Makes a crate in a git repository of its own, and returns it with the id of its commit.
 fn published(name: &str) -> (Repo, String) {
     let repo = Repo::empty();
     let toml = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
@@ -20,7 +20,8 @@ fn dependency(repo: &Repo, name: &str) -> String {
     format!("[dependencies.{name}]\ngit = \"file://{}\"\n\n", repo.path().display())
 }
 
-/// A repository with one service that uses `shared`, vendored and committed, whose alias is as ours.
+/// Makes a repository with one service that uses `shared`, vendored and committed, with the same
+/// alias `cargo xtask` as here.
 fn vendored(service: &str, shared: &Repo) -> Repo {
     let repo = Repo::new(&[service]);
     repo.add_service(service, &dependency(shared, "shared"));
@@ -32,7 +33,7 @@ fn vendored(service: &str, shared: &Repo) -> Repo {
     repo
 }
 
-/// What the alias does before any program of ours runs.
+/// Runs the alias `cargo xtask`, where cargo first looks for the sources.
 fn alias(repo: &Repo) -> Run {
     run(&mut repo.prepare(env!("CARGO"), &["xtask"]), "cargo xtask")
 }
@@ -42,7 +43,7 @@ fn read(path: &Path) -> String {
 }
 
 #[test]
-fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
+fn the_built_program_vendors_a_new_dependency() {
     let (shared, _) = published("shared");
     let (more, _) = published("more");
     let repo = vendored("growing", &shared);
@@ -66,7 +67,7 @@ fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     alias(&repo).exits(0);
 
-    // Without the program: the block out, and the alias is there again.
+    // Without the program, removing the block makes the alias work again.
     std::fs::remove_dir_all(repo.path().join("vendor/more-0.1.0")).expect("it is vendored");
     let config = read(&repo.path().join(".cargo/config.toml"));
     repo.write(
@@ -82,7 +83,7 @@ fn a_new_dependency_is_taken_in_by_the_program_that_is_built_already() {
 fn an_update_that_cannot_be_vendored_leaves_everything_as_it_was() {
     let (shared, old) = published("shared");
     let repo = vendored("staying", &shared);
-    // Git would not commit what the next commit brings.
+    // Git would leave out the file that the next commit of the dependency brings.
     repo.write(".gitignore", "/target\n/pkg\nnovel.rs\n");
     repo.commit("a line that is not anchored");
     shared.write("src/novel.rs", "");

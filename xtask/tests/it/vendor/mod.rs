@@ -1,4 +1,4 @@
-//! `vendor` with a real cargo, a crate of crates.io and a path dependency.
+//! Tests `vendor` with a real cargo, a crate of crates.io and a path dependency.
 
 mod changes;
 
@@ -10,7 +10,7 @@ use crate::support::{Repo, host, run};
 
 const CONFIG: &str = "# Ours.\n[alias]\nhello = \"run\"\n";
 
-/// One service that uses `itoa` of crates.io, and the stamp by path.
+/// Makes a repository with one service that uses `itoa` of crates.io, and the stamp by path.
 pub(crate) fn repo(name: &str) -> Repo {
     let repo = Repo::new(&[name]);
     repo.write(".cargo/config.toml", CONFIG);
@@ -30,7 +30,7 @@ pub(crate) fn cargo(repo: &Repo, line: &str) {
     run(&mut repo.prepare(env!("CARGO"), &arguments), line).exits(0);
 }
 
-/// Every file below a folder, git's own aside.
+/// Returns every file below a folder, except git's own.
 fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut files, mut open) = (BTreeMap::new(), vec![dir.to_owned()]);
     while let Some(dir) = open.pop() {
@@ -81,7 +81,7 @@ fn a_fresh_clone_with_nothing_downloaded_builds_what_was_vendored() {
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "takes the network away with unshare, which not every machine allows"]
-fn what_was_vendored_needs_no_network_interface() {
+fn a_vendored_repository_builds_without_a_network() {
     let repo = repo("offline");
     let tested =
         "\n#[test]\nfn seven() {\n    assert_eq!(itoa::Buffer::new().format(7), \"7\");\n}\n";
@@ -167,7 +167,7 @@ fn check_lists_where_lock_file_folder_and_git_disagree() {
 
 #[test]
 #[ignore = "asks crates.io"]
-fn what_is_not_ours_is_refused_and_kept() {
+fn sources_that_vendor_did_not_write_are_refused_and_kept() {
     let repo = repo("refused");
     let rows = [
         (

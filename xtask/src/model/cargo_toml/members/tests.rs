@@ -2,7 +2,7 @@
 
 use super::{is_covered, with_member};
 
-/// `before` becomes `after`, and what stands around it stays.
+/// Checks that adding a member changes the list `before` to `after`, and nothing around it.
 #[track_caller]
 fn check(before: &str, after: &str) {
     let around = |list: &str| {
