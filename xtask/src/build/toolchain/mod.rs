@@ -7,6 +7,7 @@
 mod compiler;
 mod distribution;
 mod library;
+mod pip;
 mod rustup;
 pub(crate) mod system_packages;
 mod zig;
