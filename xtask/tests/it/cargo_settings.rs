@@ -1,0 +1,35 @@
+//! What a team's own settings of cargo do to a build: flags that zig refuses.
+
+use crate::support::Repo;
+
+/// Each service has a name of its own: what was linked for one place of the flag would be up to date for the next.
+#[test]
+fn a_linker_flag_that_zig_refuses_is_named_with_the_place_that_it_comes_from() {
+    let flags = "[\"-Clink-arg=-Wl,--of-a-file\"]";
+    let in_file = Repo::new(&["configured"]);
+    let config = format!("[target.x86_64-unknown-linux-gnu]\nrustflags = {flags}\n");
+    in_file.write(".cargo/config.toml", &config);
+    let file = in_file.path().canonicalize().unwrap().join(".cargo/config.toml");
+    in_file
+        .xtask("dist")
+        .exits(101)
+        .says("configured: zig, which links, does not know `--of-a-file`")
+        .says(&format!("the flag comes from {}: remove it there", file.display()));
+
+    let mut in_variable = Repo::new(&["flagged"]);
+    in_variable.set("RUSTFLAGS", "-Clink-arg=-Wl,-z,of-a-variable");
+    in_variable
+        .xtask("dist")
+        .exits(101)
+        .says("flagged: zig, which links, does not know `-z of-a-variable`")
+        .says("the flag comes from the variable RUSTFLAGS: remove it there");
+
+    let in_script = Repo::new(&["directed"]);
+    let script = "fn main() {\n    println!(\"cargo::rustc-link-arg=-Wl,--of-a-script=7\");\n}\n";
+    in_script.write("services/directed/build.rs", script);
+    in_script
+        .xtask("dist")
+        .exits(101)
+        .says("directed: zig, which links, does not know `--of-a-script`")
+        .says("the flag comes from the build script of directed: remove it there");
+}
