@@ -27,6 +27,7 @@ pub mod verbs;
 
 use crate::cli::Command;
 use crate::system::env::Env;
+use crate::system::open_files;
 use crate::system::ui::{self, Ui};
 use crate::verbs::{
     ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
@@ -34,6 +35,8 @@ use crate::verbs::{
 
 /// Runs the program with the arguments and environment of this process, and returns its exit code.
 pub fn main() -> ExitCode {
+    // Here and not in `run`: a limit is the whole process's, and a library leaves that alone.
+    open_files::raise_limit();
     let result = Env::from_process()
         .map_err(anyhow::Error::from)
         .and_then(|env| run(std::env::args_os().skip(1), &env));

@@ -12,13 +12,15 @@ use serde_json::Value;
 use crate::system::child_env;
 use crate::system::env::Env;
 
-/// What of cargo's configuration `dist` looks at.
+/// What of cargo's configuration xtask looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CargoConfig {
     /// Whether `paths` replaces packages by folders.
     pub has_paths: bool,
     /// Whether there is a table `[unstable]`.
     pub has_unstable: bool,
+    /// Whether a file has `build.target`, so that a cargo without `--target` builds for that.
+    pub has_build_target: bool,
 }
 
 /// Reads the configuration for a cargo that runs in `dir`.
@@ -36,7 +38,11 @@ pub fn read(dir: &Path, env: &Env) -> anyhow::Result<CargoConfig> {
         Value::Object(fields) => !fields.is_empty(),
         _ => true,
     };
-    Ok(CargoConfig { has_paths: has(&config["paths"]), has_unstable: has(&config["unstable"]) })
+    Ok(CargoConfig {
+        has_paths: has(&config["paths"]),
+        has_unstable: has(&config["unstable"]),
+        has_build_target: has(&config["build"]["target"]),
+    })
 }
 
 /// Fails where a configuration file has a table `[unstable]`.

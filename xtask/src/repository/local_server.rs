@@ -13,7 +13,7 @@ use ferror::{Error, Kind};
 use s3::Credentials;
 
 use crate::model::workspace::Root;
-use crate::repository::{vendored, xtask_source};
+use crate::repository::{cargo_config, vendored, xtask_source};
 use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
@@ -167,6 +167,12 @@ fn build(root: &Root, env: &Env, ui: &Ui) -> anyhow::Result<PathBuf> {
         .arg(&manifest)
         .arg("--target-dir")
         .arg(&root.target_dir);
+    // The server runs here, whatever the repository's programs are built for. Without `build.target` nothing is
+    // named: cargo has another folder for a platform that is, and would compile all of it again.
+    command.env_remove("CARGO_BUILD_TARGET");
+    if cargo_config::read(dir, env)?.has_build_target {
+        command.args(["--target", "host-tuple"]);
+    }
     if !env.stderr_is_terminal {
         command.arg("--quiet");
     }

@@ -5,6 +5,7 @@ pub mod env;
 pub mod file_guard;
 pub mod file_lock;
 pub mod files;
+pub mod open_files;
 pub mod parallel;
 pub mod process;
 pub mod prompt;

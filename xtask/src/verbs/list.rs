@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catalog::{Channel, Found, Manifest, Service};
-use ferror::Kind;
+use ferror::{Error, Kind};
 use ftime::Epoch;
 use serde_json::{Value, json};
 
@@ -34,6 +34,8 @@ struct Row<'a> {
     service: &'a str,
     found: &'a Found,
     content: Result<Manifest, String>,
+    /// The kind of the error where the object could not be read at all.
+    failed: Option<Kind>,
 }
 
 /// Runs `list`.
@@ -56,11 +58,15 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     {
         return Err(bucket.no_release(service).into());
     }
-    let channels =
-        parallel::map(&channels, JOBS, |(service, found)| channel(&bucket, service, found, ui))?;
-    let channels: Vec<Channel> = channels.into_iter().flatten().collect();
+    let channels = parallel::map(&channels, JOBS, |(service, found)| {
+        anyhow::Ok(channel(&bucket, service, found, ui))
+    })?;
+    let mut failed: Vec<Kind> =
+        channels.iter().filter_map(|read| read.as_ref().err()).copied().collect();
+    let channels: Vec<Channel> = channels.into_iter().filter_map(Result::ok).flatten().collect();
     let rows = parallel::map(&releases, JOBS, |(service, found)| row(&bucket, service, found))?;
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    failed.extend(rows.iter().filter_map(|row| row.failed));
     let name = &bucket.client.location().bucket;
     if rows.is_empty() {
         ui.say("empty", format_args!("no release in bucket {name}"));
@@ -70,7 +76,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let service_width = width(|row| row.service.len());
     let version_width = width(|row| row.found.name.len());
     for row in &rows {
-        let Row { service, found: Found { name: version, last_modified, .. }, content } = row;
+        let Row { service, found: Found { name: version, last_modified, .. }, content, .. } = row;
         let age = age(now.since(*last_modified).unwrap_or_default());
         let names = naming(&channels, row).collect::<Vec<_>>().join(", ");
         let names = if names.is_empty() { names } else { format!("  [{names}]") };
@@ -86,46 +92,57 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let document = json!({
         "bucket": name,
         "prefix": bucket.prefix,
+        "complete": failed.is_empty(),
         "releases": releases,
         "channels": channels.iter().map(channel_to_json).collect::<Value>(),
     });
     ui.document(&format!("{document:#}"));
-    Ok(())
+    let Some(kind) = failed.first() else { return Ok(()) };
+    let message = match failed.len() {
+        1 => format!("one object in bucket {name} could not be read, and is missing above"),
+        count => {
+            format!("{count} objects in bucket {name} could not be read, and are missing above")
+        }
+    };
+    Err(Error::new(*kind, message)
+        .hint("what is shown is right; run the command again for the rest")
+        .into())
 }
 
 /// Reads the manifest object of a release; `None` if it was removed since it was listed. One that
-/// is refused becomes a row that says so, and does not hide the others.
+/// cannot be read, or is refused, becomes a row that says so, and does not hide the others.
 fn row<'a>(
     bucket: &ReleaseBucket,
     service: &'a str,
     found: &'a Found,
 ) -> anyhow::Result<Option<Row<'a>>> {
-    let content = match bucket.manifest(service, &found.name) {
-        Ok(manifest) => Ok(manifest),
-        Err(error) => match ui::ours(&error).map(ferror::Error::kind) {
+    let (content, failed) = match bucket.manifest(service, &found.name) {
+        Ok(manifest) => (Ok(manifest), None),
+        Err(error) => match ui::ours(&error).map(Error::kind) {
             Some(Kind::Config) => return Ok(None),
-            Some(Kind::Invalid) => Err(format!("{error:#}")),
-            _ => return Err(error),
+            Some(kind) => (Err(format!("{error:#}")), (kind != Kind::Invalid).then_some(kind)),
+            None => return Err(error),
         },
     };
-    Ok(Some(Row { service, found, content }))
+    Ok(Some(Row { service, found, content, failed }))
 }
 
 /// Reads a channel; `None` if it was removed since it was listed. One that is refused is warned
-/// about and left out.
+/// about and left out. Where it could not be read, returns the kind of the error, and warns too.
 fn channel(
     bucket: &ReleaseBucket,
     service: &str,
     found: &Found,
     ui: &Ui,
-) -> anyhow::Result<Option<Channel>> {
+) -> Result<Option<Channel>, Kind> {
     match bucket.channel(service, &found.name) {
         Ok(stored) => Ok(stored.map(|stored| stored.channel)),
-        Err(error) if error.kind() == Kind::Invalid => {
-            ui.warn(format_args!("{error:#}"));
-            Ok(None)
+        Err(error) => {
+            let kind = error.kind();
+            let what = format!("channel {} of {service}", found.name);
+            ui.warn(format_args!("{what} cannot be read: {:#}", anyhow::Error::from(error)));
+            if kind == Kind::Invalid { Ok(None) } else { Err(kind) }
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
 use crate::support::release::{PADDING, Release};
 
 #[test]
@@ -58,6 +59,35 @@ fn list_looks_below_the_prefix_alone() {
     repo.add_to_table("prefix = \"team\"");
     let run = repo.xtask("list").exits(0).prints("aaaaaa");
     assert!(!run.stdout.contains("bbbbbb"), "{}", run.stdout);
+}
+
+#[test]
+fn an_object_that_the_server_does_not_give_hides_no_other() {
+    let bucket = Bucket::new();
+    for version in ["aaaaaa", "bbbbbb"] {
+        Release::of_alpha(version).publish(&bucket);
+    }
+    bucket.serve(Repo::empty()).xtask("promote alpha aaaaaa --to stable --by me").exits(0);
+    for refused in ["alpha_aaaaaa.json", "channels/"] {
+        let judge = move |line: &str| {
+            let is_refused =
+                line.starts_with("GET ") && line.split('?').next().unwrap().contains(refused);
+            // One that is not tried again, so that nobody waits here.
+            if is_refused { Verdict::Refuse(501, "NotImplemented") } else { Verdict::Pass }
+        };
+        let front = Front::start(&bucket.endpoint(), judge);
+        let mut nowhere = bucket.serve(Repo::empty());
+        nowhere.set("AWS_ENDPOINT_URL_S3", &front.endpoint);
+        let run = nowhere.xtask("list");
+        assert_ne!(run.code, 0, "{}", run.stdout);
+        let run = run.prints("aaaaaa").prints(&format!("bbbbbb{PADDING}"));
+        let run = run.says("one object in bucket builds could not be read");
+        // A release in its row, a channel in a warning.
+        assert!((run.stdout + &run.stderr).contains("cannot be read: "));
+        let document = nowhere.xtask("list --json").json();
+        assert_eq!(document["complete"], false, "{document}");
+        assert_eq!(document["releases"].as_array().unwrap().len(), 2, "{document}");
+    }
 }
 
 #[test]

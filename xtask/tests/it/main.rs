@@ -5,6 +5,7 @@
 
 mod ansible;
 mod canary;
+mod cargo_settings;
 mod child_env;
 mod ci;
 mod circleci;

@@ -16,13 +16,16 @@ use std::time::{Duration, Instant};
 use catalog::Platform;
 use serde_json::Value;
 
+use super::refused_flag::{self, Script};
 use crate::system::ui::{self, Ui};
 
 /// A message that the build looks at.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    /// A compiler's diagnostic, as text for a person.
-    Diagnostic(String),
+    /// A compiler's diagnostic, as text for a person, and the linker flag that zig refused, where it says so.
+    Diagnostic { text: String, refused_flag: Option<String> },
+    /// A build script ran, now or in an earlier build.
+    Script(Script),
     /// A crate was compiled, or was up to date.
     Crate(Crate),
 }
@@ -47,7 +50,13 @@ pub(super) fn read(line: &str) -> Option<Message> {
             let diagnostic = &message["message"];
             let about_the_sdk = diagnostic["message"].as_str().is_some_and(is_about_the_sdk);
             let rendered = diagnostic["rendered"].as_str().filter(|_| !about_the_sdk)?;
-            Some(Message::Diagnostic(rendered.to_owned()))
+            let refused_flag = refused_flag::find(diagnostic);
+            Some(Message::Diagnostic { text: rendered.to_owned(), refused_flag })
+        }
+        "build-script-executed" => {
+            let package = package_name(message["package_id"].as_str()?).to_owned();
+            let out_dir = PathBuf::from(message["out_dir"].as_str()?);
+            Some(Message::Script(Script { package, out_dir }))
         }
         _ => None,
     }
@@ -211,7 +220,7 @@ mod tests {
         };
         assert_eq!(
             diagnostic("unused variable: `x`"),
-            Some(Message::Diagnostic("as shown".into()))
+            Some(Message::Diagnostic { text: "as shown".into(), refused_flag: None })
         );
         assert_eq!(diagnostic("invoking `\"xcrun\" \"--sdk\"` to find MacOSX.sdk failed"), None);
     }

@@ -28,6 +28,7 @@
 mod cargo_output;
 mod environment;
 mod freshness;
+mod refused_flag;
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
@@ -150,12 +151,16 @@ fn run(
         .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
     let mut child = EndedChild(child);
     let stdout = child.0.stdout.take().context("cargo has no stdout")?;
-    let mut path = None;
+    let (mut path, mut refused, mut scripts) = (None, None, Vec::new());
     // Macros may print what is not UTF-8, between cargo's messages.
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line.context("reading cargo's messages")?;
         match cargo_output::read(&String::from_utf8_lossy(&line)) {
-            Some(Message::Diagnostic(text)) => progress.show_diagnostic(&text),
+            Some(Message::Diagnostic { text, refused_flag }) => {
+                progress.show_diagnostic(&text);
+                refused = refused.or(refused_flag);
+            }
+            Some(Message::Script(script)) => scripts.push(script),
             Some(Message::Crate(finished)) => {
                 progress.count(&finished);
                 if finished.package == service.service && finished.target == service.bin {
@@ -167,6 +172,11 @@ fn run(
     }
     let name = &service.service;
     if !child.0.wait().context("waiting for cargo")?.success() {
+        if let Some(flag) = refused {
+            let mut cargo = Command::new(program);
+            cargo.current_dir(workspace_root);
+            return Err(refused_flag::error(&flag, name, &scripts, cargo, env).into());
+        }
         return Err(Error::new(Kind::Failed, format!("cargo could not build {name}"))
             .hint(child_env::build_hint(env))
             .into());

@@ -8,6 +8,7 @@ mod compiler;
 mod distribution;
 mod library;
 pub mod pin;
+mod pip;
 mod rustup;
 pub(crate) mod system_packages;
 mod zig;

