@@ -53,7 +53,7 @@ fn every_option_reaches_its_field() {
     };
     let promote::Options { service, version, channel, by, bucket, json, .. } = options;
     assert_eq!((&*service, version.as_deref(), &*channel), ("a", Some("abc123"), "stable"));
-    assert_eq!((by.as_deref(), bucket.prefix.as_deref()), (Some("me"), Some("p")));
+    assert_eq!((by.as_deref(), bucket.prefix.as_deref()), (Some("me"), Some("p/")));
     assert!(bucket.destination.bucket.is_some() && json);
 }
 
