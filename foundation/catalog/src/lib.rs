@@ -31,8 +31,8 @@ mod reading;
 
 pub use channel::{Channel, Entry, MAX_ENTRIES, Promoted, StoredChannel, is_promoter};
 pub use keys::{
-    Names, ObjectName, Template, archive_key, channel_key, check_distinct, is_channel, is_service,
-    is_version, manifest_key,
+    Names, ObjectName, Template, archive_key, channel_key, check_distinct, folder_prefix,
+    is_channel, is_service, is_version, manifest_key,
 };
 pub use listing::{Found, Service, by_service};
 pub use manifest::{Artifact, Branch, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest};

@@ -252,10 +252,8 @@ fn valid_location() -> Location {
 
 /// Reads a folder of the bucket: `team` means `team/`, as it does for uploads.
 fn folder_prefix(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() || text.starts_with('/') || text.chars().any(char::is_control) {
-        return Err("expected a folder in the bucket such as team/");
-    }
-    Ok(format!("{}/", text.strip_suffix('/').unwrap_or(text)))
+    let prefix = catalog::folder_prefix(text).filter(|_| !text.trim().is_empty());
+    prefix.ok_or("expected a folder in the bucket such as team/")
 }
 
 #[cfg(test)]
@@ -310,6 +308,15 @@ mod tests {
             &all,
             ["team/", "x-y-1", "http://127.0.0.1:8"],
         );
+    }
+
+    #[test]
+    fn a_prefix_that_xtask_refuses_is_refused_here_too() {
+        for prefix in ["", " ", "/", "/a", "a//b", "a/../b", "./a", "a/\nb"] {
+            let parsed = Args::try_parse_from(["oddjob", "--bucket", "b", "--prefix", prefix]);
+            let error = parsed.err().unwrap_or_else(|| panic!("{prefix:?} is accepted"));
+            assert!(error.to_string().contains("expected a folder in the bucket"), "{error}");
+        }
     }
 
     #[test]

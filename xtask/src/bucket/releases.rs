@@ -14,7 +14,7 @@ use ferror::{Error, Kind};
 use s3::{Attributes, Client, Head};
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
-use crate::model::config::{self, Config};
+use crate::model::config::Config;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
@@ -41,7 +41,7 @@ pub struct ReleaseBucket {
 pub struct ReleaseBucketOptions {
     /// The location of the bucket.
     pub destination: DestinationOptions,
-    /// `--prefix`.
+    /// `--prefix`: empty, or ending in `/`.
     pub prefix: Option<String>,
 }
 
@@ -71,8 +71,7 @@ impl ReleaseBucket {
         env: &Env,
         ui: &Ui,
     ) -> anyhow::Result<Self> {
-        let prefix = options.prefix.clone().map(config::folder_prefix);
-        let prefix = prefix.or_else(|| config.map(|config| config.prefix.clone()));
+        let prefix = options.prefix.clone().or_else(|| config.map(|config| config.prefix.clone()));
         let prefix = prefix.unwrap_or_default();
         let destination = &options.destination;
         let location = destination::location(destination, config, env).map_err(|error| {

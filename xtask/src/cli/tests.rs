@@ -78,7 +78,7 @@ const CASES: [Case; 37] = [
     ("upload ship", None, "--timings", "timings: false", "timings: true"),
     ("setup", None, "--check", "check: false", "check: true"),
     ("vendor", None, "--check", "mode: Make", "mode: Check"),
-    ("list presign fetch promote", None, "--prefix p", "prefix: None", "prefix: Some(\"p\")"),
+    ("list presign fetch promote", None, "--prefix p", "prefix: None", "prefix: Some(\"p/\")"),
     (
         "presign fetch",
         None,

@@ -124,6 +124,16 @@ pub(super) fn version(given: Given<'_>) -> Result<String> {
     Err(Error::usage(format!("version {version:?}: {expected}")))
 }
 
+pub(super) fn folder_prefix(given: Given<'_>) -> Result<String> {
+    let prefix = text(given)?;
+    catalog::folder_prefix(&prefix).ok_or_else(|| {
+        Error::usage(format!(
+            "{} {prefix:?}: expected a folder in the bucket such as team/",
+            given.what
+        ))
+    })
+}
+
 pub(super) fn channel(given: Given<'_>) -> Result<String> {
     let expected = "expected 1 to 63 lower-case letters, digits and hyphens";
     let channel = text(given)?;

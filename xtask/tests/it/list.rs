@@ -97,6 +97,9 @@ fn mistakes_have_their_exit_codes() {
     let nowhere = bucket.serve(Repo::empty());
     for (line, code, text) in [
         ("list gamma", 3, "no release of `gamma`"),
+        ("list --prefix a//b", 2, "a//b\": expected a folder in the bucket such as team/"),
+        ("list --prefix ../b", 2, "expected a folder"),
+        ("list --prefix /", 2, "expected a folder"),
         ("list a/b", 2, "\"a/b\" is no service's name"),
         ("list channels", 2, "is no service's name"),
         ("list alpha beta", 2, "unexpected argument \"beta\""),

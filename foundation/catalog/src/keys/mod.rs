@@ -99,6 +99,18 @@ pub fn channel_key(prefix: &str, service: &str, channel: &str) -> String {
     format!("{prefix}{service}/channels/{channel}.json")
 }
 
+/// Reads the folder that holds the releases, with or without the `/` at its end: the beginning of all keys, which
+/// is empty or ends in `/`. `None` where a name in it is missing, `.` or `..`, which a client that reads keys as
+/// paths would look for elsewhere, and where it has control characters.
+pub fn folder_prefix(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some(String::new());
+    }
+    let folder = text.strip_suffix('/').unwrap_or(text);
+    let has_names = folder.split('/').all(|name| !["", ".", ".."].contains(&name));
+    (has_names && !text.chars().any(char::is_control)).then(|| format!("{folder}/"))
+}
+
 /// Returns whether `text` is a channel's name: 1 to 63 lower-case letters, digits and hyphens.
 pub fn is_channel(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

@@ -5,7 +5,9 @@ use super::building::{CREDENTIALS, destination_rows};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
 use crate::bucket::releases::{NO_RELEASE_NAMED, ReleaseBucketOptions, ReleaseChoice};
 use crate::cli::command::Command;
-use crate::cli::values::{Given, channel, expires, path, platform, service, text, version};
+use crate::cli::values::{
+    Given, channel, expires, folder_prefix, path, platform, service, text, version,
+};
 use crate::verbs::{fetch, list, presign, promote};
 
 const PLATFORMS: &[&str] = &["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
@@ -24,7 +26,7 @@ fn bucket_rows() -> Vec<Row<ReleaseBucketOptions>> {
         "prefix",
         ("P", Any),
         "the folder in the bucket that every key begins with; else `prefix` in Cargo.toml",
-        text,
+        folder_prefix,
         |o: &mut ReleaseBucketOptions| &mut o.prefix,
     )];
     rows.extend(within(destination_rows(), |o: &mut ReleaseBucketOptions| &mut o.destination));

@@ -170,7 +170,7 @@ impl Config {
             platforms: platform_line::parse(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
             bucket: table.bucket,
-            prefix: folder_prefix(table.prefix.unwrap_or_default()),
+            prefix: read_prefix(table.prefix).map_err(|error| error.context(TABLE))?,
             region: table.region,
             endpoint: table.endpoint,
             path_style: table.path_style,
@@ -209,9 +209,6 @@ impl Config {
                 &self.profile,
                 "a cargo profile's name such as release",
             ));
-        }
-        if !is_folder(&self.prefix) {
-            return Err(expected("prefix", &self.prefix, "a folder in the bucket such as team/"));
         }
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
         if self.content_type.trim().is_empty() || !self.content_type.chars().all(printable) {
@@ -280,19 +277,10 @@ pub fn is_pin(name: &str) -> bool {
     }
 }
 
-/// Returns whether a prefix that is empty or ends in `/` has names between them all. A client that reads it
-/// as a path would look elsewhere for `a/../b/`.
-fn is_folder(prefix: &str) -> bool {
-    let mut names = prefix.strip_suffix('/').into_iter().flat_map(|names| names.split('/'));
-    names.all(|name| !["", ".", ".."].contains(&name)) && !prefix.chars().any(char::is_control)
-}
-
-/// Returns a prefix as a folder: empty, or ending in `/`.
-pub fn folder_prefix(mut prefix: String) -> String {
-    if !prefix.is_empty() && !prefix.ends_with('/') {
-        prefix.push('/');
-    }
-    prefix
+fn read_prefix(prefix: Option<String>) -> Result<String> {
+    let prefix = prefix.unwrap_or_default();
+    catalog::folder_prefix(&prefix)
+        .ok_or_else(|| expected("prefix", &prefix, "a folder in the bucket such as team/"))
 }
 
 fn check_release(field: &str, value: &str, example: &str) -> Result<()> {
