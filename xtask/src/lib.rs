@@ -27,24 +27,34 @@ pub mod verbs;
 
 use crate::cli::Command;
 use crate::system::env::Env;
+use crate::system::interrupt;
 use crate::system::ui::{self, Ui};
+use crate::system::undo;
 use crate::verbs::{
     ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
 };
 
 /// The whole program: this process's arguments and environment in, its exit code out.
 pub fn main() -> ExitCode {
-    let result = Env::from_process()
-        .map_err(anyhow::Error::from)
-        .and_then(|env| run(std::env::args_os().skip(1), &env));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            ui::report(&error);
-            // An error that no one gave a kind is one of this machine: a file, a process.
-            ExitCode::from(ui::ours(&error).map_or(Kind::Config, Error::kind).exit_code())
+    let work = || {
+        let result = Env::from_process()
+            .map_err(anyhow::Error::from)
+            .and_then(|env| run(std::env::args_os().skip(1), &env));
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            // Its reason is the signal, which is reported below.
+            Err(_) if interrupt::is_requested() => ExitCode::from(interrupt::EXIT_CODE),
+            Err(error) => {
+                ui::report(&error);
+                // An error that no one gave a kind is one of this machine: a file, a process.
+                ExitCode::from(ui::ours(&error).map_or(Kind::Config, Error::kind).exit_code())
+            }
         }
-    }
+    };
+    interrupt::run(work).unwrap_or_else(|signal| {
+        ui::report(&Error::config(format!("interrupted by {signal}")).into());
+        ExitCode::from(interrupt::EXIT_CODE)
+    })
 }
 
 /// Runs one command line. `arguments` come without the program's name.
@@ -54,6 +64,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
     let command = cli::parse(arguments)?;
     let env = &passing(env);
     let ui = Ui::new(env);
+    if !matches!(command, Command::Print(_) | Command::Completions(_) | Command::Reference) {
+        undo::take_back_around(&env.current_dir, &ui)?;
+    }
     dispatch(command, env, &ui)?;
     Ok(ui.finish()?)
 }

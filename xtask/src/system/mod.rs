@@ -2,10 +2,12 @@
 
 pub mod child_env;
 pub mod env;
-pub mod file_guard;
 pub mod file_lock;
 pub mod files;
+pub mod interrupt;
 pub mod parallel;
+pub mod partial;
 pub mod process;
 pub mod prompt;
 pub mod ui;
+pub mod undo;

@@ -14,8 +14,8 @@ use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, Release
 use crate::bucket::{download, unpack};
 use crate::repository::workspace;
 use crate::system::env::Env;
-use crate::system::files;
 use crate::system::ui::{self, Ui};
+use crate::system::{files, interrupt};
 
 /// Where archives go without `--into`: below the current folder, each in one of its own.
 const FOLDER: &str = "fetched";
@@ -59,7 +59,11 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         "fetching",
         format_args!("{service} {} {}, {size}", manifest.version, artifact.platform),
     );
-    download::to_file(&bucket.client, artifact, &found, &archive)?;
+    let downloaded = download::beside(&bucket.client, artifact, &found, &archive)?;
+    // With an archive alone, the next run would refuse to replace it.
+    let _hold = interrupt::hold();
+    let writing = || format!("writing {}", archive.display());
+    downloaded.rename_durably(&archive).with_context(writing)?;
     let unpacked = unpack::unpack(&archive, &into, &top);
     let files = unpacked.or_else(|error| {
         files::remove_if_there(&archive)?;
