@@ -27,8 +27,9 @@ pub mod verbs;
 
 use crate::cli::Command;
 use crate::system::env::Env;
-use crate::system::open_files;
 use crate::system::ui::{self, Ui};
+use crate::system::undo;
+use crate::system::{interrupt, open_files};
 use crate::verbs::{
     ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
 };
@@ -37,17 +38,25 @@ use crate::verbs::{
 pub fn main() -> ExitCode {
     // Here and not in `run`: a limit is the whole process's, and a library leaves that alone.
     open_files::raise_limit();
-    let result = Env::from_process()
-        .map_err(anyhow::Error::from)
-        .and_then(|env| run(std::env::args_os().skip(1), &env));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            ui::report(&error);
-            // An error that no one gave a kind is one of this machine: a file, a process.
-            ExitCode::from(ui::ours(&error).map_or(Kind::Config, Error::kind).exit_code())
+    let work = || {
+        let result = Env::from_process()
+            .map_err(anyhow::Error::from)
+            .and_then(|env| run(std::env::args_os().skip(1), &env));
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            // Its reason is the signal, which is reported below.
+            Err(_) if interrupt::is_requested() => ExitCode::from(interrupt::EXIT_CODE),
+            Err(error) => {
+                ui::report(&error);
+                // An error that no one gave a kind is one of this machine: a file, a process.
+                ExitCode::from(ui::ours(&error).map_or(Kind::Config, Error::kind).exit_code())
+            }
         }
-    }
+    };
+    interrupt::run(work).unwrap_or_else(|signal| {
+        ui::report(&Error::config(format!("interrupted by {signal}")).into());
+        ExitCode::from(interrupt::EXIT_CODE)
+    })
 }
 
 /// Runs one command line. `arguments` do not include the program's name.
@@ -58,6 +67,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
     let command = cli::parse(arguments)?;
     let env = &passing(env);
     let ui = Ui::new(env);
+    if !matches!(command, Command::Print(_) | Command::Completions(_) | Command::Reference) {
+        undo::take_back_around(&env.current_dir, &ui)?;
+    }
     dispatch(command, env, &ui)?;
     Ok(ui.finish()?)
 }

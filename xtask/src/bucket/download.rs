@@ -1,6 +1,5 @@
 //! Downloads objects piece by piece: only one piece is in memory.
 
-use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use ferror::{Error, Kind};
 use s3::{Client, Head};
 use sha2::{Digest as _, Sha256};
 
-use crate::system::files;
+use crate::system::partial::Partial;
 
 /// The size of the pieces in which an artifact is downloaded.
 const PIECE_BYTES: u64 = 8 * 1024 * 1024;
@@ -40,34 +39,21 @@ pub fn each_piece(
     Ok(true)
 }
 
-/// Downloads an artifact whose object is `found` into the file `path`, which gets its name once size
-/// and digest are right. What was there is replaced; what failed leaves nothing.
+/// Downloads an artifact whose object is `found` into a file beside `path`, which the caller gives that name; its
+/// size and digest are right.
 ///
 /// # Errors
 /// [`Kind::Invalid`] where the object's bytes are not those that the manifest says.
-pub fn to_file(
+pub fn beside(
     client: &Client,
     artifact: &Artifact,
     found: &Head,
     path: &Path,
-) -> anyhow::Result<()> {
-    let partial = files::partial_name(path);
-    // Removed rather than overwritten: what has that name may be a link.
-    files::remove_if_there(&partial)?;
-    let filled = fill(client, artifact, found, &partial).and_then(|()| {
-        fs::rename(&partial, path).with_context(|| format!("writing {}", path.display()))
-    });
-    if filled.is_err() {
-        // The first failure is the one to be told.
-        let _ = files::remove_if_there(&partial);
-    }
-    filled
-}
-
-fn fill(client: &Client, artifact: &Artifact, found: &Head, partial: &Path) -> anyhow::Result<()> {
+) -> anyhow::Result<Partial> {
     let Artifact { object_key, size_bytes, sha256, .. } = artifact;
-    let writing = || format!("writing {}", partial.display());
-    let mut file = File::create_new(partial).with_context(writing)?;
+    let writing = || format!("writing {}", path.display());
+    let partial = Partial::file(path).with_context(writing)?;
+    let mut file = partial.handle();
     let (mut hasher, mut size) = (Sha256::new(), 0);
     let whole = each_piece(client, object_key, found, PIECE_BYTES, |piece| {
         hasher.update(piece);
@@ -87,5 +73,5 @@ fn fill(client: &Client, artifact: &Artifact, found: &Head, partial: &Path) -> a
         let hint = "someone wrote to this bucket by other means: run `cargo xtask upload --verify` where the release was built, which puts its bytes back";
         return Err(Error::invalid(message).hint(hint).into());
     }
-    file.sync_all().with_context(writing)
+    Ok(partial)
 }

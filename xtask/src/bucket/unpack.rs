@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Seek as _};
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,7 +13,8 @@ use ferror::Error;
 use flate2::read::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use crate::system::files;
+use crate::system::interrupt;
+use crate::system::partial::Partial;
 
 /// Limits that only keep a made-up archive from filling the disk; real ones are a tenth of that.
 const LARGEST_CONTENT: u64 = 8 << 30;
@@ -46,30 +47,18 @@ pub fn unpack(archive: &Path, into: &Path, top: &str) -> anyhow::Result<Vec<Path
 
     file.rewind()?;
     let folder = into.join(top);
-    let partial = files::partial_name(&folder);
-    // Of a run that was killed. Where it is a link, only the link is removed.
-    match fs::remove_dir_all(&partial) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("removing {}", partial.display()));
-        }
-        _ => {}
-    }
-    let filled = fill(&file, &partial, top).and_then(|()| {
-        fs::rename(&partial, &folder).with_context(|| format!("writing {}", folder.display()))
-    });
-    if filled.is_err() {
-        // The first failure is the one to be told.
-        let _ = fs::remove_dir_all(&partial);
-    }
-    filled?;
+    let writing = || format!("writing {}", folder.display());
+    let partial = Partial::folder(&folder).with_context(writing)?;
+    fill(&file, partial.path(), top)?;
+    partial.rename(&folder).with_context(writing)?;
     let files = names.into_iter().filter(|(_, what)| *what == What::File);
     Ok(files.map(|(path, _)| folder.join(path)).collect())
 }
 
-/// Writes every entry below a folder that it makes. No entry is a link, so none leads out of it.
+/// Writes every entry below a folder. No entry is a link, so none leads out of it.
 fn fill(file: &File, folder: &Path, top: &str) -> anyhow::Result<()> {
-    fs::create_dir(folder).with_context(|| format!("making {}", folder.display()))?;
     each_entry(file, |entry| {
+        interrupt::check()?;
         let (path, what) = place(entry, top)?;
         let path = folder.join(path);
         let written = match what {

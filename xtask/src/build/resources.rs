@@ -15,7 +15,6 @@ use ferror::Error;
 use crate::model::plan::Resource;
 use crate::model::source_file::SourceFile;
 use crate::model::workspace::{Service, Workspace};
-use crate::system::files;
 
 const ALWAYS: [&str; 3] = ["INSTALL*", "README*", "LICENSE*"];
 /// The beginning of the file that stands for another one until `git lfs pull` downloads it.
@@ -189,15 +188,6 @@ fn check_names(binary: &str, found: &BTreeMap<String, Resource>) -> ferror::Resu
             format!(
                 "service {binary}: {source} needs a folder {file} in the archive, where {what} has that name"
             )
-        } else if let Some(whole) = found
-            .keys()
-            .map(String::as_str)
-            .chain([binary])
-            .find(|whole| files::partial_name(Path::new(whole)) == Path::new(name))
-        {
-            format!(
-                "service {binary}: {source} has the name that `fetch` gives {whole} until it is whole"
-            )
         } else {
             continue;
         };
@@ -239,13 +229,11 @@ mod tests {
 
     #[test]
     fn names_that_cannot_be_unpacked_together_are_refused() {
-        let rows: [(&[&str], &str); 6] = [
+        let rows: [(&[&str], &str); 4] = [
             (&["alpha"], "/s/alpha would replace the binary"),
             (&["alpha/x/y"], "/s/alpha/x/y needs a folder alpha in the archive, where the binary"),
             (&["a", "a/b"], "/s/a/b needs a folder a in the archive, where a file"),
-            (&["a.partial", "a"], "/s/a.partial has the name that `fetch` gives a until"),
-            (&["alpha.partial"], "/s/alpha.partial has the name that `fetch` gives alpha until"),
-            (&["alphabet/x", "a/alpha", "x.partial"], ""),
+            (&["alphabet/x", "a/alpha"], ""),
         ];
         for (names, expected) in rows {
             let resource = |name: &&str| {

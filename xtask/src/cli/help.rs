@@ -11,7 +11,7 @@ const WIDTH: usize = 100;
 const LONGEST_NAME: usize = 22;
 
 /// The exit codes and what each means.
-pub const EXIT_CODES: [(&str, &str); 5] = [
+pub const EXIT_CODES: [(&str, &str); 6] = [
     ("0", "done"),
     ("1", "a server refused or could not be reached"),
     ("2", "the command line is wrong"),
@@ -22,6 +22,7 @@ pub const EXIT_CODES: [(&str, &str); 5] = [
          result that cannot be written to stdout",
     ),
     ("101", "a compile error or a failed check"),
+    ("130", "interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP"),
 ];
 
 /// Joins the names of all verbs that are not hidden, for an error that lists them.

@@ -14,10 +14,10 @@ use s3::Credentials;
 
 use crate::model::workspace::Root;
 use crate::repository::{cargo_config, vendored, xtask_source};
-use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::ui::Ui;
+use crate::system::{child_env, process};
 
 /// The server's package and binary.
 const PACKAGE: &str = "local-s3";
@@ -176,7 +176,10 @@ fn build(root: &Root, env: &Env, ui: &Ui) -> anyhow::Result<PathBuf> {
     if !env.stderr_is_terminal {
         command.arg("--quiet");
     }
-    let output = command.stderr(Stdio::inherit()).output().context("running cargo build")?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let output = process::spawn(&mut command)
+        .and_then(process::Running::output)
+        .context("running cargo build")?;
     if !output.status.success() {
         return Err(Error::new(
             Kind::Failed,

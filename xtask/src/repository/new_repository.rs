@@ -11,8 +11,8 @@ use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::{self, Place};
 use crate::repository::xtask_source::XtaskSource;
 use crate::system::env::Env;
-use crate::system::file_guard::NewFolder;
-use crate::system::{child_env, files};
+use crate::system::partial::Partial;
+use crate::system::{child_env, files, process};
 
 /// What a person or the options say about a new repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +51,13 @@ pub fn check_free(named: &Path, env: &Env) -> anyhow::Result<PathBuf> {
     Ok(dir)
 }
 
-/// Makes a folder beside `dir`, in which relative paths are the same as in `dir`. Its name carries the process
-/// id, since the folder around it is the user's.
-pub fn make_partial(dir: &Path) -> anyhow::Result<NewFolder> {
-    let name = dir.file_name().with_context(|| format!("{} has no name", dir.display()))?;
-    let name = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
-    let path = dir.with_file_name(name);
-    fs::create_dir(&path).map_err(|error| {
-        Error::config(format!("cannot make {}", path.display()))
+/// Makes a folder beside `dir`, in which relative paths are the same as in `dir`.
+pub fn make_partial(dir: &Path) -> anyhow::Result<Partial> {
+    Ok(Partial::folder(dir).map_err(|error| {
+        Error::config(format!("cannot make a folder beside {}", dir.display()))
             .hint("a repository is made beside its place first: name one in a folder that you can write to")
             .caused_by(error)
-    })?;
-    Ok(NewFolder::at(path))
+    })?)
 }
 
 /// Refuses a name that a dependency of the services has: cargo could not tell the two apart.
@@ -107,7 +102,7 @@ pub fn write(
     let deploy = templates::DEPLOY.iter();
     all.extend(deploy.map(|(path, bytes)| (format!("deploy/{path}"), bytes.to_vec())));
     for (path, bytes) in &all {
-        files::write_whole(&dir.join(path), bytes, 0o644)?;
+        files::write_cheaply(&dir.join(path), bytes, 0o644)?;
     }
     Ok(())
 }
@@ -150,7 +145,7 @@ pub fn resolve(
     }
     let mut cargo = child_env::cargo(env);
     cargo.args(["metadata", "--format-version", "1"]).current_dir(dir);
-    let output = cargo.output().context("running cargo metadata")?;
+    let output = process::output(&mut cargo).context("running cargo metadata")?;
     if output.status.success() {
         return Ok(());
     }
@@ -162,7 +157,7 @@ pub fn resolve(
 
 /// Moves the repository to `dir`, if that still does not exist or is empty. One rename does it, which replaces an
 /// empty folder too; in the current folder, the entries are moved one by one.
-pub fn move_to(partial: NewFolder, dir: &Path, env: &Env) -> anyhow::Result<()> {
+pub fn move_to(partial: Partial, dir: &Path, env: &Env) -> anyhow::Result<()> {
     let refused = |error: std::io::Error| {
         Error::config(format!("cannot move the new repository to {}", dir.display()))
             .hint("something came there meanwhile, or it is another file system: nothing was left behind")
@@ -171,9 +166,7 @@ pub fn move_to(partial: NewFolder, dir: &Path, env: &Env) -> anyhow::Result<()> 
     if env.current_dir.canonicalize().is_ok_and(|here| here == *dir) {
         return Ok(move_entries(partial.path(), dir).map_err(refused)?);
     }
-    fs::rename(partial.path(), dir).map_err(refused)?;
-    partial.keep();
-    Ok(())
+    Ok(partial.rename(dir).map_err(refused)?)
 }
 
 /// Moves all entries of a folder into another, empty one. After a failure, none is moved.

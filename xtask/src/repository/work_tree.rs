@@ -18,8 +18,8 @@ use ferror::Error;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::source_file::SourceFile;
-use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::{child_env, process};
 
 /// The variables by which a git that runs a hook, or a person, points git at another repository, at
 /// other objects, or at another reading of paths: those in `git rev-parse --local-env-vars` that are
@@ -74,7 +74,7 @@ pub fn output(command: &mut Command) -> ferror::Result<Vec<u8>> {
         format!("git {}", arguments.join(" "))
     };
     let line = line();
-    let output = command.output().map_err(|error| {
+    let output = process::output(command).map_err(|error| {
         Error::config(format!("cannot run `{line}`")).hint("install git").caused_by(error)
     })?;
     if output.status.success() {

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -20,16 +21,29 @@ pub struct FileLock {
 /// Locks the file `path`, which is made where it does not exist. `before_waiting` is called when another
 /// process holds the lock, which is then waited for.
 pub fn lock(path: &Path, before_waiting: impl FnOnce()) -> anyhow::Result<FileLock> {
-    let open = || -> std::io::Result<FileLock> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+    let mut before_waiting = Some(before_waiting);
+    let mut open = || -> std::io::Result<FileLock> {
+        loop {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let file = match File::options().create(true).append(true).open(path) {
+                // Its folder was removed just now.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            if file_lock::try_lock(&file).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+                && let Some(before_waiting) = before_waiting.take()
+            {
+                before_waiting();
+            }
+            file_lock::lock(&file)?;
+            // Who held it may have removed the file, and somebody else may have locked a new one.
+            let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+            if path.metadata().map(id).ok() == Some(id(file.metadata()?)) {
+                return Ok(FileLock { _file: file });
+            }
         }
-        let file = File::options().create(true).append(true).open(path)?;
-        if file_lock::try_lock(&file).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
-            before_waiting();
-        }
-        file_lock::lock(&file)?;
-        Ok(FileLock { _file: file })
     };
     open().with_context(|| format!("locking {}", path.display()))
 }

@@ -1,23 +1,48 @@
 //! Writes files that appear whole or not at all, and computes digests.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Writes `bytes` beside `path` under a name that ends in `.partial`, then renames it.
-///
-/// The file gets `mode`, whatever the umask. A partial file that a killed run left is overwritten.
+use crate::system::partial::Partial;
+
+/// Writes the file `path` whole or not at all: beside its place, and then renamed. When this returns, the disk has
+/// it. The file gets `mode`, whatever the umask.
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-    let partial = partial_name(path);
+    write(path, bytes, mode, Partial::rename_durably)
+}
+
+/// Does what [`write_whole`] does without waiting for the disk, for what is new or can be made again: after a loss
+/// of power the file may be empty.
+pub fn write_cheaply(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    write(path, bytes, mode, Partial::rename)
+}
+
+/// Does what [`write_whole`] does to a file that a person may have made: it keeps its mode, and where it is a link,
+/// the file that the link names is replaced.
+pub fn rewrite(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mode = path.metadata().map_or(0o644, |metadata| metadata.permissions().mode() & 0o7777);
+    write_whole(&path, bytes, mode)
+}
+
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    rename: fn(Partial, &Path) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
     let write = || -> std::io::Result<()> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(&partial, bytes)?;
-        fs::set_permissions(&partial, fs::Permissions::from_mode(mode))?;
-        fs::rename(&partial, path)
+        let partial = Partial::file(path)?;
+        partial.handle().write_all(bytes)?;
+        partial.handle().set_permissions(fs::Permissions::from_mode(mode))?;
+        rename(partial, path)
     };
     write().with_context(|| format!("writing {}", path.display()))
 }
@@ -42,34 +67,54 @@ pub fn remove_folder_if_there(path: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Lists the names in a folder, sorted, without hidden ones; empty where there is no folder.
+pub fn visible_names(dir: &Path) -> anyhow::Result<Vec<String>> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend((!name.starts_with('.')).then_some(name));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// Returns the SHA-256 of `bytes` in lower hex.
 pub fn sha256(bytes: &[u8]) -> String {
     s3::hex(&s3::sha256(bytes))
 }
 
-/// Returns the name under which [`write_whole`] writes a file before it renames it to `path`.
-pub fn partial_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    use super::write_whole;
+    use super::{rewrite, write_whole};
 
     #[test]
     fn a_file_gets_its_mode_and_leaves_no_partial_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(folder.path().join("a/b.partial"), "left by a killed run").unwrap();
         write_whole(&path, b"one", 0o755).unwrap();
         write_whole(&path, b"two", 0o755).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        // What cannot get its name leaves nothing either.
+        std::fs::create_dir(folder.path().join("a/dir")).unwrap();
+        write_whole(&folder.path().join("a/dir"), b"three", 0o644).unwrap_err();
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_persons_file_keeps_its_mode_and_its_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "one").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        symlink("file", &link).unwrap();
+        rewrite(&link, b"two").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod child_env;
 pub mod env;
-pub mod file_guard;
 pub mod file_lock;
 pub mod files;
+pub mod interrupt;
 pub mod open_files;
 pub mod parallel;
+pub mod partial;
 pub mod process;
 pub mod prompt;
 pub mod ui;
+pub mod undo;

@@ -1,15 +1,17 @@
-//! Runs child processes with a time limit.
+//! Runs child processes, which end when a signal ends this one, and some with a time limit.
 //!
 //! Installers connect to servers, and a server that never answers must not hang a build. xshell has
 //! no time limit.
 
-use std::io::Read;
-use std::process::{Command, ExitStatus, Stdio};
+use std::io::{self, Read};
+use std::process::{self, Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ferror::{Error, Kind};
+
+use crate::system::interrupt;
 
 /// The output of a process that has ended.
 #[derive(Debug)]
@@ -32,6 +34,58 @@ impl Output {
     }
 }
 
+/// A child process. It does not outlive this value, and is ended when a signal ends ours.
+#[derive(Debug)]
+pub struct Running(Child);
+
+/// Starts `command`.
+pub fn spawn(command: &mut Command) -> io::Result<Running> {
+    interrupt::spawn(command).map(Running)
+}
+
+impl Running {
+    /// Returns its stdout, if that is piped and was not taken yet.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.0.stdout.take()
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
+        interrupt::wait(&mut self.0)
+    }
+
+    /// Waits for its end, and returns what it wrote to the streams that are piped.
+    pub fn output(mut self) -> io::Result<process::Output> {
+        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
+        let stderr = thread::spawn(move || read_to_end(stderr));
+        let stdout = read_to_end(stdout)?;
+        let stderr = stderr.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+        Ok(process::Output { status: self.wait()?, stdout, stderr })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An error cannot be returned here. A child that runs as root cannot be killed, and waiting for it could
+        // take for ever.
+        match self.0.kill() {
+            Ok(()) => drop(interrupt::wait(&mut self.0)),
+            Err(_) => interrupt::forget(&self.0),
+        }
+    }
+}
+
+fn read_to_end(stream: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.map(|mut stream| stream.read_to_end(&mut bytes)).transpose()?;
+    Ok(bytes)
+}
+
+/// Runs `command` without input to its end, and returns what it wrote.
+pub fn output(command: &mut Command) -> io::Result<process::Output> {
+    spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?.output()
+}
+
 /// Runs `command` without input, and kills it after `limit`.
 ///
 /// Fails with [`Kind::Config`] when the program cannot be started, and with [`Kind::Unavailable`] when
@@ -39,16 +93,13 @@ impl Output {
 pub fn run(command: &mut Command, limit: Duration) -> ferror::Result<Output> {
     let shown = command_line(command);
     let deadline = Instant::now() + limit;
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| Error::config(format!("cannot run `{shown}`")).caused_by(error))?;
+    let mut child =
+        spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))
+            .map_err(|error| Error::config(format!("cannot run `{shown}`")).caused_by(error))?;
     let (sender, streams) = mpsc::channel();
     // Both streams are read at once: a child that fills the one that nobody reads would wait for ever.
-    let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
-    let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
+    let stdout = child.0.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
+    let stderr = child.0.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
     for (name, stream) in [("stdout", stdout), ("stderr", stderr)] {
         let sender = sender.clone();
         thread::spawn(move || {
@@ -64,11 +115,8 @@ pub fn run(command: &mut Command, limit: Duration) -> ferror::Result<Output> {
             Ok(("stdout", text)) => out = text,
             Ok((_, text)) => err = text,
             Err(_) => {
-                // The threads that read are not joined: the child's own children may hold the streams open.
-                // A child that runs as root cannot be killed, and waiting for it could take for ever.
-                if child.kill().is_ok() {
-                    let _ = child.wait();
-                }
+                // The child is killed. The threads that read are not joined: its own children may hold the
+                // streams open.
                 return Err(Error::new(
                     Kind::Unavailable,
                     format!("`{shown}` did not end within {} s", limit.as_secs()),

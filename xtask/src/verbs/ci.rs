@@ -11,9 +11,9 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use crate::repository::{vendored, workspace};
-use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
+use crate::system::{child_env, process};
 
 /// One check: its name and cargo's arguments.
 type Check = (&'static str, &'static [&'static str]);
@@ -63,10 +63,8 @@ pub fn run(options: Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         let line = format!("cargo {}", arguments.join(" "));
         ui.say("checking", format_args!("{name}: {line}"));
         let start = Instant::now();
-        let status = child_env::cargo(env)
-            .args(&arguments)
-            .current_dir(&root.dir)
-            .status()
+        let status = process::spawn(child_env::cargo(env).args(&arguments).current_dir(&root.dir))
+            .and_then(process::Running::wait)
             .with_context(|| format!("running `{line}`"))?;
         if !status.success() {
             let message = format!("{name}: `{line}` failed ({status})");

@@ -1,7 +1,8 @@
 //! `dist`: from a commit to archives and a manifest.
 //!
-//! The order of the work stands here and nowhere else: lock, prepare the toolchains, remove the old
-//! manifest, build and pack platform by platform, write the manifest last.
+//! The order of the work stands here and nowhere else: lock, prepare the toolchains, build and pack
+//! platform by platform, remove the old manifest before the first file is replaced, write the new one
+//! last.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -106,7 +107,7 @@ pub fn run_for(
     let our_folders = [&*plan.snapshot_dir, &*workspace.target_dir];
     let read_sources = || sources::digests(&packages, &workspace.root, &our_folders, env);
     let toolchains = ready(&plan, toolchain::prepare(&toolchain_request, ui), options.strict)?;
-    let earlier = take_manifest(&plan)?;
+    let earlier = read_manifest(&plan);
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(toolchains) {
         match run_step(&plan, step, &toolchain, &read_sources, env, ui) {
@@ -120,6 +121,8 @@ pub fn run_for(
         }
     }
     if !failures.is_empty() {
+        // Whoever runs `upload` now means what failed here, and not what was built before.
+        remove_manifest(&plan)?;
         return Err(failed_builds(&plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, &plan, env)?;
@@ -234,16 +237,17 @@ fn lock(snapshot_dir: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
     file_lock::lock(&snapshot_dir.join(".lock"), waiting)
 }
 
-/// Reads and removes what an earlier `dist` wrote: from here on there is no manifest until all of
-/// this run's work is done. A manifest that cannot be read is only removed.
-fn take_manifest(plan: &Plan) -> anyhow::Result<Option<Manifest>> {
-    let path = plan.snapshot_dir.join(MANIFEST_FILE);
-    let earlier = std::fs::read(&path)
-        .ok()
-        .and_then(|bytes| Manifest::read_strict(&bytes, MANIFEST_FILE).ok());
-    files::remove_if_there(&path)?;
-    files::remove_if_there(&plan.snapshot_dir.join(SUMS))?;
-    Ok(earlier)
+/// Reads what an earlier `dist` wrote; `None` where that cannot be read.
+fn read_manifest(plan: &Plan) -> Option<Manifest> {
+    let bytes = std::fs::read(plan.snapshot_dir.join(MANIFEST_FILE)).ok()?;
+    Manifest::read_strict(&bytes, MANIFEST_FILE).ok()
+}
+
+/// Removes what an earlier `dist` wrote, before the first file that it names is replaced: from then on there is no
+/// manifest until all of this run's work is done. A run that is interrupted before leaves everything as it was.
+fn remove_manifest(plan: &Plan) -> anyhow::Result<()> {
+    files::remove_if_there(&plan.snapshot_dir.join(MANIFEST_FILE))?;
+    files::remove_if_there(&plan.snapshot_dir.join(SUMS))
 }
 
 fn run_step(
@@ -265,6 +269,7 @@ fn run_step(
     let built = compile::build(toolchain, step, &plan.profile, lock_option, read_sources, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
+    remove_manifest(plan)?;
     let mut artifacts = Vec::new();
     for (build, binary) in step.builds.iter().zip(&built.binaries) {
         let artifact = pack(plan, step, build, &binary.path, toolchain, ui)

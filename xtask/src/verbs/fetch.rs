@@ -15,8 +15,8 @@ use crate::bucket::releases::{self, ReleaseBucket, ReleaseBucketOptions, Release
 use crate::bucket::{download, unpack};
 use crate::repository::workspace;
 use crate::system::env::Env;
-use crate::system::files;
 use crate::system::ui::{self, Ui};
+use crate::system::{files, interrupt};
 
 /// The folder for archives without `--into`, below the current folder. Each archive gets a folder
 /// of its own in it.
@@ -61,7 +61,11 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         "fetching",
         format_args!("{service} {} {}, {size}", manifest.version, artifact.platform),
     );
-    download::to_file(&bucket.client, artifact, &found, &archive)?;
+    let downloaded = download::beside(&bucket.client, artifact, &found, &archive)?;
+    // With an archive alone, the next run would refuse to replace it.
+    let _hold = interrupt::hold();
+    let writing = || format!("writing {}", archive.display());
+    downloaded.rename_durably(&archive).with_context(writing)?;
     let unpacked = unpack::unpack(&archive, &into, &top);
     let files = unpacked.or_else(|error| {
         files::remove_if_there(&archive)?;

@@ -14,9 +14,9 @@ use crate::repository::templates::File;
 use crate::repository::xtask_source::XtaskSource;
 use crate::repository::{vendored, workspace};
 use crate::system::env::Env;
-use crate::system::file_guard::{FileGuard, NewFolder};
 use crate::system::ui::{self, Ui};
-use crate::system::{child_env, files};
+use crate::system::undo::Undo;
+use crate::system::{child_env, files, process};
 use crate::verbs::vendor;
 
 const AMBIGUOUS: &str =
@@ -147,32 +147,37 @@ fn apply(
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<Option<String>> {
-    let lock = FileGuard::read_if_there(root.join("Cargo.lock"))?;
-    let cargo_toml = FileGuard::read(&root.join("Cargo.toml"), "")?;
-    // The folder is filled under another name: a pattern such as services/* takes every folder for a package.
-    let partial = NewFolder::at(root.join(format!(".{name}.partial-{}", std::process::id())));
+    let mut undo = Undo::begin(root, ui)?;
+    let (folder, cargo_toml) = (root.join(&plan.folder), root.join("Cargo.toml"));
+    undo.save(&root.join("Cargo.lock"))?;
+    undo.save(&cargo_toml)?;
+    undo.save_nothing(&folder)?;
+    // The folder is filled elsewhere: a pattern such as services/* takes every folder for a package.
+    let scratch = undo.scratch();
     for (path, bytes) in &plan.files {
         let inner = path.strip_prefix(&plan.folder).unwrap_or(path).trim_start_matches('/');
-        files::write_whole(&partial.path().join(inner), bytes, 0o644)?;
+        files::write_cheaply(&scratch.join(inner), bytes, 0o644)?;
     }
-    let folder = root.join(&plan.folder);
     fs::create_dir_all(root.join("services"))
-        .and_then(|()| fs::rename(partial.path(), &folder))
+        .and_then(|()| fs::rename(&scratch, &folder))
         .with_context(|| format!("renaming the new folder to {}", folder.display()))?;
-    let folder = NewFolder::at(folder);
     if let Some(text) = &plan.cargo_toml {
-        cargo_toml.write(text)?;
+        files::rewrite(&cargo_toml, text.as_bytes())?;
     }
-    let vendored = update_lock_file(name, root, env, ui)?;
-    folder.keep();
-    cargo_toml.keep_changes();
-    lock.keep_changes();
+    let vendored = update_lock_file(name, root, &mut undo, env, ui)?;
+    undo.keep_changes()?;
     Ok(vendored)
 }
 
 /// Adds the package to Cargo.lock. Where sources are vendored, vendors those that it needs and that are missing,
 /// and returns the line that says so.
-fn update_lock_file(name: &str, root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<Option<String>> {
+fn update_lock_file(
+    name: &str,
+    root: &Path,
+    undo: &mut Undo,
+    env: &Env,
+    ui: &Ui,
+) -> anyhow::Result<Option<String>> {
     let first = resolve(root, env)?;
     let Err(reason) = first else {
         refuse_ambiguous(name, root)?;
@@ -182,20 +187,21 @@ fn update_lock_file(name: &str, root: &Path, env: &Env, ui: &Ui) -> anyhow::Resu
         Error::config(format!("cargo cannot add {name}: {reason}"))
             .hint("nothing was left behind; what is not downloaded yet needs the network")
     };
-    let Some(config) = vendored::without_block(root)? else { return Err(failed(&reason).into()) };
+    if !vendored::has_block(root) {
+        return Err(failed(&reason).into());
+    }
     // The service needs a package that is not vendored; without the block, cargo looks for it elsewhere.
-    let second = resolve(root, env)?;
-    drop(config);
-    second.map_err(|reason| failed(&reason))?;
+    vendored::without_block(root, undo, || resolve(root, env))?
+        .map_err(|reason| failed(&reason))?;
     refuse_ambiguous(name, root)?;
-    vendor::make(root, env, ui).map(Some)
+    vendor::make(root, undo, env, ui).map(Some)
 }
 
 /// Lets cargo bring Cargo.lock up to date. The inner error is the reason that cargo printed.
 fn resolve(root: &Path, env: &Env) -> anyhow::Result<Result<(), String>> {
     let mut cargo = child_env::cargo(env);
     cargo.args(["metadata", "--format-version", "1"]).current_dir(root);
-    let output = cargo.output().context("running cargo metadata")?;
+    let output = process::output(&mut cargo).context("running cargo metadata")?;
     if output.status.success() {
         return Ok(Ok(()));
     }

@@ -16,10 +16,10 @@ use crate::model::suggest;
 use crate::model::workspace::Member;
 use crate::repository::vendored;
 use crate::repository::workspace;
-use crate::system::child_env;
 use crate::system::env::Env;
-use crate::system::file_guard::FileGuard;
 use crate::system::ui::Ui;
+use crate::system::undo::Undo;
+use crate::system::{child_env, process};
 use crate::verbs::vendor;
 
 /// The options of `update`.
@@ -36,15 +36,21 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let members = workspace::members(env)?;
-    let lock = FileGuard::read(&root.dir.join("Cargo.lock"), "run `cargo generate-lockfile`")?;
-    let old = cargo_lock::parse(lock.text.as_deref().unwrap_or_default());
+    let lock = root.dir.join("Cargo.lock");
+    let old = cargo_lock::parse(&fs::read_to_string(&lock).map_err(|error| {
+        Error::config(format!("cannot read {}", lock.display()))
+            .hint("run `cargo generate-lockfile`")
+            .caused_by(error)
+    })?);
     let mut chosen = BTreeSet::new();
     for pattern in &options.patterns {
         chosen.extend(matching(pattern, &old, &members, &root.dir)?);
     }
     ui.say("updating", format_args!("{} of the packages in Cargo.lock", chosen.len()));
-    update(&root.dir, chosen.iter().map(|&at| &old[at]), env)?;
-    let new = cargo_lock::parse(&fs::read_to_string(&lock.path)?);
+    let mut undo = Undo::begin(&root.dir, ui)?;
+    undo.save(&lock)?;
+    update(&root.dir, chosen.iter().map(|&at| &old[at]), &mut undo, env)?;
+    let new = cargo_lock::parse(&fs::read_to_string(&lock)?);
     let moves = cargo_lock::moves(&old, &new);
     if moves.is_empty() {
         ui.say(
@@ -55,11 +61,13 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let mut vendored = None;
     // Where vendoring fails, the lock file is restored, and nothing has moved.
     if !options.dry_run && !moves.is_empty() && vendored::is_vendored(&root.dir) {
-        vendored = Some(vendor::make(&root.dir, env, ui)?);
+        vendored = Some(vendor::make(&root.dir, &mut undo, env, ui)?);
     }
     // What is done stays done, whether or not it can be printed.
-    if !options.dry_run {
-        lock.keep_changes();
+    if options.dry_run {
+        drop(undo);
+    } else {
+        undo.keep_changes()?;
     }
     if let Some(line) = vendored {
         ui.result(line);
@@ -148,16 +156,18 @@ fn no_package_below(pattern: &str, folder: &str, members: &[Member], root: &Path
 fn update<'a>(
     root: &Path,
     packages: impl Iterator<Item = &'a Package>,
+    undo: &mut Undo,
     env: &Env,
 ) -> anyhow::Result<()> {
-    // With the block, cargo would find only the versions that are vendored.
-    let _config = vendored::without_block(root)?;
     let mut cargo = child_env::cargo(env);
     cargo.args(["update", "--quiet"]).current_dir(root);
     for package in packages {
         cargo.arg("--package").arg(format!("{}@{}", package.name, package.version));
     }
-    let output = cargo.output().context("running cargo update")?;
+    // With the block, cargo would find only the versions that are vendored.
+    let output = vendored::without_block(root, undo, || {
+        process::output(&mut cargo).context("running cargo update")
+    })?;
     if output.status.success() {
         return Ok(());
     }

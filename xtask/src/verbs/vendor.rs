@@ -14,12 +14,13 @@ use ferror::{Error, Kind};
 use crate::build::toolchain;
 use crate::model::cargo_lock::Package;
 use crate::repository::vendored::{
-    self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, VendorGuard, block, copy,
+    self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, block, copy,
 };
 use crate::repository::workspace;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
-use crate::system::{child_env, files};
+use crate::system::undo::Undo;
+use crate::system::{child_env, files, process};
 
 /// How many lines of a list are shown.
 const MOST_LINES: usize = 20;
@@ -55,18 +56,30 @@ pub fn run(options: Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?
         .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?;
     let done = match options.mode {
-        Mode::Make => make(&root.dir, env, ui),
+        Mode::Make => changed(&root.dir, ui, |undo| make(&root.dir, undo, env, ui)),
         Mode::Check => check(&root.dir, env, ui),
-        Mode::Remove => remove(&root.dir),
+        Mode::Remove => changed(&root.dir, ui, |undo| remove(&root.dir, undo)),
     }?;
     ui.result(done);
     Ok(())
 }
 
-/// Copies the sources, writes the block, and checks both. Where that fails, everything is as before.
+/// Does `work`, and keeps its changes if it succeeds.
+fn changed(
+    root: &Path,
+    ui: &Ui,
+    work: impl FnOnce(&mut Undo) -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    let mut undo = Undo::begin(root, ui)?;
+    let done = work(&mut undo)?;
+    undo.keep_changes()?;
+    Ok(done)
+}
+
+/// Copies the sources, writes the block, and checks both. Where that fails, `undo` takes all of it back.
 /// `update` and `new` call it too. Returns the line that says what was done, for the verb to print when all
 /// of its work is done.
-pub fn make(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
+pub fn make(root: &Path, undo: &mut Undo, env: &Env, ui: &Ui) -> anyhow::Result<String> {
     let config = read_config(root)?;
     refuse_foreign_sources(root, &config)?;
     let lock = root.join("Cargo.lock");
@@ -74,13 +87,12 @@ pub fn make(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
         let error = Error::config(format!("no {}", lock.display()));
         return Err(error.hint("run `cargo generate-lockfile`").into());
     }
-    let guard = VendorGuard::new(root)?;
-    copy::update_lock_file(root, &lock, env, ui)?;
+    vendored::save(root, undo)?;
+    copy::update_lock_file(root, &lock, undo, env, ui)?;
     if vendored::packages_to_vendor(&lock)?.is_empty() {
-        guard.keep_changes()?;
         let nothing = "Cargo.lock names no source outside the repository: nothing to vendor";
         if block::is_in(&config) {
-            return Ok(format!("{nothing}\n{}", remove(root)?));
+            return Ok(format!("{nothing}\n{}", remove(root, undo)?));
         }
         return Ok(nothing.to_owned());
     }
@@ -97,10 +109,10 @@ pub fn make(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
     packages = without_duplicates(packages);
     ui.say("vendoring", format_args!("{} packages into {FOLDER}/", packages.len()));
     // Marks the folder as made by `vendor`, even if this run is killed.
-    files::write_whole(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes(), 0o644)?;
-    move_away(&guard, root, &packages, Folders::Differing)?;
+    files::rewrite(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes())?;
+    move_away(undo, root, &packages, Folders::Differing)?;
     let sources = copy::copy_sources(root, library_lock.as_deref(), env)?;
-    move_away(&guard, root, &packages, Folders::Surplus)?;
+    move_away(undo, root, &packages, Folders::Surplus)?;
     write_or_remove(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
     copy::check_library_folders(root, library_lock.as_ref().unwrap_or(&earlier_library_lock))?;
     if let Some(lock) = &library_lock {
@@ -109,11 +121,10 @@ pub fn make(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
 
     let with_block = block::with(&config, &sources)?;
     if with_block != config {
-        files::write_whole(&vendored::config_file(root), with_block.as_bytes(), 0o644)?;
+        files::rewrite(&vendored::config_file(root), with_block.as_bytes())?;
         ui.say("wrote", "the source replacement in .cargo/config.toml");
     }
     check_all(root, &packages, env)?;
-    guard.keep_changes()?;
     say_covered(earlier_library_lock.is_file(), ui);
     Ok(format!("{FOLDER}/ holds the sources of {} packages", packages.len()))
 }
@@ -133,20 +144,21 @@ fn check(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
     Ok(format!("{FOLDER}/ and Cargo.lock agree: {} packages", packages.len()))
 }
 
-fn remove(root: &Path) -> anyhow::Result<String> {
+fn remove(root: &Path, undo: &mut Undo) -> anyhow::Result<String> {
     let config = read_config(root)?;
     let is_vendored = block::is_in(&config) || is_made_by_vendor(root);
     if !is_vendored {
         return Ok("no vendored sources to remove".to_owned());
     }
     // The block is removed first, since every build fails with the block and without the folder.
-    let without = block::without(&config)?;
+    let (path, without) = (vendored::config_file(root), block::without(&config)?);
+    undo.save(&path)?;
     if without.is_empty() {
-        files::remove_if_there(&vendored::config_file(root))?;
+        files::remove_if_there(&path)?;
     } else if without != config {
-        files::write_whole(&vendored::config_file(root), without.as_bytes(), 0o644)?;
+        files::rewrite(&path, without.as_bytes())?;
     }
-    files::remove_folder_if_there(&root.join(FOLDER))?;
+    undo.move_away(&root.join(FOLDER))?;
     Ok(format!("removed {FOLDER}/ and its block in .cargo/config.toml"))
 }
 
@@ -204,7 +216,7 @@ enum Folders {
 }
 
 fn move_away(
-    guard: &VendorGuard,
+    undo: &mut Undo,
     root: &Path,
     packages: &[Package],
     which: Folders,
@@ -212,7 +224,7 @@ fn move_away(
     for Problem { folder, .. } in vendored::problems(root, packages)? {
         let is_wanted = packages.iter().any(|package| package.folder() == folder);
         if !folder.is_empty() && is_wanted == (which == Folders::Differing) {
-            guard.move_away(&folder)?;
+            undo.move_away(&root.join(FOLDER).join(folder))?;
         }
     }
     Ok(())
@@ -221,11 +233,7 @@ fn move_away(
 /// Writes a file in the folder, or removes it where its content would be empty.
 fn write_or_remove(root: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let path = root.join(name);
-    if bytes.is_empty() {
-        files::remove_if_there(&path)
-    } else {
-        files::write_whole(&path, bytes, 0o644)
-    }
+    if bytes.is_empty() { files::remove_if_there(&path) } else { files::rewrite(&path, bytes) }
 }
 
 /// Checks that lock file and folder agree, that git will commit every file, and that cargo needs no network.
@@ -246,7 +254,7 @@ fn check_all(root: &Path, packages: &[Package], env: &Env) -> anyhow::Result<()>
     }
     let mut cargo = child_env::cargo(env);
     cargo.args(["metadata", "--frozen", "--format-version", "1"]).current_dir(root);
-    let output = cargo.output().context("running cargo metadata")?;
+    let output = process::output(&mut cargo).context("running cargo metadata")?;
     if output.status.success() {
         return Ok(());
     }

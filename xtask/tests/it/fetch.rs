@@ -40,7 +40,7 @@ fn an_archive_arrives_whole_and_unpacked() {
     let here = bucket.serve(Repo::empty());
     here.write("alpha_linux_amd64/alpha", "mine");
     here.write("in/notes", "mine");
-    for left in ["alpha_linux_amd64.tar.gz.partial", "alpha_linux_amd64.partial/conf/b"] {
+    for left in [".alpha_linux_amd64.tar.gz.partial-7-0", ".alpha_linux_amd64.partial-7-0/conf/b"] {
         here.write(&format!("in/{left}"), "left by a killed run");
     }
     let run = here.xtask("fetch alpha --version aaaaaa").exits(0);

@@ -17,6 +17,7 @@ mod fetch;
 mod freshness;
 mod git;
 mod init;
+mod interrupted;
 mod killed;
 mod list;
 mod lock_file;

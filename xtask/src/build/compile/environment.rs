@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::Context as _;
 use catalog::Os;
@@ -13,9 +13,8 @@ use ferror::Error;
 
 use crate::build::pins;
 use crate::build::toolchain::{Library, Toolchain};
-use crate::system::child_env;
 use crate::system::env::Env;
-use crate::system::files;
+use crate::system::{child_env, files, process};
 
 /// The variable with the folders of shared libraries, to which `cargo run` and rustup's proxy add theirs.
 const LIBRARY_PATH: &str =
@@ -78,7 +77,7 @@ pub(super) fn linker_variables(
 ) -> anyhow::Result<Vec<(OsString, OsString)>> {
     let printer = toolchain.cache_dir.join("print-environment");
     if fs::read(&printer).ok().as_deref() != Some(PRINTER) {
-        files::write_whole(&printer, PRINTER, 0o755)?;
+        files::write_cheaply(&printer, PRINTER, 0o755)?;
     }
     let triple = toolchain.platform.triple();
     let target = match toolchain.platform.os {
@@ -89,7 +88,7 @@ pub(super) fn linker_variables(
     command.args(["zigbuild", "--profile", profile, "--target", &target, "--target-dir"]);
     command.arg(&toolchain.target_dir).current_dir(&toolchain.workspace_root);
     set_variables(&mut command, toolchain, env);
-    let output = command.env("CARGO", &printer).stdin(Stdio::null()).output();
+    let output = process::output(command.env("CARGO", &printer));
     let program = toolchain.linker.cargo_zigbuild.display();
     let output = output.map_err(|error| {
         Error::config(format!("cannot run {program}"))

@@ -16,9 +16,8 @@ use ferror::{Error, Kind};
 use super::{build_dir_option, environment};
 use crate::build::toolchain::Toolchain;
 use crate::model::sources::SourceDigest;
-use crate::system::child_env;
 use crate::system::env::Env;
-use crate::system::files;
+use crate::system::{child_env, files, process};
 
 /// Digests by the name of the package.
 type Record = BTreeMap<String, String>;
@@ -64,7 +63,7 @@ impl Freshness {
         self.before.retain(|name, digest| after.get(name) == Some(digest));
         self.record.append(&mut self.before);
         let text = serde_json::to_string_pretty(&self.record)?;
-        files::write_whole(&self.path, text.as_bytes(), 0o644)
+        files::write_cheaply(&self.path, text.as_bytes(), 0o644)
     }
 }
 
@@ -99,7 +98,7 @@ fn clean(
     command.args(packages.iter().flat_map(|package| ["--package", &package.id]));
     environment::set_variables(&mut command, toolchain, env);
     command.current_dir(&toolchain.workspace_root).stdin(Stdio::null());
-    let output = command.output().context("running cargo clean")?;
+    let output = process::output(&mut command).context("running cargo clean")?;
     if !output.status.success() {
         let reason = child_env::error_text(&output);
         let message = format!("cargo cannot clean what changed since the last build: {reason}");

@@ -33,7 +33,7 @@ mod refused_flag;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use ferror::{Error, Kind};
@@ -42,10 +42,10 @@ use self::cargo_output::{Message, Progress};
 use crate::build::toolchain::{Library, Toolchain};
 use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
-use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::ui::Ui;
+use crate::system::{child_env, process};
 
 /// The binaries of a step. While this is held, no other build in the same target folder begins: two
 /// checkouts may share that folder, and cargo keeps one binary of a name there.
@@ -125,17 +125,6 @@ fn lock(toolchain: &Toolchain, ui: &Ui) -> anyhow::Result<FileLock> {
     file_lock::lock(&toolchain.cache_dir.join("build.lock"), waiting)
 }
 
-/// A child that does not outlive the value: where reading its messages fails, it is killed.
-struct EndedChild(Child);
-
-impl Drop for EndedChild {
-    fn drop(&mut self) {
-        // Both do nothing once it was waited for. An error cannot be returned here.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Runs cargo for one service, and returns the binary that it names.
 fn run(
     mut command: Command,
@@ -146,11 +135,9 @@ fn run(
 ) -> anyhow::Result<Binary> {
     command.current_dir(workspace_root).stdin(Stdio::null()).stdout(Stdio::piped());
     let program = command.get_program().to_string_lossy().into_owned();
-    let child = command
-        .spawn()
+    let mut child = process::spawn(&mut command)
         .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
-    let mut child = EndedChild(child);
-    let stdout = child.0.stdout.take().context("cargo has no stdout")?;
+    let stdout = child.take_stdout().context("cargo has no stdout")?;
     let (mut path, mut refused, mut scripts) = (None, None, Vec::new());
     // Macros may print what is not UTF-8, between cargo's messages.
     for line in BufReader::new(stdout).split(b'\n') {
@@ -171,7 +158,7 @@ fn run(
         }
     }
     let name = &service.service;
-    if !child.0.wait().context("waiting for cargo")?.success() {
+    if !child.wait().context("waiting for cargo")?.success() {
         if let Some(flag) = refused {
             let mut cargo = Command::new(program);
             cargo.current_dir(workspace_root);

@@ -49,7 +49,7 @@ pub(super) fn hint(compiler: &Compiler, platform: Platform) -> Option<String> {
 
 /// Notes that rustup could not add libraries for this compiler.
 pub(super) fn remember_refusal(folder: &Path, compiler: &Compiler) -> anyhow::Result<()> {
-    files::write_whole(&refusal_note(folder), compiler.version.as_bytes(), 0o644)
+    files::write_cheaply(&refusal_note(folder), compiler.version.as_bytes(), 0o644)
 }
 
 /// Returns whether an earlier run noted a refusal for this compiler, at most [`REFUSAL_HOLDS`] ago.

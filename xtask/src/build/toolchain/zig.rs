@@ -100,7 +100,7 @@ fn install(folder: &Path, home: &Path, host: &str, env: &Env, ui: &Ui) -> anyhow
     // The name carries this process's id: a pip whose parent was killed may still write under another one.
     let partial = folder.join(format!("{}.partial-{}", pins::tools_id(), std::process::id()));
     let requirements = folder.join(format!("{}.requirements", pins::tools_id()));
-    files::write_whole(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
+    files::write_cheaply(&requirements, pins::requirements(wheels).as_bytes(), 0o644)?;
     remove_leftovers(folder, home)?;
     let (started, mut pip) = (Instant::now(), install_command(&partial, &requirements, env, ui));
     let what = format!("zig {} and cargo-zigbuild {}", pins::ZIG, pins::CARGO_ZIGBUILD);

@@ -8,28 +8,32 @@ use ferror::Error;
 use super::names::FOLDER;
 use super::{missing_folders, packages_to_vendor, without_block};
 use crate::model::cargo_lock;
-use crate::system::child_env;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
+use crate::system::undo::Undo;
+use crate::system::{child_env, process};
 
 const NEEDS_NETWORK: &str = "nothing was changed; what is not downloaded yet needs the network";
 
 /// Brings Cargo.lock up to date where a Cargo.toml names a dependency that it lacks. With the block, cargo
 /// would find only what is vendored already, so the block is removed meanwhile.
-pub fn update_lock_file(root: &Path, lock: &Path, env: &Env, ui: &Ui) -> anyhow::Result<()> {
+pub fn update_lock_file(
+    root: &Path,
+    lock: &Path,
+    undo: &mut Undo,
+    env: &Env,
+    ui: &Ui,
+) -> anyhow::Result<()> {
     let metadata = |more: &[&str]| {
         let mut cargo = child_env::cargo(env);
         cargo.args(["metadata", "--format-version", "1"]).args(more).current_dir(root);
-        cargo.output().context("running cargo metadata")
+        process::output(&mut cargo).context("running cargo metadata")
     };
     if metadata(&["--locked"])?.status.success() {
         return Ok(());
     }
     let old = packages_to_vendor(lock)?;
-    let output = {
-        let _config = without_block(root)?;
-        metadata(&[])?
-    };
+    let output = without_block(root, undo, || metadata(&[]))?;
     if !output.status.success() {
         let reason = child_env::error_text(&output);
         let error = Error::config(format!("cargo cannot bring Cargo.lock up to date: {reason}"));
@@ -51,7 +55,7 @@ pub fn copy_sources(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyh
         cargo.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
         cargo.arg("--sync").arg(manifest);
     }
-    let output = cargo.arg(FOLDER).output().context("running cargo vendor")?;
+    let output = process::output(cargo.arg(FOLDER)).context("running cargo vendor")?;
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout)?);
     }

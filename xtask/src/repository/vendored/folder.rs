@@ -21,7 +21,7 @@ pub fn problems(root: &Path, packages: &[Package]) -> anyhow::Result<Vec<Problem
         let lines = differences(root, folder, package)?;
         problems.extend(lines.into_iter().map(|line| Problem { line, folder: folder.clone() }));
     }
-    for folder in visible_names(&root.join(FOLDER))? {
+    for folder in files::visible_names(&root.join(FOLDER))? {
         if !by_folder.contains_key(&folder) {
             let line = format!("{FOLDER}/{folder}: not in Cargo.lock");
             problems.push(Problem { line, folder });
@@ -59,18 +59,6 @@ pub fn git_sources(packages: &[Package]) -> String {
 
 fn is_git(package: &Package) -> bool {
     package.source.as_deref().is_some_and(|source| source.starts_with("git+"))
-}
-
-/// Lists the names in a folder, sorted, without hidden ones; empty where there is no folder.
-pub(super) fn visible_names(dir: &Path) -> anyhow::Result<Vec<String>> {
-    let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        names.extend((!name.starts_with('.')).then_some(name));
-    }
-    names.sort_unstable();
-    Ok(names)
 }
 
 fn differences(root: &Path, folder: &str, package: &Package) -> anyhow::Result<Vec<String>> {

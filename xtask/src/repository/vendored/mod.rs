@@ -6,7 +6,6 @@ pub mod copy;
 mod folder;
 mod ignored;
 mod names;
-mod vendor_guard;
 
 use std::path::Path;
 
@@ -16,31 +15,49 @@ use ferror::Error;
 pub use self::folder::{Problem, git_sources, problems};
 pub use self::ignored::ignored_files;
 pub use self::names::{ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, config_file};
-pub use self::vendor_guard::VendorGuard;
 use crate::model::cargo_lock::{self, Package};
-use crate::system::file_guard::FileGuard;
+use crate::system::files;
+use crate::system::undo::Undo;
 
 /// Returns whether builds in `dir` read vendored sources. Cargo reads the configuration of every folder
 /// upwards.
 pub fn is_vendored(dir: &Path) -> bool {
-    let has_block = |dir: &Path| {
-        std::fs::read_to_string(config_file(dir)).is_ok_and(|text| block::is_in(&text))
-    };
     dir.ancestors().any(has_block)
 }
 
-/// Removes the block until the returned guard is dropped, so that cargo can look for versions that are not
-/// vendored. `None` where there is no block. After a kill, git still has the file.
-pub fn without_block(root: &Path) -> anyhow::Result<Option<FileGuard>> {
+/// Returns whether the configuration in `root` itself has the block.
+pub fn has_block(root: &Path) -> bool {
+    std::fs::read_to_string(config_file(root)).is_ok_and(|text| block::is_in(&text))
+}
+
+/// Does `work` while the block is out of the configuration, so that cargo can look for versions that are not
+/// vendored.
+pub fn without_block<T>(
+    root: &Path,
+    undo: &mut Undo,
+    work: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let path = config_file(root);
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     if !block::is_in(&text) {
-        return Ok(None);
+        return work();
     }
     let without = block::without(&text)?;
-    let config = FileGuard::read(&path, "")?;
-    config.write(&without)?;
-    Ok(Some(config))
+    undo.save(&path)?;
+    files::rewrite(&path, without.as_bytes())?;
+    // Where the work fails, all changes are taken back, this one too.
+    let done = work()?;
+    files::rewrite(&path, text.as_bytes())?;
+    Ok(done)
+}
+
+/// Notes the state of the vendored sources, of the block and of Cargo.lock.
+pub fn save(root: &Path, undo: &mut Undo) -> anyhow::Result<()> {
+    undo.save_names(&root.join(FOLDER))?;
+    for path in ["Cargo.lock", ATTRIBUTES, GIT_SOURCES, LIBRARY_LOCK] {
+        undo.save(&root.join(path))?;
+    }
+    undo.save(&config_file(root))
 }
 
 /// Returns cargo's option for a build in `dir`: `--frozen` where sources are vendored.

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::model::cargo_toml::{self, quoted};
 use crate::repository::vendored;
-use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::{child_env, process};
 
 /// The name of xtask's package.
 pub const PACKAGE: &str = "bowline-xtask";
@@ -197,7 +197,7 @@ fn metadata<A: AsRef<OsStr>>(
 ) -> anyhow::Result<Vec<u8>> {
     let mut cargo = child_env::cargo(env);
     cargo.args(["metadata", "--format-version", "1"]).args(arguments).current_dir(dir);
-    let output = cargo.output().context("running cargo metadata")?;
+    let output = process::output(&mut cargo).context("running cargo metadata")?;
     if output.status.success() {
         return Ok(output.stdout);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::{Repo, Run, run};
 
 /// Makes a crate in a git repository of its own, and returns it with the id of its commit.
-fn published(name: &str) -> (Repo, String) {
+pub(crate) fn published(name: &str) -> (Repo, String) {
     let repo = Repo::empty();
     let toml = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
     repo.write("Cargo.toml", &toml);
@@ -20,16 +20,22 @@ fn dependency(repo: &Repo, name: &str) -> String {
     format!("[dependencies.{name}]\ngit = \"file://{}\"\n\n", repo.path().display())
 }
 
-/// Makes a repository with one service that uses `shared`, vendored and committed, with the same
-/// alias `cargo xtask` as here.
-fn vendored(service: &str, shared: &Repo) -> Repo {
+/// Makes a repository with one service that uses `shared`, vendored and committed.
+pub(crate) fn vendored(service: &str, shared: &Repo) -> Repo {
+    let repo = unvendored(service, shared);
+    repo.xtask("vendor").exits(0);
+    repo.commit("vendored");
+    repo
+}
+
+/// Makes a repository with one service that uses `shared`, with the same alias `cargo xtask` as here.
+pub(crate) fn unvendored(service: &str, shared: &Repo) -> Repo {
     let repo = Repo::new(&[service]);
     repo.add_service(service, &dependency(shared, "shared"));
     let alias = format!("[alias]\nxtask = \"run --quiet --locked --package {service} --\"\n");
     repo.write(".cargo/config.toml", &alias);
     crate::vendor::cargo(&repo, "generate-lockfile");
-    repo.xtask("vendor").exits(0);
-    repo.commit("vendored");
+    repo.commit("a dependency");
     repo
 }
 
@@ -108,7 +114,7 @@ fn an_update_that_cannot_be_vendored_leaves_everything_as_it_was() {
     repo.write(".gitignore", "/target\n/pkg\n");
     repo.xtask("update shared").exits(0).prints("shared 0.1.0 (").prints("vendor/ holds");
     assert!(repo.path().join("vendor/shared-0.1.0/src/novel.rs").is_file());
-    assert!(!repo.path().join("vendor/.before").exists());
+    assert!(!repo.path().join(".xtask-undo").exists());
     alias(&repo).exits(0);
 }
 

@@ -1,6 +1,6 @@
 //! Tests `vendor` with a real cargo, a crate of crates.io and a path dependency.
 
-mod changes;
+pub(crate) mod changes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub(crate) fn cargo(repo: &Repo, line: &str) {
 }
 
 /// Returns every file below a folder, except git's own.
-fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut files, mut open) = (BTreeMap::new(), vec![dir.to_owned()]);
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
