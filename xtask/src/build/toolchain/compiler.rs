@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ferror::{Error, Kind, Result};
 
-use super::pin::is_pinned;
+use super::pin;
 use crate::build::pins;
 use crate::system::child_env;
 use crate::system::env::Env;
@@ -45,6 +45,11 @@ impl Compiler {
 
     pub(crate) fn cargo(&self) -> PathBuf {
         self.sysroot.join("bin/cargo")
+    }
+
+    /// Returns whether it is the one that `pin` names.
+    pub(crate) fn is_pinned(&self, pin: &str) -> bool {
+        pin::names(pin, &self.release, self.toolchain.as_deref())
     }
 
     /// Returns where the sources of its standard library lie, if they are installed.
@@ -88,7 +93,7 @@ pub(super) fn choose(workspace_root: &Path, pin: &str, env: &Env, ui: &Ui) -> Re
     if chosen != active && active.sysroot != Path::new(DISTRIBUTION_SYSROOT) {
         ui.say("using", format!("{}, the pin, instead of {}", chosen.version, active.version));
     }
-    if !is_pinned(pin, &chosen) {
+    if !chosen.is_pinned(pin) {
         ui.warn(format!(
             "{} builds, the pin is {pin}: the bytes differ from those of other machines \
              (`rustup toolchain install {pin}`)",
@@ -106,7 +111,7 @@ pub(super) fn find(workspace_root: &Path, pin: &str, env: &Env) -> Result<Compil
 /// Returns the pinned compiler, if rustup has it and nobody chose another one; else `active`.
 fn pinned_else(active: &Compiler, workspace_root: &Path, pin: &str, env: &Env) -> Result<Compiler> {
     let is_of_distribution = active.sysroot == Path::new(DISTRIBUTION_SYSROOT);
-    let is_final = is_pinned(pin, active) || is_chosen_by_hand(workspace_root, env);
+    let is_final = active.is_pinned(pin) || is_chosen_by_hand(workspace_root, env);
     if !is_of_distribution && is_final {
         return Ok(active.clone());
     }
@@ -161,7 +166,7 @@ fn pinned(pin: &str, host: &str, env: &Env) -> Option<Compiler> {
     if !sysroot.join("bin/cargo").is_file() {
         return None;
     }
-    inspect(&sysroot, Some(name), env).ok().filter(|compiler| is_pinned(pin, compiler))
+    inspect(&sysroot, Some(name), env).ok().filter(|compiler| compiler.is_pinned(pin))
 }
 
 /// Returns whether a person or the repository chose the toolchain, and not rustup's default.

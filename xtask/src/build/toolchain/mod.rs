@@ -169,11 +169,11 @@ fn folder_name(library: Library, flags_digest: Option<&str>) -> String {
 fn expected_rustc(request: &Request<'_>, library: Library, compiler: &Compiler) -> Option<String> {
     let (pin, is_pinned) = match (library, request.library) {
         (Library::Distribution, Some(Library::Distribution)) => {
-            (pins::DISTRIBUTION_RUSTC, pin::is_pinned(pins::DISTRIBUTION_RUSTC, compiler))
+            (pins::DISTRIBUTION_RUSTC, compiler.is_pinned(pins::DISTRIBUTION_RUSTC))
         }
         // Even the same release makes other bytes: it builds the library, too.
         (Library::Distribution, _) => (request.pin, false),
-        (Library::Rustup, _) => (request.pin, pin::is_pinned(request.pin, compiler)),
+        (Library::Rustup, _) => (request.pin, compiler.is_pinned(request.pin)),
     };
     (!is_pinned).then(|| pin.to_owned())
 }
@@ -190,7 +190,7 @@ pub fn other_compiler(
         Some(Library::Distribution) => (distribution::find(env), pins::DISTRIBUTION_RUSTC),
         _ => (compiler::find(workspace_root, pin, env), pin),
     };
-    let other = found.ok().filter(|compiler| !pin::is_pinned(pin, compiler));
+    let other = found.ok().filter(|compiler| !compiler.is_pinned(pin));
     other.map(|compiler| compiler.version)
 }
 

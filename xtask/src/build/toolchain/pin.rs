@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::compiler::Compiler;
 use crate::build::pins;
 use crate::model::cargo_toml;
 use crate::model::config::is_pin;
@@ -44,24 +43,22 @@ fn channel(text: &str, name: &str) -> ferror::Result<Option<String>> {
     Ok(table["toolchain"]["channel"].as_str().map(str::to_owned))
 }
 
-/// Returns whether `compiler` is the one that `pin` names. The date of a nightly one is known from the name
-/// of its toolchain alone.
-pub(super) fn is_pinned(pin: &str, compiler: &Compiler) -> bool {
+/// Returns whether `pin` names the compiler of this release, whose toolchain has this name. The date of a nightly
+/// one is known from that name alone.
+pub(super) fn names(pin: &str, release: &str, toolchain: Option<&str>) -> bool {
     if pin.starts_with("nightly-") {
-        let name = compiler.toolchain.as_deref().unwrap_or_default();
-        return name.strip_prefix(pin).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let rest = toolchain.and_then(|name| name.strip_prefix(pin));
+        return rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     }
     // `1.95` stands for every 1.95.x; 1.95.0-nightly is no release.
-    let release: Vec<_> = compiler.release.split('.').collect();
-    let pin: Vec<_> = pin.split('.').collect();
-    release.starts_with(&pin) && compiler.release.bytes().all(|b| b == b'.' || b.is_ascii_digit())
+    let (parts, pin): (Vec<_>, Vec<_>) = (release.split('.').collect(), pin.split('.').collect());
+    parts.starts_with(&pin) && release.bytes().all(|b| b == b'.' || b.is_ascii_digit())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{find, is_pinned};
+    use super::{find, names};
     use crate::build::pins;
-    use crate::build::toolchain::compiler::Compiler;
 
     #[test]
     fn the_repositorys_own_pin_goes_before_the_tables_and_ours() {
@@ -107,14 +104,11 @@ mod tests {
             ("nightly-2026-05-01", "1.97.0-nightly", None, false),
         ];
         for (pin, release, toolchain, expected) in rows {
-            let compiler = Compiler {
-                sysroot: "/t".into(),
-                version: format!("rustc {release}"),
-                release: release.to_owned(),
-                host: "x86_64".to_owned(),
-                toolchain: toolchain.map(str::to_owned),
-            };
-            assert_eq!(is_pinned(pin, &compiler), expected, "{pin} and {release}, {toolchain:?}");
+            assert_eq!(
+                names(pin, release, toolchain),
+                expected,
+                "{pin} and {release}, {toolchain:?}"
+            );
         }
     }
 }
