@@ -80,7 +80,8 @@ fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         Command::Completions(shell) => ui.print(&cli::completions::script(shell)),
         Command::Reference => ui.print(&cli::reference::page()),
         Command::Dist(options) => {
-            dist::run(&options, env, &ui.with_json(options.json))?;
+            let ui = ui.with_json(options.json);
+            dist::run(dist::Purpose::Any, |_, _| Ok(()), &options, env, &ui)?;
         }
         Command::Upload(options) => upload::run(&options, env, &ui.with_json(options.json))?,
         Command::Ship(options) => ship::run(&options, env, &ui.with_json(options.dist.json))?,

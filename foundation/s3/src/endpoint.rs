@@ -79,7 +79,7 @@ const PROVIDERS: [&str; 12] = [
     ".cloud.ovh.net",
 ];
 
-/// How likely it is that an endpoint holds the bucket already, as providers show it: `BUCKET.HOST`.
+/// Says whether the host of an endpoint is that of one bucket, as providers show it: `BUCKET.HOST`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HoldsBucket {
     No,

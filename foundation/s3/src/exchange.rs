@@ -46,7 +46,7 @@ pub(crate) struct ServerFacts {
     pub(crate) clock_ahead_millis: i64,
     /// Whether the server is asked before a large body is sent: until it refuses or ignores that.
     pub(crate) sends_expect: bool,
-    /// Whether each body's MD5 is sent: with `SigV2` always, with `SigV4` once the bucket asks for it.
+    /// Sends `Content-MD5` with each body: with `SigV2` always, with `SigV4` once the bucket asks for it.
     pub(crate) sends_md5: bool,
 }
 

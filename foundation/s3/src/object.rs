@@ -148,9 +148,9 @@ pub struct Presigned {
     pub url: String,
     /// When it expires, by the server's clock.
     pub expires_at: Epoch,
-    /// Whether that is earlier than was asked for, because the credentials expire then.
+    /// Is set where it expires earlier than was asked for, with its credentials.
     pub is_cut_short: bool,
-    /// Whether it may expire even earlier: the credentials are temporary, and their source does not say
-    /// until when they work.
+    /// Is set where it may expire even before `expires_at`: its credentials are temporary, and their source
+    /// does not say when they end.
     pub may_end_sooner: bool,
 }

@@ -449,20 +449,20 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        std::fs::create_dir_all(home.join("work/repo/inner")).unwrap();
+        std::fs::create_dir_all(home.join("team/repo/inner")).unwrap();
         let own = "[build]\nrustflags = [\"-Cdebuginfo=0\"]\n[env]\nCFLAGS = \"-O2\"\nCC = { value = \"own/cc\", relative = true }\n";
-        write("work/repo/.cargo/config.toml", own);
-        write("work/repo/inner/.cargo/config.toml", "[profile.release]\nstrip = true\n");
-        let path = home.join("work/repo/.cargo/config.toml");
+        write("team/repo/.cargo/config.toml", own);
+        write("team/repo/inner/.cargo/config.toml", "[profile.release]\nstrip = true\n");
+        let path = home.join("team/repo/.cargo/config.toml");
         let committed = [SourceFile { path, executable: false }];
-        write("work/.cargo/config", "include = [\"more.toml\"]\n[target.x]\nrunner = \"r\"\n");
-        write("work/.cargo/config.toml", "[build]\nrustc-wrapper = \"not read beside `config`\"\n");
-        write("work/.cargo/more.toml", "[target.x]\nlinker = \"lld\"\n");
+        write("team/.cargo/config", "include = [\"more.toml\"]\n[target.x]\nrunner = \"r\"\n");
+        write("team/.cargo/config.toml", "[build]\nrustc-wrapper = \"not read beside `config`\"\n");
+        write("team/.cargo/more.toml", "[target.x]\nlinker = \"lld\"\n");
         let user = "[build]\njobs = 2\nrustflags = [\"-Ctarget-cpu=native\"]\n\
             [profile.dev]\ndebug = 0\n[profile.release]\nlto = true\n\
             [env]\nTOKEN = \"s3cret\"\nhttp_proxy = \"p\"\nCARGO_NET_OFFLINE = \"true\"\n[net]\noffline = true\n";
         write(".cargo/config.toml", user);
-        let cc = home.join("work/repo/own/cc").display().to_string();
+        let cc = home.join("team/repo/own/cc").display().to_string();
         let variables = [
             ("HOME", home.to_str().unwrap()),
             ("CFLAGS", "-O2"),
@@ -472,7 +472,7 @@ mod tests {
             ("CARGO_ENCODED_RUSTFLAGS", "-C\u{1f}lto"),
         ];
         let env = Env::for_test(&variables);
-        let found = find(&home.join("work/repo/inner"), &committed, "release", &env).unwrap();
+        let found = find(&home.join("team/repo/inner"), &committed, "release", &env).unwrap();
         assert_eq!(
             found.shown,
             [
@@ -481,17 +481,17 @@ mod tests {
                 "build.rustflags=-Ctarget-cpu=native in ~/.cargo/config.toml",
                 "profile.release.lto=true in ~/.cargo/config.toml",
                 "env.TOKEN=… in ~/.cargo/config.toml",
-                "target.x.linker=… in ~/work/.cargo/more.toml",
-                "profile.release.strip=true in ~/work/repo/inner/.cargo/config.toml",
+                "target.x.linker=… in ~/team/.cargo/more.toml",
+                "profile.release.strip=true in ~/team/repo/inner/.cargo/config.toml",
             ]
         );
         // A person's value instead of the repository's.
         let env = Env::for_test(&[("HOME", "/nowhere"), ("CFLAGS", "-O0")]);
-        let found = find(&home.join("work/repo"), &committed, "release", &env).unwrap();
+        let found = find(&home.join("team/repo"), &committed, "release", &env).unwrap();
         assert_eq!(found.shown[0], "CFLAGS=-O0");
         let digest = |flags| {
             let env = Env::for_test(flags);
-            find(&home.join("work/repo"), &committed, "release", &env).unwrap().digest
+            find(&home.join("team/repo"), &committed, "release", &env).unwrap().digest
         };
         assert_ne!(digest(&[("CC", "/one")]), digest(&[("CC", "/two")]), "both are shown alike");
     }

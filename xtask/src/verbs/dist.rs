@@ -61,14 +61,13 @@ pub enum Purpose {
 }
 
 /// Runs `dist`. `None` after a dry run.
-pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Option<Manifest>> {
-    run_for(Purpose::Any, options, env, ui)
-}
-
-/// Runs `dist` for a purpose, on which depends whether the distribution's library may be used without being
-/// asked for: where the artifacts are published, a slow network must not choose the compiler.
-pub fn run_for(
+///
+/// The purpose decides whether the distribution's library may be used without being asked for: where the
+/// artifacts are published, a slow network must not choose the compiler. `check` sees the plan before anything is
+/// built.
+pub fn run(
     purpose: Purpose,
+    check: impl FnOnce(&Plan, &Config) -> ferror::Result<()>,
     options: &Options,
     env: &Env,
     ui: &Ui,
@@ -83,6 +82,7 @@ pub fn run_for(
         }
         return Ok(None);
     }
+    check(&plan, &workspace.config)?;
     warn_of_outside(&plan, purpose, &workspace.config, ui);
     let may_fall_back = match purpose {
         Purpose::Ship => false,
@@ -148,14 +148,12 @@ fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
 }
 
 /// A plan, and what its stamps stand for.
-#[derive(Debug)]
-pub struct Planned {
-    /// The plan.
-    pub plan: Plan,
+struct Planned {
+    plan: Plan,
     /// Every package that lies in a folder.
-    pub packages: Vec<PathPackage>,
+    packages: Vec<PathPackage>,
     /// The digest of the flags from outside the repository, where there are any.
-    pub flags_digest: Option<String>,
+    flags_digest: Option<String>,
 }
 
 /// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
@@ -188,7 +186,7 @@ fn ready(
 }
 
 /// Makes the plan of a `dist`. Nothing is built, written or downloaded for it.
-pub fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
+fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
     let services = workspace.select(&options.services)?;
     let cargo_config = cargo_config::read(&workspace.root, env)?;
     cargo_config::refuse_unstable(&cargo_config, &workspace.root, env)?;

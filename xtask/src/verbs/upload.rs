@@ -244,8 +244,8 @@ pub fn refuse_outside_sources(
     ))
 }
 
-/// What was built with flags that the repository does not have is published only where the table says so:
-/// nobody could build the same bytes from the commit.
+/// Fails for artifacts built with flags from outside the repository, unless the configuration allows it: nobody
+/// could build the same bytes from the commit.
 pub fn refuse_outside_flags(
     flags: &[&str],
     config: Option<&Config>,
@@ -261,7 +261,7 @@ pub fn refuse_outside_flags(
     ))
 }
 
-/// What another compiler than the pinned one built is published only where the configuration says so.
+/// Fails for what another compiler than the pinned one builds, unless the configuration allows it.
 pub fn refuse_other_compiler(
     what: &str,
     pin: &str,
@@ -303,7 +303,7 @@ fn check_origin(
     Ok(())
 }
 
-/// Every file is there, regular and of the manifest's size, before the first request is made.
+/// Checks, before the first request is made, that every file is a regular one of the manifest's size.
 fn check_sizes(manifest: &Manifest, services: &[&str], snapshot_dir: &Path) -> anyhow::Result<()> {
     for artifact in manifest.artifacts.iter().filter(|a| services.contains(&a.service.as_str())) {
         let path = snapshot_dir.join(&artifact.file);

@@ -4,7 +4,8 @@ use catalog::Platform;
 
 use crate::support::{Repo, host};
 
-/// Each service has a name of its own: what was linked for one place of the flag would be up to date for the next.
+/// Puts the flag into each place in turn, in a service with a name of its own: one that was linked would be up to
+/// date for the next place.
 #[test]
 fn a_linker_flag_that_zig_refuses_is_named_with_the_place_that_it_comes_from() {
     let flags = "[\"-Clink-arg=-Wl,--of-a-file\"]";

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use crate::support::{installed_cargo, root, run, target_dir};
 
-/// Clippy knows which items of the standard library are too new, and not which expressions are.
+/// Compiles them, because clippy knows which items of the standard library are too new, but not which
+/// expressions are.
 #[test]
 #[ignore = "compiles xtask with another compiler, where that is installed"]
 fn xtask_and_the_libraries_compile_with_it() {

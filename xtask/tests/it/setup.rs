@@ -29,7 +29,7 @@ fn a_platform_that_is_set_up_is_ready() {
     repo.xtask("setup --check --platforms plan9").exits(3).says("`plan9` is not supported");
 }
 
-/// A package index on loopback that offers empty wheels under the names of the pinned ones. Returns its address
+/// Starts a package index on loopback that offers empty wheels under the names of the pinned ones. Returns its address
 /// and what it was asked with credentials.
 fn index() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

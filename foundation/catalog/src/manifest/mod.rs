@@ -92,7 +92,7 @@ pub struct Artifact {
     /// The compiler's release that was expected, where `rustc` is another one: the pin of the repository.
     /// Left out where the pinned compiler built it.
     pub expected_rustc: Option<String>,
-    /// What came from outside the repository and may have changed the bytes, such as
+    /// The flags from outside the repository that may have changed the bytes, such as
     /// `RUSTFLAGS=-C target-cpu=native`. Left out where nothing did.
     pub outside_flags: Vec<String>,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not

@@ -37,10 +37,10 @@ pub struct NamedServer {
 
 /// The inputs of [`find_server`].
 pub struct ServerInputs<'a> {
-    /// What the command line names. It goes before everything else.
+    /// The endpoint and region that the command line names. They go before all others.
     pub given: NamedServer,
-    /// What the program's own configuration names. It goes before profile files, which belong to a
-    /// machine and not to a bucket, and after the environment.
+    /// The endpoint and region of the program's own configuration. They go after the environment, and before
+    /// profile files, which belong to a machine and not to a bucket.
     pub configured: NamedServer,
     /// Looks up an environment variable of [`SERVER_VARIABLES`]. A blank value counts as unset.
     pub variable: &'a dyn Fn(&str) -> Option<String>,

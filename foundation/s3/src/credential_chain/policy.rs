@@ -19,11 +19,11 @@ pub struct SessionScope {
     pub prefixes: Vec<String>,
     /// Prefixes of object keys that may be read and listed only.
     pub read_prefixes: Vec<String>,
-    /// Whether objects may be tagged.
+    /// Allows tagging objects.
     pub tagging: bool,
-    /// Whether objects may get an ACL.
+    /// Allows giving objects an ACL.
     pub acl: bool,
-    /// Whether objects may be encrypted with a key of KMS.
+    /// Allows encrypting objects with a key of KMS.
     pub kms: bool,
 }
 

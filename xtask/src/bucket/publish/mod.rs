@@ -244,18 +244,18 @@ fn look(client: &Client, key: &str) -> anyhow::Result<Seen> {
     Ok(Seen::There(Box::new(Published { manifest, bytes, etag })))
 }
 
-/// Whether `manifest` names that artifact, with those bytes.
+/// Returns whether `manifest` names that artifact, with those bytes.
 fn is_named(manifest: &Manifest, artifact: &Artifact) -> bool {
     manifest.artifacts.iter().any(|named| is_same_artifact(named, artifact))
 }
 
-/// Whether both are the same bytes at the same place, whatever is recorded of how they were built.
+/// Returns whether both are the same bytes under the same object key. How they were built may be recorded differently.
 fn is_same_artifact(one: &Artifact, other: &Artifact) -> bool {
     (&one.service, &one.platform, &one.object_key, &one.sha256)
         == (&other.service, &other.platform, &other.object_key, &other.sha256)
 }
 
-/// What built an artifact, in words.
+/// Describes the compiler and the outside flags of an artifact.
 fn origin(artifact: &Artifact) -> String {
     if artifact.outside_flags.is_empty() {
         return artifact.rustc.clone();

@@ -2,7 +2,7 @@
 //!
 //! A toolchain is a compiler, a standard library for the platform, and a linker. The library is
 //! rustup's, which is compiled already, or is built from the distribution's sources; the linker is zig for
-//! all platforms. Each platform has a result of its own, so that those which can be built are.
+//! all platforms. Each platform has a result of its own, so that one run says what is missing for all of them.
 
 mod compiler;
 mod distribution;
@@ -15,12 +15,11 @@ mod zig;
 
 use std::path::{Path, PathBuf};
 
+use catalog::Platform;
 use ferror::Error;
 
 use self::compiler::Compiler;
 pub use self::library::Library;
-use catalog::Platform;
-
 use self::library::{Found, MissingReason, Search};
 use self::zig::Linker;
 use crate::build::pins;

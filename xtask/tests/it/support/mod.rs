@@ -285,7 +285,7 @@ pub(crate) fn installed_cargo(release: &str) -> Option<PathBuf> {
     Some(cargo)
 }
 
-/// The platform of this machine, whose programs can be started here.
+/// Returns the platform of this machine, whose programs can be started here.
 pub(crate) fn host() -> Platform {
     let here = Platform::ALL.into_iter().find(|platform| {
         let (os, arch) = match platform.words() {

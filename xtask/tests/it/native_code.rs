@@ -1,0 +1,90 @@
+//! Tests `dist` with C code that a build script compiles: paths and times in it, libraries of the build machine, and
+//! files that the compiler leaves.
+
+use std::process::Command;
+
+use crate::support::{Repo, host, run};
+
+/// Calls the C compiler as the crate `cc` does: flags are split at blanks.
+const BUILD_C: &str = r#"use std::{env, path::Path, process::Command};
+
+fn main() {
+    let triple = env::var("TARGET").unwrap().replace('-', "_");
+    let compiler = env::var(format!("CC_{triple}")).unwrap();
+    let flags = env::var(format!("CFLAGS_{triple}")).unwrap_or_default();
+    let version = Command::new(&compiler).arg("--version").output().unwrap();
+    assert!(version.status.success(), "{version:?}");
+    let source = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap()).join("src/place.c");
+    let object = Path::new(&env::var("OUT_DIR").unwrap()).join("place.o");
+    let mut command = Command::new(&compiler);
+    command.args(flags.split_whitespace()).arg("-c").arg(source).arg("-o").arg(&object);
+    assert!(command.status().unwrap().success());
+    println!("cargo::rustc-link-arg-bins={}", object.display());
+    println!("cargo::rerun-if-changed=src/place.c");
+}
+"#;
+
+/// Makes a service print where and when its C code was compiled.
+fn print_place_of_c(repo: &Repo, name: &str) {
+    repo.write(&format!("services/{name}/build.rs"), BUILD_C);
+    let c = "const char *place(void) { return __FILE__ \", \" __DATE__; }\n";
+    repo.write(&format!("services/{name}/src/place.c"), c);
+    let main = format!(
+        "unsafe extern \"C\" {{\n    fn place() -> *const std::ffi::c_char;\n}}\n\nfn main() {{\n    \
+         println!(\"{{}}\", stamp::line(\"{name}\"));\n    \
+         println!(\"{{}}\", unsafe {{ std::ffi::CStr::from_ptr(place()) }}.to_str().unwrap());\n}}\n"
+    );
+    repo.write(&format!("services/{name}/src/main.rs"), &main);
+    repo.commit("C code");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn c_code_knows_neither_its_folder_nor_the_time() {
+    let repo = Repo::new(&["c-place"]);
+    print_place_of_c(&repo, "c-place");
+    for folder in ["plain", "with a blank, and 'quotes'"] {
+        let dir = repo.path().join("pkg").join(folder);
+        repo.git(&["clone", "--quiet", ".", dir.to_str().unwrap()]);
+        let line = format!("dist --platforms {}", host());
+        let arguments: Vec<_> = line.split(' ').collect();
+        let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        run(command.current_dir(&dir), &line).exits(0);
+        let binary = dir.join("pkg/snapshot").join(host().as_str()).join("c-place");
+        let printed = run(&mut Command::new(&binary), "c-place").exits(0).stdout;
+        let place = printed.lines().nth(1).unwrap();
+        assert_eq!(place, "services/c-place/src/place.c, Jan  1 1980");
+        let image = std::fs::read(&binary).unwrap();
+        assert!(!String::from_utf8_lossy(&image).contains(folder), "{folder} is in the binary");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_binary_that_loads_a_library_of_the_build_machine_is_refused() {
+    let repo = Repo::new(&["c-shared"]);
+    print_place_of_c(&repo, "c-shared");
+    let build = BUILD_C
+        .replace(".arg(\"-c\")", ".args([\"-shared\", \"-fPIC\", \"-Wl,-soname,libown.so.1\"])")
+        .replace("place.o", "libown.so");
+    repo.write("services/c-shared/build.rs", &build);
+    let line = format!("dist --platforms {}", host());
+    repo.xtask(&line)
+        .exits(3)
+        .says(&format!(
+            "c-shared for {} loads libown.so.1; expected libraries of the system alone",
+            host()
+        ))
+        .says("system-libraries = [\"libown.so.1\"]");
+    repo.add_to_table("system-libraries = [\"libown.so.1\"]");
+    repo.xtask(&line).exits(0);
+}
+
+#[test]
+#[ignore = "builds a service for macOS"]
+fn c_code_for_macos_leaves_nothing_in_the_package() {
+    let repo = Repo::new(&["c-macos"]);
+    print_place_of_c(&repo, "c-macos");
+    repo.xtask("dist --platforms darwin_arm64").exits(0);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
