@@ -322,7 +322,7 @@ mod tests {
         Ui::new(&Env::for_test(&[]))
     }
 
-    /// The root of a workspace with a file, a folder, and another in that.
+    /// Makes the root of a workspace with a file, a folder, and another in that.
     fn repository() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("file"), "before").unwrap();

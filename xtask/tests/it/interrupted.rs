@@ -27,7 +27,7 @@ use crate::vendor::tree;
 struct Stage(TempDir);
 
 impl Stage {
-    /// A cargo that waits before it does what `pattern` of a shell matches.
+    /// Writes a cargo that waits before it does what `pattern` of a shell matches.
     fn cargo(pattern: &str) -> Self {
         let stage = Self::new();
         let script = format!(
@@ -87,7 +87,7 @@ fn signalled(child: Child, signal: Signal, line: &str) -> Run {
     Run::of(&child.wait_with_output().unwrap(), line)
 }
 
-/// What a repository holds, and what git says of it.
+/// Reads what a repository holds, and what git says of it.
 fn state(repo: &Repo) -> (BTreeMap<PathBuf, Vec<u8>>, String) {
     (tree(repo.path()), repo.git(&["status", "--porcelain", "--ignored"]))
 }
