@@ -8,6 +8,29 @@ use ferror::Error;
 use crate::endpoint::{Endpoint, HoldsBucket, holds_bucket, is_ip, is_label, is_loopback};
 use crate::{Location, Request, Signature, encode};
 
+impl Location {
+    /// Refuses what [`Client::with_options`](crate::Client::with_options) would refuse, with the
+    /// same [`ferror::Kind::Config`], for whoever has no credentials yet: a bucket, region or
+    /// endpoint that is not valid, and plain http to anything but loopback, save with `allow_http`.
+    pub fn check(&self, allow_http: bool) -> ferror::Result<()> {
+        Address::of(self, allow_http).map(drop)
+    }
+
+    /// Returns what looks like a mistake in a location that can be used: an endpoint that begins with
+    /// the bucket's name, as providers show the host of a bucket. At a known provider it is an error.
+    pub fn warning(&self) -> Option<String> {
+        let host = Endpoint::parse(self.endpoint.as_deref()?).ok()?.host;
+        if holds_bucket(&host, &self.bucket) == HoldsBucket::No || self.path_style == Some(true) {
+            return None;
+        }
+        Some(format!(
+            "the endpoint {host} begins with the bucket's name: if it is the host of that bucket alone, name it \
+             without {}., else set path-style in the configuration to say so",
+            self.bucket
+        ))
+    }
+}
+
 /// The scheme, host and path style of the requests for one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {

@@ -5,9 +5,6 @@ use std::str::FromStr;
 
 use ferror::Error;
 
-use crate::address::Address;
-use crate::endpoint::{Endpoint, HoldsBucket, holds_bucket};
-
 /// The region that is meant when none is named.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
@@ -27,28 +24,6 @@ pub struct Location {
     pub path_style: Option<bool>,
     /// The signature's version.
     pub signature: Signature,
-}
-
-impl Location {
-    /// Refuses what [`Client::with_options`](crate::Client::with_options) would refuse, with the
-    /// same [`ferror::Kind::Config`], for whoever has no credentials yet: a bucket, region or
-    /// endpoint that is not valid, and plain http to anything but loopback, save with `allow_http`.
-    pub fn check(&self, allow_http: bool) -> ferror::Result<()> {
-        Address::of(self, allow_http).map(drop)
-    }
-
-    /// Returns what looks like a mistake in a location that can be used: an endpoint that begins with
-    /// the bucket's name, as providers show the host of a bucket. At a known provider it is an error.
-    pub fn warning(&self) -> Option<String> {
-        let host = Endpoint::parse(self.endpoint.as_deref()?).ok()?.host;
-        (holds_bucket(&host, &self.bucket) != HoldsBucket::No && self.path_style != Some(true)).then(|| {
-            format!(
-                "the endpoint {host} begins with the bucket's name: if it is the host of that bucket \
-                 alone, name it without {}., else set path-style in the configuration to say so",
-                self.bucket
-            )
-        })
-    }
 }
 
 /// The version of the signature. Never chosen by what a server answers.

@@ -14,7 +14,10 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Result, s3_error};
 
-use crate::{Credentials, OWNER};
+use crate::Credentials;
+
+/// The account that owns the buckets: what `x-amz-expected-bucket-owner` has to say, if anything.
+pub const OWNER: &str = "123456789012";
 
 /// How far a request's date may be from ours: S3's fifteen minutes.
 const MAX_SKEW: Duration = Duration::from_mins(15);

@@ -41,5 +41,6 @@ mod server;
 mod store;
 mod uploads;
 
+pub use access::OWNER;
 pub use credentials::Credentials;
-pub use running::{LocalS3, OWNER, Options, REGION};
+pub use running::{LocalS3, Options, REGION};

@@ -16,9 +16,6 @@ use crate::server::Server;
 /// The region that clients should sign for.
 pub const REGION: &str = "us-east-1";
 
-/// The account that owns the buckets: what `x-amz-expected-bucket-owner` has to say, if anything.
-pub const OWNER: &str = "123456789012";
-
 /// What to serve.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
