@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
 use crate::killed::snapshot;
 use crate::support::bucket::Bucket;
-use crate::support::front::{Front, Verdict};
+use crate::support::front::{Front, Verdict, wait_within};
 use crate::support::local::other_repository;
 use crate::support::{Repo, Run, check_sums, root, run};
 use crate::vendor::changes::{published, unvendored, vendored};
@@ -60,12 +60,12 @@ impl Stage {
             command.env("CARGO", self.program());
         }
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
+        let mut child = start(piped);
         let reached = self.0.path().join("reached");
-        while !reached.exists() {
+        wait_within(LIMIT, "its stage", || {
             assert!(child.try_wait().unwrap().is_none(), "{line} ended before its stage");
-            thread::sleep(Duration::from_millis(2));
-        }
+            reached.exists()
+        });
         let waiting = fs::read_to_string(&reached).unwrap();
         fs::remove_file(reached).unwrap();
         (child, Pid::from_raw(waiting.trim().parse().unwrap()).unwrap())
@@ -82,8 +82,31 @@ impl Stage {
     }
 }
 
-fn signalled(child: Child, signal: Signal, line: &str) -> Run {
+/// Starts the program with the three signals as a terminal leaves them: whoever started these tests may ignore
+/// some, as a shell does for a job in the background.
+fn start(command: &mut Command) -> Child {
+    #[expect(unsafe_code, reason = "the standard library has no signals")]
+    // SAFETY: `signal` may be called between fork and exec, and no handler of ours is set.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
+    command.spawn().unwrap()
+}
+
+fn signalled(mut child: Child, signal: Signal, line: &str) -> Run {
     kill_process(Pid::from_child(&child), signal).unwrap();
+    let begun = Instant::now();
+    wait_within(LIMIT * 2, line, || {
+        if begun.elapsed() > LIMIT {
+            child.kill().unwrap();
+        }
+        child.try_wait().unwrap().is_some()
+    });
     Run::of(&child.wait_with_output().unwrap(), line)
 }
 
@@ -92,6 +115,8 @@ fn state(repo: &Repo) -> (BTreeMap<PathBuf, Vec<u8>>, String) {
     (tree(repo.path()), repo.git(&["status", "--porcelain", "--ignored"]))
 }
 
+/// What a program may take to its stage, or to end after a signal, on a machine with much else to do.
+const LIMIT: Duration = Duration::from_secs(300);
 const COPY: &str = "vendor*";
 const LAST_CHECK: &str = "metadata*--frozen*";
 const RESOLVE: &str = "\"metadata --format-version 1\"";
@@ -244,11 +269,11 @@ fn an_upload_publishes_nothing_or_all_and_the_next_run_finishes_it() {
         command
     };
     let mut command = upload();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !held.load(Relaxed) {
+    let mut child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    wait_within(LIMIT, "the manifest object is under way", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended before");
-        thread::sleep(Duration::from_millis(2));
-    }
+        held.load(Relaxed)
+    });
     signalled(child, Signal::INT, "upload").exits(130).says("interrupted by SIGINT");
     assert!(bucket.manifest_objects().is_empty());
     assert!(tree(repo.path()) == before, "{:?}", tree(repo.path()).keys());
@@ -266,11 +291,11 @@ fn a_signal_that_is_ignored_stays_so() {
     let script = format!("trap '' HUP; exec {} vendor", env!("CARGO_BIN_EXE_xtask"));
     let mut command = repo.prepare("sh", &["-c", &script]);
     command.env("CARGO", stage.program()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    while !Path::new(&stage.0.path().join("reached")).exists() {
+    let mut child = start(&mut command);
+    wait_within(LIMIT, "its stage", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended before");
-        thread::sleep(Duration::from_millis(2));
-    }
+        stage.0.path().join("reached").exists()
+    });
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
     // It goes on as soon as its cargo may.
     drop(fs::File::options().write(true).open(stage.0.path().join("never")).unwrap());

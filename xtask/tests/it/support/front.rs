@@ -201,10 +201,16 @@ pub(crate) fn head(client: &mut impl Read) -> Option<String> {
 
 /// Asks `is_so` again and again until it is true; panics if that takes too long.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_within(LIMIT, what, is_so);
+}
+
+/// Does what [`wait_until`] does, with a limit of one's own.
+#[track_caller]
+pub(crate) fn wait_within(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < LIMIT, "in vain: {what}");
+        assert!(started.elapsed() < limit, "in vain: {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
