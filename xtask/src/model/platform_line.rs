@@ -3,6 +3,8 @@
 use catalog::{Arch, Os, Platform};
 use ferror::Error;
 
+use crate::model::suggest;
+
 const OSES: [Os; 2] = [Os::Linux, Os::Darwin];
 const ARCHES: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
 
@@ -105,9 +107,11 @@ fn parse_word(name: &str) -> ferror::Result<Word> {
         }
         _ => None,
     };
-    part(name)
-        .or_else(whole)
-        .ok_or_else(|| Error::config(format!("unknown word `{name}`: {}", known_words())))
+    part(name).or_else(whole).ok_or_else(|| {
+        let platforms = Platform::ALL.iter().map(|platform| platform.as_str());
+        let near = suggest::did_you_mean(name, ["linux", "darwin"].into_iter().chain(platforms));
+        Error::config(format!("unknown word `{name}`: {near}{}", known_words()))
+    })
 }
 
 /// Reads an operating system or an architecture.
@@ -168,7 +172,11 @@ mod tests {
     fn bad_lines_name_the_word_and_the_known_ones() {
         let rows = [
             ("linux,arm46", "unknown word `arm46`"),
-            ("linus darwin", "unknown word `linus`"),
+            (
+                "linus darwin",
+                "unknown word `linus`: did you mean `linux`? the known words are linux",
+            ),
+            ("linux_amd46", "unknown word `linux_amd46`: did you mean `linux_amd64`? the known"),
             ("linux,arm", "`arm` is not supported"),
             ("windows", "`windows` is not supported"),
             ("linux,", "an empty word"),

@@ -1,10 +1,9 @@
 //! Suggests the word that someone who mistyped one may have meant.
 
-/// Returns the one of `known` that `given` is a slip away from: at most two letters more, fewer, others or
-/// swapped, and at most half of the word; `None` when there is no such word, or are several.
+/// Returns the one of `known` that is most similar to `given`: at most two letters, and at most half of the word,
+/// are added, missing, replaced or swapped. `None` where there is no such word, or there are several.
 ///
-/// Returns the known name that is most similar to `given`, if one is. Of a path (`services/janitor/`), the last
-/// part counts: a shell completes the folder's name.
+/// Of a path (`services/janitor/`), the last part counts: a shell completes the folder's name.
 pub fn similar<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = given.trim_end_matches('/').rsplit('/').next().unwrap_or(given);
     let most = 2.min(name.chars().count() / 2);

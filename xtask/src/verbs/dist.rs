@@ -133,10 +133,12 @@ pub fn run(
 
 /// Warns about what is compiled and does not belong to the repository.
 fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
-    for path in &plan.outside_sources {
+    if !plan.outside_sources.is_empty() {
+        let paths: Vec<_> =
+            plan.outside_sources.iter().map(|path| path.to_string_lossy()).collect();
         ui.warn(format_args!(
-            "outside the repository: {}: it is compiled, and the version does not say what it held",
-            path.display()
+            "outside the repository: {}: these sources are compiled, and the version does not say what they held",
+            paths.join(", ")
         ));
     }
     if !plan.outside_flags.is_empty() && purpose != Purpose::Local && !config.outside_flags {
