@@ -169,13 +169,42 @@ impl Client {
     /// Lists the first `max_objects` objects whose object keys begin with `prefix`, in as many
     /// requests as needed.
     pub fn list(&self, prefix: &str, max_objects: usize) -> ferror::Result<Listing> {
+        let (objects, truncated) = listing::collect(prefix, None, max_objects, |parameters| {
+            let page = self.list_page(prefix, parameters)?;
+            Ok((page.objects, page.continuation_token))
+        })?;
+        Ok(Listing { objects, truncated })
+    }
+
+    /// Lists the folders below `prefix`, which is empty or ends in `/`: what the object keys of objects begin
+    /// with, up to the next `/` and with it.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](ferror::Kind::Invalid) where there are more than `max_folders`.
+    pub fn list_folders(&self, prefix: &str, max_folders: usize) -> ferror::Result<Vec<String>> {
+        let (folders, truncated) =
+            listing::collect(prefix, Some("/"), max_folders, |parameters| {
+                let page = self.list_page(prefix, parameters)?;
+                Ok((page.folders, page.continuation_token))
+            })?;
+        if truncated {
+            let shown = xml::one_line(prefix);
+            let message = format!("more than {max_folders} folders below `{shown}`");
+            return Err(Error::invalid(message));
+        }
+        Ok(folders)
+    }
+
+    fn list_page(
+        &self,
+        prefix: &str,
+        parameters: Vec<(String, String)>,
+    ) -> ferror::Result<xml::ListPage> {
         let what = format!("GET {}?prefix={}", self.location().bucket, xml::one_line(prefix));
-        listing::collect(prefix, max_objects, |parameters| {
-            let request = Request { query: parameters, ..self.request("GET", "") };
-            let operation =
-                Operation { what: what.clone(), request, payload: None, max_bytes: MAX_PAGE_BYTES };
-            xml::list_page(&self.page(&operation)?).with_context(|| what.clone())
-        })
+        let request = Request { query: parameters, ..self.request("GET", "") };
+        let operation =
+            Operation { what: what.clone(), request, payload: None, max_bytes: MAX_PAGE_BYTES };
+        xml::list_page(&self.page(&operation)?).with_context(|| what)
     }
 
     /// Copies an object within the bucket, with its metadata; the server moves the bytes (at most

@@ -15,7 +15,7 @@ use service::Stop;
 use tracing::info;
 
 use crate::args::Args;
-use crate::sweep::{Report, Sweep};
+use crate::sweep::{MAX_OBJECTS, Report, Sweep};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
@@ -31,12 +31,13 @@ async fn work(args: Args, stop: Stop) -> ferror::Result<()> {
     let bucket = service::blocking("opening the bucket", || bucket.open()).await?;
     let name = &bucket.client.location().bucket;
     info!(bucket = name, keep = policy.keep, days = policy.days(), delete, "keeping");
-    let sweep = Sweep { bucket, policy, delete, stop: stop.clone() };
+    let max_objects = MAX_OBJECTS;
+    let sweep = Sweep { bucket, policy, delete, max_objects, stop: stop.clone() };
     service::work(NAME, interval, worker, stop, async || {
         let sweep = sweep.clone();
         let report = service::blocking("the sweep", move || sweep.run(Epoch::now())).await?;
-        let Report { services, kept, unreadable, releases, orphans, skipped } = report;
-        info!(services, kept, unreadable, releases, orphans, skipped, "swept");
+        let Report { services, kept, unreadable, releases, orphans, skipped, too_large } = report;
+        info!(services, kept, unreadable, releases, orphans, skipped, too_large, "swept");
         Ok(())
     })
     .await

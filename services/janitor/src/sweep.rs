@@ -11,9 +11,11 @@ use tracing::{info, warn};
 
 use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
-/// The most objects that are judged. When a listing is cut off, an archive may seem to have no manifest
-/// object because that was not listed.
-const MAX_OBJECTS: usize = 200_000;
+/// The most objects that are judged together: all of the bucket, or else those of each service. When a
+/// listing is cut off, an archive may seem to have no manifest object because that was not listed.
+pub(crate) const MAX_OBJECTS: usize = 200_000;
+/// The most services of a bucket with more objects than that.
+const MAX_SERVICES: usize = 10_000;
 
 /// Everything that a walk needs.
 #[derive(Clone)]
@@ -21,6 +23,8 @@ pub(crate) struct Sweep {
     pub(crate) bucket: Bucket,
     pub(crate) policy: Policy,
     pub(crate) delete: bool,
+    /// The most objects that are judged together.
+    pub(crate) max_objects: usize,
     pub(crate) stop: Stop,
 }
 
@@ -36,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) orphans: usize,
     /// Releases and archives that stayed because a channel names them or they changed meanwhile.
     pub(crate) skipped: usize,
+    /// Services with too many objects, of which none was judged.
+    pub(crate) too_large: usize,
 }
 
 impl Sweep {
@@ -43,42 +49,86 @@ impl Sweep {
     /// at any point: a release that is half removed is not visible, and the next walk removes the rest.
     ///
     /// # Errors
-    /// What the bucket answers; [`Kind::Config`] when it holds too many objects.
+    /// What the bucket answers.
     pub(crate) fn run(&self, now: Epoch) -> ferror::Result<Report> {
         let Bucket { client, prefix } = &self.bucket;
-        let listing = client.list(prefix, MAX_OBJECTS).context("listing the bucket")?;
-        if listing.truncated {
-            return Err(Error::new(
-                Kind::Config,
-                format!("the bucket holds more than {MAX_OBJECTS} objects: none is judged"),
-            )
-            .hint("name the folder of the releases with --prefix"));
-        }
-        let services = catalog::by_service(prefix, listing.objects);
-        let by_channels = self.keys_in_channels(&services)?;
+        let list =
+            |folder: &str| client.list(folder, self.max_objects).context("listing the bucket");
         let mut report = Report::default();
+        let listing = list(prefix)?;
+        if !listing.truncated {
+            let services = catalog::by_service(prefix, listing.objects);
+            let by_channels = self.keys_in_channels(&services)?;
+            self.walk(services, &by_channels, now, &mut report)?;
+            return Ok(report);
+        }
+        // A service may have archives in its channels that lie in another one's folder, so all channels
+        // are read first.
+        let mut folders =
+            client.list_folders(prefix, MAX_SERVICES).context("listing the services")?;
+        folders.retain(|folder| {
+            let name = folder.strip_prefix(prefix.as_str()).and_then(|name| name.strip_suffix('/'));
+            name.is_some_and(catalog::is_service)
+        });
+        let mut by_channels = BTreeSet::new();
+        for folder in &folders {
+            let channels = list(&format!("{folder}channels/"))?;
+            if channels.truncated {
+                return Err(Error::invalid(format!("{folder}channels/ holds too many objects")));
+            }
+            let services = catalog::by_service(prefix, channels.objects);
+            by_channels.extend(self.keys_in_channels(&services)?);
+        }
+        for folder in &folders {
+            let listing = list(folder)?;
+            if listing.truncated {
+                let most = self.max_objects;
+                warn!(folder, most, "it holds more objects than are judged, so all of them stay");
+                report.too_large += 1;
+                continue;
+            }
+            let services = catalog::by_service(prefix, listing.objects);
+            if !self.walk(services, &by_channels, now, &mut report)? {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Judges services, and removes what goes. Returns whether it got to the end: `false` when a stop is
+    /// requested.
+    fn walk(
+        &self,
+        services: BTreeMap<String, Service>,
+        by_channels: &BTreeSet<String>,
+        now: Epoch,
+        report: &mut Report,
+    ) -> ferror::Result<bool> {
+        let prefix = &self.bucket.prefix;
         for (service, objects) in services {
-            let Some(readings) = self.read_manifests(&service, &objects)? else { break };
+            let Some(readings) = self.read_manifests(&service, &objects)? else {
+                return Ok(false);
+            };
             let verdict = self.policy.judge((prefix, &service), &objects, &readings, now);
             report.services += 1;
             report.kept += verdict.kept;
             report.unreadable += verdict.unreadable;
             for removal in &verdict.releases {
-                if self.remove_release(&service, removal, &by_channels)? {
+                if self.remove_release(&service, removal, by_channels)? {
                     report.releases += 1;
                 } else {
                     report.skipped += 1;
                 }
             }
             for orphan in &verdict.orphans {
-                if self.remove_orphan(&service, orphan, &by_channels)? {
+                if self.remove_orphan(&service, orphan, by_channels)? {
                     report.orphans += 1;
                 } else {
                     report.skipped += 1;
                 }
             }
         }
-        Ok(report)
+        Ok(true)
     }
 
     /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be
@@ -270,7 +320,7 @@ mod tests {
         }
         let bucket = Bucket { client, prefix: String::new() };
         let policy = Policy { keep: 1, young: DAY };
-        (server, Sweep { bucket, policy, delete: true, stop: Stop::never() })
+        (server, Sweep { bucket, policy, delete: true, max_objects: 10, stop: Stop::never() })
     }
 
     fn found(object_key: &str) -> Found {
@@ -285,6 +335,38 @@ mod tests {
 
     fn objects(sweep: &Sweep) -> usize {
         sweep.bucket.client.list("", 10).expect("the bucket can be listed").objects.len()
+    }
+
+    #[test]
+    fn in_a_large_bucket_each_service_is_judged_by_itself() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (_server, mut sweep) = published_since(folder.path());
+        let put = |key: &str, text: &str| {
+            let put = Put::new(Body::Bytes(text.as_bytes()), "application/octet-stream");
+            sweep.bucket.client.put(key, &put).expect("the bucket takes it");
+        };
+        // Nothing names these two archives, but a channel of another service the second.
+        let (orphan, promoted) = ("b/b_000001.tar.gz", "b/b_000002.tar.gz");
+        put(orphan, "archive");
+        put(promoted, "archive");
+        let artifact = serde_json::json!({
+            "platform": "linux_amd64", "object_key": promoted, "size_bytes": 7, "sha256": "",
+        });
+        let entry = serde_json::json!({"version": "abc123", "artifacts": [artifact]});
+        let channel = serde_json::json!({"schema": 1, "entries": [entry]});
+        put("a/channels/stable.json", &channel.to_string());
+        for number in 0..6 {
+            put(&format!("large/large_00000{number}.tar.gz"), "archive");
+        }
+        put("notes/read.me", "no service");
+        sweep.max_objects = 5;
+        let later = Epoch::now().saturating_add(DAY * 30);
+        let report = sweep.run(later).unwrap();
+        assert_eq!((report.services, report.orphans, report.skipped), (2, 1, 1), "{report:?}");
+        assert_eq!((report.too_large, report.kept), (1, 1), "{report:?}");
+        let left = sweep.bucket.client.list("b/", 10).unwrap().objects;
+        assert_eq!(left.iter().map(|it| &*it.object_key).collect::<Vec<_>>(), [promoted]);
+        assert_eq!(sweep.bucket.client.list("large/", 10).unwrap().objects.len(), 6);
     }
 
     #[test]

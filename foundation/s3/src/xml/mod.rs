@@ -29,6 +29,8 @@ pub(crate) struct ErrorBody {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListPage {
     pub(crate) objects: Vec<ListedObject>,
+    /// What the object keys that the delimiter cuts off begin with, up to it.
+    pub(crate) folders: Vec<String>,
     /// Where the next page begins; `None` after the last.
     pub(crate) continuation_token: Option<String>,
 }
@@ -87,6 +89,8 @@ pub(crate) fn list_page(bytes: &[u8]) -> ferror::Result<ListPage> {
     let document = rooted(utf8(bytes)?, "ListBucketResult")?;
     let root = document.root_element();
     let objects = children(root, "Contents").map(listed_object).collect::<Result<_, _>>()?;
+    let folder = |it| text_of(it, "Prefix").unwrap_or_default().to_owned();
+    let folders = children(root, "CommonPrefixes").map(folder).collect();
     let continuation_token = match text_of(root, "IsTruncated") {
         Some("true") => {
             let token = text_of(root, "NextContinuationToken").filter(|token| !token.is_empty());
@@ -96,7 +100,7 @@ pub(crate) fn list_page(bytes: &[u8]) -> ferror::Result<ListPage> {
         }
         _ => None,
     };
-    Ok(ListPage { objects, continuation_token })
+    Ok(ListPage { objects, folders, continuation_token })
 }
 
 /// Reads a page of an upload's parts.

@@ -1,5 +1,6 @@
 //! Reads views from the bucket and caches them, so that many page views are few requests to the bucket.
 
+mod listing;
 mod reader;
 mod scope;
 

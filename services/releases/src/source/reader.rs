@@ -5,16 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use catalog::{Found, Reading};
-use ferror::ResultExt as _;
 use ftime::Epoch;
 use service::Bucket;
 use tokio::sync::Mutex;
 
+use super::listing::{MOST, list};
 use super::scope::Scope;
 use crate::view::{Channel, Release, Service, View, compare};
 
-/// How many objects are listed at most: ten requests to the bucket.
-const MAX_OBJECTS: usize = 10_000;
 /// How many channels of a service are read at most.
 const MAX_CHANNELS: usize = 20;
 /// How many objects of each kind are cached at most.
@@ -44,12 +42,7 @@ impl Reader {
     /// What the bucket answers.
     pub(crate) fn view(&self, scope: &Scope, now: Epoch) -> ferror::Result<Option<View>> {
         let Bucket { client, prefix } = &self.bucket;
-        let (mut listed, mut truncated) = (Vec::new(), false);
-        for folder in scope.folders(prefix) {
-            let listing = client.list(&folder, MAX_OBJECTS).context("listing the bucket")?;
-            listed.extend(listing.objects);
-            truncated |= listing.truncated;
-        }
+        let (listed, truncated) = list(client, prefix, scope, MOST)?;
         let links_until = Cell::new(now.saturating_add(LINKS_WORK));
         let mut services = Vec::new();
         let sorted = catalog::by_service(prefix, listed);

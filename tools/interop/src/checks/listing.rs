@@ -29,6 +29,19 @@ pub(super) fn all_pages_are_read_in_order_and_none_is_read_twice(bucket: &Bucket
     assert!(pages > 3, "{pages} pages: the server was to be started with short ones");
 }
 
+pub(super) fn folders_are_listed_once_each_over_several_pages(bucket: &Bucket) {
+    let client = bucket.client();
+    let folders: Vec<_> = (10..23).map(|at| key_of("folders", &format!("{at}/"))).collect();
+    for folder in &folders {
+        store(&client, &format!("{folder}one"), "x");
+        store(&client, &format!("{folder}inner/two"), "x");
+    }
+    store(&client, &key_of("folders", "no-folder"), "x");
+    assert_eq!(client.list_folders("folders/", 100).unwrap(), folders);
+    assert_eq!(client.list_folders("no such prefix/", 10).unwrap(), Vec::<String>::new());
+    assert!(client.list_folders("folders/", 12).unwrap_err().to_string().contains("more than 12"));
+}
+
 pub(super) fn a_listing_ends_where_it_was_told_to(bucket: &Bucket) {
     let client = bucket.client();
     for at in 0..9 {

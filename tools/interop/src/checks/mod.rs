@@ -39,6 +39,7 @@ const CHECKS: &[Check] = checks![
     large::copies_are_made_by_the_server_whatever_the_object_key,
     listing::all_pages_are_read_in_order_and_none_is_read_twice,
     listing::a_listing_ends_where_it_was_told_to,
+    listing::folders_are_listed_once_each_over_several_pages,
     objects::metadata_and_content_type_come_back,
     objects::bytes_come_back_from_memory_and_from_a_file,
     objects::what_is_not_there_is_none_and_a_deletion_can_be_repeated,
