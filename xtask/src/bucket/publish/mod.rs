@@ -274,7 +274,7 @@ fn is_access_denied(error: &Error) -> bool {
 fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferror::Result<()> {
     let conflict = |what: String| {
         Err(Error::new(Kind::Conflict, format!("{key} is published already, {what}"))
-            .hint("what is published never changes: commit again, or take a longer --version"))
+            .hint("what is published never changes: commit again, or take a longer version, by `dist --version` or `version-digits` in [workspace.metadata.xtask]"))
     };
     if !published.is_same_release(part) {
         return conflict(format!("of commit {}; this is commit {}", published.commit, part.commit));

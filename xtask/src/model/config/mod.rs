@@ -71,6 +71,8 @@ pub struct Config {
     pub glibc: String,
     /// The oldest macOS that Darwin binaries run on.
     pub macos: String,
+    /// How many digits of the commit are the version.
+    pub version_digits: usize,
     /// Globs below the workspace's root, packed with every service.
     pub include: Vec<String>,
     /// The content type of uploaded archives.
@@ -178,6 +180,8 @@ impl Config {
             profile: table.profile.unwrap_or_else(|| "release".into()),
             glibc: table.glibc.unwrap_or_else(|| GLIBC.into()),
             macos: table.macos.unwrap_or_else(|| MACOS.into()),
+            version_digits: read_version_digits(table.version_digits)
+                .map_err(|error| error.context(TABLE))?,
             include: table.include.unwrap_or_default(),
             content_type: table.content_type.unwrap_or_else(|| CONTENT_TYPE.into()),
             object_key: object_key.map_err(|error| error.context(TABLE))?,
@@ -275,6 +279,14 @@ pub fn is_pin(name: &str) -> bool {
         Some(date) => are_numbers(date, '-', &[3]),
         None => are_numbers(name, '.', &[2, 3]),
     }
+}
+
+fn read_version_digits(digits: Option<u64>) -> Result<usize> {
+    let digits = digits.unwrap_or(6);
+    let is_version = |count: &usize| catalog::is_version(&"0".repeat(*count));
+    usize::try_from(digits).ok().filter(|count| *count <= 40).filter(is_version).ok_or_else(|| {
+        Error::config(format!("version-digits = {digits}: expected 6 to 40 digits of the commit"))
+    })
 }
 
 fn read_prefix(prefix: Option<String>) -> Result<String> {

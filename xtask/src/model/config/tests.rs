@@ -21,6 +21,8 @@ fn a_bad_workspace_table_names_table_and_field() {
         (json!({"buckett": "b"}), "unknown field `buckett`"),
         (json!({"path_style": true}), "unknown field `path_style`"),
         (json!({"platforms": "linus"}), "unknown word `linus`"),
+        (json!({"version-digits": 5}), "version-digits = 5: expected 6 to 40 digits of the commit"),
+        (json!({"version-digits": 41}), "version-digits = 41: expected 6 to 40 digits"),
         (json!({"glibc": "2"}), "glibc = \"2\": expected two numbers such as 2.17"),
         (json!({"glibc": "2.16"}), "glibc = \"2.16\": expected 2.17 or newer"),
         (json!({"glibc": "1.99"}), "glibc = \"1.99\": expected 2.17 or newer"),

@@ -15,7 +15,7 @@ use crate::model::workspace::{Service, Workspace};
 
 mod show;
 
-/// The digits of a commit that name a version, as the old scripts had it.
+/// The least digits of a commit that name a version, as the old scripts had it.
 const VERSION_DIGITS: usize = 6;
 
 /// The work of one `dist`.
@@ -136,7 +136,8 @@ pub fn plan(
 ) -> Result<Plan> {
     let config = &workspace.config;
     check_version_shows(config, request.version.as_deref())?;
-    let version = version(&commit, request.version.as_deref())?;
+    let digits = workspace.config.version_digits;
+    let version = version(&commit, request.version.as_deref(), digits)?;
     let mut by_platform: BTreeMap<Platform, Vec<Build>> = BTreeMap::new();
     for service in services {
         check_name(&service.name)?;
@@ -211,9 +212,9 @@ fn check_name(name: &str) -> Result<()> {
     .hint("rename the package, or take it out of services/"))
 }
 
-fn version(commit: &Commit, asked: Option<&str>) -> Result<String> {
+fn version(commit: &Commit, asked: Option<&str>, digits: usize) -> Result<String> {
     let Some(asked) = asked else {
-        return Ok(first_digits(commit, VERSION_DIGITS));
+        return Ok(first_digits(commit, digits));
     };
     let is_hex = asked.bytes().all(|b| b.is_ascii_hexdigit());
     if !is_hex || !(VERSION_DIGITS..=40).contains(&asked.len()) {

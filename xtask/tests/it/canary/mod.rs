@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::support::bucket::Bucket;
 use crate::support::{Repo, Run};
 
+mod flags;
 mod sources;
 
 /// The mark: every secret contains it, and nothing else does.
