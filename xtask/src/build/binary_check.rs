@@ -85,6 +85,13 @@ pub fn check(
         let expected = "libraries of the system alone".to_owned();
         return fail(BinaryCheck::Libraries, found, expected, &otherwise);
     }
+    if checks(BinaryCheck::Libraries)
+        && let Some(import) = facts.imports.iter().find(|import| import.library.is_none())
+    {
+        let found = format!("looks for {} in every library", import.symbol);
+        let expected = "each symbol bound to one library".to_owned();
+        return fail(BinaryCheck::Libraries, found, expected, "remove `-undefined dynamic_lookup`");
+    }
     Ok(())
 }
 
@@ -98,6 +105,7 @@ fn version(text: &str) -> Version {
 #[cfg(test)]
 mod tests {
     use super::{Facts, Format, Version, check};
+    use crate::build::stamp::Import;
     use crate::model::config::BinaryCheck;
     use crate::model::plan::Requirements;
     use catalog::{Os, Platform};
@@ -105,7 +113,8 @@ mod tests {
     fn facts(format: Format, cpu: &str, minimum: Version, library: &str) -> Facts {
         let libraries = vec![library.to_owned()];
         let minimum = Some(minimum);
-        Facts { format, cpu: cpu.into(), minimum, libraries, signed_pages: None }
+        let imports = Vec::new();
+        Facts { format, cpu: cpu.into(), minimum, libraries, imports, signed_pages: None }
     }
 
     #[test]
@@ -167,6 +176,15 @@ mod tests {
                 "11.1; expected 11.0",
             ),
             (apple, facts(macho, "aarch64", Version(11, 0, 0), framework), "libraries", framework),
+            (
+                apple,
+                Facts {
+                    imports: vec![Import { symbol: "_f".into(), library: None }],
+                    ..facts(macho, "aarch64", Version(11, 0, 0), system)
+                },
+                "libraries",
+                "looks for _f in every library",
+            ),
         ];
         for (platform, facts, name, expected) in rows {
             let error = check("alpha", platform, &facts, &plan).unwrap_err();

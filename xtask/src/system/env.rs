@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 54] = [
+pub const VARIABLES: [(&str, &str); 55] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -60,6 +60,7 @@ pub const VARIABLES: [(&str, &str); 54] = [
         "SOURCE_DATE_EPOCH",
         "time of archive entries, instead of the commit's, and of builds, in seconds since 1970 UTC",
     ),
+    ("SDKROOT", "Apple SDK, instead of the stubs that stand in for one"),
     ("CARGO", "the cargo that runs this program"),
     ("CARGO_HOME", "cargo's home, whose path is kept out of binaries"),
     ("CARGO_TARGET_DIR", "plain cargo's target folder"),

@@ -15,6 +15,7 @@ use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
 use crate::build::compile;
+use crate::build::macos_sdk::Sdk;
 use crate::build::toolchain::{self, Library, Toolchain};
 use crate::build::{binary_check, outside_flags, resources, stamp};
 use crate::model::commit::Commit;
@@ -272,7 +273,8 @@ fn run_step(
     remove_manifest(plan)?;
     let mut artifacts = Vec::new();
     for (build, binary) in step.builds.iter().zip(&built.binaries) {
-        let artifact = pack(plan, step, build, &binary.path, toolchain, ui)
+        let sdk = built.sdk.as_ref();
+        let artifact = pack(plan, step, build, &binary.path, sdk, toolchain, ui)
             .with_context(|| format!("service {}", build.service))?;
         artifacts.push(artifact);
     }
@@ -295,6 +297,7 @@ fn pack(
     step: &Step,
     build: &Build,
     linked: &Path,
+    sdk: Option<&Sdk>,
     toolchain: &Toolchain,
     ui: &Ui,
 ) -> anyhow::Result<Artifact> {
@@ -302,12 +305,17 @@ fn pack(
         std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
     let name = linked.display().to_string();
     stamp::normalise(&mut image).with_context(|| name.clone())?;
-    binary_check::check(
-        &build.service,
-        step.platform,
-        &stamp::facts(&image).with_context(|| name.clone())?,
-        &plan.requirements,
-    )?;
+    let facts = stamp::facts(&image).with_context(|| name.clone())?;
+    binary_check::check(&build.service, step.platform, &facts, &plan.requirements)?;
+    let unchecked = sdk.map(|sdk| sdk.unchecked(&facts.imports)).unwrap_or_default();
+    if !unchecked.is_empty() {
+        ui.warn(format_args!(
+            "{} for {}: that macOS has these symbols is known only from the crates that use them: {}",
+            build.service,
+            step.platform,
+            unchecked.join("; ")
+        ));
+    }
     let unstamped_sha256 = files::sha256(&image);
     let record = ::stamp::Record {
         version: plan.version.clone(),
@@ -349,6 +357,7 @@ fn pack(
         rustc: toolchain.rustc.clone(),
         expected_rustc: toolchain.expected_rustc.clone(),
         outside_flags: plan.outside_flags.clone(),
+        unchecked_symbols: unchecked,
         recognised: false,
     })
 }

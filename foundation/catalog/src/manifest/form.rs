@@ -41,6 +41,7 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         rustc: fields.get("rustc")?,
         expected_rustc: fields.find("expected_rustc")?,
         outside_flags: fields.find("outside_flags")?.unwrap_or_default(),
+        unchecked_symbols: fields.find("unchecked_symbols")?.unwrap_or_default(),
         recognised: false,
     };
     fields.end()?;
@@ -118,6 +119,9 @@ fn artifact_to_json(artifact: &Artifact) -> String {
     }
     if !artifact.outside_flags.is_empty() {
         fields.push(("outside_flags", value(artifact.outside_flags.clone())));
+    }
+    if !artifact.unchecked_symbols.is_empty() {
+        fields.push(("unchecked_symbols", value(artifact.unchecked_symbols.clone())));
     }
     json::object(fields)
 }

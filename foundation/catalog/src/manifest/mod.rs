@@ -95,6 +95,9 @@ pub struct Artifact {
     /// The flags from outside the repository that may have changed the bytes, such as
     /// `RUSTFLAGS=-C target-cpu=native`. Left out where nothing did.
     pub outside_flags: Vec<String>,
+    /// Symbols of macOS that the binary uses and that only a crate's word says exist, each with its library and the
+    /// crate.
+    pub unchecked_symbols: Vec<String>,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not
     /// part of the written form. See [`read_manifest`](crate::read_manifest).
     pub recognised: bool,

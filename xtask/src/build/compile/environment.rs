@@ -26,7 +26,7 @@ const LIBRARY_PATH: &str =
 const BUILD_TIME: &str = "315532800";
 
 /// Sets every variable that a build depends on; all others are inherited.
-pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
+pub(in crate::build) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
     child_env::clean(command, env);
     let compiler = &toolchain.compiler;
     // The toolchain's folder replaces those of the outer cargo, as rustup's proxy would do it. Without
@@ -73,6 +73,7 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
 pub(super) fn linker_variables(
     toolchain: &Toolchain,
     profile: &str,
+    sdk: Option<&Path>,
     env: &Env,
 ) -> anyhow::Result<Vec<(OsString, OsString)>> {
     let printer = toolchain.cache_dir.join("print-environment");
@@ -88,6 +89,10 @@ pub(super) fn linker_variables(
     command.args(["zigbuild", "--profile", profile, "--target", &target, "--target-dir"]);
     command.arg(&toolchain.target_dir).current_dir(&toolchain.workspace_root);
     set_variables(&mut command, toolchain, env);
+    if let Some(sdk) = sdk {
+        // Among the variables that are printed.
+        command.env("SDKROOT", sdk);
+    }
     let output = process::output(command.env("CARGO", &printer));
     let program = toolchain.linker.cargo_zigbuild.display();
     let output = output.map_err(|error| {

@@ -26,7 +26,7 @@
 //! between the two sets of flags.
 
 mod cargo_output;
-mod environment;
+pub(in crate::build) mod environment;
 mod freshness;
 mod refused_flag;
 
@@ -39,6 +39,7 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use self::cargo_output::{Message, Progress};
+use crate::build::macos_sdk::{self, Sdk};
 use crate::build::toolchain::{Library, Toolchain};
 use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
@@ -53,6 +54,8 @@ use crate::system::{child_env, process};
 pub struct LockedBinaries {
     /// The binaries, in the order of the step.
     pub binaries: Vec<Binary>,
+    /// What stood in for an Apple SDK, where something did.
+    pub sdk: Option<Sdk>,
     _lock: FileLock,
 }
 
@@ -84,7 +87,9 @@ pub fn build(
     let lock = lock(toolchain, ui)?;
     let freshness = freshness::clean_changed(toolchain, profile, lock_option, &sources()?, env)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
-    let mut variables = environment::linker_variables(toolchain, profile, env)?;
+    let sdk = macos_sdk::prepare(toolchain, lock_option, env)?;
+    let sdk_path = sdk.as_ref().map(|sdk| sdk.path.as_path());
+    let mut variables = environment::linker_variables(toolchain, profile, sdk_path, env)?;
     let trims_paths = toolchain.compiler.can_trim_paths(env);
     if !trims_paths {
         let rustc = environment::rustc_without_paths(toolchain, env)?;
@@ -104,7 +109,7 @@ pub fn build(
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&sources()?)?;
-    Ok(LockedBinaries { binaries: binaries?, _lock: lock })
+    Ok(LockedBinaries { binaries: binaries?, sdk, _lock: lock })
 }
 
 /// Checks that no two services have a binary of the same name, for which cargo has one place.

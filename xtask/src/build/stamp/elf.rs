@@ -49,6 +49,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
         },
         minimum: glibc_needed(image, &sections)?,
         libraries: libraries(image, &sections)?,
+        imports: Vec::new(),
         signed_pages: None,
     })
 }

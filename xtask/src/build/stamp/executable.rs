@@ -25,8 +25,19 @@ pub struct Facts {
     pub minimum: Option<Version>,
     /// The shared libraries it loads, in the file's order.
     pub libraries: Vec<String>,
+    /// The symbols that a Mach-O file takes from its libraries. They are not read from an ELF file.
+    pub imports: Vec<Import>,
     /// The number of pages that the code signature covers; `None` without a signature.
     pub signed_pages: Option<usize>,
+}
+
+/// A symbol that a program takes from a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The symbol, as the file names it.
+    pub symbol: String,
+    /// The library; `None` where it is looked for in all of them.
+    pub library: Option<String>,
 }
 
 /// A version of macOS or glibc: major, minor, update.

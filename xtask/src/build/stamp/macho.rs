@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use ferror::Error;
 use object::LittleEndian;
-use object::macho::{self, MachHeader64, Section64, SegmentCommand64};
-use object::read::macho::{LoadCommandVariant, MachHeader as _, Segment as _};
+use object::macho::{self, MachHeader64, Section64, SegmentCommand64, SymtabCommand};
+use object::read::macho::{LoadCommandVariant, MachHeader as _, Nlist as _, Segment as _};
 use sha2::{Digest as _, Sha256};
 
-use super::executable::{Facts, Format, Section, Version, range};
+use super::executable::{Facts, Format, Import, Section, Version, range};
 use super::signature;
 
 const ENDIAN: LittleEndian = LittleEndian;
@@ -27,6 +27,7 @@ struct Layout {
     signature: Option<Range<usize>>,
     minimum: Option<Version>,
     libraries: Vec<String>,
+    symbols: Option<SymtabCommand<LittleEndian>>,
 }
 
 /// Finds the sections with the stamp's name, in all segments.
@@ -48,6 +49,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
         }
         None => None,
     };
+    let imports = imports(image, &layout)?;
     Ok(Facts {
         format: Format::MachO,
         cpu: match layout.cpu {
@@ -57,6 +59,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
         },
         minimum: layout.minimum,
         libraries: layout.libraries,
+        imports,
         signed_pages,
     })
 }
@@ -111,6 +114,7 @@ fn layout(image: &[u8]) -> anyhow::Result<Layout> {
         signature: None,
         minimum: None,
         libraries: Vec::new(),
+        symbols: None,
     };
     for command in header.load_commands(ENDIAN, image, 0).map_err(malformed)? {
         let command = command.map_err(malformed)?;
@@ -135,6 +139,9 @@ fn layout(image: &[u8]) -> anyhow::Result<Layout> {
             {
                 layout.minimum = Some(version.version.get(ENDIAN).into());
             }
+            LoadCommandVariant::Symtab(symbols) => {
+                set_once(&mut layout.symbols, *symbols, "LC_SYMTAB")?;
+            }
             LoadCommandVariant::Dylib(dylib) => {
                 let name = command.string(ENDIAN, dylib.dylib.name).map_err(malformed)?;
                 layout.libraries.push(String::from_utf8_lossy(name).into_owned());
@@ -143,6 +150,24 @@ fn layout(image: &[u8]) -> anyhow::Result<Layout> {
         }
     }
     Ok(layout)
+}
+
+/// Lists the symbols that the file does not define, each with the library that it is bound to.
+fn imports(image: &[u8], layout: &Layout) -> anyhow::Result<Vec<Import>> {
+    let Some(symbols) = &layout.symbols else { return Ok(Vec::new()) };
+    let table =
+        symbols.symbols::<MachHeader64<LittleEndian>, _>(ENDIAN, image).map_err(malformed)?;
+    let mut imports = Vec::new();
+    for symbol in table.iter().filter(|symbol| symbol.is_undefined()) {
+        let name = symbol.name(ENDIAN, table.strings()).map_err(malformed)?;
+        // The number of a library, from 1; or a mark, such as that for a search in all of them.
+        let number = usize::from(symbol.library_ordinal(ENDIAN).0);
+        imports.push(Import {
+            symbol: String::from_utf8_lossy(name).into_owned(),
+            library: number.checked_sub(1).and_then(|at| layout.libraries.get(at)).cloned(),
+        });
+    }
+    Ok(imports)
 }
 
 impl Layout {

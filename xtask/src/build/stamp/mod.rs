@@ -28,7 +28,7 @@ use anyhow::Context as _;
 use ferror::Error;
 use stamp::Record;
 
-pub use self::executable::{Facts, Format, Version, is_executable};
+pub use self::executable::{Facts, Format, Import, Version, is_executable};
 use self::executable::{Section, range};
 
 /// The outcome of [`write()`].
