@@ -28,6 +28,8 @@
 mod cargo_output;
 mod environment;
 mod freshness;
+mod openssl;
+mod pkg_config;
 mod refused_flag;
 
 use std::ffi::OsString;
@@ -40,6 +42,7 @@ use ferror::{Error, Kind};
 
 use self::cargo_output::{Message, Progress};
 use crate::build::toolchain::{Library, Toolchain};
+use crate::model::native::Need;
 use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
@@ -85,6 +88,14 @@ pub fn build(
     let freshness = freshness::clean_changed(toolchain, profile, lock_option, &sources()?, env)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let mut variables = environment::linker_variables(toolchain, profile, env)?;
+    // A person's own is a flag from outside the repository.
+    if env.get_os("PKG_CONFIG").is_none() {
+        variables.push(("PKG_CONFIG".into(), pkg_config::script(toolchain, env)?.into()));
+    }
+    if step.builds.iter().any(|build| build.needs.contains(&Need::Openssl)) {
+        let found = openssl::variables(toolchain, &variables, env, ui)?;
+        variables.extend(found);
+    }
     let trims_paths = toolchain.compiler.can_trim_paths(env);
     if !trims_paths {
         let rustc = environment::rustc_without_paths(toolchain, env)?;
