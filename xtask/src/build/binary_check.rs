@@ -73,8 +73,10 @@ pub fn check(
         Os::Linux => LINUX.contains(&library),
         Os::Darwin => MACOS.iter().any(|folder| library.starts_with(folder)),
     };
-    let is_known =
-        |library: &String| of_system(library) || requirements.system_libraries.contains(library);
+    let allowed = &requirements.system_libraries;
+    let is_known = |library: &String| {
+        of_system(library) || allowed.iter().any(|name| is_named_by(library, name))
+    };
     if checks(BinaryCheck::Libraries)
         && let Some(library) = facts.libraries.iter().find(|library| !is_known(library))
     {
@@ -95,6 +97,14 @@ pub fn check(
     Ok(())
 }
 
+/// Returns whether `name` of `system-libraries` stands for a shared library: its own name, or that of the package of
+/// pkg-config or library that it belongs to. `libpq` and `pq` stand for `libpq.so.5`.
+fn is_named_by(library: &str, name: &str) -> bool {
+    let file = library.rsplit('/').next().unwrap_or(library);
+    let is_of = |stem: &str| file.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'));
+    library == name || is_of(name) || is_of(&format!("lib{name}"))
+}
+
 /// Reads `2.17`, which the configuration has checked.
 fn version(text: &str) -> Version {
     let mut numbers = text.split('.').map(|part| part.parse().unwrap_or(0));
@@ -104,7 +114,7 @@ fn version(text: &str) -> Version {
 
 #[cfg(test)]
 mod tests {
-    use super::{Facts, Format, Version, check};
+    use super::{Facts, Format, Version, check, is_named_by};
     use crate::build::stamp::Import;
     use crate::model::config::BinaryCheck;
     use crate::model::plan::Requirements;
@@ -115,6 +125,22 @@ mod tests {
         let minimum = Some(minimum);
         let imports = Vec::new();
         Facts { format, cpu: cpu.into(), minimum, libraries, imports, signed_pages: None }
+    }
+
+    #[test]
+    fn a_package_stands_for_the_libraries_with_its_name() {
+        let rows = [
+            ("libpq.so.5", "libpq.so.5", true),
+            ("libpq.so.5", "libpq", true),
+            ("libz.so.1", "z", true),
+            ("/opt/lib/libpq.5.dylib", "libpq", true),
+            ("libpq.so.5", "libpq.so.4", false),
+            ("libpqtypes.so.0", "libpq", false),
+            ("libssl.so.3", "openssl", false),
+        ];
+        for (library, name, expected) in rows {
+            assert_eq!(is_named_by(library, name), expected, "{name} for {library}");
+        }
     }
 
     #[test]

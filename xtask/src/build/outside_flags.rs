@@ -26,7 +26,7 @@ use crate::system::files;
 use catalog::Platform;
 
 /// Variables with one name. `RUSTC_BOOTSTRAP` lets crates use unstable features.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
@@ -50,9 +50,23 @@ const NAMES: [&str; 26] = [
     "ZIG_LIB_DIR",
     "ZIG_LIBC",
     "CMAKE_TOOLCHAIN_FILE",
-    "PKG_CONFIG_PATH",
-    "PKG_CONFIG_LIBDIR",
-    "PKG_CONFIG_SYSROOT_DIR",
+    "CMAKE",
+    "CMAKE_GENERATOR",
+    "LIBCLANG_PATH",
+    "PROTOC",
+    "PROTOC_INCLUDE",
+];
+/// What is in variables that choose a library of this machine: those of pkg-config and of `openssl-sys`, also with a
+/// triple before or behind.
+const LIBRARIES: [&str; 8] = [
+    "PKG_CONFIG",
+    "OPENSSL_DIR",
+    "OPENSSL_LIB_DIR",
+    "OPENSSL_INCLUDE_DIR",
+    "OPENSSL_LIBS",
+    "OPENSSL_STATIC",
+    "OPENSSL_NO_VENDOR",
+    "OPENSSL_ROOT_DIR",
 ];
 /// Variables of C tools, which also have the forms `HOST_CC`, `TARGET_CC` and `CC_<triple>`.
 const C_NAMES: [&str; 14] = [
@@ -167,6 +181,7 @@ pub fn changes_bytes(name: &str, profile: &str) -> bool {
         || has_affixes("CARGO_TARGET_", &["_RUSTFLAGS", "_LINKER", "_AR"])
         || has_affixes("CARGO_HOST_", &["RUSTFLAGS", "LINKER"])
         || ["CARGO_UNSTABLE_", "BINDGEN_EXTRA_CLANG_ARGS"].iter().any(|p| name.starts_with(p))
+        || LIBRARIES.iter().any(|part| name.contains(part))
         || is_of_c(name)
 }
 
@@ -393,6 +408,14 @@ mod tests {
             "CXXFLAGS_aarch64_apple_darwin",
             "AR_aarch64_unknown_linux_gnu",
             "SOURCE_DATE_EPOCH",
+            "PKG_CONFIG",
+            "PKG_CONFIG_PATH",
+            "PKG_CONFIG_ALLOW_CROSS",
+            "TARGET_PKG_CONFIG",
+            "PKG_CONFIG_x86_64-unknown-linux-gnu",
+            "OPENSSL_DIR",
+            "AARCH64_APPLE_DARWIN_OPENSSL_DIR",
+            "PROTOC",
         ];
         let others = [
             "CARGO_NET_OFFLINE",

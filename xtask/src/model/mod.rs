@@ -6,6 +6,7 @@ pub mod cargo_toml;
 pub mod commit;
 pub mod config;
 pub mod names;
+pub mod native;
 pub mod placeholders;
 pub mod plan;
 pub mod platform_line;

@@ -4,6 +4,7 @@
 pub mod cargo_config;
 pub mod git;
 pub mod local_server;
+pub mod native;
 pub mod new_repository;
 pub mod service_template;
 pub mod sources;

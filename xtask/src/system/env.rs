@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 55] = [
+pub const VARIABLES: [(&str, &str); 60] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -74,6 +74,11 @@ pub const VARIABLES: [(&str, &str); 55] = [
     ("DYLD_FALLBACK_LIBRARY_PATH", "the same, on macOS"),
     ("HOME", "home folder, whose path is kept out of binaries"),
     ("PATH", "where git, cargo, rustup, python3, zig, apt-get and the like are looked for"),
+    ("PROTOC", "protoc of your own, for build scripts"),
+    ("LIBCLANG_PATH", "folder of a libclang of your own, for bindgen"),
+    ("CMAKE", "cmake of your own, for build scripts"),
+    ("CMAKE_GENERATOR", "what cmake builds with (default: Ninja)"),
+    ("PKG_CONFIG", "pkg-config of your own, which may find libraries of this machine"),
     ("NO_COLOR", "when not empty: no colour"),
     ("CI", "when not empty: never ask a question"),
 ];

@@ -4,7 +4,7 @@
 //! platform by platform, remove the old manifest before the first file is replaced, write the new one
 //! last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -16,14 +16,14 @@ use ferror::{Error, Kind};
 use crate::build::archive::{self, Entry};
 use crate::build::compile;
 use crate::build::macos_sdk::Sdk;
-use crate::build::toolchain::{self, Library, Toolchain};
+use crate::build::toolchain::{self, Library, Toolchain, build_tools};
 use crate::build::{binary_check, outside_flags, resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::config::Config;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::sources::{PathPackage, SourceDigest};
-use crate::model::workspace::Workspace;
-use crate::repository::{cargo_config, git, sources, vendored, work_tree, workspace};
+use crate::model::workspace::{Service, Workspace};
+use crate::repository::{cargo_config, git, native, sources, vendored, work_tree, workspace};
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::files;
@@ -98,9 +98,11 @@ pub fn run(
         may_fall_back,
         pin: &plan.pin,
         flags_digest: flags_digest.as_deref(),
+        needs: &plan.needs(),
         install: true,
         glibc: &plan.requirements.glibc,
         macos: &plan.requirements.macos,
+        system_libraries: &plan.requirements.system_libraries,
         workspace_root: &workspace.root,
         target_dir: &workspace.target_dir,
         env,
@@ -206,7 +208,13 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
     let outside_flags =
         outside_flags::find(&workspace.root, &files, &workspace.config.profile, env)?;
     let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
+    let asked = options.platforms.as_deref();
+    let platforms = |service: &Service| plan::platforms(&workspace.config, service, asked);
+    let needs = native::find(workspace, &services, platforms, env);
+    let all_needs: BTreeSet<_> = needs.values().flatten().copied().collect();
     let request = Request {
+        tools: build_tools::planned(&all_needs, env),
+        needs,
         platforms: options.platforms.clone(),
         version: options.version.clone(),
         dest,

@@ -3,11 +3,15 @@
 //! `dist` does the same by itself. `setup` does it in advance, on a new machine or in an image; with
 //! `--check` it changes nothing.
 
+use std::collections::BTreeSet;
+
 use catalog::Platform;
 use ferror::{Error, Kind};
 
-use crate::build::toolchain::{self, Library, Request, Toolchain};
-use crate::repository::workspace;
+use crate::build::toolchain::{self, Library, Request, Toolchain, build_tools};
+use crate::model::plan;
+use crate::model::workspace::Service;
+use crate::repository::{native, workspace};
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 
@@ -31,8 +35,14 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         toolchain::forget_refusals(&workspace.target_dir)?;
     }
     let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
+    let services: Vec<_> = workspace.services.iter().collect();
+    let asked = options.platforms.as_deref();
+    let platforms = |service: &Service| plan::platforms(&workspace.config, service, asked);
+    let needs = native::find(&workspace, &services, platforms, env);
+    let needs: BTreeSet<_> = needs.into_values().flatten().collect();
     let request = Request {
         platforms: options.platforms.as_deref().unwrap_or(&workspace.config.platforms),
+        needs: &needs,
         library: options.library,
         may_fall_back: true,
         pin: &pin,
@@ -40,6 +50,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         install: !options.check,
         glibc: &workspace.config.glibc,
         macos: &workspace.config.macos,
+        system_libraries: &workspace.config.system_libraries,
         workspace_root: &workspace.root,
         target_dir: &workspace.target_dir,
         env,
@@ -47,6 +58,11 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let prepared = toolchain::prepare(&request, ui);
     for line in lines(&prepared) {
         ui.result(line);
+    }
+    let tools = build_tools::planned(&needs, env);
+    if !tools.is_empty() {
+        let tools: Vec<_> = tools.iter().map(ToString::to_string).collect();
+        ui.result(format_args!("{:<12}  {}", "tools", tools.join(", ")));
     }
     let missing: Vec<_> = prepared
         .iter()

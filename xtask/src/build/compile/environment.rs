@@ -25,8 +25,11 @@ const LIBRARY_PATH: &str =
 /// would compile those crates anew at every commit.
 const BUILD_TIME: &str = "315532800";
 
+/// The variables with flags for libclang begin with it.
+const BINDGEN: &str = "BINDGEN_EXTRA_CLANG_ARGS";
+
 /// Sets every variable that a build depends on; all others are inherited.
-pub(in crate::build) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
+pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
     child_env::clean(command, env);
     let compiler = &toolchain.compiler;
     // The toolchain's folder replaces those of the outer cargo, as rustup's proxy would do it. Without
@@ -51,8 +54,14 @@ pub(in crate::build) fn set_variables(command: &mut Command, toolchain: &Toolcha
     if toolchain.platform.os == Os::Darwin {
         command.env("MACOSX_DEPLOYMENT_TARGET", &toolchain.macos);
     }
-    let time = env.get("SOURCE_DATE_EPOCH").unwrap_or_else(|| BUILD_TIME.to_owned());
+    let time = build_time(env);
     command.env("SOURCE_DATE_EPOCH", &time);
+    let tools = &toolchain.build_tools;
+    let is_unset = |name: &str| env.names().all(|known| known != name);
+    command.envs(tools.variables.iter().filter(|(name, _)| is_unset(name)).cloned());
+    if let (false, Ok(path)) = (tools.path.is_empty(), search_path(&tools.path, env)) {
+        command.env("PATH", path);
+    }
     let cache = &toolchain.cache_dir;
     command
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", &toolchain.linker.zig)
@@ -64,6 +73,11 @@ pub(in crate::build) fn set_variables(command: &mut Command, toolchain: &Toolcha
         .env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"))
         // zig does not tell objects with different times apart.
         .env("ZIG_LOCAL_CACHE_DIR", cache.join(format!("zig-time-{time}")));
+}
+
+/// Returns the time that builds are told.
+pub(super) fn build_time(env: &Env) -> String {
+    env.get("SOURCE_DATE_EPOCH").unwrap_or_else(|| BUILD_TIME.to_owned())
 }
 
 /// Returns the variables by which cargo-zigbuild makes zig the linker and C compiler of a cargo build.
@@ -105,6 +119,12 @@ pub(super) fn linker_variables(
         return Err(Error::config(format!("{program} for {target}: {}", said.trim())).into());
     }
     let mut variables = variables(&output.stdout);
+    if let Some((relative, root)) = zig_below_root(toolchain) {
+        let is_of_bindgen = |name: &OsStr| name.as_bytes().starts_with(BINDGEN.as_bytes());
+        for (_, value) in variables.iter_mut().filter(|(name, _)| is_of_bindgen(name)) {
+            *value = absolute(&value.to_string_lossy(), &relative, &root).into();
+        }
+    }
     let maps = folder_names(toolchain, env);
     // Flags are split at blanks, so those with a blank are given to the compiler by a script.
     let (plain, quoted): (Vec<_>, Vec<_>) = maps
@@ -120,6 +140,36 @@ pub(super) fn linker_variables(
         }
     }
     Ok(variables)
+}
+
+/// Returns zig's folder as a path below the workspace's root, and the root, where it lies there.
+fn zig_below_root(toolchain: &Toolchain) -> Option<(String, String)> {
+    let zig = toolchain.linker.zig.canonicalize().ok()?;
+    let root = toolchain.workspace_root.canonicalize().ok()?;
+    let relative = zig.parent()?.strip_prefix(&root).ok()?.to_str()?.to_owned();
+    Some((relative, root.to_str()?.to_owned()))
+}
+
+/// Returns `PATH` with the folders `first` before those of the person.
+pub(super) fn search_path(first: &[PathBuf], env: &Env) -> anyhow::Result<OsString> {
+    let inherited = env.get_os("PATH").unwrap_or_default();
+    let folders = first.iter().cloned().chain(std::env::split_paths(inherited));
+    std::env::join_paths(folders).context("a folder of our tools has a `:` in its path")
+}
+
+/// Makes the folders of zig's headers absolute among flags for libclang: zig names those below the folder in which it
+/// runs by relative paths, and build scripts run elsewhere. `relative` is zig's folder below `root`.
+fn absolute(flags: &str, relative: &str, root: &str) -> String {
+    let flags = flags.replace(&format!(" '{relative}/"), &format!(" '{root}/{relative}/"));
+    let flag = |flag: &str| match flag.strip_prefix(relative) {
+        Some(rest) if rest.starts_with('/') => {
+            let path = format!("{root}/{relative}{rest}");
+            let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
+            if is_plain { path } else { quoted(&path) }
+        }
+        _ => flag.to_owned(),
+    };
+    flags.split(' ').map(flag).collect::<Vec<_>>().join(" ")
 }
 
 /// Writes a script that runs the C compiler `program` with `flags` behind all others, and returns its path.
@@ -159,7 +209,7 @@ pub(super) fn rustc_without_paths(toolchain: &Toolchain, env: &Env) -> anyhow::R
 }
 
 /// Writes a script under a name that depends on its content: another checkout may run another one meanwhile.
-fn script(name: &str, text: &str, cache_dir: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn script(name: &str, text: &str, cache_dir: &Path) -> anyhow::Result<PathBuf> {
     let path = cache_dir.join(format!("{name}-{}", &files::sha256(text.as_bytes())[..16]));
     if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
         files::write_whole(&path, text.as_bytes(), 0o755)?;
@@ -168,7 +218,7 @@ fn script(name: &str, text: &str, cache_dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Quotes a word for a shell.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
@@ -254,7 +304,28 @@ mod tests {
     use std::ffi::OsStr;
     use std::path::PathBuf;
 
-    use super::{library_path, variables, with_flags};
+    use super::{absolute, library_path, variables, with_flags};
+
+    #[test]
+    fn the_folders_of_zigs_headers_are_made_absolute() {
+        let rows = [
+            (
+                "-nostdinc -Xclang t/zig/lib/a -isystem t/zig/lib/b",
+                "/w",
+                "-nostdinc -Xclang /w/t/zig/lib/a -isystem /w/t/zig/lib/b",
+            ),
+            (
+                "-isystem t/zig/lib/a '-DX=t/zig/'",
+                "/a b",
+                "-isystem '/a b/t/zig/lib/a' '-DX=t/zig/'",
+            ),
+            ("-isystem 't/zig/l ib/a' t/zigzag", "/w", "-isystem '/w/t/zig/l ib/a' t/zigzag"),
+            ("-isystem /w/t/zig/lib/a", "/w", "-isystem /w/t/zig/lib/a"),
+        ];
+        for (flags, root, expected) in rows {
+            assert_eq!(absolute(flags, "t/zig", root), expected);
+        }
+    }
 
     #[test]
     fn c_flags_of_the_environment_stand_before_ours() {

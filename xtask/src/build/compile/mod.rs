@@ -26,8 +26,10 @@
 //! between the two sets of flags.
 
 mod cargo_output;
-pub(in crate::build) mod environment;
+mod environment;
 mod freshness;
+mod openssl;
+mod pkg_config;
 mod refused_flag;
 
 use std::ffi::OsString;
@@ -41,6 +43,7 @@ use ferror::{Error, Kind};
 use self::cargo_output::{Message, Progress};
 use crate::build::macos_sdk::{self, Sdk};
 use crate::build::toolchain::{Library, Toolchain};
+use crate::model::native::Need;
 use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
@@ -90,6 +93,14 @@ pub fn build(
     let sdk = macos_sdk::prepare(toolchain, lock_option, env)?;
     let sdk_path = sdk.as_ref().map(|sdk| sdk.path.as_path());
     let mut variables = environment::linker_variables(toolchain, profile, sdk_path, env)?;
+    // A person's own is a flag from outside the repository.
+    if env.get_os("PKG_CONFIG").is_none() {
+        variables.push(("PKG_CONFIG".into(), pkg_config::script(toolchain, env)?.into()));
+    }
+    if step.builds.iter().any(|build| build.needs.contains(&Need::Openssl)) {
+        let found = openssl::variables(toolchain, &variables, env, ui)?;
+        variables.extend(found);
+    }
     let trims_paths = toolchain.compiler.can_trim_paths(env);
     if !trims_paths {
         let rustc = environment::rustc_without_paths(toolchain, env)?;

@@ -11,10 +11,9 @@ use ferror::Error;
 use serde_json::Value;
 
 use super::extern_blocks;
-use crate::build::compile::environment;
 use crate::build::toolchain::Toolchain;
 use crate::system::env::Env;
-use crate::system::{files, process};
+use crate::system::{child_env, files, process};
 
 /// A symbol, and the library that a crate links for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +78,8 @@ fn read_packages(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow:
     let mut command = Command::new(toolchain.compiler.cargo());
     command.args(["metadata", "--format-version", "1", lock_option, "--filter-platform"]);
     command.arg(toolchain.platform.triple()).current_dir(&toolchain.workspace_root);
-    environment::set_variables(&mut command, toolchain, env);
+    child_env::clean(&mut command, env);
+    command.env("RUSTC", toolchain.compiler.rustc());
     let output = process::output(&mut command).context("running cargo metadata")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -4,6 +4,7 @@
 //! rustup's, which is compiled already, or is built from the distribution's sources; the linker is zig for
 //! all platforms. Each platform has a result of its own, so that one run says what is missing for all of them.
 
+pub mod build_tools;
 mod compiler;
 mod distribution;
 mod library;
@@ -11,18 +12,22 @@ pub mod pin;
 mod pip;
 mod rustup;
 pub(crate) mod system_packages;
+mod wheels;
 mod zig;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use catalog::Platform;
 use ferror::Error;
 
+use self::build_tools::BuildTools;
 use self::compiler::Compiler;
 pub use self::library::Library;
 use self::library::{Found, MissingReason, Search};
 use self::zig::Linker;
 use crate::build::pins;
+use crate::model::native::Need;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
@@ -39,12 +44,16 @@ pub struct Request<'a> {
     pub pin: &'a str,
     /// The digest of the flags from outside the repository, where there are any.
     pub flags_digest: Option<&'a str>,
+    /// What build scripts need besides the compiler.
+    pub needs: &'a BTreeSet<Need>,
     /// Whether anything may be installed.
     pub install: bool,
     /// The oldest glibc that Linux binaries run on.
     pub glibc: &'a str,
     /// The oldest macOS that Darwin binaries run on.
     pub macos: &'a str,
+    /// Packages of pkg-config that build scripts may find on this machine.
+    pub system_libraries: &'a [String],
     /// The folder of the workspace's Cargo.toml.
     pub workspace_root: &'a Path,
     /// The target folder of plain cargo, below which those of `dist` lie.
@@ -66,6 +75,7 @@ pub struct Toolchain {
     pub expected_rustc: Option<String>,
     pub(crate) compiler: Compiler,
     pub(crate) linker: Linker,
+    pub(crate) build_tools: BuildTools,
     pub(crate) workspace_root: PathBuf,
     /// The target folder for this library and these flags. Two compilers in one folder would rebuild each other's
     /// work.
@@ -74,12 +84,20 @@ pub struct Toolchain {
     pub(crate) cache_dir: PathBuf,
     pub(crate) glibc: String,
     pub(crate) macos: String,
+    /// Packages of pkg-config that build scripts may find on this machine.
+    pub(crate) system_libraries: Vec<String>,
+    pub(crate) flags_digest: Option<String>,
 }
 
 impl Toolchain {
     /// Returns the sources of the standard library, where it is built together with the services.
     pub fn library_sources(&self) -> Option<PathBuf> {
         (self.library == Library::Distribution).then(|| self.compiler.library_sources())
+    }
+
+    /// Returns the folder of the tools.
+    pub(crate) fn tools_dir(&self) -> &Path {
+        self.cache_dir.parent().unwrap_or(&self.cache_dir)
     }
 
     /// Checks that the compiler is the pinned one for its library.
@@ -118,6 +136,11 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
         zig::find_or_install(&tools_dir, &compiler.host, request.install, request.env, ui)
             .map_err(|error| MissingReason::of_any(&error))
     });
+    let build_tools = any_compiler.map(|(_, compiler)| {
+        let Request { needs, install, env, .. } = *request;
+        build_tools::find_or_install(&tools_dir, &compiler.host, needs, install, env, ui)
+            .map_err(|error| MissingReason::of_any(&error))
+    });
     let join = |platform, library: Found| {
         let (library, compiler) = match (library, &linker) {
             (Err(no_library), Some(Err(no_linker))) => {
@@ -130,6 +153,10 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
             Some(linker) => linker.map_err(|no_linker| no_linker.error())?,
             None => unreachable!("a compiler was found, so a linker was looked for"),
         };
+        let build_tools = match build_tools.clone() {
+            Some(tools) => tools.map_err(|no_tool| no_tool.error())?,
+            None => BuildTools::default(),
+        };
         Ok(Toolchain {
             platform,
             library,
@@ -137,6 +164,7 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
             expected_rustc: expected_rustc(request, library, &compiler),
             compiler,
             linker,
+            build_tools,
             workspace_root: request.workspace_root.to_owned(),
             target_dir: request
                 .target_dir
@@ -145,6 +173,8 @@ pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<
             cache_dir: tools_dir.join("cache"),
             glibc: request.glibc.to_owned(),
             macos: request.macos.to_owned(),
+            system_libraries: request.system_libraries.to_owned(),
+            flags_digest: request.flags_digest.map(str::to_owned),
         })
     };
     let platforms = request.platforms.iter().copied();

@@ -108,6 +108,19 @@ pub fn dependencies_of(packages: &[Package], roots: &[String]) -> Vec<usize> {
     found.into_iter().filter(|&i| !is_root(&packages[i])).collect()
 }
 
+/// Returns what the package `root`, which has no source, depends on, however indirectly: as pairs of names, the one
+/// that depends and the one that it depends on.
+pub fn edges_from<'a>(packages: &'a [Package], root: &str) -> Vec<(&'a str, &'a str)> {
+    let roots = [root.to_owned()];
+    let is_root = |package: &&Package| package.source.is_none() && package.name == root;
+    let below = dependencies_of(packages, &roots);
+    let users = packages.iter().filter(is_root).chain(below.iter().map(|&at| &packages[at]));
+    let name = |dependency: &'a String| dependency.split(' ').next().unwrap_or_default();
+    users
+        .flat_map(|user| user.dependencies.iter().map(move |to| (user.name.as_str(), name(to))))
+        .collect()
+}
+
 /// Returns the differences between `old` and `new`, by name.
 pub fn moves(old: &[Package], new: &[Package]) -> Vec<Move> {
     let (old, new) = (states(old), states(new));

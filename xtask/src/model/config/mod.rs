@@ -97,10 +97,13 @@ pub struct Config {
     pub outside_flags: bool,
     /// Whether `upload` takes what another compiler than the pinned one built.
     pub other_compiler: bool,
-    /// Shared libraries that binaries may load although they are not part of every system.
+    /// Libraries that are not part of every system, which binaries may load all the same: names of shared libraries, or
+    /// of packages of pkg-config, which build scripts may find.
     pub system_libraries: Vec<String>,
     /// What is not compared between a finished binary and the plan.
     pub skip_checks: Vec<BinaryCheck>,
+    /// Whether `dist` builds OpenSSL for `openssl-sys`.
+    pub openssl: bool,
 }
 
 /// What of a finished binary is compared with the plan.
@@ -196,6 +199,7 @@ impl Config {
             other_compiler: table.other_compiler.unwrap_or_default(),
             system_libraries: table.system_libraries.unwrap_or_default(),
             skip_checks: skip_checks.map_err(|error| error.context(TABLE))?,
+            openssl: table.openssl.unwrap_or(true),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)

@@ -41,6 +41,7 @@ pub(super) struct WorkspaceTable {
     pub(super) other_compiler: Option<bool>,
     pub(super) system_libraries: Option<Vec<String>>,
     pub(super) skip_checks: Option<Vec<String>>,
+    pub(super) openssl: Option<bool>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -88,6 +89,7 @@ impl WorkspaceTable {
             other_compiler: table.find("other-compiler")?,
             system_libraries: table.find("system-libraries")?,
             skip_checks: table.find("skip-checks")?,
+            openssl: table.find("openssl")?,
         };
         table.end()?;
         Ok(read)

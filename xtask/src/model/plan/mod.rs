@@ -11,6 +11,7 @@ use ferror::{Error, Result};
 
 use crate::model::commit::Commit;
 use crate::model::config::{BinaryCheck, Config};
+use crate::model::native::{Need, Tool};
 use crate::model::workspace::{Service, Workspace};
 
 mod show;
@@ -45,6 +46,8 @@ pub struct Plan {
     /// The folders of packages that are compiled and no part of the repository, relative to the
     /// workspace's root.
     pub outside_sources: Vec<PathBuf>,
+    /// What builds use besides compiler and linker.
+    pub tools: Vec<Tool>,
     /// The builds, platform by platform.
     pub steps: Vec<Step>,
 }
@@ -103,6 +106,8 @@ pub struct Build {
     pub object_key: String,
     /// The files packed beside the binary, sorted.
     pub resources: Vec<Resource>,
+    /// What the build scripts of its dependencies need.
+    pub needs: BTreeSet<Need>,
 }
 
 /// The options of a plan, from the command line and the environment.
@@ -124,6 +129,10 @@ pub struct Request {
     pub pin: String,
     /// The compiler that would build, where it is known to be another one.
     pub other_compiler: Option<String>,
+    /// What the build scripts of each service need on each platform.
+    pub needs: BTreeMap<(String, Platform), BTreeSet<Need>>,
+    /// What builds use besides compiler and linker.
+    pub tools: Vec<Tool>,
 }
 
 /// Plans `services` of `workspace` at `commit`. `resources` are each service's, by name.
@@ -141,15 +150,11 @@ pub fn plan(
     let mut by_platform: BTreeMap<Platform, Vec<Build>> = BTreeMap::new();
     for service in services {
         check_name(&service.name)?;
-        let platforms: Vec<Platform> = match (&service.config.platforms, &request.platforms) {
-            // Asking for platforms picks among a service's own; it never adds one.
-            (Some(own), Some(asked)) => own.iter().filter(|p| asked.contains(p)).copied().collect(),
-            (Some(own), None) => own.clone(),
-            (None, asked) => asked.as_ref().unwrap_or(&config.platforms).clone(),
-        };
-        for platform in platforms {
+        for platform in platforms(config, service, request.platforms.as_deref()) {
             let object_key = object_key(config, service, platform, &version, &commit)?;
-            let build = build(service, platform, object_key, resources);
+            let mut build = build(service, platform, object_key, resources);
+            let needs = request.needs.get(&(service.name.clone(), platform));
+            build.needs = needs.cloned().unwrap_or_default();
             by_platform.entry(platform).or_default().push(build);
         }
     }
@@ -179,14 +184,31 @@ pub fn plan(
         other_compiler: request.other_compiler.clone(),
         prefix: config.object_key.is_some().then(|| config.prefix.clone()),
         outside_sources: request.outside_sources.clone(),
+        tools: request.tools.clone(),
         steps,
     })
+}
+
+/// Returns the platforms that a service is built for where `asked` are asked for.
+pub fn platforms(config: &Config, service: &Service, asked: Option<&[Platform]>) -> Vec<Platform> {
+    match (&service.config.platforms, asked) {
+        // Asking for platforms picks among a service's own; it never adds one.
+        (Some(own), Some(asked)) => own.iter().filter(|p| asked.contains(p)).copied().collect(),
+        (Some(own), None) => own.clone(),
+        (None, asked) => asked.unwrap_or(&config.platforms).to_owned(),
+    }
 }
 
 impl Plan {
     /// Returns the platforms of the plan, in order.
     pub fn platforms(&self) -> impl Iterator<Item = Platform> {
         self.steps.iter().map(|step| step.platform)
+    }
+
+    /// Returns what any of the builds needs.
+    pub fn needs(&self) -> BTreeSet<Need> {
+        let builds = self.steps.iter().flat_map(|step| &step.builds);
+        builds.flat_map(|build| &build.needs).copied().collect()
     }
 }
 
@@ -265,6 +287,7 @@ fn build(
         top: format!("{name}_{platform}"),
         object_key,
         resources: resources.get(name).cloned().unwrap_or_default(),
+        needs: BTreeSet::new(),
     }
 }
 

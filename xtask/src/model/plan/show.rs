@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Build, Plan, Step};
+use crate::model::native::Tool;
 use crate::model::plan::Resource;
 
 impl Plan {
@@ -28,6 +29,7 @@ impl Plan {
             "outside_flags": self.outside_flags,
             "pin": self.pin,
             "other_compiler": self.other_compiler,
+            "tools": self.tools.iter().map(Tool::to_json).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
         format!("{plan:#}")
@@ -82,6 +84,9 @@ impl fmt::Display for Plan {
         }
         for flag in &self.outside_flags {
             writeln!(f, "flag from outside the repository: {flag}")?;
+        }
+        for tool in &self.tools {
+            writeln!(f, "tool     {tool}")?;
         }
         for step in &self.steps {
             writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;
