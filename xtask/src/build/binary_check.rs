@@ -57,6 +57,23 @@ pub fn check(
         let found = format!("is for the processor {}", facts.cpu);
         return fail(BinaryCheck::Processor, found, cpu.to_owned(), FLAGS);
     }
+    if platform.musl {
+        return match (&facts.interpreter, facts.libraries.first()) {
+            (None, None) => Ok(()),
+            _ if !checks(BinaryCheck::Libraries) => Ok(()),
+            (interpreter, library) => {
+                let loads = library.or(interpreter.as_ref()).cloned().unwrap_or_default();
+                let expected = "a static binary, without an interpreter or shared libraries";
+                let otherwise = "link everything statically: look for a library of the build machine, and for flags such as -Ctarget-feature=-crt-static";
+                fail(
+                    BinaryCheck::Libraries,
+                    format!("loads {loads}"),
+                    expected.to_owned(),
+                    otherwise,
+                )
+            }
+        };
+    }
     let (kind, name, field, floor) = if is_linux {
         (BinaryCheck::Glibc, "glibc", "glibc", version(&requirements.glibc))
     } else {
@@ -105,7 +122,13 @@ mod tests {
     fn facts(format: Format, cpu: &str, minimum: Version, library: &str) -> Facts {
         let libraries = vec![library.to_owned()];
         let minimum = Some(minimum);
-        Facts { format, cpu: cpu.into(), minimum, libraries, signed_pages: None }
+        let interpreter = (format == Format::Elf).then(|| "/lib64/ld-linux-x86-64.so.2".to_owned());
+        Facts { format, cpu: cpu.into(), minimum, libraries, interpreter, signed_pages: None }
+    }
+
+    fn static_facts() -> Facts {
+        let elf = facts(Format::Elf, "x86_64", Version(0, 0, 0), "");
+        Facts { minimum: None, libraries: Vec::new(), interpreter: None, ..elf }
     }
 
     #[test]
@@ -122,6 +145,7 @@ mod tests {
             system_libraries: vec!["libz.so.1".into()],
             skip_checks: Vec::new(),
         };
+        let musl = Platform { musl: true, ..linux };
         let (elf, macho) = (Format::Elf, Format::MachO);
         let libc = "libc.so.6";
         let system = "/usr/lib/libSystem.B.dylib";
@@ -130,6 +154,8 @@ mod tests {
             (linux, facts(elf, "x86_64", Version(2, 3, 4), "libz.so.1")),
             (intel, facts(macho, "x86_64", Version(10, 12, 0), system)),
             (apple, facts(macho, "aarch64", Version(11, 0, 0), system)),
+            (musl, static_facts()),
+            (linux, static_facts()),
         ] {
             check("alpha", platform, &facts, &plan).unwrap();
         }
@@ -167,6 +193,21 @@ mod tests {
                 "11.1; expected 11.0",
             ),
             (apple, facts(macho, "aarch64", Version(11, 0, 0), framework), "libraries", framework),
+            (musl, facts(elf, "x86_64", Version(2, 3, 4), libc), "libraries", "loads libc.so.6"),
+            // Nor may it be a library that the table allows.
+            (
+                musl,
+                facts(elf, "x86_64", Version(2, 3, 4), "libz.so.1"),
+                "libraries",
+                "a static binary",
+            ),
+            (
+                musl,
+                Facts { interpreter: Some("/lib/ld-musl-x86_64.so.1".into()), ..static_facts() },
+                "libraries",
+                "loads /lib/ld-musl-x86_64.so.1; expected a static binary",
+            ),
+            (musl, Facts { cpu: "aarch64".into(), ..static_facts() }, "processor", "x86_64"),
         ];
         for (platform, facts, name, expected) in rows {
             let error = check("alpha", platform, &facts, &plan).unwrap_err();

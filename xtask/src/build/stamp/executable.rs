@@ -25,6 +25,8 @@ pub struct Facts {
     pub minimum: Option<Version>,
     /// The shared libraries it loads, in the file's order.
     pub libraries: Vec<String>,
+    /// The program that loads them (ELF); `None` in a static binary.
+    pub interpreter: Option<String>,
     /// The number of pages that the code signature covers; `None` without a signature.
     pub signed_pages: Option<usize>,
 }

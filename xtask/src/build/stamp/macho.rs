@@ -57,6 +57,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
         },
         minimum: layout.minimum,
         libraries: layout.libraries,
+        interpreter: None,
         signed_pages,
     })
 }
