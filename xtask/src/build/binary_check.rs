@@ -57,6 +57,23 @@ pub fn check(
         let found = format!("is for the processor {}", facts.cpu);
         return fail(BinaryCheck::Processor, found, cpu.to_owned(), FLAGS);
     }
+    if platform.musl {
+        return match (&facts.interpreter, facts.libraries.first()) {
+            (None, None) => Ok(()),
+            _ if !checks(BinaryCheck::Libraries) => Ok(()),
+            (interpreter, library) => {
+                let loads = library.or(interpreter.as_ref()).cloned().unwrap_or_default();
+                let expected = "a static binary, without an interpreter or shared libraries";
+                let otherwise = "link everything statically: look for a library of the build machine, and for flags such as -Ctarget-feature=-crt-static";
+                fail(
+                    BinaryCheck::Libraries,
+                    format!("loads {loads}"),
+                    expected.to_owned(),
+                    otherwise,
+                )
+            }
+        };
+    }
     let (kind, name, field, floor) = if is_linux {
         (BinaryCheck::Glibc, "glibc", "glibc", version(&requirements.glibc))
     } else {
@@ -124,7 +141,9 @@ mod tests {
         let libraries = vec![library.to_owned()];
         let minimum = Some(minimum);
         let imports = Vec::new();
-        Facts { format, cpu: cpu.into(), minimum, libraries, imports, signed_pages: None }
+        let interpreter = (format == Format::Elf).then(|| "/lib64/ld-linux-x86-64.so.2".to_owned());
+        let cpu = cpu.into();
+        Facts { format, cpu, minimum, libraries, imports, interpreter, signed_pages: None }
     }
 
     #[test]
@@ -143,6 +162,11 @@ mod tests {
         }
     }
 
+    fn static_facts() -> Facts {
+        let elf = facts(Format::Elf, "x86_64", Version(0, 0, 0), "");
+        Facts { minimum: None, libraries: Vec::new(), interpreter: None, ..elf }
+    }
+
     #[test]
     fn each_difference_from_the_plan_is_named_with_its_field_and_can_be_allowed() {
         let platform = |os, cpu: &str| {
@@ -157,6 +181,7 @@ mod tests {
             system_libraries: vec!["libz.so.1".into()],
             skip_checks: Vec::new(),
         };
+        let musl = Platform { musl: true, ..linux };
         let (elf, macho) = (Format::Elf, Format::MachO);
         let libc = "libc.so.6";
         let system = "/usr/lib/libSystem.B.dylib";
@@ -165,6 +190,8 @@ mod tests {
             (linux, facts(elf, "x86_64", Version(2, 3, 4), "libz.so.1")),
             (intel, facts(macho, "x86_64", Version(10, 12, 0), system)),
             (apple, facts(macho, "aarch64", Version(11, 0, 0), system)),
+            (musl, static_facts()),
+            (linux, static_facts()),
         ] {
             check("alpha", platform, &facts, &plan).unwrap();
         }
@@ -211,6 +238,21 @@ mod tests {
                 "libraries",
                 "looks for _f in every library",
             ),
+            (musl, facts(elf, "x86_64", Version(2, 3, 4), libc), "libraries", "loads libc.so.6"),
+            // Nor may it be a library that the table allows.
+            (
+                musl,
+                facts(elf, "x86_64", Version(2, 3, 4), "libz.so.1"),
+                "libraries",
+                "a static binary",
+            ),
+            (
+                musl,
+                Facts { interpreter: Some("/lib/ld-musl-x86_64.so.1".into()), ..static_facts() },
+                "libraries",
+                "loads /lib/ld-musl-x86_64.so.1; expected a static binary",
+            ),
+            (musl, Facts { cpu: "aarch64".into(), ..static_facts() }, "processor", "x86_64"),
         ];
         for (platform, facts, name, expected) in rows {
             let error = check("alpha", platform, &facts, &plan).unwrap_err();

@@ -18,8 +18,9 @@ const UNSUPPORTED: [&str; 9] =
 /// The grammar is goxc's: items separated by blanks are united; in an item, parts separated by
 /// commas are an OS or an architecture, `!` negates one; an item is its positive OSes (or all)
 /// without the negated, times its positive architectures (or all) without the negated. An empty
-/// line is every platform. Unlike goxc, an unknown word is an error, and a platform's own name
-/// (`linux_amd64`) is a word too: several of them in one item are those platforms.
+/// line is every default platform. Unlike goxc, an unknown word is an error, and a platform's own name
+/// (`linux_amd64`) is a word too: several of them in one item are those platforms. The platforms with musl are
+/// in an item only where it has the word `musl` or names them.
 pub fn parse(line: &str) -> ferror::Result<Vec<Platform>> {
     let mut platforms = Vec::new();
     for item in line.split_whitespace() {
@@ -32,7 +33,7 @@ pub fn parse(line: &str) -> ferror::Result<Vec<Platform>> {
         }
     }
     if line.trim().is_empty() {
-        return Ok(Platform::ALL.to_vec());
+        return Ok(Platform::DEFAULT.to_vec());
     }
     if platforms.is_empty() {
         return Err(Error::config(format!("platforms `{line}`: the line excludes every platform"))
@@ -45,6 +46,7 @@ pub fn parse(line: &str) -> ferror::Result<Vec<Platform>> {
 enum Word {
     Os(Os),
     Arch(Arch),
+    Musl,
     Platform(Platform),
     Unsupported,
 }
@@ -54,6 +56,7 @@ enum Word {
 struct Words {
     oses: Vec<Os>,
     arches: Vec<Arch>,
+    musl: bool,
     platforms: Vec<Platform>,
 }
 
@@ -62,6 +65,7 @@ impl Words {
         match word {
             Word::Os(os) => self.oses.push(os),
             Word::Arch(arch) => self.arches.push(arch),
+            Word::Musl => self.musl = true,
             Word::Platform(platform) => self.platforms.push(platform),
             Word::Unsupported => {}
         }
@@ -83,15 +87,28 @@ fn parse_item(item: &str) -> ferror::Result<Vec<Platform>> {
     }
     let oses = if wanted.oses.is_empty() { OSES.to_vec() } else { wanted.oses };
     let arches = if wanted.arches.is_empty() { ARCHES.to_vec() } else { wanted.arches };
-    let of_os = |&os: &Os| arches.iter().map(move |&arch| Platform { os, arch });
-    let mut platforms: Vec<_> = oses.iter().flat_map(of_os).collect();
+    let kinds: &[bool] = match (wanted.musl, wanted.platforms.is_empty()) {
+        (true, _) => &[true],
+        (false, true) => &[false],
+        (false, false) => &[false, true],
+    };
+    let mut platforms = Vec::new();
+    for &os in &oses {
+        for &arch in &arches {
+            platforms.extend(kinds.iter().map(|&musl| Platform { musl, os, arch }));
+        }
+    }
+    platforms.retain(|platform| Platform::ALL.contains(platform));
     if !wanted.platforms.is_empty() {
         wanted.platforms.retain(|platform| platforms.contains(platform));
         platforms = wanted.platforms;
     }
     platforms.retain(|platform| {
-        let Platform { os, arch } = platform;
-        !not.oses.contains(os) && !not.arches.contains(arch) && !not.platforms.contains(platform)
+        let Platform { musl, os, arch } = platform;
+        !(not.oses.contains(os)
+            || not.arches.contains(arch)
+            || (not.musl && *musl)
+            || not.platforms.contains(platform))
     });
     Ok(platforms)
 }
@@ -100,33 +117,41 @@ fn parse_word(name: &str) -> ferror::Result<Word> {
     if name.is_empty() {
         return Err(Error::config(format!("an empty word between commas: {}", known_words())));
     }
-    let whole = || match name.split_once('_').map(|(os, arch)| (part(os), part(arch)))? {
-        (Some(Word::Os(os)), Some(Word::Arch(arch))) => Some(Word::Platform(Platform { os, arch })),
-        (Some(Word::Unsupported), Some(_)) | (Some(Word::Os(_)), Some(Word::Unsupported)) => {
-            Some(Word::Unsupported)
+    let whole = || {
+        let (plain, musl) = name.strip_suffix("_musl").map_or((name, false), |plain| (plain, true));
+        match plain.split_once('_').map(|(os, arch)| (part(os), part(arch)))? {
+            (Some(Word::Os(os)), Some(Word::Arch(arch))) => {
+                let platform = Platform { musl, os, arch };
+                Some(Word::Platform(platform)).filter(|_| Platform::ALL.contains(&platform))
+            }
+            (Some(Word::Unsupported), Some(_)) | (Some(Word::Os(_)), Some(Word::Unsupported)) => {
+                Some(Word::Unsupported)
+            }
+            _ => None,
         }
-        _ => None,
     };
     part(name).or_else(whole).ok_or_else(|| {
         let platforms = Platform::ALL.iter().map(|platform| platform.as_str());
-        let near = suggest::did_you_mean(name, ["linux", "darwin"].into_iter().chain(platforms));
+        let near =
+            suggest::did_you_mean(name, ["linux", "darwin", "musl"].into_iter().chain(platforms));
         Error::config(format!("unknown word `{name}`: {near}{}", known_words()))
     })
 }
 
-/// Reads an operating system or an architecture.
+/// Reads an operating system, an architecture or `musl`.
 fn part(name: &str) -> Option<Word> {
     match name {
         "linux" => Some(Word::Os(Os::Linux)),
         "darwin" | "macos" => Some(Word::Os(Os::Darwin)),
         "amd64" | "x86_64" => Some(Word::Arch(Arch::Amd64)),
         "arm64" | "aarch64" => Some(Word::Arch(Arch::Arm64)),
+        "musl" => Some(Word::Musl),
         _ => UNSUPPORTED.contains(&name).then_some(Word::Unsupported),
     }
 }
 
 fn known_words() -> &'static str {
-    "the known words are linux, darwin (or macos), amd64 (or x86_64), arm64 (or aarch64), and both as in linux_amd64"
+    "the known words are linux, darwin (or macos), amd64 (or x86_64), arm64 (or aarch64), musl, and names such as linux_amd64 and linux_amd64_musl"
 }
 
 #[cfg(test)]
@@ -160,6 +185,18 @@ mod tests {
             ("linux_amd64,!arm,!linux_arm", "linux_amd64"),
             ("!linux_amd64", "linux_arm64 darwin_amd64 darwin_arm64"),
             ("linux,!linux_amd64", "linux_arm64"),
+            ("musl", "linux_amd64_musl linux_arm64_musl"),
+            ("musl,amd64", "linux_amd64_musl"),
+            ("linux,musl,!amd64", "linux_arm64_musl"),
+            ("musl,!linux_amd64", "linux_amd64_musl linux_arm64_musl"),
+            ("!musl", all),
+            ("linux,!musl", "linux_amd64 linux_arm64"),
+            ("linux_arm64_musl", "linux_arm64_musl"),
+            ("linux_x86_64_musl,linux_amd64", "linux_amd64_musl linux_amd64"),
+            ("linux_amd64,linux_amd64_musl,!musl", "linux_amd64"),
+            ("linux_amd64_musl,linux", "linux_amd64_musl"),
+            ("!linux_amd64_musl", all),
+            ("linux,amd64 musl,amd64", "linux_amd64 linux_amd64_musl"),
         ];
         for (line, expected) in rows {
             let platforms = parse(line).unwrap_or_else(|error| panic!("`{line}`: {error:#}"));
@@ -188,6 +225,13 @@ mod tests {
             ("linux_", "unknown word `linux_`"),
             ("arm_amd46", "unknown word `arm_amd46`"),
             ("LINUX", "unknown word `LINUX`"),
+            ("musl,darwin", "excludes every platform"),
+            ("musl,!musl", "excludes every platform"),
+            ("musl,linux_amd64", "excludes every platform"),
+            ("darwin_arm64_musl", "unknown word `darwin_arm64_musl`"),
+            ("mussl", "unknown word `mussl`: did you mean `musl`?"),
+            ("linux_amd64_mus", "did you mean `linux_amd64_musl`?"),
+            ("linux_arm_musl", "`linux_arm_musl` is not supported"),
         ];
         for (line, expected) in rows {
             let error = parse(line).expect_err(line);

@@ -136,7 +136,7 @@ fn read_binary(start: &[u8], rest: impl Read) -> anyhow::Result<Vec<u8>> {
 }
 
 fn report(image: &[u8], file: &str) -> anyhow::Result<BinaryReport> {
-    let Facts { format, cpu, minimum, libraries, imports: _, signed_pages } = stamp::facts(image)?;
+    let Facts { format, cpu, minimum, libraries, signed_pages, .. } = stamp::facts(image)?;
     let (wants, format) = match format {
         Format::Elf => ("glibc", "ELF"),
         Format::MachO => ("macOS", "Mach-O"),

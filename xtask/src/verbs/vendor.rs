@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use catalog::Platform;
 use ferror::{Error, Kind};
 
 use crate::build::toolchain;
@@ -276,7 +277,8 @@ fn listed(what: &str, lines: &[String]) -> Error {
 }
 
 fn say_covered(covers_library: bool, ui: &Ui) {
-    ui.say("covers", "linux_amd64, linux_arm64, darwin_amd64, darwin_arm64 with rustup's library");
+    let platforms = Platform::ALL.map(Platform::as_str).join(", ");
+    ui.say("covers", format_args!("{platforms} with rustup's library"));
     if covers_library {
         ui.say(
             "covers",

@@ -51,7 +51,10 @@ fn bash_completes_verbs_options_and_values_after_cargo_xtask() {
         ("cargo xtask help ven", "vendor"),
         ("cargo xtask ci --", "--all --help"),
         ("cargo xtask upload --s", "--signature --skip-without-credentials"),
-        ("cargo xtask dist --platforms linux_", "linux_amd64 linux_arm64"),
+        (
+            "cargo xtask dist --platforms linux_",
+            "linux_amd64 linux_amd64_musl linux_arm64 linux_arm64_musl",
+        ),
         ("cargo xtask ship janitor --library ", "distribution rustup"),
         ("cargo xtask ship --library=r", "rustup"),
         ("cargo xtask ship --library=", "distribution rustup"),

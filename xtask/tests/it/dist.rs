@@ -4,6 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use catalog::Platform;
+use xtask::build::stamp;
+
 use crate::support::{
     RUSTC_RELEASE, Repo, check_sums, host, installed_cargo, linked_at, run, target_dir,
 };
@@ -52,6 +55,30 @@ fn a_commit_becomes_stamped_binaries_archives_and_a_manifest() {
     assert!(key.starts_with(&format!("alpha/alpha_{}", &head[..6])), "{key}");
     let stamp = repo.xtask(&format!("stamp pkg/snapshot/{archive}")).exits(0);
     stamp.prints(&head).prints(host.as_str());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_with_musl_is_static_and_starts() {
+    let musl = Platform { musl: true, ..host() };
+    let line = ["--print", "target-libdir", "--target", musl.triple()];
+    let mut rustc = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"));
+    let library = run(rustc.args(line), "rustc --print").exits(0).stdout;
+    if !Path::new(library.trim()).is_dir() {
+        eprintln!("skipped: {} is not installed", library.trim());
+        return;
+    }
+    let repo = Repo::new(&["static"]);
+    repo.xtask(&format!("dist --platforms {musl}")).exits(0);
+    let binary = repo.path().join("pkg/snapshot").join(musl.as_str()).join("static");
+    let facts = stamp::facts(&std::fs::read(&binary).unwrap()).unwrap();
+    assert_eq!((facts.libraries, facts.interpreter, facts.minimum), (vec![], None, None));
+    let printed = run(&mut Command::new(&binary), "static").exits(0).stdout;
+    assert!(printed.contains(&format!(", {musl})")), "{printed}");
+    let artifact = &repo.manifest()["artifacts"][0];
+    assert_eq!(artifact["triple"], musl.triple());
+    let key = artifact["object_key"].as_str().unwrap();
+    assert!(key.ends_with(&format!("_{musl}.tar.gz")), "{key}");
 }
 
 #[test]

@@ -1,14 +1,15 @@
-//! Runs `dist` for all four platforms: real ELF and Mach-O files from one machine, with either
-//! standard library.
+//! Runs `dist` for all platforms: real ELF and Mach-O files from one machine, with either standard library.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use xtask::build::stamp::{self, Format, Version};
 
-use crate::support::{Repo, run, target_dir};
+use crate::support::{Repo, host, run, target_dir};
 
-const ALL: [&str; 4] = ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
+const DEFAULT: [&str; 4] = ["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
+const MUSL: [&str; 2] = ["linux_amd64_musl", "linux_arm64_musl"];
 
 /// Makes a repository with one service that uses threads and sockets, so that much of the standard
 /// library is linked.
@@ -38,7 +39,17 @@ fn check(repo: &Repo, platforms: &[&str]) {
         // Reading the facts checks every page hash of a signature on the way.
         let facts = stamp::facts(&image).unwrap_or_else(|e| panic!("{platform}: {e:#}"));
         let (os, arch) = platform.split_once('_').unwrap();
-        assert_eq!(facts.cpu, if arch == "amd64" { "x86_64" } else { "aarch64" }, "{platform}");
+        let is_amd64 = arch.starts_with("amd64");
+        assert_eq!(facts.cpu, if is_amd64 { "x86_64" } else { "aarch64" }, "{platform}");
+        if arch.ends_with("_musl") {
+            let found = (facts.minimum, facts.libraries, facts.interpreter);
+            assert_eq!(found, (None, vec![], None), "{platform} is not static");
+            if platform == format!("{}_musl", host()) {
+                let program = snapshot.join(platform).join("alpha");
+                run(&mut Command::new(program), platform).exits(0).prints(" true ");
+            }
+            continue;
+        }
         let minimum = facts.minimum.expect("it asks for a system");
         if os == "linux" {
             assert_eq!(facts.format, Format::Elf);
@@ -53,7 +64,7 @@ fn check(repo: &Repo, platforms: &[&str]) {
                 );
             }
             // Intel Macs run unsigned programs; Apple's own processors do not.
-            assert!(arch == "amd64" || facts.signed_pages.is_some(), "{platform} is not signed");
+            assert!(is_amd64 || facts.signed_pages.is_some(), "{platform} is not signed");
         }
         let text = String::from_utf8_lossy(&image);
         for path in [repo.path(), &target_dir(), Path::new(env!("CARGO_MANIFEST_DIR"))] {
@@ -73,12 +84,14 @@ fn digests(repo: &Repo) -> Vec<Value> {
 }
 
 #[test]
-#[ignore = "builds for four platforms, and for two again; installs what that needs"]
+#[ignore = "builds for six platforms, and for three again; installs what that needs"]
 fn two_clones_in_different_surroundings_give_equal_archives() {
     let first = repo();
     first.xtask("dist").exits(0);
-    check(&first, &ALL);
+    check(&first, &DEFAULT);
     assert_eq!(first.manifest()["artifacts"].as_array().unwrap().len(), 4);
+    first.xtask("dist --platforms musl").exits(0);
+    check(&first, &MUSL);
 
     // A second clone in another folder, with another target folder, home, umask, time zone and
     // language.
@@ -97,20 +110,20 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
     second.set("LC_ALL", "C");
     second.set("CARGO_TARGET_DIR", target_dir().with_file_name("it-second").to_str().unwrap());
     // Of another architecture than this machine's, or of another system.
-    let platforms = "linux,arm64 darwin,arm64";
+    let platforms = "linux,arm64 darwin,arm64 musl,amd64";
     let program = format!("exec {} dist --platforms '{platforms}'", env!("CARGO_BIN_EXE_xtask"));
     let program = format!("umask 077 && {program}");
     run(&mut second.prepare("sh", &["-c", &program]), "umask 077; dist").exits(0);
     let (first, second) = (digests(&first), digests(&second));
-    assert_eq!(second.len(), 2);
+    assert_eq!(second.len(), 3);
     assert!(second.iter().all(|it| first.contains(it)), "{second:?} are not among {first:?}");
 }
 
 #[test]
-#[ignore = "builds the standard library for two platforms; installs the distribution's compiler"]
+#[ignore = "builds the standard library for three platforms; installs the distribution's compiler"]
 fn programs_with_the_distributions_library_are_right_for_linux_and_macos() {
     let repo = repo();
-    let platforms = ["linux_amd64", "darwin_arm64"];
+    let platforms = ["linux_amd64", "darwin_arm64", "linux_amd64_musl"];
     let line = format!("dist --library distribution --platforms {}", platforms.join(","));
     repo.xtask(&line).exits(0);
     check(&repo, &platforms);

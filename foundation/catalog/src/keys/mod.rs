@@ -3,7 +3,7 @@
 //! Whatever a template says of archives, a manifest object's key is [`manifest_key`]: readers of the
 //! bucket find releases by it, and archives by what it names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ferror::{Error, Result};
 
@@ -149,7 +149,11 @@ fn is_platform(text: &str) -> bool {
         (1..=16).contains(&word.len())
             && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    text.split_once('_').is_some_and(|(os, arch)| is_word(os) && is_word(arch))
+    let mut words = text.split('_');
+    let has_two = words.by_ref().take(2).filter(|word| is_word(word)).count() == 2;
+    // A third word names the libc.
+    let is_libc = |word: &str| is_word(word) && !word.starts_with(|c: char| c.is_ascii_digit());
+    has_two && words.next().is_none_or(is_libc) && words.next().is_none()
 }
 
 /// Returns why `key` cannot be an archive's, if it cannot: what S3 does not take, and what `promote` writes
@@ -170,21 +174,23 @@ pub(crate) fn problem(key: &str) -> Option<&'static str> {
     }
 }
 
-/// Refuses keys of one plan of which one would overwrite another.
+/// Refuses object keys of one plan of which one would overwrite another. `archives` are the archives' files and keys.
 pub fn check_distinct<'a>(
-    archives: impl IntoIterator<Item = &'a str>,
+    archives: impl IntoIterator<Item = (&'a str, &'a str)>,
     manifest_objects: &BTreeSet<String>,
 ) -> Result<()> {
     let refuse = |what: String| {
         Err(Error::config(what).hint("change object-key in [workspace.metadata.xtask]"))
     };
-    let mut seen = BTreeSet::new();
-    for key in archives {
+    let mut seen = BTreeMap::new();
+    for (file, key) in archives {
         if manifest_objects.contains(key) {
-            return refuse(format!("the object key {key} belongs to a manifest object"));
+            return refuse(format!(
+                "{file} has the object key {key}, which is that of a manifest object"
+            ));
         }
-        if !seen.insert(key) {
-            return refuse(format!("the object key {key} is that of two artifacts"));
+        if let Some(other) = seen.insert(key, file) {
+            return refuse(format!("{other} and {file} have one object key, {key}"));
         }
     }
     Ok(())

@@ -20,19 +20,20 @@ fn names(service: &str, platform: Platform) -> Names<'_> {
 
 fn fill(text: &str, prefix: &str, service: &str) -> ferror::Result<[String; 2]> {
     let template = Template::parse(text)?;
-    let [linux, _, _, darwin] = Platform::ALL;
+    let [linux, _, _, darwin] = Platform::DEFAULT;
     let of = |platform| archive_key(Some(&template), prefix, &names(service, platform));
     Ok([of(linux)?, of(darwin)?])
 }
 
 #[test]
 fn without_a_template_keys_have_the_fixed_form() {
-    let [linux, linux_arm, _, darwin] = Platform::ALL;
+    let [linux, linux_arm, _, darwin, musl, _] = Platform::ALL;
     for (prefix, platform, expected) in [
         ("", linux, "a/a_abc123.tar.gz"),
         ("team/", linux, "team/a/a_abc123.tar.gz"),
         ("", linux_arm, "a/a_abc123_linux_arm64.tar.gz"),
         ("x/y/", darwin, "x/y/a/a_abc123_darwin_arm64.tar.gz"),
+        ("", musl, "a/a_abc123_linux_amd64_musl.tar.gz"),
     ] {
         assert_eq!(archive_key(None, prefix, &names("a", platform)).unwrap(), expected);
     }
@@ -54,6 +55,18 @@ fn a_template_is_filled_in_below_the_prefix() {
         let [linux, darwin] = fill(text, prefix, "a").unwrap_or_else(|e| panic!("{text}: {e:#}"));
         assert_eq!(darwin, expected, "{text}");
         assert!(linux != darwin || text.contains("{file}"), "{text}: {linux}");
+    }
+}
+
+#[test]
+fn every_placeholder_that_names_a_platform_tells_musl_apart() {
+    let musl = Platform::ALL[4];
+    for (text, expected) in [
+        ("{service}/{version}/{os}-{arch}.tgz", "a/abc123/linux-amd64_musl.tgz"),
+        ("{service}/{version}/{platform}.tgz", "a/abc123/linux_amd64_musl.tgz"),
+    ] {
+        let template = Template::parse(text).unwrap();
+        assert_eq!(template.fill("", &names("a", musl)).unwrap(), expected);
     }
 }
 
@@ -126,12 +139,16 @@ fn what_only_shows_in_a_key_is_refused_there() {
 #[test]
 fn keys_of_one_plan_are_distinct() {
     let manifest_objects = BTreeSet::from(["a/a_abc123.json".to_owned()]);
-    assert!(check_distinct(["a/1", "a/2"], &manifest_objects).is_ok());
+    let archives = |keys: [&'static str; 2]| ["one.tar.gz", "two.tar.gz"].into_iter().zip(keys);
+    assert!(check_distinct(archives(["a/1", "a/2"]), &manifest_objects).is_ok());
     for (keys, expected) in [
-        (["a/1", "a/1"], "a/1 is that of two artifacts"),
-        (["a/1", "a/a_abc123.json"], "a/a_abc123.json belongs to a manifest object"),
+        (["a/1", "a/1"], "one.tar.gz and two.tar.gz have one object key, a/1"),
+        (
+            ["a/1", "a/a_abc123.json"],
+            "two.tar.gz has the object key a/a_abc123.json, which is that",
+        ),
     ] {
-        let error = check_distinct(keys, &manifest_objects).unwrap_err();
+        let error = check_distinct(archives(keys), &manifest_objects).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
@@ -248,6 +265,8 @@ fn every_other_key_is_not_ours() {
         "a/a_abc123_linux.tar.gz",
         "a/a_abc123_linux_amd64.tar.gz",
         "a/a_abc123_linux_arm_64.tar.gz",
+        "a/a_abc123_linux_arm64_.tar.gz",
+        "a/a_abc123_linux_arm64_musl_x.tar.gz",
         "a/a_abc123_Linux_arm64.tar.gz",
         "a/a_abc123_linux_arm64.json",
         "a/a_abc123.tar.xz",

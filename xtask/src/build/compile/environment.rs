@@ -96,8 +96,8 @@ pub(super) fn linker_variables(
     }
     let triple = toolchain.platform.triple();
     let target = match toolchain.platform.os {
-        Os::Linux => format!("{triple}.{}", toolchain.glibc),
-        Os::Darwin => triple.to_owned(),
+        Os::Linux if toolchain.platform.uses_glibc() => format!("{triple}.{}", toolchain.glibc),
+        Os::Linux | Os::Darwin => triple.to_owned(),
     };
     let mut command = Command::new(&toolchain.linker.cargo_zigbuild);
     command.args(["zigbuild", "--profile", profile, "--target", &target, "--target-dir"]);

@@ -113,6 +113,11 @@ pub fn build(
             let setting = format!("profile.{profile}.trim-paths=\"all\"");
             command.args(["-Ztrim-paths", "--config", &setting]);
         }
+        if toolchain.platform.musl && toolchain.library == Library::Distribution {
+            // Only rustup's library comes with the files that start a program with musl; zig has its own.
+            let setting = format!("profile.{profile}.rustflags=[\"-Clink-self-contained=no\"]");
+            command.args(["-Zprofile-rustflags", "--config", &setting]);
+        }
         command.args(build_dir_option(toolchain)?);
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));

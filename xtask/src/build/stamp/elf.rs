@@ -6,7 +6,9 @@
 use ferror::Error;
 use object::LittleEndian;
 use object::elf::{self, FileHeader64};
-use object::read::elf::{Dyn as _, FileHeader as _, SectionHeader as _, SectionTable};
+use object::read::elf::{
+    Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, SectionTable,
+};
 
 use super::executable::{Facts, Format, Section, Version};
 
@@ -36,7 +38,7 @@ pub(super) fn stamp_sections(image: &[u8]) -> anyhow::Result<Vec<Section>> {
     Ok(found)
 }
 
-/// Reads processor, needed glibc and shared libraries.
+/// Reads processor, needed glibc, shared libraries and what loads them.
 pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     let machine = Header::parse(image).map_err(malformed)?.e_machine(ENDIAN);
     let sections = sections(image)?;
@@ -50,6 +52,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
         minimum: glibc_needed(image, &sections)?,
         libraries: libraries(image, &sections)?,
         imports: Vec::new(),
+        interpreter: interpreter(image)?,
         signed_pages: None,
     })
 }
@@ -102,6 +105,18 @@ fn libraries(image: &[u8], sections: &SectionTable<'_, Header>) -> anyhow::Resul
         check_count(libraries.len(), "shared libraries")?;
     }
     Ok(libraries)
+}
+
+/// Returns the path in `PT_INTERP`. A static binary has none, though one that may lie anywhere in memory
+/// (static-pie) has a dynamic section too.
+fn interpreter(image: &[u8]) -> anyhow::Result<Option<String>> {
+    let header = Header::parse(image).map_err(malformed)?;
+    for segment in header.program_headers(ENDIAN, image).map_err(malformed)? {
+        if let Some(path) = segment.interpreter(ENDIAN, image).map_err(malformed)? {
+            return Ok(Some(String::from_utf8_lossy(path).into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 fn sections(image: &[u8]) -> Result<SectionTable<'_, Header>, Error> {

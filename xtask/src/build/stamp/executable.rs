@@ -27,6 +27,8 @@ pub struct Facts {
     pub libraries: Vec<String>,
     /// The symbols that a Mach-O file takes from its libraries. They are not read from an ELF file.
     pub imports: Vec<Import>,
+    /// The program that loads them (ELF); `None` in a static binary.
+    pub interpreter: Option<String>,
     /// The number of pages that the code signature covers; `None` without a signature.
     pub signed_pages: Option<usize>,
 }

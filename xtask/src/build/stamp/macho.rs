@@ -60,6 +60,7 @@ pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
         minimum: layout.minimum,
         libraries: layout.libraries,
         imports,
+        interpreter: None,
         signed_pages,
     })
 }

@@ -13,10 +13,13 @@ const PLATFORM_WORDS: &[&str] = &[
     "darwin",
     "amd64",
     "arm64",
+    "musl",
     "linux_amd64",
     "linux_arm64",
     "darwin_amd64",
     "darwin_arm64",
+    "linux_amd64_musl",
+    "linux_arm64_musl",
 ];
 const LIBRARIES: (&str, super::Values) =
     ("rustup|distribution", Words(&["rustup", "distribution"]));
@@ -62,7 +65,8 @@ fn dist_rows() -> Vec<Row<dist::Options>> {
             ("LINE", Words(PLATFORM_WORDS)),
             "which platforms: names such as linux_amd64, or words: separated by blanks they are \
              united, by commas an OS and an architecture are intersected, `!` excludes: \
-             `linux_amd64 darwin_arm64`, `linux,!arm darwin`, `linux,amd64`; empty means all",
+             `linux_amd64 darwin_arm64`, `linux,!arm darwin`, `linux,amd64`; empty means all but those \
+             with musl, which `musl` or a name such as linux_amd64_musl selects",
             platforms,
             |o: &mut dist::Options| &mut o.platforms,
         ),

@@ -10,7 +10,14 @@ use crate::cli::values::{
 };
 use crate::verbs::{fetch, list, presign, promote};
 
-const PLATFORMS: &[&str] = &["linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"];
+const PLATFORMS: &[&str] = &[
+    "linux_amd64",
+    "linux_arm64",
+    "darwin_amd64",
+    "darwin_arm64",
+    "linux_amd64_musl",
+    "linux_arm64_musl",
+];
 
 pub(super) fn verbs() -> Vec<Verb> {
     vec![list(), presign(), fetch(), promote()]

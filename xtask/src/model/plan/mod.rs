@@ -55,7 +55,7 @@ pub struct Plan {
 /// What a finished binary may need from the machine that runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirements {
-    /// The glibc floor.
+    /// The glibc floor, of the platforms that use glibc.
     pub glibc: String,
     /// The macOS floor.
     pub macos: String,
@@ -313,7 +313,8 @@ fn check_object_keys(steps: &[Step], prefix: &str, version: &str) -> Result<()> 
     let builds = || steps.iter().flat_map(|step| &step.builds);
     let manifest_objects: BTreeSet<_> =
         builds().map(|build| manifest_key(prefix, &build.service, version)).collect();
-    check_distinct(builds().map(|build| build.object_key.as_str()), &manifest_objects)
+    let archives = builds().map(|build| (build.file.as_str(), build.object_key.as_str()));
+    check_distinct(archives, &manifest_objects)
 }
 
 /// Returns the folder for artifacts: the option, else the environment, else `pkg` in the workspace.

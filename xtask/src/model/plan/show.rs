@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use catalog::Platform;
 use serde_json::{Value, json};
 
 use super::{Build, Plan, Step};
@@ -22,7 +23,7 @@ impl Plan {
             "entry_time": self.entry_time,
             "snapshot_dir": self.snapshot_dir.to_string_lossy(),
             "profile": self.profile,
-            "glibc": self.requirements.glibc,
+            "glibc": self.glibc(),
             "macos": self.requirements.macos,
             "outside_sources":
                 self.outside_sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
@@ -33,6 +34,11 @@ impl Plan {
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
         format!("{plan:#}")
+    }
+
+    /// Returns the glibc floor, where a platform of the plan uses glibc.
+    fn glibc(&self) -> Option<&str> {
+        self.platforms().any(Platform::uses_glibc).then_some(self.requirements.glibc.as_str())
     }
 }
 
@@ -71,11 +77,11 @@ impl fmt::Display for Plan {
         writeln!(f, "version  {}", self.version)?;
         writeln!(f, "commit   {} ({state}, {branch})", self.commit.id)?;
         writeln!(f, "into     {}", self.snapshot_dir.display())?;
-        writeln!(
-            f,
-            "build    profile {}, glibc {}, macOS {}",
-            self.profile, self.requirements.glibc, self.requirements.macos
-        )?;
+        write!(f, "build    profile {}", self.profile)?;
+        if let Some(glibc) = self.glibc() {
+            write!(f, ", glibc {glibc}")?;
+        }
+        writeln!(f, ", macOS {}", self.requirements.macos)?;
         if let Some(compiler) = &self.other_compiler {
             writeln!(f, "another compiler than the pin {}: {compiler}", self.pin)?;
         }
@@ -89,7 +95,8 @@ impl fmt::Display for Plan {
             writeln!(f, "tool     {tool}")?;
         }
         for step in &self.steps {
-            writeln!(f, "\n{}  {}", step.platform, step.platform.triple())?;
+            let note = if step.platform.musl { ", static" } else { "" };
+            writeln!(f, "\n{}  {}{note}", step.platform, step.platform.triple())?;
             for build in &step.builds {
                 writeln!(f, "  {}{}", build.service, features(build))?;
                 writeln!(f, "    binary   {}", build.binary)?;

@@ -193,7 +193,7 @@ fn a_template_gives_the_object_keys() {
             "{platform}/{service}_{version}.json",
             &["linux_amd64"],
             None,
-            "team/linux_amd64/linux_amd64_abc123.json belongs to a manifest object",
+            "the object key team/linux_amd64/linux_amd64_abc123.json, which is that of a manifest object",
         ),
     ] {
         let error = keys(template, services, None, version).expect_err(expected);
@@ -201,6 +201,42 @@ fn a_template_gives_the_object_keys() {
         assert_eq!(error.kind(), ferror::Kind::Config);
     }
     assert_eq!(make(&[("a", json!({}))], None, &Request::default()).unwrap().prefix, None);
+}
+
+#[test]
+fn two_archives_with_one_object_key_are_refused_with_both_names() {
+    let table = json!({
+        "platforms": "linux,amd64 musl,amd64",
+        "object-key": "{platform}_{service}/{version}.tgz",
+    });
+    let tables = [("a", json!({})), ("musl_a", json!({}))];
+    let error = make_with(&table, &tables, None, &Request::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "musl_a_linux_amd64.tar.gz and a_linux_amd64_musl.tar.gz have one object key, \
+         linux_amd64_musl_a/abc123.tgz"
+    );
+    assert_eq!(error.kind(), ferror::Kind::Config);
+}
+
+#[test]
+fn a_plan_for_musl_alone_says_no_glibc() {
+    let table = json!({"platforms": "musl,amd64"});
+    let plan = make_with(&table, &[("a", json!({}))], None, &Request::default()).unwrap();
+    let text = plan.to_string();
+    let expected = "\
+build    profile release, macOS 11.0
+
+linux_amd64_musl  x86_64-unknown-linux-musl, static
+  a
+    binary   linux_amd64_musl/a
+    archive  a_linux_amd64_musl.tar.gz
+      with   README.md
+    object   a/a_abc123_linux_amd64_musl.tar.gz
+";
+    assert!(text.ends_with(expected), "{text}");
+    let json: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    assert_eq!(json["glibc"], Value::Null);
 }
 
 #[test]
