@@ -1,13 +1,21 @@
 //! Keeps a value in LMDB.
 
 use heed::types::Str;
+use heed::{CommitOrAbort, Database, EnvOpenOptions};
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     // SAFETY: nothing else has this new folder open.
-    let env = unsafe { heed::EnvOpenOptions::new().open(folder.path()) }.expect("a database");
+    let env = unsafe { EnvOpenOptions::new().open(folder.path()) }.expect("a database");
+    let reading = env.read_txn().expect("a transaction");
+    let table: Database<Str, Str> = env
+        .open_databases_and_commit(reading, |opener, reading| {
+            opener.open_database(reading, None).map(CommitOrAbort::<_, ()>::Commit)
+        })
+        .expect("a table")
+        .unwrap_commit()
+        .expect("the unnamed table");
     let mut writing = env.write_txn().expect("a transaction");
-    let table: heed::Database<Str, Str> = env.create_database(&mut writing, None).expect("a table");
     table.put(&mut writing, "knot", "bowline").expect("a write");
     writing.commit().expect("a commit");
     let reading = env.read_txn().expect("a transaction");
