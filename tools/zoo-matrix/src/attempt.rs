@@ -66,7 +66,12 @@ impl Zoo {
         dist.args(["dist", &package, "--platforms", platform, "--dest"]).arg(&folder);
         dist.current_dir(&self.workspace).env("CARGO_TARGET_DIR", &self.target_dir);
         if !finish(&mut dist, &log, None)? {
-            return Ok(Outcome::NotBuilt(self.last_error(&log)?));
+            let text = read(&log)?;
+            if text.contains("the source changed while it was built") {
+                return Err(Error::config(format!("files changed while {package} was built"))
+                    .hint("run it again, and leave the repository alone meanwhile"));
+            }
+            return Ok(Outcome::NotBuilt(self.without_paths(&summary(&text))));
         }
         let Some(mut command) = runner(platform) else { return Ok(Outcome::Built) };
         let name = format!("{package}_{platform}");
@@ -90,12 +95,6 @@ impl Zoo {
         Ok(Outcome::NotRight(format!("it does not print `{}`: {output}", service.prints)))
     }
 
-    /// Returns the error at the end of a log.
-    fn last_error(&self, log: &Path) -> Result<String> {
-        let text = read(log)?;
-        Ok(self.without_paths(&summary(&text)))
-    }
-
     /// Leaves out what differs from machine to machine.
     fn without_paths(&self, text: &str) -> String {
         let mut text = text.replace(&*self.target_dir.to_string_lossy(), "target/zoo");
@@ -109,25 +108,19 @@ impl Zoo {
     }
 }
 
-/// Returns the first error of a compiler, a linker or a build script in a log, and what xtask says at its end.
+/// Returns the error of the compiler, the linker or a build script that a log begins with, and what xtask says at its
+/// end. An error with a place or a symbol in it says more than cargo's word that a build script failed.
 fn summary(log: &str) -> String {
-    let is_first = |line: &&str| {
-        let line = line.trim_start();
-        ["error:", "error[", "fatal error:", "ld.lld: error:"]
-            .iter()
-            .any(|start| line.starts_with(start))
-            || line.contains(": error:")
-            || line.contains(": fatal error:")
-            || line.starts_with("thread 'main'")
-    };
-    let mut lines: Vec<_> = log.lines().filter(is_first).take(1).collect();
-    let last: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    for line in &last[last.len().saturating_sub(4)..] {
-        if !lines.contains(line) {
-            lines.push(line);
-        }
-    }
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" / ")
+    const EXACT: [&str; 4] = [": error:", ": fatal error:", "ld.lld: error:", "undefined symbol:"];
+    const ANY: [&str; 3] = ["error:", "error[", "thread 'main'"];
+    let lines: Vec<_> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let is_exact = |line: &&&str| EXACT.iter().any(|part| line.contains(part));
+    let is_any = |line: &&&str| ANY.iter().any(|start| line.starts_with(start));
+    let first = lines.iter().find(is_exact).or_else(|| lines.iter().find(is_any));
+    let first = first.map(|line| line.trim_start_matches("cargo:warning="));
+    let last = &lines[lines.len().saturating_sub(4)..];
+    let last = last.iter().copied().filter(|line| Some(*line) != first);
+    first.into_iter().chain(last).collect::<Vec<_>>().join(" / ")
 }
 
 /// Returns the command, without the program, that runs a platform's programs here; nothing where none does.
@@ -213,11 +206,20 @@ mod tests {
     use super::summary;
 
     #[test]
-    fn a_summary_has_the_first_error_and_the_end() {
-        let log = "   building\nsrc/x.c:1:1: error: no header\nmore\nmore\nand more\n\nerror: it failed\nhint: install it\n";
-        let all =
-            "src/x.c:1:1: error: no header / more / and more / error: it failed / hint: install it";
-        assert_eq!(summary(log), all);
+    fn a_summary_has_the_exact_error_and_the_end() {
+        let log = "\
+error: failed to run custom build command
+  cargo:warning=src/x.c:1:1: fatal error: 'zlib.h' file not found
+  more
+  and more
+
+error: it failed
+hint: install it
+";
+        let exact = "src/x.c:1:1: fatal error: 'zlib.h' file not found";
+        let end = "more / and more / error: it failed / hint: install it";
+        assert_eq!(summary(log), format!("{exact} / {end}"));
+        assert_eq!(summary("   building\nerror: no\n"), "error: no / building");
         assert_eq!(summary(""), "");
     }
 }
