@@ -314,7 +314,10 @@ fn files_of_the_repository_keep_to_its_rules() {
             || (text.starts_with("#!") && !text.starts_with("#![") && path != ".ci/run");
         check(is_script, "is a script: make it a verb of xtask, or a test");
         check(ending == "rs" && !text.starts_with("//! "), "does not begin with `//! ` and why");
-        let is_manifest = path.ends_with("/Cargo.toml") && !path.contains("/tests/data/");
+        // A root of a workspace that is no package has no lints of its own.
+        let is_manifest = path.ends_with("/Cargo.toml")
+            && text.contains("[package]\n")
+            && !path.contains("/tests/data/");
         let has_lints = text.contains("[lints]\nworkspace = true\n");
         check(is_manifest && !has_lints, "lacks `[lints]` with `workspace = true`");
     }

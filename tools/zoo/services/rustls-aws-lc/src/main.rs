@@ -1,0 +1,12 @@
+//! Shakes hands with itself by rustls on AWS-LC.
+
+use rustls::pki_types::PrivatePkcs8KeyDer;
+
+fn main() {
+    let made =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let agreed = zoo_support::tls::handshake(provider, made.cert.der().clone(), key.into());
+    println!("rustls with AWS-LC: {agreed}");
+}
