@@ -21,6 +21,8 @@ pub struct SourceDigest {
     pub id: String,
     /// The package's name.
     pub name: String,
+    /// The folder of its Cargo.toml.
+    pub dir: PathBuf,
     /// A digest of its folder's path and of its files, in lower hex.
     pub digest: String,
 }

@@ -104,7 +104,8 @@ pub fn digests(
         .map(|package| {
             let state = states[&canonical(&package.dir)?].clone();
             let digest = s3::hex(&state.finalize());
-            Ok(SourceDigest { id: package.id.clone(), name: package.name.clone(), digest })
+            let PathPackage { id, name, dir } = package.clone();
+            Ok(SourceDigest { id, name, dir, digest })
         })
         .collect()
 }

@@ -88,3 +88,69 @@ fn c_code_for_macos_leaves_nothing_in_the_package() {
     repo.xtask("dist --platforms darwin_arm64").exits(0);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
 }
+
+/// A service with a symbol of a framework, one that only it declares, and C code with a header that zig lacks.
+const FRAMEWORKS: &str = r#"#[link(name = "CoreFoundation", kind = "framework")]
+unsafe extern "C" {
+    fn CFAbsoluteTimeGetCurrent() -> f64;
+}
+
+#[link(name = "IOKit", kind = "framework")]
+unsafe extern "C" {
+    fn IOKnownToThisServiceAlone() -> f64;
+}
+
+unsafe extern "C" {
+    fn place() -> *const std::ffi::c_char;
+}
+
+fn main() {
+    println!("{}", stamp::line("c-frameworks"));
+    let (a, b, c) = unsafe { (CFAbsoluteTimeGetCurrent(), IOKnownToThisServiceAlone(), place()) };
+    println!("{a} {b} {c:?}");
+}
+"#;
+
+#[test]
+#[ignore = "builds a service for macOS"]
+fn frameworks_are_linked_by_stubs_and_what_those_do_not_know_is_said() {
+    let repo = Repo::new(&["c-frameworks"]);
+    print_place_of_c(&repo, "c-frameworks");
+    let c =
+        "#include <sys/syscall.h>\nconst char *place(void) { return SYS_exit ? __FILE__ : 0; }\n";
+    repo.write("services/c-frameworks/src/place.c", c);
+    repo.write("services/c-frameworks/src/main.rs", FRAMEWORKS);
+    repo.commit("frameworks");
+    let line = "dist --platforms darwin_arm64";
+    let unchecked = "IOKnownToThisServiceAlone in IOKit, by c-frameworks";
+    repo.xtask(line).exits(0).says(unchecked);
+    let artifact = repo.manifest()["artifacts"][0].clone();
+    assert_eq!(artifact["unchecked_symbols"], serde_json::json!([unchecked]));
+    let archive = artifact["file"].as_str().unwrap();
+    let framework = |name| format!("/System/Library/Frameworks/{name}.framework/Versions/A/{name}");
+    repo.xtask(&format!("stamp pkg/snapshot/{archive}"))
+        .exits(0)
+        .prints(&framework("CoreFoundation"))
+        .prints(&framework("IOKit"));
+
+    // Of a service that links two frameworks, nobody says in which of them it is.
+    let no_block =
+        "#[link(name = \"IOKit\", kind = \"framework\")]\nunsafe extern \"C\" {}\nunsafe extern";
+    let nowhere = FRAMEWORKS
+        .replace("#[link(name = \"IOKit\", kind = \"framework\")]\nunsafe extern", no_block);
+    repo.write("services/c-frameworks/src/main.rs", &nowhere);
+    repo.xtask(line).exits(101).says("_IOKnownToThisServiceAlone");
+
+    repo.write("services/c-frameworks/src/main.rs", FRAMEWORKS);
+    let anywhere =
+        "    println!(\"cargo::rustc-link-arg-bins=-Wl,-undefined,dynamic_lookup\");\n}\n";
+    let build = BUILD_C.strip_suffix("}\n").unwrap().to_owned() + anywhere;
+    let nowhere = nowhere.replace("IOKnownToThisServiceAlone", "known_to_nobody");
+    repo.write("services/c-frameworks/src/main.rs", &nowhere);
+    repo.write("services/c-frameworks/build.rs", &build);
+    repo.xtask(line).exits(3).says("looks for _known_to_nobody in every library");
+
+    let mut own_sdk =
+        repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist", "--platforms", "darwin_arm64"]);
+    run(own_sdk.env("SDKROOT", repo.path()), "dist with an SDK").exits(101).says("'sys/syscall.h'");
+}

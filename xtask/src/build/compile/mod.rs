@@ -88,9 +88,10 @@ pub fn build(
     std::fs::create_dir_all(&toolchain.target_dir)
         .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
-    let freshness = freshness::clean_changed(toolchain, profile, lock_option, &sources()?, env)?;
+    let digests = sources()?;
+    let freshness = freshness::clean_changed(toolchain, profile, lock_option, &digests, env)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
-    let sdk = macos_sdk::prepare(toolchain, lock_option, env)?;
+    let sdk = macos_sdk::prepare(toolchain, &digests, lock_option, env)?;
     let sdk_path = sdk.as_ref().map(|sdk| sdk.path.as_path());
     let mut variables = environment::linker_variables(toolchain, profile, sdk_path, env)?;
     // A person's own is a flag from outside the repository.

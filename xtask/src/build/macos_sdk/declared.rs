@@ -1,7 +1,6 @@
 //! Finds the symbols that the crates of a workspace declare in libraries of macOS.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +11,7 @@ use serde_json::Value;
 
 use super::extern_blocks;
 use crate::build::toolchain::Toolchain;
+use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
 use crate::system::{child_env, files, process};
 
@@ -21,15 +21,17 @@ pub(super) struct Declared {
     pub(super) symbol: String,
     pub(super) library: String,
     pub(super) is_framework: bool,
-    /// The package that declares it, with its version.
+    /// The package that declares it, with its version where that is locked.
     pub(super) package: String,
 }
 
 /// Returns what the crates declare that may be compiled for the toolchain's platform.
 ///
-/// Those of a registry do not change, so they are read once for each Cargo.lock. The others are read each time.
+/// Those of registries and of commits do not change, so they are read once for each Cargo.lock. Those of `sources` are
+/// read each time.
 pub(super) fn find(
     toolchain: &Toolchain,
+    sources: &[SourceDigest],
     lock_option: &str,
     env: &Env,
 ) -> anyhow::Result<Vec<Declared>> {
@@ -40,25 +42,16 @@ pub(super) fn find(
     let kept = if let Ok(kept) = fs::read_to_string(&path) {
         kept
     } else {
-        let kept = read_packages(toolchain, lock_option, env)?;
+        let kept = read_locked(toolchain, lock_option, env)?;
         files::write_cheaply(&path, kept.as_bytes(), 0o644)?;
         kept
     };
-    let mut declared = BTreeSet::new();
-    for line in kept.lines() {
-        match line.split_once(' ') {
-            Some((FOLDER, rest)) => {
-                let (package, folder) = rest.split_once('\t').unwrap_or_default();
-                declared.extend(read_package(package, Path::new(folder))?);
-            }
-            _ => declared.extend(parse(line)),
-        }
+    let mut declared: BTreeSet<_> = kept.lines().filter_map(parse).collect();
+    for package in sources {
+        declared.extend(read_package(&package.name, &package.dir)?);
     }
     Ok(declared.into_iter().collect())
 }
-
-/// Begins a line that names the folder of a package, which is read each time.
-const FOLDER: &str = "folder";
 
 /// Reads a line that [`line`] made.
 fn parse(line: &str) -> Option<Declared> {
@@ -73,8 +66,8 @@ fn line(declared: &Declared) -> String {
     format!("{kind} {library} {symbol} {package}\n")
 }
 
-/// Asks cargo for the packages, and returns what those of registries declare, and the folders of the others.
-fn read_packages(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<String> {
+/// Asks cargo where the locked packages lie, and returns what they declare, a line each.
+fn read_locked(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<String> {
     let mut command = Command::new(toolchain.compiler.cargo());
     command.args(["metadata", "--format-version", "1", lock_option, "--filter-platform"]);
     command.arg(toolchain.platform.triple()).current_dir(&toolchain.workspace_root);
@@ -95,11 +88,9 @@ fn read_packages(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow:
         if !package["id"].as_str().is_some_and(|id| ids.contains(id)) {
             continue;
         }
-        let text_of = |name: &str| package[name].as_str().unwrap_or_default();
-        let name = format!("{} {}", text_of("name"), text_of("version"));
-        if package["source"].is_null() {
-            let _ = writeln!(text, "{FOLDER} {name}\t{}", folder.display());
-        } else {
+        if !package["source"].is_null() {
+            let text_of = |name: &str| package[name].as_str().unwrap_or_default();
+            let name = format!("{} {}", text_of("name"), text_of("version"));
             text.extend(read_package(&name, folder)?.iter().map(line));
         }
     }

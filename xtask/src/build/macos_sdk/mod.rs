@@ -22,6 +22,7 @@ use self::declared::Declared;
 use self::table::{Library, Table};
 use crate::build::stamp::Import;
 use crate::build::toolchain::Toolchain;
+use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
 use crate::system::files;
 use crate::system::partial::Partial;
@@ -64,14 +65,19 @@ impl Sdk {
 
 /// Makes the folder if it is not there yet. `None` where none is needed: for Linux, on a Mac, which has its own SDK,
 /// and where the person names one.
-pub fn prepare(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<Option<Sdk>> {
+pub fn prepare(
+    toolchain: &Toolchain,
+    sources: &[SourceDigest],
+    lock_option: &str,
+    env: &Env,
+) -> anyhow::Result<Option<Sdk>> {
     let is_mac = toolchain.compiler.host.ends_with("-apple-darwin");
     if toolchain.platform.os != Os::Darwin || is_mac || env.get_os("SDKROOT").is_some() {
         return Ok(None);
     }
     let table = Table::of_macos();
     let known = table.symbols();
-    let mut added = declared::find(toolchain, lock_option, env)?;
+    let mut added = declared::find(toolchain, sources, lock_option, env)?;
     added.retain(|one| !known.contains(one.symbol.as_str()));
     let files = contents(&table, &added);
     let mut all = String::new();
