@@ -16,9 +16,10 @@ use ferror::{Error, Kind};
 use crate::build::archive::{self, Entry};
 use crate::build::compile;
 use crate::build::toolchain::{self, Library, Toolchain, build_tools};
-use crate::build::{binary_check, outside_flags, resources, stamp};
+use crate::build::{binary_check, outside_flags, pins, resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::config::Config;
+use crate::model::native::Need;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
@@ -310,12 +311,8 @@ fn pack(
         std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
     let name = linked.display().to_string();
     stamp::normalise(&mut image).with_context(|| name.clone())?;
-    binary_check::check(
-        &build.service,
-        step.platform,
-        &stamp::facts(&image).with_context(|| name.clone())?,
-        &plan.requirements,
-    )?;
+    let facts = stamp::facts(&image).with_context(|| name.clone())?;
+    binary_check::check(&build.service, step.platform, &facts, &plan.requirements)?;
     let unstamped_sha256 = files::sha256(&image);
     let record = ::stamp::Record {
         version: plan.version.clone(),
@@ -357,6 +354,8 @@ fn pack(
         rustc: toolchain.rustc.clone(),
         expected_rustc: toolchain.expected_rustc.clone(),
         outside_flags: plan.outside_flags.clone(),
+        openssl: build.needs.contains(&Need::Openssl).then(|| pins::openssl_version().to_owned()),
+        system_libraries: binary_check::system_libraries(step.platform, &facts),
         recognised: false,
     })
 }

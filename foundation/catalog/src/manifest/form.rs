@@ -41,6 +41,8 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         rustc: fields.get("rustc")?,
         expected_rustc: fields.find("expected_rustc")?,
         outside_flags: fields.find("outside_flags")?.unwrap_or_default(),
+        openssl: fields.find("openssl")?,
+        system_libraries: fields.find("system_libraries")?.unwrap_or_default(),
         recognised: false,
     };
     fields.end()?;
@@ -118,6 +120,12 @@ fn artifact_to_json(artifact: &Artifact) -> String {
     }
     if !artifact.outside_flags.is_empty() {
         fields.push(("outside_flags", value(artifact.outside_flags.clone())));
+    }
+    if let Some(openssl) = &artifact.openssl {
+        fields.push(("openssl", value(&**openssl)));
+    }
+    if !artifact.system_libraries.is_empty() {
+        fields.push(("system_libraries", value(artifact.system_libraries.clone())));
     }
     json::object(fields)
 }
