@@ -86,13 +86,9 @@ pub fn check(
         let found = format!("needs {name} {minimum}");
         return fail(kind, found, format!("{floor} or older, which `{field}` says"), &otherwise);
     }
-    let of_system = |library: &str| match platform.os {
-        Os::Linux => LINUX.contains(&library),
-        Os::Darwin => MACOS.iter().any(|folder| library.starts_with(folder)),
-    };
     let allowed = &requirements.system_libraries;
     let is_known = |library: &String| {
-        of_system(library) || allowed.iter().any(|name| is_named_by(library, name))
+        is_of_system(library, platform) || allowed.iter().any(|name| is_named_by(library, name))
     };
     if checks(BinaryCheck::Libraries)
         && let Some(library) = facts.libraries.iter().find(|library| !is_known(library))
@@ -112,6 +108,19 @@ pub fn check(
         return fail(BinaryCheck::Libraries, found, expected, "remove `-undefined dynamic_lookup`");
     }
     Ok(())
+}
+
+/// Returns the shared libraries that a binary loads and that are not part of every system.
+pub fn system_libraries(platform: Platform, facts: &Facts) -> Vec<String> {
+    let others = facts.libraries.iter().filter(|library| !is_of_system(library, platform));
+    others.cloned().collect()
+}
+
+fn is_of_system(library: &str, platform: Platform) -> bool {
+    match platform.os {
+        Os::Linux => LINUX.contains(&library),
+        Os::Darwin => MACOS.iter().any(|folder| library.starts_with(folder)),
+    }
 }
 
 /// Returns whether `name` of `system-libraries` stands for a shared library: its own name, or that of the package of

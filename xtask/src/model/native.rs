@@ -25,6 +25,20 @@ pub enum Need {
     Openssl,
 }
 
+impl Need {
+    /// Returns its name, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Libclang => "libclang",
+            Self::Cmake => "cmake",
+            Self::Protoc => "protoc",
+            Self::Perl => "perl",
+            Self::Make => "make",
+            Self::Openssl => "openssl",
+        }
+    }
+}
+
 /// Crates, and what their build scripts, or those of the crates that use them, need.
 const TABLE: [(&str, Need); 28] = [
     ("bindgen", Need::Libclang),

@@ -17,9 +17,10 @@ use crate::build::archive::{self, Entry};
 use crate::build::compile;
 use crate::build::macos_sdk::Sdk;
 use crate::build::toolchain::{self, Library, Toolchain, build_tools};
-use crate::build::{binary_check, outside_flags, resources, stamp};
+use crate::build::{binary_check, outside_flags, pins, resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::config::Config;
+use crate::model::native::Need;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
@@ -366,6 +367,8 @@ fn pack(
         expected_rustc: toolchain.expected_rustc.clone(),
         outside_flags: plan.outside_flags.clone(),
         unchecked_symbols: unchecked,
+        openssl: build.needs.contains(&Need::Openssl).then(|| pins::openssl_version().to_owned()),
+        system_libraries: binary_check::system_libraries(step.platform, &facts),
         recognised: false,
     })
 }

@@ -23,6 +23,7 @@ mod list;
 mod lock_file;
 mod minimum_rust;
 mod names;
+mod native;
 mod native_code;
 mod new;
 mod other_repository;

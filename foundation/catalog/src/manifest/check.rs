@@ -94,11 +94,9 @@ fn check_artifact(artifact: &Artifact) -> Result<()> {
             return Err(Error::invalid(format!("{digest:?} is no SHA-256 in lower hex")));
         }
     }
-    let shown = artifact
-        .outside_flags
-        .iter()
-        .chain(&artifact.expected_rustc)
-        .chain(&artifact.unchecked_symbols);
+    let lists = artifact.outside_flags.iter().chain(&artifact.system_libraries);
+    let lists = lists.chain(&artifact.unchecked_symbols);
+    let shown = lists.chain(&artifact.expected_rustc).chain(&artifact.openssl);
     if let Some(text) = shown.into_iter().find(|text| text.chars().any(char::is_control)) {
         return Err(Error::invalid(format!(
             "{text:?}: expected a text without control characters"

@@ -42,6 +42,8 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         expected_rustc: fields.find("expected_rustc")?,
         outside_flags: fields.find("outside_flags")?.unwrap_or_default(),
         unchecked_symbols: fields.find("unchecked_symbols")?.unwrap_or_default(),
+        openssl: fields.find("openssl")?,
+        system_libraries: fields.find("system_libraries")?.unwrap_or_default(),
         recognised: false,
     };
     fields.end()?;
@@ -122,6 +124,12 @@ fn artifact_to_json(artifact: &Artifact) -> String {
     }
     if !artifact.unchecked_symbols.is_empty() {
         fields.push(("unchecked_symbols", value(artifact.unchecked_symbols.clone())));
+    }
+    if let Some(openssl) = &artifact.openssl {
+        fields.push(("openssl", value(&**openssl)));
+    }
+    if !artifact.system_libraries.is_empty() {
+        fields.push(("system_libraries", value(artifact.system_libraries.clone())));
     }
     json::object(fields)
 }

@@ -98,6 +98,10 @@ pub struct Artifact {
     /// Symbols of macOS that the binary uses and that only a crate's word says exist, each with its library and the
     /// crate.
     pub unchecked_symbols: Vec<String>,
+    /// The version of the OpenSSL that `dist` built and linked into it. Left out where it did not.
+    pub openssl: Option<String>,
+    /// The shared libraries that it loads and that are not part of every system. Left out where there are none.
+    pub system_libraries: Vec<String>,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not
     /// part of the written form. See [`read_manifest`](crate::read_manifest).
     pub recognised: bool,

@@ -28,6 +28,15 @@ const BUILD_TIME: &str = "315532800";
 /// The variables with flags for libclang begin with it.
 const BINDGEN: &str = "BINDGEN_EXTRA_CLANG_ARGS";
 
+/// Keeps cmake from the libraries of this machine. What a build script names is still found, and so are programs on
+/// `PATH`.
+const CMAKE: &str = "\
+set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH OFF)
+set(CMAKE_FIND_USE_PACKAGE_REGISTRY OFF)
+set(CMAKE_FIND_USE_SYSTEM_PACKAGE_REGISTRY OFF)
+set(CMAKE_IGNORE_PREFIX_PATH / /usr /usr/local /opt/homebrew /opt/local)
+";
+
 /// Sets every variable that a build depends on; all others are inherited.
 pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &Env) {
     child_env::clean(command, env);
@@ -124,6 +133,11 @@ pub(super) fn linker_variables(
         for (_, value) in variables.iter_mut().filter(|(name, _)| is_of_bindgen(name)) {
             *value = absolute(&value.to_string_lossy(), &relative, &root).into();
         }
+    }
+    let cmake = OsString::from(format!("CMAKE_TOOLCHAIN_FILE_{}", triple.replace('-', "_")));
+    if let Some((_, file)) = variables.iter_mut().find(|(name, _)| *name == cmake) {
+        let text = format!("include(\"{}\")\n{CMAKE}", file.to_string_lossy());
+        *file = script("cmake", &text, &toolchain.cache_dir)?.into();
     }
     let maps = folder_names(toolchain, env);
     // Flags are split at blanks, so those with a blank are given to the compiler by a script.

@@ -30,7 +30,7 @@ use crate::system::{child_env, file_lock, files, process};
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// How it is configured: as `vendored` does it, but for fixed folders.
-const OPTIONS: [&str; 19] = [
+const OPTIONS: [&str; 20] = [
     "--prefix=/usr/local",
     "--openssldir=/etc/ssl",
     "--libdir=lib",
@@ -51,6 +51,8 @@ const OPTIONS: [&str; 19] = [
     // What a service does not call is left out when it is linked.
     "-ffunction-sections",
     "-fdata-sections",
+    // cargo-zigbuild's compiler adds debug information, which names the folder of the build.
+    "-g0",
 ];
 /// What musl lacks.
 const MUSL: [&str; 3] = ["no-engine", "no-async", "-DOPENSSL_NO_SECURE_MEMORY"];

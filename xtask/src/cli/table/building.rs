@@ -267,8 +267,9 @@ fn setup() -> Verb {
         summary: "make every platform buildable, or say what is missing",
         usage: "",
         about: "Makes every platform buildable: its standard library by rustup, else from the \
-                distribution's packages, and zig with cargo-zigbuild as linker. dist does the same \
-                by itself.",
+                distribution's packages, zig with cargo-zigbuild as linker, and what the build \
+                scripts of the services' dependencies call: libclang, cmake, protoc. dist does the \
+                same by itself.",
         operands: vec![],
         rows: vec![
             option(

@@ -30,6 +30,7 @@ impl Plan {
             "outside_flags": self.outside_flags,
             "pin": self.pin,
             "other_compiler": self.other_compiler,
+            "system_libraries": self.requirements.system_libraries,
             "tools": self.tools.iter().map(Tool::to_json).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
         });
@@ -67,6 +68,7 @@ fn build_json(build: &Build) -> Value {
         "top": build.top,
         "object_key": build.object_key,
         "resources": build.resources.iter().map(resource).collect::<Vec<_>>(),
+        "needs": build.needs.iter().map(|need| need.name()).collect::<Vec<_>>(),
     })
 }
 
@@ -90,6 +92,9 @@ impl fmt::Display for Plan {
         }
         for flag in &self.outside_flags {
             writeln!(f, "flag from outside the repository: {flag}")?;
+        }
+        for library in &self.requirements.system_libraries {
+            writeln!(f, "allowed  {library}, which is not part of every system")?;
         }
         for tool in &self.tools {
             writeln!(f, "tool     {tool}")?;
