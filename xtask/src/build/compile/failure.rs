@@ -8,6 +8,7 @@ use catalog::{Os, Platform};
 use ferror::{Error, Kind};
 use serde_json::Value;
 
+use super::refused_flag::Script;
 use crate::system::child_env;
 use crate::system::env::Env;
 
@@ -138,6 +139,7 @@ pub(super) fn error(
     platform: Platform,
     error: Option<&CompilerError>,
     said: &str,
+    scripts: &[Script],
     env: &Env,
 ) -> Error {
     let (what, printed) = match error {
@@ -165,7 +167,10 @@ pub(super) fn error(
     let message = format!("cargo could not build {service}: {what}");
     match find(printed) {
         Some((missing, name)) => {
-            Error::new(Kind::Failed, format!("{message}\nmissing: {}", describe(missing, &name)))
+            let user = user(missing, &name, printed, scripts);
+            let user = user.map_or(String::new(), |user| format!(", which {user} asks for"));
+            let missing_line = format!("missing: {}{user}", describe(missing, &name));
+            Error::new(Kind::Failed, format!("{message}\n{missing_line}"))
                 .hint(advice(missing, &name, platform))
         }
         None => Error::new(Kind::Failed, format!("{message}\n{}", reason(printed)))
@@ -203,6 +208,29 @@ fn find(printed: &str) -> Option<(Missing, String)> {
         let name = printed.match_indices(pattern.start).find_map(fits)?;
         Some(classify(pattern.missing, name, printed))
     })
+}
+
+/// Returns who asks a linker for what is missing, as far as it can be told: the crate whose build script printed the
+/// library, or whose object the linker names behind the symbol. An attribute `#[link]` leaves no trace.
+fn user(missing: Missing, name: &str, printed: &str, scripts: &[Script]) -> Option<String> {
+    match missing {
+        Missing::Library | Missing::Framework => {
+            let is_it = |line: &str| {
+                let library = line.split_once("rustc-link-lib=").map(|(_, library)| library);
+                library.and_then(|library| library.rsplit('=').next()) == Some(name)
+            };
+            let has_it = |script: &&Script| script.printed().lines().any(is_it);
+            let script = scripts.iter().find(has_it)?;
+            Some(format!("the build script of {}", script.package))
+        }
+        Missing::Symbol => {
+            let (_, users) = printed.split_once(name)?;
+            let (before, _) = users.split("undefined symbol").next()?.split_once(".rlib")?;
+            let (krate, _) = before.rsplit('/').next()?.strip_prefix("lib")?.rsplit_once('-')?;
+            Some(format!("the crate {krate}"))
+        }
+        _ => None,
+    }
 }
 
 /// Tells apart what linkers print alike, and adds the name that pkg-config leaves out.
@@ -288,7 +316,7 @@ mod tests {
     use catalog::Platform;
     use serde_json::json;
 
-    use super::{CompilerError, Missing, compiler_error, error, find};
+    use super::{CompilerError, Missing, Script, compiler_error, error, find};
     use crate::system::env::Env;
 
     /// What linkers, compilers and build scripts printed when each was made to fail: zig 0.17.1, the crates cc, cmake
@@ -421,8 +449,12 @@ mod tests {
     fn an_error_has_three_lines_and_one_in_the_sources_no_advice() {
         let env = Env::for_test(&[("S3_SECRET", "hidden")]);
         let [linux, _, _, mac, musl, _] = Platform::ALL;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("output"), "cargo::rustc-link-lib=static=pq\n").unwrap();
+        let pq = Script { package: "pq-sys".into(), out_dir: folder.path().join("out") };
+        let scripts = [pq];
         let of = |platform, compiler: Option<&CompilerError>, said: &str| {
-            let error = error("alpha", platform, compiler, said, &env);
+            let error = error("alpha", platform, compiler, said, &scripts, &env);
             assert_eq!(error.kind(), ferror::Kind::Failed);
             (error.to_string(), error.hint_text().unwrap_or_default().to_owned())
         };
@@ -438,6 +470,16 @@ mod tests {
         assert!(hint.contains("SDKROOT"), "{hint}");
         let (_, hint) = of(linux, Some(&linking(PRINTED[1].0)), "");
         assert!(hint.contains("`system-libraries`") && !hint.contains("SDKROOT"), "{hint}");
+        let (text, _) = of(linux, Some(&linking(PRINTED[2].0)), "");
+        assert!(
+            text.ends_with("the library pq, which the build script of pq-sys asks for"),
+            "{text}"
+        );
+        let used = "error: undefined symbol: _CFRelease\n  note: referenced by \
+                    /t/deps/libcore_foundation-0123456789abcdef.rlib(core.o):_f\n";
+        let (text, _) = of(mac, Some(&linking(used)), "");
+        let expected = "missing: the symbol _CFRelease, which the crate core_foundation asks for";
+        assert!(text.ends_with(expected), "{text}");
         let (_, hint) = of(musl, Some(&linking(PRINTED[1].0)), "");
         assert!(hint.contains("`vendored`") && !hint.contains("`system-libraries`"), "{hint}");
         let (text, _) = of(linux, Some(&linking("ld.lld: error: relocation out of range\n")), "");

@@ -178,7 +178,8 @@ fn run(
             cargo.current_dir(workspace_root);
             return Err(refused_flag::error(&flag, name, &scripts, cargo, env).into());
         }
-        let error = failure::error(name, toolchain.platform, first_error.as_ref(), &said, env);
+        let platform = toolchain.platform;
+        let error = failure::error(name, platform, first_error.as_ref(), &said, &scripts, env);
         return Err(error.into());
     }
     let path = path.ok_or_else(|| {
