@@ -95,7 +95,10 @@ fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         Command::Ci(options) => ci::run(options, env, ui)?,
         Command::Update(options) => update::run(&options, env, ui)?,
         Command::Vendor(options) => vendor::run(options, env, ui)?,
-        Command::Stamp(options) => stamp::run(&options, ui)?,
+        Command::Stamp(options) if options.check => {
+            stamp::run(&options, env, &ui.with_json(options.json))?;
+        }
+        Command::Stamp(options) => stamp::run(&options, env, ui)?,
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ const OPERANDS: [(&str, &str); 16] = [
 /// where those of the verb do not go together with the option.
 type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'static str);
 
-const CASES: [Case; 37] = [
+const CASES: [Case; 39] = [
     (
         "dist ship setup",
         None,
@@ -100,6 +100,14 @@ const CASES: [Case; 37] = [
         "platform: None",
         "platform: Some(Platform { musl: false, os: Linux, arch: Arm64 })",
     ),
+    (
+        "presign fetch",
+        None,
+        "--platform linux_arm64_musl",
+        "platform: None",
+        "platform: Some(Platform { musl: true, os: Linux, arch: Arm64 })",
+    ),
+    ("stamp", None, "--check", "check: false", "check: true"),
     ("presign", None, "--expires 600", "expires: None", "expires: Some(600s)"),
     ("fetch", None, "--into d", "into: None", "into: Some(\"d\")"),
     ("promote", None, "--to d", "channel: \"c\"", "channel: \"d\""),

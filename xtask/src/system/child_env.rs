@@ -57,8 +57,7 @@ pub fn clean_cmd<'a>(command: Cmd<'a>, env: &Env) -> Cmd<'a> {
 
 /// Says what to do about a build that failed, with the variables that it ran without and may have needed.
 pub fn build_hint(env: &Env) -> String {
-    let names: Vec<_> = env.names().filter_map(OsStr::to_str).collect();
-    let taken: Vec<_> = names.into_iter().filter(|name| is_withheld(name, env)).collect();
+    let taken = withheld(env);
     let why = "cargo's messages above say why";
     if taken.is_empty() {
         return why.to_owned();
@@ -68,6 +67,11 @@ pub fn build_hint(env: &Env) -> String {
         "{why}; it ran without {taken}: if it needs one of them, name that in `pass-env` of \
          [workspace.metadata.xtask]"
     )
+}
+
+/// Returns the variables that child processes do not get because they hold credentials.
+pub fn withheld(env: &Env) -> Vec<&str> {
+    env.names().filter_map(OsStr::to_str).filter(|name| is_withheld(name, env)).collect()
 }
 
 fn not_inherited(env: &Env) -> impl Iterator<Item = &OsStr> {

@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 60] = [
+pub const VARIABLES: [(&str, &str); 62] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -65,6 +65,11 @@ pub const VARIABLES: [(&str, &str); 60] = [
     ("CARGO_HOME", "cargo's home, whose path is kept out of binaries"),
     ("CARGO_TARGET_DIR", "plain cargo's target folder"),
     ("CARGO_TERM_COLOR", "always, auto or never: colour of this program and of cargo"),
+    (
+        "CARGO_TERM_PROGRESS_WHEN",
+        "auto, always or never: whether cargo shows its progress on a terminal",
+    ),
+    ("TERM", "dumb: a terminal on which cargo shows no progress"),
     ("CARGO_ENCODED_RUSTFLAGS", "the team's own compiler flags, kept"),
     ("RUSTFLAGS", "the team's own compiler flags, kept"),
     ("RUSTUP_TOOLCHAIN", "toolchain chosen by hand, kept"),

@@ -10,5 +10,6 @@ pub mod parallel;
 pub mod partial;
 pub mod process;
 pub mod prompt;
+pub mod terminal;
 pub mod ui;
 pub mod undo;

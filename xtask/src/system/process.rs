@@ -4,7 +4,7 @@
 //! no time limit.
 
 use std::io::{self, Read};
-use std::process::{self, Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{self, Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,6 +47,11 @@ impl Running {
     /// Returns its stdout, if that is piped and was not taken yet.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.0.stdout.take()
+    }
+
+    /// Returns its stderr, if that is piped and was not taken yet.
+    pub fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.0.stderr.take()
     }
 
     /// Waits for its end.

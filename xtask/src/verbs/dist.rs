@@ -188,7 +188,7 @@ fn ready(
     let others = if ready.is_empty() { "" } else { ", or name the other platforms by --platforms" };
     let hint =
         format!("mend that and run dist again{others}; nothing was built, and nothing removed");
-    Err(cannot_build(plan, &failures).hint(hint).into())
+    Err(cannot_build(plan, &failures, "").hint(hint).into())
 }
 
 /// Makes the plan of a `dist`. Nothing is built, written or downloaded for it.
@@ -392,21 +392,22 @@ fn failed_builds(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manife
         ""
     };
     let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
-    cannot_build(plan, failures).hint(format!(
-        "mend that and run dist again{others}; until then there is no manifest to upload{gone}"
-    ))
+    let note = format!(
+        "; mend that and run dist again{others}; until then there is no manifest to upload{gone}"
+    );
+    cannot_build(plan, failures, &note)
 }
 
 /// Joins the errors of all platforms into one, whose kind is the gravest: a compile error goes before all
-/// others.
-fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)]) -> Error {
+/// others. What `note` says stands before them, so that the last words are what was wrong and what to do.
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], note: &str) -> Error {
     let kinds =
         || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
     let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());
     let mut message =
-        format!("{} of {} platforms could not be built", failures.len(), plan.steps.len());
+        format!("{} of {} platforms could not be built{note}", failures.len(), plan.steps.len());
     for (platform, error) in failures {
-        let _ = write!(message, "\n  {platform}: {error:#}");
+        let _ = write!(message, "\n  {platform}: {}", format!("{error:#}").replace('\n', "\n    "));
         if let Some(hint) = ui::ours(error).and_then(Error::hint_text) {
             let _ = write!(message, "\n    hint: {hint}");
         }

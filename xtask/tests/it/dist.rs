@@ -165,7 +165,7 @@ fn a_compile_error_exits_with_101_and_leaves_no_manifest() {
     repo.xtask("dist").exits(0);
     repo.write("services/broken/src/main.rs", "fn main() { let x: u8 = \"\"; }\n");
     let run = repo.xtask("dist").exits(101).says("1 of 1 platforms could not be built");
-    let hint = "hint: mend that and run dist again; until then there is no manifest to upload";
+    let hint = "; mend that and run dist again; until then there is no manifest to upload";
     let run = run.says(&format!("{hint} (the earlier one is removed)\n"));
     assert!(run.stderr.contains("mismatched types"), "cargo's own words: {}", run.stderr);
     assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());

@@ -4,6 +4,7 @@
 //! runs it.
 
 mod ansible;
+mod build_errors;
 mod canary;
 mod cargo_settings;
 mod child_env;

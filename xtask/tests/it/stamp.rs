@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::Repo;
+use crate::support::{Repo, host};
 
 #[test]
 fn a_binary_and_its_archive_say_their_commit() {
@@ -21,6 +21,27 @@ fn a_binary_and_its_archive_say_their_commit() {
         assert_eq!(shown[at]["stamp"]["commit"], head.as_str(), "{shown}");
         assert_eq!(shown[at]["stamp"]["platform"], json!("linux_amd64"), "{shown}");
     }
+}
+
+#[test]
+fn the_archives_of_a_manifest_are_compared_with_it_and_started() {
+    let repo = Repo::new(&["alpha", "liar"]);
+    let line = format!("dist alpha --platforms {}", host());
+    repo.xtask(&line).exits(0);
+    let started = format!("alpha_{}.tar.gz  stamped, started\n", host());
+    assert_eq!(repo.xtask("stamp --check pkg/snapshot").exits(0).stdout, started);
+    let run = repo.xtask("stamp --check --json pkg/snapshot").exits(0);
+    assert_eq!(run.json()[0]["started"], true, "{}", run.stdout);
+
+    // A program with a stamp that tells another version.
+    let main =
+        "fn main() {\n    assert!(stamp::commit().is_some());\n    println!(\"liar 1.0\");\n}\n";
+    repo.write("services/liar/src/main.rs", main);
+    repo.commit("a liar");
+    repo.xtask(&format!("dist liar --platforms {}", host())).exits(0);
+    let run = repo.xtask("stamp --check pkg/snapshot").exits(3);
+    run.says("its program says \"liar 1.0\" for --version; expected ").says("do not deploy them");
+    repo.xtask("stamp --check pkg").exits(3).says("folders with a manifest.json");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! On a terminal cargo shows its own progress. Elsewhere, as in CI, its line for every crate would be noise,
 //! and silence would look like a hang, so one line a minute says how far it is.
 
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use catalog::Platform;
 use serde_json::Value;
 
+use super::failure::{self, CompilerError};
 use super::refused_flag::{self, Script};
 use crate::system::ui::{self, Ui};
 
@@ -23,7 +24,7 @@ use crate::system::ui::{self, Ui};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
     /// A compiler's diagnostic, as text for a person, and the linker flag that zig refused, where it says so.
-    Diagnostic { text: String, refused_flag: Option<String> },
+    Diagnostic { text: String, refused_flag: Option<String>, error: Option<CompilerError> },
     /// A build script ran, now or in an earlier build.
     Script(Script),
     /// A crate was compiled, or was up to date.
@@ -51,7 +52,10 @@ pub(super) fn read(line: &str) -> Option<Message> {
             let about_the_sdk = diagnostic["message"].as_str().is_some_and(is_about_the_sdk);
             let rendered = diagnostic["rendered"].as_str().filter(|_| !about_the_sdk)?;
             let refused_flag = refused_flag::find(diagnostic);
-            Some(Message::Diagnostic { text: rendered.to_owned(), refused_flag })
+            let id = message["package_id"].as_str().unwrap_or_default();
+            let krate = format!("{} {}", package_name(id), package_version(id));
+            let error = failure::compiler_error(krate, diagnostic);
+            Some(Message::Diagnostic { text: rendered.to_owned(), refused_flag, error })
         }
         "build-script-executed" => {
             let package = package_name(message["package_id"].as_str()?).to_owned();
@@ -89,6 +93,15 @@ fn package_name(id: &str) -> &str {
         None => location.rsplit('/').next().unwrap_or(location),
     }
 }
+
+/// Returns the version in a package id: after `@`, else after `#`.
+fn package_version(id: &str) -> &str {
+    let fragment = id.rsplit_once('#').map_or("", |(_, fragment)| fragment);
+    fragment.split_once('@').map_or(fragment, |(_, version)| version)
+}
+
+/// The bytes of cargo's stderr that are kept.
+const LARGEST_OUTPUT: usize = 16 << 20;
 
 /// The time between two lines of progress.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -136,6 +149,20 @@ impl Progress {
         }
     }
 
+    /// Shows what cargo writes to stderr while it is written, and returns it.
+    pub(super) fn pass_on(mut stderr: impl Read) -> String {
+        let mut said = Vec::new();
+        let mut buffer = [0; 8192];
+        while let Ok(length @ 1..) = stderr.read(&mut buffer) {
+            let _ = std::io::stderr().lock().write_all(&buffer[..length]);
+            // No build script that says why it failed says so much.
+            if said.len() < LARGEST_OUTPUT {
+                said.extend_from_slice(&buffer[..length]);
+            }
+        }
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
     /// Shows a diagnostic as it is.
     pub(super) fn show_diagnostic(&self, text: &str) {
         // Cargo's progress bar has no line end. It is erased here, and cargo draws it again.
@@ -169,7 +196,7 @@ mod tests {
 
     use catalog::Platform;
 
-    use super::{Counts, Crate, Message, Progress, line, package_name, read};
+    use super::{Counts, Crate, Message, Progress, line, package_name, package_version, read};
     use crate::system::env::Env;
     use crate::system::ui::Ui;
 
@@ -220,21 +247,21 @@ mod tests {
         };
         assert_eq!(
             diagnostic("unused variable: `x`"),
-            Some(Message::Diagnostic { text: "as shown".into(), refused_flag: None })
+            Some(Message::Diagnostic { text: "as shown".into(), refused_flag: None, error: None })
         );
         assert_eq!(diagnostic("invoking `\"xcrun\" \"--sdk\"` to find MacOSX.sdk failed"), None);
     }
 
     #[test]
-    fn names_are_read_from_every_form_of_package_id() {
+    fn names_and_versions_are_read_from_every_form_of_package_id() {
         let rows = [
-            ("path+file:///w/services/web#0.1.0", "web"),
-            ("path+file:///w/services/folder#web@0.1.0", "web"),
-            ("registry+https://example.org/index#ring@0.17.14", "ring"),
-            ("git+https://example.org/team/lib?rev=1#lib-core@0.1.0", "lib-core"),
+            ("path+file:///w/services/web#0.1.0", "web 0.1.0"),
+            ("path+file:///w/services/folder#web@0.1.0", "web 0.1.0"),
+            ("registry+https://example.org/index#ring@0.17.14", "ring 0.17.14"),
+            ("git+https://example.org/team/lib?rev=1#lib-core@0.1.0", "lib-core 0.1.0"),
         ];
         for (id, expected) in rows {
-            assert_eq!(package_name(id), expected, "{id}");
+            assert_eq!(format!("{} {}", package_name(id), package_version(id)), expected, "{id}");
         }
     }
 

@@ -27,6 +27,7 @@
 
 mod cargo_output;
 mod environment;
+mod failure;
 mod freshness;
 mod openssl;
 mod pkg_config;
@@ -34,11 +35,12 @@ mod refused_flag;
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::Context as _;
-use ferror::{Error, Kind};
+use ferror::Error;
 
 use self::cargo_output::{Message, Progress};
 use crate::build::macos_sdk::{self, Sdk};
@@ -49,7 +51,7 @@ use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::ui::Ui;
-use crate::system::{child_env, process};
+use crate::system::{process, terminal};
 
 /// The binaries of a step. While this is held, no other build in the same target folder begins: two
 /// checkouts may share that folder, and cargo keeps one binary of a name there.
@@ -74,7 +76,7 @@ pub struct Binary {
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
 /// sources are vendored; `sources` reads the digests of all packages that lie in folders.
 ///
-/// Fails with [`Kind::Failed`] when cargo does; cargo's reason is on stderr then.
+/// Fails with [`ferror::Kind::Failed`] when cargo does; cargo's reason is on stderr then.
 pub fn build(
     toolchain: &Toolchain,
     step: &Step,
@@ -122,7 +124,7 @@ pub fn build(
         command.args(build_dir_option(toolchain)?);
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        run(command, service, &toolchain.workspace_root, &progress, env)
+        run(command, service, toolchain, &progress, env)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&sources()?)?;
@@ -151,23 +153,29 @@ fn lock(toolchain: &Toolchain, ui: &Ui) -> anyhow::Result<FileLock> {
 fn run(
     mut command: Command,
     service: &Build,
-    workspace_root: &Path,
+    toolchain: &Toolchain,
     progress: &Progress,
     env: &Env,
 ) -> anyhow::Result<Binary> {
-    command.current_dir(workspace_root).stdin(Stdio::null()).stdout(Stdio::piped());
+    let workspace_root = &toolchain.workspace_root;
+    command.current_dir(workspace_root).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    show_progress(&mut command, env);
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = process::spawn(&mut command)
         .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
     let stdout = child.take_stdout().context("cargo has no stdout")?;
-    let (mut path, mut refused, mut scripts) = (None, None, Vec::new());
+    let stderr = child.take_stderr().context("cargo has no stderr")?;
+    let said = thread::spawn(move || Progress::pass_on(stderr));
+    let (mut path, mut refused, mut first_error, mut scripts) = (None, None, None, Vec::new());
     // Macros may print what is not UTF-8, between cargo's messages.
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line.context("reading cargo's messages")?;
         match cargo_output::read(&String::from_utf8_lossy(&line)) {
-            Some(Message::Diagnostic { text, refused_flag }) => {
+            Some(Message::Diagnostic { text, refused_flag, error }) => {
                 progress.show_diagnostic(&text);
                 refused = refused.or(refused_flag);
+                first_error = first_error.or(error);
             }
             Some(Message::Script(script)) => scripts.push(script),
             Some(Message::Crate(finished)) => {
@@ -180,21 +188,40 @@ fn run(
         }
     }
     let name = &service.service;
+    let said = said.join().unwrap_or_default();
     if !child.wait().context("waiting for cargo")?.success() {
         if let Some(flag) = refused {
             let mut cargo = Command::new(program);
             cargo.current_dir(workspace_root);
             return Err(refused_flag::error(&flag, name, &scripts, cargo, env).into());
         }
-        return Err(Error::new(Kind::Failed, format!("cargo could not build {name}"))
-            .hint(child_env::build_hint(env))
-            .into());
+        let platform = toolchain.platform;
+        let error = failure::error(name, platform, first_error.as_ref(), &said, &scripts, env);
+        return Err(error.into());
     }
     let path = path.ok_or_else(|| {
         Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
             .hint("its `required-features` have to be among the service's `features`")
     })?;
     Ok(Binary { service: name.clone(), path })
+}
+
+/// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. What cargo itself would respect, a
+/// setting, a terminal without moves and CI, counts here too.
+fn show_progress(command: &mut Command, env: &Env) {
+    let is_set = |name: &str| env.get_os(name).is_some();
+    let is_dumb = env.get("TERM").is_none_or(|term| term == "dumb");
+    if !env.stderr_is_terminal || is_dumb || is_set("CI") {
+        return;
+    }
+    if !is_set("CARGO_TERM_PROGRESS_WHEN") {
+        let width = terminal::width_of_stderr().unwrap_or(80);
+        command.env("CARGO_TERM_PROGRESS_WHEN", "always");
+        command.env("CARGO_TERM_PROGRESS_WIDTH", width.to_string());
+    }
+    if env.colour() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
 }
 
 /// Returns the option that puts all of cargo's files into our target folder, whatever `build.build-dir` of a

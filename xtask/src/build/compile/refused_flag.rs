@@ -27,6 +27,14 @@ pub(super) struct Script {
     pub(super) out_dir: PathBuf,
 }
 
+impl Script {
+    /// Reads what it printed.
+    pub(super) fn printed(&self) -> String {
+        let printed = std::fs::read(self.out_dir.with_file_name("output")).unwrap_or_default();
+        String::from_utf8_lossy(&printed).into_owned()
+    }
+}
+
 /// Finds the flag that zig refused in a diagnostic of rustc, which shows the linker's output as a note.
 pub(super) fn find(diagnostic: &Value) -> Option<String> {
     let notes = diagnostic["children"].as_array().into_iter().flatten();
@@ -100,9 +108,7 @@ fn files_with(word: &str, printed: &str) -> Vec<String> {
 /// Names the packages whose build scripts printed the flag for the linker.
 fn in_scripts(word: &str, scripts: &[Script]) -> Vec<String> {
     let has_it = |script: &&Script| {
-        let printed = std::fs::read(script.out_dir.with_file_name("output")).unwrap_or_default();
-        let printed = String::from_utf8_lossy(&printed);
-        printed.lines().any(|line| {
+        script.printed().lines().any(|line| {
             let is_for_the_linker = line.contains("rustc-link-arg") || line.contains("rustc-flags");
             line.starts_with("cargo:") && is_for_the_linker && line.contains(word)
         })

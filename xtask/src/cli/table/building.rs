@@ -302,9 +302,20 @@ fn stamp() -> Verb {
         usage: "FILE...",
         about: "Prints what is stamped into a binary, or into the binaries of a .tar.gz.",
         operands: vec![Operand { name: "FILE", values: Files, doc: "" }],
-        rows: vec![switch("json", "one array on stdout", |o: &mut stamp::Options| &mut o.json)],
+        rows: vec![
+            switch(
+                "check",
+                "FILE is a folder with a manifest.json: compare its archives with that, let codesign \
+                 judge binaries for macOS where it is, and start those for this machine with --version",
+                |o: &mut stamp::Options| &mut o.check,
+            ),
+            switch("json", "one array on stdout", |o| &mut o.json),
+        ],
         notes: &[],
-        examples: &[("stamp pkg/snapshot/janitor_linux_amd64.tar.gz", "")],
+        examples: &[
+            ("stamp pkg/snapshot/janitor_linux_amd64.tar.gz", ""),
+            ("stamp --check pkg/snapshot", "all archives of the last dist"),
+        ],
         operand: Some(|options, given| {
             path(given).map(|file| options.files.push(file)).map(|()| true)
         }),

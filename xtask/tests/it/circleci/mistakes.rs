@@ -23,6 +23,7 @@ const OF_FORM: &[Mistake] = &[
 const OF_NAMES: &[Mistake] = &[
     ("- checkout", "- chekout", "job test: unknown step `chekout`"),
     ("- store_artifacts:", "- store_artefacts:", "job dist: unknown step `store_artefacts`"),
+    ("- rust/install:", "- rost/install:", "job macos: unknown step `rost/install`"),
     ("- restore_cache:", "- restore_caches:", "command restore: unknown step `restore_caches`"),
     ("- restore: { job: test }", "- restore", "job test: step `restore` lacks `job`"),
     ("- save: { job: test }", "- save: { jobs: test }", "step `save` has no parameter `jobs`"),
@@ -130,6 +131,18 @@ const OF_RULES: &[Mistake] = &[
         "job upload has credentials and moves its checkout",
     ),
     ("requires: [test, dist]", "requires: [dist]", "upload does not wait for test"),
+    ("    default: false", "    default: true", "workflow macos starts the job macos unasked"),
+    (
+        "    when: << pipeline.parameters.check-on-macos >>\n",
+        "",
+        "workflow macos starts the job macos unasked",
+    ),
+    ("          version: 1.95.0\n", "          version: stable\n", "job macos installs Rust"),
+    (
+        "stamp --check /tmp/handed-over/pkg/snapshot",
+        "stamp --check pkg/snapshot",
+        "job macos runs `cargo xtask stamp --check pkg/snapshot`",
+    ),
     (
         "requires: [test, dist]",
         "requires: [test, dist]\n          filters: { branches: { only: main } }",

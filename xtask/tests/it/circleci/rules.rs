@@ -22,10 +22,14 @@ pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     if lines >= 150 {
         problems.push(format!("{lines} lines: keep it under 150, and decisions in xtask"));
     }
-    for job in ["test", "dist", "upload"] {
+    for job in ["test", "dist", "upload", "macos"] {
         let expected = match job {
             "test" => "cargo xtask ci".to_owned(),
             "dist" => "cargo xtask dist".to_owned(),
+            "macos" => format!(
+                "cargo xtask stamp --check {}/pkg/snapshot",
+                taken_over_at(config, job).next().unwrap_or_default()
+            ),
             _ => format!(
                 "cargo xtask upload --dest {}/pkg --skip-without-credentials",
                 taken_over_at(config, job).next().unwrap_or_default()
@@ -38,6 +42,7 @@ pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     }
     problems.extend(run_problems(config));
     problems.extend(image_problems(config));
+    problems.extend(macos_problems(config));
     problems.extend(cache_problems(config, root));
     problems.extend(hand_over_problems(config));
     problems.extend(upload_problems(config));
@@ -103,6 +108,28 @@ fn run_problems(config: &Value) -> Vec<String> {
         let is_more = |run: &Value| run.as_object().is_some_and(|map| map.len() > 1);
         if steps(of).any(|(step, run)| step == "run" && is_more(run)) {
             problems.push(format!("{name}: a run step sets more than its line"));
+        }
+    }
+    problems
+}
+
+/// Checks that the machine without an image gets the same compiler, and that only a parameter starts it.
+fn macos_problems(config: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    let installs = steps(&config["jobs"]["macos"]).filter(|(name, _)| *name == "rust/install");
+    let versions: Vec<_> = installs.map(|(_, given)| given["version"].clone()).collect();
+    if versions != [RUSTC] {
+        problems.push(format!("job macos installs Rust {versions:?}: expected {RUSTC}"));
+    }
+    for (name, workflow) in entries(config, "workflows") {
+        let has_it =
+            workflow["jobs"].as_array().into_iter().flatten().any(|one| named(one).0 == "macos");
+        let parameter = workflow["when"]
+            .as_str()
+            .and_then(|when| when.strip_prefix("<< pipeline.parameters.")?.strip_suffix(" >>"));
+        let is_off = parameter.is_some_and(|name| config["parameters"][name]["default"] == false);
+        if has_it && !is_off {
+            problems.push(format!("workflow {name} starts the job macos unasked"));
         }
     }
     problems

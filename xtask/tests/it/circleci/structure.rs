@@ -94,7 +94,7 @@ fn steps_of<'a>(
                 parameter_problems(command, given, &[])
                     .map(|problem| format!("{of}: step `{name}` {problem}")),
             );
-        } else if !STEPS.contains(&name) {
+        } else if !STEPS.contains(&name) && !is_of_orb(config, name) {
             problems.push(format!(
                 "{of}: unknown step `{name}`: neither a command of this file nor one of {}",
                 STEPS.join(", ")
@@ -105,6 +105,11 @@ fn steps_of<'a>(
     let undeclared = asked_for(with_steps).filter(|name| declared.get(name).is_none());
     problems.extend(undeclared.map(|name| format!("{of}: no parameter `{name}` is declared")));
     problems
+}
+
+/// Returns whether a step is a command of an orb that the file names. What the orb has is not known here.
+fn is_of_orb(config: &Value, step: &str) -> bool {
+    step.split_once('/').is_some_and(|(orb, _)| config["orbs"].get(orb).is_some())
 }
 
 /// Lists parameters that `given` lacks, or that do not exist. The keys `besides` are no parameters.

@@ -1,8 +1,11 @@
-//! `stamp`: prints what is stamped into binaries, alone or inside archives.
+//! `stamp`: prints what is stamped into binaries, alone or inside archives; with `--check`, compares the archives of
+//! a manifest with it.
 //!
-//! It tells a person who deploys which commit a file was built from. The file is read and never run, so
-//! this works on Linux for a macOS binary too. It also checks the code signature, and prints what the binary
+//! It tells a person who deploys which commit a file was built from. Without `--check`, the file is read and never
+//! run, so this works on Linux for a macOS binary too. It also checks the code signature, and prints what the binary
 //! needs from its machine.
+
+mod check;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -16,6 +19,7 @@ use ftime::Epoch;
 use serde_json::{Value, json};
 
 use crate::build::stamp::{self, Facts, Format};
+use crate::system::env::Env;
 use crate::system::ui::Ui;
 
 /// Limits on what is read, in bytes and entries. They bound memory and time for a made-up file; real
@@ -53,14 +57,24 @@ struct Stamp {
 /// The options of `stamp`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The files; at least one.
+    /// The files; at least one. With `--check`, folders with a manifest.
     pub files: Vec<PathBuf>,
+    /// `--check`.
+    pub check: bool,
     /// `--json`.
     pub json: bool,
 }
 
 /// Runs `stamp`.
-pub fn run(options: &Options, ui: &Ui) -> anyhow::Result<()> {
+pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
+    if options.check {
+        let mut checked = Vec::new();
+        for folder in &options.files {
+            checked.extend(check::run(folder, env, ui)?);
+        }
+        ui.document(&format!("{:#}", Value::from(checked)));
+        return Ok(());
+    }
     ui.print(&show_files(&options.files, options.json)?);
     Ok(())
 }
