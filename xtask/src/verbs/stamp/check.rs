@@ -227,6 +227,9 @@ mod tests {
             rustc: "rustc 1.95.0".into(),
             expected_rustc: None,
             outside_flags: Vec::new(),
+            unchecked_symbols: Vec::new(),
+            openssl: None,
+            system_libraries: Vec::new(),
             recognised: false,
         };
         let manifest = Manifest {
