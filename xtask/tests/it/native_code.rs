@@ -95,6 +95,9 @@ unsafe extern "C" {
     fn CFAbsoluteTimeGetCurrent() -> f64;
 }
 
+#[link(name = "SystemConfiguration", kind = "framework")]
+unsafe extern "C" {}
+
 #[link(name = "IOKit", kind = "framework")]
 unsafe extern "C" {
     fn IOKnownToThisServiceAlone() -> f64;
@@ -116,8 +119,10 @@ fn main() {
 fn frameworks_are_linked_by_stubs_and_what_those_do_not_know_is_said() {
     let repo = Repo::new(&["c-frameworks"]);
     print_place_of_c(&repo, "c-frameworks");
-    let c =
-        "#include <sys/syscall.h>\nconst char *place(void) { return SYS_exit ? __FILE__ : 0; }\n";
+    let c = "#include <SystemConfiguration/SCDynamicStoreCopySpecific.h>\n#include <mach/mach_vm.h>\n\
+             #include <sys/syscall.h>\n\
+             const char *place(void) {\n    CFRelease(SCDynamicStoreCopyProxies(0));\n    \
+             return mach_vm_map && SYS_exit ? __FILE__ : 0;\n}\n";
     repo.write("services/c-frameworks/src/place.c", c);
     repo.write("services/c-frameworks/src/main.rs", FRAMEWORKS);
     repo.commit("frameworks");
@@ -152,5 +157,7 @@ fn frameworks_are_linked_by_stubs_and_what_those_do_not_know_is_said() {
 
     let mut own_sdk =
         repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist", "--platforms", "darwin_arm64"]);
-    run(own_sdk.env("SDKROOT", repo.path()), "dist with an SDK").exits(101).says("'sys/syscall.h'");
+    run(own_sdk.env("SDKROOT", repo.path()), "dist with an SDK")
+        .exits(101)
+        .says("'SystemConfiguration/SCDynamicStoreCopySpecific.h'");
 }
