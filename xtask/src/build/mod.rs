@@ -6,6 +6,7 @@ pub mod compile;
 pub mod gzip;
 pub mod outside_flags;
 pub mod pins;
+pub mod repack;
 pub mod resources;
 pub mod stamp;
 pub mod toolchain;
