@@ -133,10 +133,10 @@ mod tests {
             ),
             (
                 "012345",
-                "p/012345/api_linux_arm64.tar.gz",
+                "p/api/012345/linux_arm64.tar.gz",
                 Some("p/"),
-                Some("{version}/{file}"),
-                "0123456 p/0123456/api_linux_arm64.tar.gz",
+                Some("{service}/{version}/{platform}.tar.gz"),
+                "0123456 p/api/0123456/linux_arm64.tar.gz",
             ),
         ] {
             let template = template.map(|text| Template::parse(text).unwrap());
@@ -147,15 +147,21 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_longer_says_why() {
-        let of_commit = format!("{COMMIT}/api_linux_arm64.tar.gz");
+        let of_commit = format!("api/{COMMIT}/api_linux_arm64.tar.gz");
         let all_digits = format!("api/api_{COMMIT}_linux_arm64.tar.gz");
         for (version, key, prefix, template, why) in [
-            ("012345", &*of_commit, Some(""), Some("{commit}/{file}"), "has no {version}"),
+            (
+                "012345",
+                &*of_commit,
+                Some(""),
+                Some("{service}/{commit}/{file}"),
+                "has no {version}",
+            ),
             (
                 "012345",
                 "012345/api_linux_arm64.tar.gz",
                 Some(""),
-                Some("a/{version}/{file}"),
+                Some("{service}/a/{version}/{file}"),
                 "is not the one",
             ),
             ("012345", "012345/api_linux_arm64.tar.gz", Some(""), None, "is not the one"),

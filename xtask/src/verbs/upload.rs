@@ -70,6 +70,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
     let manifest = read_manifest(&snapshot_dir)?;
     let services = select(&manifest, &options.services)?;
+    refuse_other_commit(&manifest, options, env)?;
     refuse_dirty(&manifest.version, manifest.dirty, options)?;
     let config = root.as_ref().map(|root| &root.config);
     refuse_outside_sources(&manifest.outside_sources, config, options)?;
@@ -288,6 +289,17 @@ fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'
     }
     let wanted = |service: &&str| names.is_empty() || names.iter().any(|name| name == service);
     Ok(services.into_iter().filter(wanted).collect())
+}
+
+/// Fails for a manifest of another commit than the one that CI says it builds: what was handed over is not what this
+/// job is to publish.
+fn refuse_other_commit(manifest: &Manifest, options: &Options, env: &Env) -> ferror::Result<()> {
+    let Some(sha1) = env.get("CIRCLE_SHA1") else { return Ok(()) };
+    if options.destination.local || sha1.trim().eq_ignore_ascii_case(&manifest.commit) {
+        return Ok(());
+    }
+    Err(Error::config(format!("CIRCLE_SHA1 is {sha1}, but the manifest is of commit {}", manifest.commit))
+        .hint("hand over what `dist` made of the commit that CI names, or unset CIRCLE_SHA1 to publish this one"))
 }
 
 /// Fails for a version with uncommitted changes, unless `--allow-dirty` or a local upload.

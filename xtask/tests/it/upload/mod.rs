@@ -164,6 +164,22 @@ fn what_an_unfinished_upload_left_is_replaced_and_what_is_published_is_not() {
 }
 
 #[test]
+fn a_manifest_of_another_commit_than_ci_names_is_not_published() {
+    let bucket = Bucket::new();
+    let (mut repo, _) = dist(&bucket, &["alpha"]);
+    let ours = repo.git(&["rev-parse", "HEAD"]);
+    let next = repo.commit("next");
+    repo.set("CIRCLE_SHA1", &next);
+    for line in ["upload", "upload --dry-run"] {
+        let run = repo.xtask(line).exits(3).says(&format!("CIRCLE_SHA1 is {next}"));
+        run.says(&format!("of commit {ours}")).says("unset CIRCLE_SHA1");
+    }
+    assert!(bucket.keys().is_empty(), "{:?}", bucket.keys());
+    repo.set("CIRCLE_SHA1", &ours.to_ascii_uppercase());
+    repo.xtask("upload").exits(0);
+}
+
+#[test]
 fn jobs_per_platform_extend_one_release() {
     let bucket = Bucket::new();
     let (repo, version) = dist(&bucket, &["alpha"]);
