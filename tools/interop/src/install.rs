@@ -1,5 +1,5 @@
-//! Installs what a server needs: Debian's packages, or a package from `PyPI` in a virtual
-//! environment of its own.
+//! Installs what a server needs: Debian's packages, a package from `PyPI` in a virtual environment
+//! of its own, or a program that `go install` compiles.
 //!
 //! Debian's packages change the machine: a person at the terminal is asked first; without one they
 //! are installed where this runs as root, as in CI; otherwise an error names the command. Nothing is
@@ -17,7 +17,7 @@ use ferror::{Error, Result};
 
 use crate::{processes, say};
 
-/// Two hundred megabytes over a slow line.
+/// Two hundred megabytes over a slow line, or three minutes of compiling on a busy machine.
 const LIMIT: Duration = Duration::from_mins(15);
 
 /// Installs Debian's `packages` where one of `programs` is not on PATH.
@@ -85,6 +85,35 @@ pub(crate) fn python(requirement: &str, folder: &Path) -> anyhow::Result<()> {
     fs::write(&whole, "").with_context(|| format!("writing {}", whole.display()))?;
     say("installed", format_args!("{requirement} in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// Compiles the program of a package such as `example.org/m/cmd/program@v1.0.0` below `folder`.
+pub(crate) fn go(package: &str, folder: &Path) -> anyhow::Result<()> {
+    let program = go_program(package, folder);
+    if program.is_file() {
+        return Ok(());
+    }
+    if !is_on_path("go") {
+        let hint = "install Go 1.21 or newer: it fetches the release that the server asks for";
+        return Err(Error::config("go is not found").hint(hint).into());
+    }
+    let home = program.parent().unwrap_or(folder);
+    say("installing", format_args!("{package} from its Go module into {}", home.display()));
+    let started = Instant::now();
+    let mut command = Command::new("go");
+    // A program that is there is whole: go moves it there when it is linked.
+    command.args(["install", package]).env("GOBIN", home);
+    processes::run_within(&mut command, LIMIT)
+        .map_err(|error| error.hint(format!("make {package} available to go install")))?;
+    say("installed", format_args!("{package} in {:.1} s", started.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// Returns the path of the program that [`go`] installs below `folder`.
+pub(crate) fn go_program(package: &str, folder: &Path) -> PathBuf {
+    let (path, version) = package.split_once('@').unwrap_or((package, "latest"));
+    let name = path.rsplit('/').next().unwrap_or(path);
+    folder.join(format!("{name}-{version}")).join(name)
 }
 
 /// Returns the folder below `folder` in which [`python`] installs a requirement.

@@ -15,11 +15,14 @@ use s3::{Attributes, Client, Head};
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::model::config::Config;
+use crate::model::suggest;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 
 /// More objects than this are not looked through: ten services with a release an hour for years.
 const MAX_OBJECTS: usize = 1_000_000;
+/// More folders than this are not looked through for a similar name: one page of a listing.
+const MAX_FOLDERS: usize = 1000;
 
 /// The problem with a [`ReleaseChoice`] that names neither a version nor a channel.
 pub const NO_RELEASE_NAMED: &str = "no release named: give its version by --version (`cargo xtask list SERVICE` shows them), or a \
@@ -116,7 +119,7 @@ impl ReleaseBucket {
         let object = self.client.get(&key, MAX_MANIFEST_BYTES).context("reading the release")?;
         let object = object.ok_or_else(|| {
             Error::config(format!("no release {version} of {service}: no {key} in {bucket}"))
-                .hint(format!("see what there is: `cargo xtask list {service}`"))
+                .hint(self.what_there_is(service))
         })?;
         let manifest = Manifest::read_object_strict(&object.bytes, bucket, &key)?;
         let says = manifest.services().into_iter().collect::<Vec<_>>().join(", ");
@@ -149,7 +152,7 @@ impl ReleaseBucket {
     fn named(&self, service: &str, name: &str, platform: Platform) -> anyhow::Result<Manifest> {
         let stored = self.channel(service, name)?.ok_or_else(|| {
             Error::config(format!("{service} has no channel {name}"))
-                .hint(format!("see what there is: `cargo xtask list {service}`"))
+                .hint(self.what_there_is(service))
         })?;
         let entry = &stored.channel.current;
         let chosen = self.promoted(service, entry).and_then(|mut manifest| {
@@ -218,7 +221,22 @@ impl ReleaseBucket {
     pub fn no_release(&self, service: &str) -> Error {
         let folder = format!("{}/{}{service}/", self.client.location().bucket, self.prefix);
         Error::config(format!("no release of `{service}`: there is none in {folder}"))
-            .hint("see what there is: `cargo xtask list`")
+            .hint(self.what_there_is(service))
+    }
+
+    /// Returns the hint where something of a service is not there: for a service without any object, one with a
+    /// similar name, if the credentials allow a look at the folders.
+    fn what_there_is(&self, service: &str) -> String {
+        let folders = self.client.list_folders(&self.prefix, MAX_FOLDERS).unwrap_or_default();
+        let name = |folder: &'_ String| {
+            Some(folder.strip_prefix(&self.prefix)?.strip_suffix('/')?.to_owned())
+        };
+        let names: Vec<_> = folders.iter().filter_map(name).collect();
+        if names.iter().any(|name| name == service) {
+            return format!("see what there is: `cargo xtask list {service}`");
+        }
+        let near = suggest::did_you_mean(service, names.iter().map(String::as_str));
+        format!("{near}see what there is: `cargo xtask list`")
     }
 }
 

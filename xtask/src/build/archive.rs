@@ -32,6 +32,28 @@ pub fn pack(path: &Path, top: &str, entries: &[Entry], time: u64) -> anyhow::Res
     Ok((packed.len() as u64, files::sha256(&packed)))
 }
 
+/// Reads an archive that [`pack`] made: its entries, and their time.
+pub fn read(packed: &[u8], top: &str) -> anyhow::Result<(Vec<Entry>, u64)> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    let (mut entries, mut time) = (Vec::new(), 0);
+    for found in archive.entries()? {
+        let mut found = found?;
+        let path = found.path()?.into_owned();
+        let name = path.to_str().and_then(|path| path.strip_prefix(top)?.strip_prefix('/'));
+        let is_file = found.header().entry_type() == tar::EntryType::Regular;
+        let name = name
+            .filter(|_| is_file)
+            .with_context(|| format!("{}: expected a file in the folder {top}", path.display()))?;
+        time = found.header().mtime()?;
+        let executable = found.header().mode()? & 0o100 != 0;
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut found, &mut bytes)?;
+        entries.push(Entry { name: name.to_owned(), executable, bytes });
+    }
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).context("reading to the end")?;
+    Ok((entries, time))
+}
+
 fn tar(top: &str, entries: &[Entry], time: u64) -> anyhow::Result<Vec<u8>> {
     let mut names = BTreeSet::new();
     let mut builder = tar::Builder::new(Vec::new());

@@ -7,6 +7,7 @@ pub mod gzip;
 pub mod macos_sdk;
 pub mod outside_flags;
 pub mod pins;
+pub mod repack;
 pub mod resources;
 pub mod stamp;
 pub mod toolchain;

@@ -49,7 +49,7 @@ pub const VARIABLES: [(&str, &str); 62] = [
     ("AWS_CA_BUNDLE", "file of certificate authorities to trust instead of the bundled ones"),
     ("SSL_CERT_FILE", "the same, after AWS_CA_BUNDLE"),
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
-    ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD"),
+    ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD, for upload the manifest's"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
     ("CIRCLE_PR_NUMBER", "CI builds a fork's pull request, which gets no credentials"),
     ("CIRCLE_PR_USERNAME", "the same"),

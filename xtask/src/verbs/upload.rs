@@ -17,10 +17,11 @@ use serde_json::json;
 
 use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::bucket::progress::Progress;
-use crate::bucket::publish::{self, Receipt};
+use crate::bucket::publish::{self, Receipt, Taken};
 use crate::bucket::timings::Timings;
+use crate::build::repack;
 use crate::model::config::{CONTENT_TYPE, Config};
-use crate::model::{plan, suggest};
+use crate::model::{longer_version, plan, suggest};
 use crate::repository::local_server::LocalServer;
 use crate::repository::workspace::{self, Table};
 use crate::system::env::Env;
@@ -69,6 +70,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
     let manifest = read_manifest(&snapshot_dir)?;
     let services = select(&manifest, &options.services)?;
+    refuse_other_commit(&manifest, options, env)?;
     refuse_dirty(&manifest.version, manifest.dirty, options)?;
     let config = root.as_ref().map(|root| &root.config);
     refuse_outside_sources(&manifest.outside_sources, config, options)?;
@@ -87,29 +89,28 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     }
     let bodies: usize = artifacts.iter().map(|artifact| s3::body_count(artifact.size_bytes)).sum();
     let jobs = options.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
-    let keys = artifacts.iter().map(|artifact| artifact.object_key.clone());
-    let keys = keys.chain(services.iter().filter_map(|service| manifest.object_key(service)));
-    let keys: Vec<_> = keys.collect();
-    let Some((client, local)) = connect(options, root.as_ref(), keys.clone(), jobs, env, ui)?
-    else {
-        return Ok(());
-    };
+    let part = Manifest { artifacts: artifacts.into_iter().cloned().collect(), ..manifest.clone() };
+    let connect =
+        |manifest: &Manifest| connect(options, root.as_ref(), object_keys(manifest), jobs, env, ui);
+    let Some((client, local)) = connect(&part)? else { return Ok(()) };
     let started = Instant::now();
-    let total_bytes = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
-    let progress = Progress::start(&client, total_bytes, env.stderr_is_terminal, ui);
-    let attributes = config.map_or_else(Attributes::default, |config| config.attributes.clone());
-    let releases = services.iter().map(|service| publish::Release {
-        manifest: &manifest,
-        service,
-        dir: &snapshot_dir,
-        content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
-        attributes: &attributes,
-        verify: options.verify,
-    });
-    let releases: Vec<_> = releases.collect();
+    let mut sending = Sending { manifest: part, dir: snapshot_dir.clone(), client };
     let receipts = Mutex::default();
-    let published = send_all(&client, &releases, jobs, &progress, &receipts, ui);
-    drop(progress);
+    let published = loop {
+        match sending.run(config, options.verify, jobs, &receipts, env, ui) {
+            Ok(None) => break Ok(()),
+            Ok(Some(taken)) => {
+                // Credentials may be for the objects of the shorter version alone.
+                let reconnect = |manifest: &Manifest| Ok(connect(manifest)?.map(|it| it.0));
+                let longer = sending.lengthen(&taken, config, &snapshot_dir, reconnect, ui);
+                if let Err(error) = longer {
+                    break Err(error);
+                }
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    let Sending { manifest, client, .. } = sending;
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
@@ -120,24 +121,102 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     }
     // Where it failed too: what is in the bucket by now, a program should not have to ask for.
     let mut receipts = receipts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let keys = object_keys(&manifest);
     receipts.sort_by_key(|receipt| keys.iter().position(|key| *key == receipt.object_key));
-    let bucket = &client.location().bucket;
-    ui.document(&document(bucket, published.is_ok(), &receipts, timings.as_ref()));
+    let complete = published.is_ok();
+    ui.document(&document(&client, &manifest.version, complete, &receipts, timings.as_ref()));
     published
+}
+
+/// Returns the keys of all objects of a manifest: the artifacts, then the manifest objects.
+fn object_keys(manifest: &Manifest) -> Vec<String> {
+    let artifacts = manifest.artifacts.iter().map(|artifact| artifact.object_key.clone());
+    let services = manifest.services();
+    artifacts.chain(services.iter().filter_map(|service| manifest.object_key(service))).collect()
+}
+
+/// The releases of one version on their way into the bucket.
+struct Sending {
+    manifest: Manifest,
+    /// The folder of the archives.
+    dir: PathBuf,
+    client: Client,
+}
+
+impl Sending {
+    /// Publishes the releases; sends nothing where another commit has the version.
+    fn run(
+        &self,
+        config: Option<&Config>,
+        verify: bool,
+        jobs: usize,
+        receipts: &Mutex<Vec<Receipt>>,
+        env: &Env,
+        ui: &Ui,
+    ) -> anyhow::Result<Option<Taken>> {
+        let Self { manifest, dir, client } = self;
+        let attributes =
+            config.map_or_else(Attributes::default, |config| config.attributes.clone());
+        let services = manifest.services();
+        let releases = services.iter().map(|service| publish::Release {
+            manifest,
+            service,
+            dir,
+            content_type: config.map_or(CONTENT_TYPE, |config| &config.content_type),
+            attributes: &attributes,
+            verify,
+        });
+        let releases: Vec<_> = releases.collect();
+        let total_bytes = manifest.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+        let begun = parallel::map(&releases, jobs, |release| publish::begin(client, release))?;
+        let begun = match begun.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(begun) => begun,
+            Err(taken) => return Ok(Some(taken)),
+        };
+        let progress = Progress::start(client, total_bytes, env.stderr_is_terminal, ui);
+        send_all(client, &begun, jobs, &progress, receipts, ui)?;
+        Ok(None)
+    }
+
+    /// Gives the releases a version with one digit more, and says so. The archives of that version go into a folder
+    /// of their own: what `dist` made stays as it is.
+    fn lengthen(
+        &mut self,
+        taken: &Taken,
+        config: Option<&Config>,
+        snapshot_dir: &Path,
+        connect: impl FnOnce(&Manifest) -> anyhow::Result<Option<Client>>,
+        ui: &Ui,
+    ) -> anyhow::Result<()> {
+        let template = config.and_then(|config| config.object_key.as_ref());
+        let mut longer = longer_version::lengthen(&self.manifest, template)?;
+        let dir = snapshot_dir.join(".longer").join(&longer.version);
+        for artifact in &mut longer.artifacts {
+            *artifact = repack::repack(&self.manifest, artifact, &longer.version, &self.dir, &dir)?;
+        }
+        // Checked like a manifest that `dist` handed over: everybody reads what becomes of it.
+        let longer = Manifest::read_strict(longer.to_json().as_bytes(), "the longer version")?;
+        ui.warn(format_args!(
+            "version {} is published already, of commit {}: commit {} gets version {}",
+            self.manifest.version, taken.commit, self.manifest.commit, longer.version
+        ));
+        let client = connect(&longer)?.context("there are no credentials any more")?;
+        *self = Self { manifest: longer, dir, client };
+        Ok(())
+    }
 }
 
 /// Sends every artifact of every service, then every manifest object. The receipts of what was done
 /// are added to `receipts`, in no order.
 fn send_all(
     client: &Client,
-    releases: &[publish::Release<'_>],
+    begun: &[publish::Begun<'_>],
     jobs: usize,
     progress: &Progress,
     receipts: &Mutex<Vec<Receipt>>,
     ui: &Ui,
 ) -> anyhow::Result<()> {
     let done = |receipt| receipts.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
-    let begun = parallel::map(releases, jobs, |release| publish::begin(client, release))?;
     for difference in begun.iter().flat_map(publish::Begun::differences) {
         ui.warn(difference);
     }
@@ -147,7 +226,7 @@ fn send_all(
     parallel::map(&pairs, jobs, |(begun, artifact)| {
         publish::send(client, begun, artifact, progress).map(done)
     })?;
-    parallel::map(&begun, jobs, |begun| publish::commit(client, begun, progress).map(done))?;
+    parallel::map(begun, jobs, |begun| publish::commit(client, begun, progress).map(done))?;
     Ok(())
 }
 
@@ -210,6 +289,17 @@ fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'
     }
     let wanted = |service: &&str| names.is_empty() || names.iter().any(|name| name == service);
     Ok(services.into_iter().filter(wanted).collect())
+}
+
+/// Fails for a manifest of another commit than the one that CI says it builds: what was handed over is not what this
+/// job is to publish.
+fn refuse_other_commit(manifest: &Manifest, options: &Options, env: &Env) -> ferror::Result<()> {
+    let Some(sha1) = env.get("CIRCLE_SHA1") else { return Ok(()) };
+    if options.destination.local || sha1.trim().eq_ignore_ascii_case(&manifest.commit) {
+        return Ok(());
+    }
+    Err(Error::config(format!("CIRCLE_SHA1 is {sha1}, but the manifest is of commit {}", manifest.commit))
+        .hint("hand over what `dist` made of the commit that CI names, or unset CIRCLE_SHA1 to publish this one"))
 }
 
 /// Fails for a version with uncommitted changes, unless `--allow-dirty` or a local upload.
@@ -432,13 +522,16 @@ fn dry_run(
 }
 
 fn document(
-    bucket: &str,
+    client: &Client,
+    version: &str,
     complete: bool,
     receipts: &[Receipt],
     timings: Option<&Timings>,
 ) -> String {
     let objects: Vec<_> = receipts.iter().map(Receipt::to_json).collect();
-    let mut document = json!({ "bucket": bucket, "complete": complete, "objects": objects });
+    let bucket = &client.location().bucket;
+    let mut document =
+        json!({ "bucket": bucket, "version": version, "complete": complete, "objects": objects });
     if let Some(timings) = timings {
         document["timings"] = timings.to_json();
     }

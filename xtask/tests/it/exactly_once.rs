@@ -41,6 +41,10 @@ pub(crate) fn check_published(bucket: &Bucket, case: &str) {
     }
 }
 
+fn begin<'a>(client: &s3::Client, release: &'a Release<'a>) -> publish::Begun<'a> {
+    publish::begin(client, release).unwrap().unwrap()
+}
+
 #[test]
 fn an_upload_that_was_killed_is_finished_by_the_next_one() {
     let repo = Repo::new(&SERVICES);
@@ -137,7 +141,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     let client = bucket.client();
     let ui = Ui::new(&Env::for_test(&[]));
     let progress = Progress::start(&client, 0, false, &ui);
-    let begun = publish::begin(&client, &release).unwrap();
+    let begun = begin(&client, &release);
     let artifact = &begun.artifacts()[0];
     publish::send(&client, &begun, artifact, &progress).unwrap();
 
@@ -155,7 +159,7 @@ fn an_artifact_that_another_upload_replaced_is_not_published() {
     // Without a replacement, the release is published.
     let other = Bucket::new();
     let client = other.client();
-    let begun = publish::begin(&client, &release).unwrap();
+    let begun = begin(&client, &release);
     publish::send(&client, &begun, &begun.artifacts()[0], &progress).unwrap();
     publish::commit(&client, &begun, &progress).unwrap();
     assert_eq!(other.manifest_objects().len(), 1);

@@ -147,6 +147,23 @@ fn an_archive_with_another_digest_is_not_written() {
     here.xtask("fetch alpha --expires 5").exits(2).says("invalid option '--expires'");
 }
 
+#[test]
+fn a_mistyped_service_gets_a_suggestion() {
+    let bucket = Bucket::new();
+    for service in ["alpha", "gamma"] {
+        Release { service, ..Release::of_alpha("aaaaaa") }.publish(&bucket);
+    }
+    let here = bucket.serve(Repo::empty());
+    let lines = ["fetch alhpa --version aaaaaa", "presign alhpa --channel stable", "list alhpa"];
+    for line in lines.into_iter().chain(["promote alhpa aaaaaa --to stable --by me"]) {
+        here.xtask(line).exits(3).says("hint: did you mean `alpha`? see what there is");
+    }
+    // Nothing is like it, or the service is right.
+    let run = here.xtask("fetch nosuch --version aaaaaa").exits(3).says("`cargo xtask list`");
+    assert!(!run.stderr.contains("did you mean"), "{}", run.stderr);
+    here.xtask("fetch alpha --version bbbbbb").exits(3).says("`cargo xtask list alpha`");
+}
+
 /// Makes a `.tar.gz` of these entries, with names that an ordinary writer would refuse. Each file
 /// holds `filler` bytes, which are not compressed.
 fn tar_gz(entries: &[(&str, EntryType, &str)], filler: usize) -> Vec<u8> {

@@ -201,7 +201,8 @@ fn a_release_that_is_not_whole_is_not_promoted() {
     nobody
         .xtask("promote alpha bbbbbb --to beta")
         .exits(3)
-        .says("neither CIRCLE_USERNAME nor USER");
+        .says("neither CIRCLE_USERNAME nor USER")
+        .says("--by");
 }
 
 #[test]

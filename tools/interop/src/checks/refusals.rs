@@ -19,6 +19,12 @@ pub(super) fn wrong_credentials_are_denied(bucket: &Bucket) {
         let client = bucket.client_of(bucket.location(), credentials);
         let error = client.get(&key, 100).unwrap_err();
         assert_eq!(refusal(&error), expected);
+        if expected.starts_with("404 ") {
+            // The error names the server's code; a HEAD cannot, and finds nothing.
+            assert_eq!(client.head(&key).unwrap(), None);
+            assert_eq!(refusal(&client.list("", 1).unwrap_err()), expected);
+            continue;
+        }
         assert_eq!(error.kind(), Kind::Denied, "{error}");
         // The answer to a HEAD has no body: its status is all there is.
         let error = client.head(&key).unwrap_err();
@@ -82,5 +88,9 @@ pub(super) fn an_early_refusal_of_a_large_body_says_why(bucket: &Bucket) {
     let text = "x".repeat(8 * 1024 * 1024);
     let key = key_of("refusals", "early");
     let error = put(&client, &key, &text, Precondition::None).unwrap_err();
+    if !bucket.expected.early_refusal_arrives {
+        assert!(error.is_retryable() || refusal(&error) == "403 SignatureDoesNotMatch", "{error}");
+        return;
+    }
     assert_eq!(refusal(&error), "403 SignatureDoesNotMatch");
 }

@@ -5,6 +5,7 @@
 mod ceph;
 mod certificates;
 mod swift;
+mod versity;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub(crate) struct Server {
 enum Install {
     /// `PyPI`: a requirement with an exact version.
     Python(&'static str),
+    /// A Go module: a package in it with an exact version, whose program is compiled.
+    Go(&'static str),
     /// The distribution: programs that have to be there, and Debian's packages that have them.
     Debian { programs: &'static [&'static str], packages: &'static [&'static str] },
 }
@@ -66,6 +69,8 @@ pub(crate) enum Answered {
 /// What a server does where servers differ: the record of what was seen, compared in every run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
+    /// How many objects a page of a listing has.
+    pub(crate) page_objects: usize,
     /// PUT with `If-Match` and the object's `ETag`.
     pub(crate) if_match_right: Answered,
     /// PUT with `If-Match` and another `ETag`.
@@ -90,6 +95,11 @@ pub(crate) struct Expected {
     pub(crate) wrong_md5: Answered,
     /// Object keys that S3 takes and this server does not, with its answer to a PUT.
     pub(crate) refused_keys: &'static [(&'static str, Answered)],
+    /// Object keys that this server stores under another name, because they are paths of files in it.
+    pub(crate) renamed_keys: &'static [&'static str],
+    /// Whether a refusal of a body that is on its way can be read: a server that closes the connection
+    /// with bytes unread resets it, and its answer may be lost.
+    pub(crate) early_refusal_arrives: bool,
     /// GET of a presigned URL after its time.
     pub(crate) presigned_late: (u16, &'static str),
     /// GET of a presigned URL that was changed.
@@ -99,7 +109,7 @@ pub(crate) struct Expected {
 }
 
 /// All servers, in the order in which they are tested.
-pub(crate) const SERVERS: [Server; 2] = [
+pub(crate) const SERVERS: [Server; 3] = [
     Server {
         name: "swift",
         about: "OpenStack Swift, from PyPI in a virtual environment",
@@ -107,6 +117,7 @@ pub(crate) const SERVERS: [Server; 2] = [
         start: swift::start,
         signatures: &[Signature::V4, Signature::V2],
         expected: Expected {
+            page_objects: PAGE_OBJECTS as usize,
             if_match_right: Answered::Refused(501, "NotImplemented"),
             if_match_wrong: Answered::Refused(501, "NotImplemented"),
             if_match_absent: Answered::Refused(501, "NotImplemented"),
@@ -119,6 +130,8 @@ pub(crate) const SERVERS: [Server; 2] = [
             wrong_sha256: Answered::Refused(400, "XAmzContentSHA256Mismatch"),
             wrong_md5: Answered::Refused(400, "BadDigest"),
             refused_keys: &[],
+            renamed_keys: &[],
+            early_refusal_arrives: true,
             presigned_late: (403, "AccessDenied"),
             presigned_changed: (403, "SignatureDoesNotMatch"),
             // Without a signature it is no request to its S3 interface.
@@ -135,6 +148,7 @@ pub(crate) const SERVERS: [Server; 2] = [
         start: ceph::start,
         signatures: &[Signature::V4, Signature::V2],
         expected: Expected {
+            page_objects: PAGE_OBJECTS as usize,
             // It compares the header, quotes included, with the bare ETag: the client tries the bare one.
             if_match_right: Answered::Done,
             if_match_wrong: Answered::Unmet,
@@ -149,6 +163,44 @@ pub(crate) const SERVERS: [Server; 2] = [
             wrong_sha256: Answered::Refused(400, "XAmzContentSHA256Mismatch"),
             wrong_md5: Answered::Refused(400, "BadDigest"),
             refused_keys: &[],
+            renamed_keys: &[],
+            early_refusal_arrives: true,
+            presigned_late: (403, "AccessDenied"),
+            presigned_changed: (403, "SignatureDoesNotMatch"),
+            unsigned: (403, "AccessDenied"),
+        },
+    },
+    Server {
+        name: "versity",
+        about: "the Versity S3 gateway over a folder, compiled from its Go module",
+        install: Install::Go(versity::PACKAGE),
+        start: versity::start,
+        signatures: &[Signature::V4],
+        expected: Expected {
+            page_objects: 1000,
+            if_match_right: Answered::Done,
+            if_match_wrong: Answered::Unmet,
+            if_match_absent: Answered::Unmet,
+            large_if_absent: Answered::Unmet,
+            copy_v4: Answered::Done,
+            copy_if_match_wrong: Answered::Refused(412, "PreconditionFailed"),
+            creates_once: true,
+            wrong_region: Answered::Refused(400, "AuthorizationHeaderMalformed"),
+            // As if the object were not there, also in the answer to a HEAD.
+            unknown_access_key: Answered::Refused(404, "XAdminUserNotFound"),
+            wrong_sha256: Answered::Refused(400, "XAmzContentSHA256Mismatch"),
+            wrong_md5: Answered::Refused(400, "BadDigest"),
+            refused_keys: &[(
+                "keys/folder/",
+                Answered::Refused(400, "DirectoryObjectContainsData"),
+            )],
+            renamed_keys: &[
+                "keys/double//slash",
+                "keys/./dot",
+                "keys/../dots",
+                "/keys/leading slash",
+            ],
+            early_refusal_arrives: false,
             presigned_late: (403, "AccessDenied"),
             presigned_changed: (403, "SignatureDoesNotMatch"),
             unsigned: (403, "AccessDenied"),
@@ -161,6 +213,7 @@ pub(crate) fn install(server: &Server, folder: &Path) -> anyhow::Result<()> {
     install::debian(&["openssl"], &["openssl"])?;
     match server.install {
         Install::Python(requirement) => install::python(requirement, folder),
+        Install::Go(package) => install::go(package, folder),
         Install::Debian { programs, packages } => Ok(install::debian(programs, packages)?),
     }
 }

@@ -6,11 +6,20 @@ use std::path::Path;
 use std::process::Command;
 
 /// The servers that have a test here: all of them.
-const SERVERS: [&str; 2] = ["swift", "ceph"];
+const SERVERS: [&str; 3] = ["swift", "ceph", "versity"];
 
 /// Programs that install Debian's packages, and those that come in the packages of the servers.
-const NOT_THERE: [&str; 8] =
-    ["apt-get", "sudo", "ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"];
+const NOT_THERE: [&str; 9] = [
+    "apt-get",
+    "sudo",
+    "go",
+    "ceph",
+    "ceph-mon",
+    "ceph-osd",
+    "monmaptool",
+    "radosgw",
+    "radosgw-admin",
+];
 
 fn interop() -> Command {
     Command::new(env!("CARGO_BIN_EXE_interop"))
@@ -36,6 +45,12 @@ fn ceph() {
 }
 
 #[test]
+#[ignore = "installs and starts servers"]
+fn versity() {
+    passes_or_is_missing("versity");
+}
+
+#[test]
 fn an_unknown_server_is_refused_with_the_names_of_all() {
     let output = interop().arg("minio").output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -56,7 +71,8 @@ fn servers_that_cannot_be_installed_fail_the_run_unless_they_may_be_missing() {
             &[
                 "swift cannot be installed: ",
                 "ceph cannot be installed: ",
-                "error: not tested, not installed: swift, ceph\nhint: ",
+                "versity cannot be installed: ",
+                "error: not tested, not installed: swift, ceph, versity\nhint: ",
             ][..],
         ),
         (&["ceph"], 3, &["ceph-mon", "error: not tested, not installed: ceph\nhint: "]),

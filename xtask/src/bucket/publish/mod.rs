@@ -68,6 +68,13 @@ struct Published {
     etag: String,
 }
 
+/// The version of a release is published already, of another commit whose first digits are the same.
+#[derive(Debug)]
+pub struct Taken {
+    /// The other commit.
+    pub commit: String,
+}
+
 /// A release, and what the bucket had of it at the beginning.
 pub struct Begun<'a> {
     release: &'a Release<'a>,
@@ -103,16 +110,22 @@ impl Begun<'_> {
     }
 }
 
-/// Looks at what is published of `release`, which may conflict with it.
-pub fn begin<'a>(client: &Client, release: &'a Release<'a>) -> anyhow::Result<Begun<'a>> {
+/// Looks at what is published under the version of `release`. Fails where that is the same commit with other bytes.
+pub fn begin<'a>(
+    client: &Client,
+    release: &'a Release<'a>,
+) -> anyhow::Result<Result<Begun<'a>, Taken>> {
     let part = release.manifest.part_of(release.service);
     let key =
         release.manifest.object_key(release.service).context("a service without artifacts")?;
     let seen = look(client, &key)?;
     if let Seen::There(published) = &seen {
+        if published.manifest.commit != part.commit {
+            return Ok(Err(Taken { commit: published.manifest.commit.clone() }));
+        }
         check_same_release(&published.manifest, &part, &key)?;
     }
-    Ok(Begun { release, part, key, seen })
+    Ok(Ok(Begun { release, part, key, seen }))
 }
 
 /// Sends one artifact of a release, unless it is there. Nothing is published by that.
@@ -272,12 +285,13 @@ fn is_access_denied(error: &Error) -> bool {
 
 /// Checks that nothing changes that is published: the commit, and the digest of each artifact that both name.
 fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferror::Result<()> {
-    let conflict = |what: String| {
-        Err(Error::new(Kind::Conflict, format!("{key} is published already, {what}"))
-            .hint("what is published never changes: commit again, or take a longer version, by `dist --version` or `version-digits` in [workspace.metadata.xtask]"))
-    };
+    let conflict =
+        |what: String| Error::new(Kind::Conflict, format!("{key} is published already, {what}"));
     if !published.is_same_release(part) {
-        return conflict(format!("of commit {}; this is commit {}", published.commit, part.commit));
+        let what = format!("of commit {}; this is commit {}", published.commit, part.commit);
+        return Err(conflict(what).hint(
+            "run upload again: it takes a longer version where another commit has this one",
+        ));
     }
     for ours in &part.artifacts {
         let same_place = |theirs: &&Artifact| {
@@ -296,7 +310,7 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
                     origin(ours)
                 )
             };
-            return conflict(format!(
+            let what = format!(
                 "of commit {} with sha256 {} for {}; this is commit {} with sha256 {} for {}{origins}",
                 published.commit,
                 theirs.sha256,
@@ -304,6 +318,9 @@ fn check_same_release(published: &Manifest, part: &Manifest, key: &str) -> ferro
                 part.commit,
                 ours.sha256,
                 ours.object_key
+            );
+            return Err(conflict(what).hint(
+                "what is published never changes: commit again, or take a longer version, by `dist --version` or `version-digits` in [workspace.metadata.xtask]",
             ));
         }
     }

@@ -217,6 +217,7 @@ impl<O: Default + 'static> Typed<O> {
             let Row { flag, set } = &self.rows[at];
             let what = format!("--{}", flag.long);
             let value = match flag.value {
+                Some(_) if given[at] => return Err(Error::usage(format!("{what} is given twice"))),
                 Some(_) => value_of(&what, parser, wrong)?,
                 None => OsString::new(),
             };

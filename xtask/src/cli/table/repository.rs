@@ -135,7 +135,7 @@ fn set_source(options: &mut init::Options, source: XtaskOption) -> Result<()> {
     match options.xtask.replace(source) {
         None => Ok(()),
         Some(_) => {
-            Err(Error::usage("init: xtask comes from one place: --xtask-git or --xtask-path, once"))
+            Err(Error::usage("init: xtask comes from one place: --xtask-git or --xtask-path"))
         }
     }
 }
