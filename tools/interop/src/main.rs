@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Ok(None) => {
             print!("{HELP}");
             for Server { name, about, .. } in &SERVERS {
-                println!("  {name:<6} {about}");
+                println!("  {name:<7} {about}");
             }
             Ok(())
         }

@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use super::{dist, json, rewrite};
-use crate::support::Repo;
-use crate::support::bucket::Bucket;
+use crate::support::bucket::{BUCKET, Bucket};
+use crate::support::sts::{Pair, ROLE, Sts};
+use crate::support::{Repo, run};
 
 /// Makes commits of the same files with different messages until two have the same first six digits.
 fn two_commits_of_the_same_digits(repo: &Repo) -> [String; 2] {
@@ -134,4 +135,38 @@ fn archives_of_another_commit_than_the_manifest_says_get_no_longer_version() {
     repo.xtask("upload").exits(3).says("differs from the manifest").says(&ours).says(&theirs);
     assert_eq!(std::fs::read(&key).unwrap(), before);
     assert_eq!(bucket.keys().len(), 2, "{:?}", bucket.keys());
+}
+
+#[test]
+fn credentials_for_the_objects_of_one_upload_are_asked_for_again() {
+    let bucket = Bucket::new();
+    let (repo, version) = dist(&bucket, &["alpha"]);
+    repo.xtask("upload").exits(0);
+    let ours = repo.git(&["rev-parse", "HEAD"]);
+    let key = bucket.object(&format!("alpha/alpha_{version}.json"));
+    let mut object = json(&key);
+    object["commit"] = format!("{}{}", &ours[..6], "0".repeat(34)).into();
+    std::fs::write(&key, object.to_string()).unwrap();
+
+    let (id, secret) = (bucket.access_key_id(), bucket.secret());
+    let sts = Sts::giving(&Pair { id: &id, secret: &secret, session_token: "session" });
+    let mut upload = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload"]);
+    bucket.hide(&mut upload);
+    upload.envs([
+        ("S3_BUCKET", BUCKET),
+        ("AWS_ENDPOINT_URL_S3", &bucket.endpoint()),
+        ("AWS_ENDPOINT_URL_STS", &sts.endpoint),
+        ("AWS_ROLE_ARN", ROLE),
+        ("CIRCLE_OIDC_TOKEN_V2", "header.claims.signature"),
+    ]);
+    run(&mut upload, "upload").exits(0).says(&format!("gets version {}", &ours[..7]));
+    assert!(bucket.object(&format!("alpha/alpha_{}.json", &ours[..7])).is_file());
+    let asked = sts.asked();
+    let allows = |digits: usize| format!("{BUCKET}/alpha/alpha_{}.json", &ours[..digits]);
+    assert_eq!(asked.len(), 2);
+    for (at, digits) in [(0, 6), (1, 7)] {
+        let policy = asked[at].field("Policy");
+        assert!(policy.contains(&allows(digits)), "{policy}");
+        assert!(!policy.contains(&allows(13 - digits)), "{policy}");
+    }
 }
