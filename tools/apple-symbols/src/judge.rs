@@ -10,6 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
+use crate::sources::RE_EXPORTS;
+
 /// Packages on `PyPI`, each with programs or extensions for macOS. Those of `PyObjC` have lists of what frameworks export,
 /// too.
 const WHEELS: [&str; 24] = [
@@ -64,8 +66,12 @@ pub(crate) fn run(programs: &[String]) -> anyhow::Result<()> {
     let mut paths = BTreeMap::<String, BTreeSet<String>>::new();
     let mut known = BTreeSet::new();
     for program in wheels.iter().filter(|path| is_mach_o(path)) {
-        known.extend(bindings(program)?.into_iter().filter(|(library, _)| library != FLAT));
-        for path in libraries(program)? {
+        let libraries = libraries(program)?;
+        let names: BTreeSet<_> = libraries.iter().map(|path| shortened(path)).collect();
+        // Not those of libraries that the package brings.
+        let of_system = |(library, _): &Binding| names.contains(library.as_str());
+        known.extend(bindings(program)?.into_iter().filter(of_system));
+        for path in libraries {
             paths.entry(short(&path).to_owned()).or_default().insert(path);
         }
     }
@@ -103,7 +109,13 @@ fn judge(
     let (mut confirmed, mut unknown, mut wrong) = (0, Vec::new(), Vec::new());
     for (library, symbol) in &bindings {
         let others: Vec<_> = known.iter().filter(|(_, name)| name == symbol).collect();
-        if others.iter().any(|(name, _)| name == library) {
+        let passed_on = RE_EXPORTS.iter().find(|(name, _)| name == library);
+        let passed_on = passed_on.map_or(&[][..], |(_, others)| others);
+        let is_right = |name: &str| {
+            name == library
+                || passed_on.iter().any(|other| name.trim_start_matches("lib") == *other)
+        };
+        if others.iter().any(|(name, _)| is_right(name)) {
             confirmed += 1;
         } else if library == FLAT || !others.is_empty() {
             let others: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
@@ -214,6 +226,16 @@ fn libraries(program: &Path) -> anyhow::Result<BTreeSet<String>> {
 
 fn short(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Returns the name that `llvm-objdump` has for a library: `libz` for `/usr/lib/libz.1.dylib`.
+fn shortened(path: &str) -> &str {
+    let name = short(path);
+    let name = name.strip_suffix(".dylib").unwrap_or(name);
+    match name.rsplit_once('.') {
+        Some((start, version)) if version.len() == 1 => start,
+        _ => name,
+    }
 }
 
 /// Reads the functions and constants that a module of `PyObjC` declares.

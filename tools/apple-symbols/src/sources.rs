@@ -69,7 +69,7 @@ pub(crate) const WRITTEN_BY_HAND: [(&str, &str, &str); 22] = [
 
 /// The frameworks for which there is a stub, some without symbols, because code that calls Objective-C finds its
 /// classes when it runs.
-pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
+pub(crate) const FRAMEWORKS: [(&str, &str); 96] = [
     ("Accelerate", "/System/Library/Frameworks/Accelerate.framework/Versions/A/Accelerate"),
     ("AppKit", "/System/Library/Frameworks/AppKit.framework/Versions/C/AppKit"),
     (
@@ -78,11 +78,21 @@ pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
     ),
     ("AudioToolbox", "/System/Library/Frameworks/AudioToolbox.framework/Versions/A/AudioToolbox"),
     ("AudioUnit", "/System/Library/Frameworks/AudioUnit.framework/Versions/A/AudioUnit"),
+    (
+        "AuthenticationServices",
+        "/System/Library/Frameworks/AuthenticationServices.framework/Versions/A/AuthenticationServices",
+    ),
+    ("AVFAudio", "/System/Library/Frameworks/AVFAudio.framework/Versions/A/AVFAudio"),
+    ("AVFoundation", "/System/Library/Frameworks/AVFoundation.framework/Versions/A/AVFoundation"),
+    ("AVKit", "/System/Library/Frameworks/AVKit.framework/Versions/A/AVKit"),
     ("Carbon", "/System/Library/Frameworks/Carbon.framework/Versions/A/Carbon"),
     ("CFNetwork", "/System/Library/Frameworks/CFNetwork.framework/Versions/A/CFNetwork"),
+    ("CloudKit", "/System/Library/Frameworks/CloudKit.framework/Versions/A/CloudKit"),
     ("Cocoa", "/System/Library/Frameworks/Cocoa.framework/Versions/A/Cocoa"),
     ("ColorSync", "/System/Library/Frameworks/ColorSync.framework/Versions/A/ColorSync"),
+    ("Contacts", "/System/Library/Frameworks/Contacts.framework/Versions/A/Contacts"),
     ("CoreAudio", "/System/Library/Frameworks/CoreAudio.framework/Versions/A/CoreAudio"),
+    ("CoreAudioKit", "/System/Library/Frameworks/CoreAudioKit.framework/Versions/A/CoreAudioKit"),
     (
         "CoreBluetooth",
         "/System/Library/Frameworks/CoreBluetooth.framework/Versions/A/CoreBluetooth",
@@ -93,14 +103,25 @@ pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
         "/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation",
     ),
     ("CoreGraphics", "/System/Library/Frameworks/CoreGraphics.framework/Versions/A/CoreGraphics"),
+    ("CoreHaptics", "/System/Library/Frameworks/CoreHaptics.framework/Versions/A/CoreHaptics"),
     ("CoreImage", "/System/Library/Frameworks/CoreImage.framework/Versions/A/CoreImage"),
     ("CoreLocation", "/System/Library/Frameworks/CoreLocation.framework/Versions/A/CoreLocation"),
     ("CoreMedia", "/System/Library/Frameworks/CoreMedia.framework/Versions/A/CoreMedia"),
+    ("CoreMediaIO", "/System/Library/Frameworks/CoreMediaIO.framework/Versions/A/CoreMediaIO"),
+    ("CoreMIDI", "/System/Library/Frameworks/CoreMIDI.framework/Versions/A/CoreMIDI"),
     ("CoreML", "/System/Library/Frameworks/CoreML.framework/Versions/A/CoreML"),
     ("CoreServices", "/System/Library/Frameworks/CoreServices.framework/Versions/A/CoreServices"),
+    (
+        "CoreSpotlight",
+        "/System/Library/Frameworks/CoreSpotlight.framework/Versions/A/CoreSpotlight",
+    ),
     ("CoreText", "/System/Library/Frameworks/CoreText.framework/Versions/A/CoreText"),
     ("CoreVideo", "/System/Library/Frameworks/CoreVideo.framework/Versions/A/CoreVideo"),
     ("CoreWLAN", "/System/Library/Frameworks/CoreWLAN.framework/Versions/A/CoreWLAN"),
+    (
+        "CryptoTokenKit",
+        "/System/Library/Frameworks/CryptoTokenKit.framework/Versions/A/CryptoTokenKit",
+    ),
     (
         "DirectoryService",
         "/System/Library/Frameworks/DirectoryService.framework/Versions/A/DirectoryService",
@@ -109,12 +130,33 @@ pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
         "DiskArbitration",
         "/System/Library/Frameworks/DiskArbitration.framework/Versions/A/DiskArbitration",
     ),
+    ("EventKit", "/System/Library/Frameworks/EventKit.framework/Versions/A/EventKit"),
+    (
+        "ExceptionHandling",
+        "/System/Library/Frameworks/ExceptionHandling.framework/Versions/A/ExceptionHandling",
+    ),
+    ("FileProvider", "/System/Library/Frameworks/FileProvider.framework/Versions/A/FileProvider"),
     ("Foundation", "/System/Library/Frameworks/Foundation.framework/Versions/C/Foundation"),
+    (
+        "GameController",
+        "/System/Library/Frameworks/GameController.framework/Versions/A/GameController",
+    ),
+    ("GameKit", "/System/Library/Frameworks/GameKit.framework/Versions/A/GameKit"),
     ("GSS", "/System/Library/Frameworks/GSS.framework/Versions/A/GSS"),
     ("Hypervisor", "/System/Library/Frameworks/Hypervisor.framework/Versions/A/Hypervisor"),
+    (
+        "ImageCaptureCore",
+        "/System/Library/Frameworks/ImageCaptureCore.framework/Versions/A/ImageCaptureCore",
+    ),
     ("ImageIO", "/System/Library/Frameworks/ImageIO.framework/Versions/A/ImageIO"),
+    (
+        "InputMethodKit",
+        "/System/Library/Frameworks/InputMethodKit.framework/Versions/A/InputMethodKit",
+    ),
+    ("IOBluetooth", "/System/Library/Frameworks/IOBluetooth.framework/Versions/A/IOBluetooth"),
     ("IOKit", "/System/Library/Frameworks/IOKit.framework/Versions/A/IOKit"),
     ("IOSurface", "/System/Library/Frameworks/IOSurface.framework/Versions/A/IOSurface"),
+    ("IOUSBHost", "/System/Library/Frameworks/IOUSBHost.framework/Versions/A/IOUSBHost"),
     (
         "JavaScriptCore",
         "/System/Library/Frameworks/JavaScriptCore.framework/Versions/A/JavaScriptCore",
@@ -125,21 +167,52 @@ pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
         "LocalAuthentication",
         "/System/Library/Frameworks/LocalAuthentication.framework/Versions/A/LocalAuthentication",
     ),
+    ("MapKit", "/System/Library/Frameworks/MapKit.framework/Versions/A/MapKit"),
+    ("MediaPlayer", "/System/Library/Frameworks/MediaPlayer.framework/Versions/A/MediaPlayer"),
+    ("MediaToolbox", "/System/Library/Frameworks/MediaToolbox.framework/Versions/A/MediaToolbox"),
     ("Metal", "/System/Library/Frameworks/Metal.framework/Versions/A/Metal"),
+    ("MetalFX", "/System/Library/Frameworks/MetalFX.framework/Versions/A/MetalFX"),
     ("MetalKit", "/System/Library/Frameworks/MetalKit.framework/Versions/A/MetalKit"),
     (
         "MetalPerformanceShaders",
         "/System/Library/Frameworks/MetalPerformanceShaders.framework/Versions/A/MetalPerformanceShaders",
     ),
+    ("ModelIO", "/System/Library/Frameworks/ModelIO.framework/Versions/A/ModelIO"),
+    (
+        "MultipeerConnectivity",
+        "/System/Library/Frameworks/MultipeerConnectivity.framework/Versions/A/MultipeerConnectivity",
+    ),
+    (
+        "NaturalLanguage",
+        "/System/Library/Frameworks/NaturalLanguage.framework/Versions/A/NaturalLanguage",
+    ),
     ("Network", "/System/Library/Frameworks/Network.framework/Versions/A/Network"),
+    (
+        "NetworkExtension",
+        "/System/Library/Frameworks/NetworkExtension.framework/Versions/A/NetworkExtension",
+    ),
     ("OpenCL", "/System/Library/Frameworks/OpenCL.framework/Versions/A/OpenCL"),
     (
         "OpenDirectory",
         "/System/Library/Frameworks/OpenDirectory.framework/Versions/A/OpenDirectory",
     ),
     ("OpenGL", "/System/Library/Frameworks/OpenGL.framework/Versions/A/OpenGL"),
+    ("OSAKit", "/System/Library/Frameworks/OSAKit.framework/Versions/A/OSAKit"),
     ("OSLog", "/System/Library/Frameworks/OSLog.framework/Versions/A/OSLog"),
+    ("Photos", "/System/Library/Frameworks/Photos.framework/Versions/A/Photos"),
+    ("PhotosUI", "/System/Library/Frameworks/PhotosUI.framework/Versions/A/PhotosUI"),
+    ("Quartz", "/System/Library/Frameworks/Quartz.framework/Versions/A/Quartz"),
     ("QuartzCore", "/System/Library/Frameworks/QuartzCore.framework/Versions/A/QuartzCore"),
+    (
+        "QuickLookThumbnailing",
+        "/System/Library/Frameworks/QuickLookThumbnailing.framework/Versions/A/QuickLookThumbnailing",
+    ),
+    ("SceneKit", "/System/Library/Frameworks/SceneKit.framework/Versions/A/SceneKit"),
+    (
+        "ScreenCaptureKit",
+        "/System/Library/Frameworks/ScreenCaptureKit.framework/Versions/A/ScreenCaptureKit",
+    ),
+    ("ScreenSaver", "/System/Library/Frameworks/ScreenSaver.framework/Versions/A/ScreenSaver"),
     ("Security", "/System/Library/Frameworks/Security.framework/Versions/A/Security"),
     (
         "SecurityFoundation",
@@ -150,8 +223,19 @@ pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
         "/System/Library/Frameworks/ServiceManagement.framework/Versions/A/ServiceManagement",
     ),
     (
+        "SoundAnalysis",
+        "/System/Library/Frameworks/SoundAnalysis.framework/Versions/A/SoundAnalysis",
+    ),
+    ("Speech", "/System/Library/Frameworks/Speech.framework/Versions/A/Speech"),
+    ("SpriteKit", "/System/Library/Frameworks/SpriteKit.framework/Versions/A/SpriteKit"),
+    ("StoreKit", "/System/Library/Frameworks/StoreKit.framework/Versions/A/StoreKit"),
+    (
         "SystemConfiguration",
         "/System/Library/Frameworks/SystemConfiguration.framework/Versions/A/SystemConfiguration",
+    ),
+    (
+        "SystemExtensions",
+        "/System/Library/Frameworks/SystemExtensions.framework/Versions/A/SystemExtensions",
     ),
     (
         "UniformTypeIdentifiers",
@@ -166,7 +250,9 @@ pub(crate) const FRAMEWORKS: [(&str, &str); 52] = [
         "Virtualization",
         "/System/Library/Frameworks/Virtualization.framework/Versions/A/Virtualization",
     ),
+    ("Vision", "/System/Library/Frameworks/Vision.framework/Versions/A/Vision"),
     ("vmnet", "/System/Library/Frameworks/vmnet.framework/Versions/A/vmnet"),
+    ("WebKit", "/System/Library/Frameworks/WebKit.framework/Versions/A/WebKit"),
 ];
 
 /// The other libraries, besides libSystem and libiconv, whose stubs zig and cargo-zigbuild bring.

@@ -1,7 +1,7 @@
 //! Builds the services of the zoo with xtask, one by one, and runs what runs on this machine.
 //!
 //! ```text
-//! cargo run -p zoo -- matrix [--platforms LINE] [SERVICE]...
+//! cargo run -p zoo -- matrix [--platforms LINE] [--no-page] [SERVICE]...
 //! ```
 //!
 //! `tools/zoo` is a workspace with one small service for each native library that services use. Each proves that its
@@ -28,10 +28,11 @@ use services::Service;
 const HELP: &str = "\
 Builds the services of the zoo with xtask, one by one, and runs what runs on this machine.
 
-zoo matrix [--platforms LINE] [--again] [--xtask FILE] [SERVICE]...
+zoo matrix [--platforms LINE] [--again] [--no-page] [--xtask FILE] [SERVICE]...
 
   --platforms LINE  platform names separated by blanks (default: linux_amd64 linux_arm64 darwin_amd64 darwin_arm64)
   --again           build also what has a kept result
+  --no-page         leave the table in docs/native.md as it is
   --xtask FILE      the program to build with (default: this repository's, which is built first)
 
 The exit code is 1 where a result is not what tools/zoo/zoo.toml expects.
@@ -58,6 +59,7 @@ struct Options {
     platforms: Vec<String>,
     services: Vec<String>,
     again: bool,
+    no_page: bool,
     xtask: Option<PathBuf>,
 }
 
@@ -96,12 +98,14 @@ fn run() -> Result<ExitCode> {
             surprises.extend(surprise(service, platform, &outcome));
         }
     }
-    let page = root.join("docs/native.md");
-    let all = |service: &Service, platform: &str| {
-        results.read(service, platform, &zoo.key(service, platform).ok()?)
-    };
-    table::write(&page, &services, &PLATFORMS, &all)?;
-    println!("wrote {}", page.display());
+    if !options.no_page {
+        let page = root.join("docs/native.md");
+        let all = |service: &Service, platform: &str| {
+            results.read(service, platform, &zoo.key(service, platform).ok()?)
+        };
+        table::write(&page, &services, &PLATFORMS, &all)?;
+        println!("wrote {}", page.display());
+    }
     for surprise in &surprises {
         println!("{surprise}");
     }
@@ -177,6 +181,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>> {
                 options.platforms = line.split_whitespace().map(str::to_owned).collect();
             }
             Long("again") => options.again = true,
+            Long("no-page") => options.no_page = true,
             Long("xtask") => options.xtask = Some(parser.value().map_err(usage)?.into()),
             Short('h') | Long("help") => return Ok(None),
             Value(name) if verb.is_none() => verb = Some(name),

@@ -75,28 +75,37 @@ const TABLE: [(&str, Need); 28] = [
 /// everybody's rustls would install cmake.
 const RARELY: (&str, &str) = ("aws-lc-sys", "cmake");
 
-/// Crates that bring what the others look for.
-const BRINGS: [(&str, Need); 4] = [
-    ("openssl-src", Need::Openssl),
+/// Crates that bring a program to the one that depends on them too.
+const BRINGS: [(&str, Need); 3] = [
     ("protoc-bin-vendored", Need::Protoc),
     ("protobuf-src", Need::Protoc),
     ("protox", Need::Protoc),
 ];
 
+/// The dependency that the feature `vendored` of `openssl` adds.
+const VENDORED: (&str, &str) = ("openssl-sys", "openssl-src");
+
 /// Returns what the build scripts need among dependencies, each given as the crate that depends and the one that it
 /// depends on.
 pub fn needs<'a>(edges: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeSet<Need> {
-    let (mut needs, mut brought) = (BTreeSet::new(), BTreeSet::new());
+    let (mut needed, mut brought) = (BTreeSet::new(), BTreeSet::new());
+    let mut is_vendored = false;
     for (user, name) in edges {
-        let of = |table: &[(&str, Need)]| -> Vec<Need> {
-            table.iter().filter(|(known, _)| *known == name).map(|(_, need)| *need).collect()
+        let of = |table: &[(&str, Need)]| -> Vec<(&'a str, Need)> {
+            table
+                .iter()
+                .filter(|(known, _)| *known == name)
+                .map(|(_, need)| (user, *need))
+                .collect()
         };
         if RARELY != (user, name) {
-            needs.extend(of(&TABLE));
+            needed.extend(of(&TABLE));
         }
         brought.extend(of(&BRINGS));
+        is_vendored |= VENDORED == (user, name);
     }
-    &needs - &brought
+    let needs = needed.difference(&brought).map(|(_, need)| *need);
+    needs.filter(|need| !(is_vendored && *need == Need::Openssl)).collect()
 }
 
 /// Reads what `cargo tree --prefix depth` printed: lines such as `2serde v1.0.0`. Returns the dependencies as pairs of
@@ -151,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_needed_follows_from_the_crates_and_who_uses_them() {
         type Row<'a> = (&'a [(&'a str, &'a str)], &'a [Need]);
-        let rows: [Row<'_>; 12] = [
+        let rows: [Row<'_>; 14] = [
             (&[("a", "serde"), ("serde", "cc")], &[]),
             (&[("x-sys", "bindgen"), ("bindgen", "clang-sys")], &[Need::Libclang]),
             (&[("librocksdb-sys", "bindgen"), ("b", "cmake")], &[Need::Libclang, Need::Cmake]),
@@ -162,7 +171,13 @@ mod tests {
             (&[("a", "prost-build")], &[Need::Protoc]),
             (&[("a", "prost-build"), ("a", "protox")], &[]),
             (&[("a", "protoc-bin-vendored"), ("a", "prost-build")], &[]),
+            (&[("a", "protox"), ("b", "prost-build")], &[Need::Protoc]),
             (&[("native-tls", "openssl-sys")], &[Need::Openssl]),
+            // Named so that its sources are vendored.
+            (
+                &[("a", "openssl-src"), ("a", "openssl-sys")],
+                &[Need::Perl, Need::Make, Need::Openssl],
+            ),
             // The feature `vendored`.
             (
                 &[("openssl", "openssl-sys"), ("openssl-sys", "openssl-src")],

@@ -91,7 +91,6 @@ pub fn build(
         .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
     let digests = sources()?;
-    let freshness = freshness::clean_changed(toolchain, profile, lock_option, &digests, env)?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let sdk = macos_sdk::prepare(toolchain, &digests, lock_option, env)?;
     let sdk_path = sdk.as_ref().map(|sdk| sdk.path.as_path());
@@ -109,6 +108,8 @@ pub fn build(
         let rustc = environment::rustc_without_paths(toolchain, env)?;
         variables.push(("RUSTC".into(), rustc.into()));
     }
+    // Last before cargo, since what was known of the sources is lost where a later step fails.
+    let freshness = freshness::clean_changed(toolchain, profile, lock_option, &digests, env)?;
     let call = |service: &Build| {
         let mut command = Command::new(toolchain.compiler.cargo());
         command.args(arguments(toolchain, service, profile, lock_option, env));

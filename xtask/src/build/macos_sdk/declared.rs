@@ -25,6 +25,9 @@ pub(super) struct Declared {
     pub(super) package: String,
 }
 
+/// Rises with every change of what is read, so that what another version kept does not count.
+const FORM: u32 = 1;
+
 /// Returns what the crates declare that may be compiled for the toolchain's platform.
 ///
 /// Those of registries and of commits do not change, so they are read once for each Cargo.lock. Those of `sources` are
@@ -38,7 +41,7 @@ pub(super) fn find(
     let lock = fs::read(toolchain.workspace_root.join("Cargo.lock")).unwrap_or_default();
     let digest = &files::sha256(&lock)[..16];
     let triple = toolchain.platform.triple();
-    let path = toolchain.cache_dir.join(format!("macos-declared-{digest}-{triple}"));
+    let path = toolchain.cache_dir.join(format!("macos-declared-{FORM}-{digest}-{triple}"));
     let kept = if let Ok(kept) = fs::read_to_string(&path) {
         kept
     } else {
@@ -69,7 +72,9 @@ fn line(declared: &Declared) -> String {
 /// Asks cargo where the locked packages lie, and returns what they declare, a line each.
 fn read_locked(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<String> {
     let mut command = Command::new(toolchain.compiler.cargo());
-    command.args(["metadata", "--format-version", "1", lock_option, "--filter-platform"]);
+    // Which features the services have together is not known here.
+    command.args(["metadata", "--format-version", "1", "--all-features", lock_option]);
+    command.arg("--filter-platform");
     command.arg(toolchain.platform.triple()).current_dir(&toolchain.workspace_root);
     child_env::clean(&mut command, env);
     command.env("RUSTC", toolchain.compiler.rustc());

@@ -99,6 +99,11 @@ fn attribute(tokens: &[Token], at: usize) -> Option<usize> {
 /// Returns the libraries that an attribute links: `link(name = "x", kind = "framework")`, which may stand in a
 /// `cfg_attr`.
 fn libraries(attribute: &[Token]) -> Vec<Library> {
+    if let [Token::Word("cfg_attr"), Token::Mark('('), inner @ ..] = attribute
+        && parts(inner).next().and_then(holds) == Some(false)
+    {
+        return Vec::new();
+    }
     let starts = attribute.windows(2).enumerate().filter_map(|(at, pair)| {
         (pair == [Token::Word("link"), Token::Mark('(')]).then_some(at + 1)
     });
@@ -353,6 +358,13 @@ mod tests {
                  extern crate alloc; extern \"C\" fn callback() {} extern \"C\" { fn e(); }",
                 "",
                 "e=",
+            ),
+            (
+                r#"#[cfg_attr(target_os = "macos", link(name = "AppKit", kind = "framework"))]
+                   #[cfg_attr(any(target_os = "ios", windows), link(name = "UIKit", kind = "framework"))]
+                   extern "C" { fn f(); }"#,
+                "framework AppKit",
+                "f=AppKit",
             ),
             ("extern \"C\" { fn unfinished(", "", "unfinished="),
         ];

@@ -11,6 +11,7 @@ mod declared;
 pub mod extern_blocks;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,10 +87,15 @@ pub fn prepare(
         return Ok(None);
     }
     let table = Table::of_macos();
+    let system = fs::read_to_string(system_stub(&toolchain.linker.zig)).unwrap_or_default();
+    let system = symbols_of(&system);
     let known = table.symbols();
     let mut added = declared::find(toolchain, sources, lock_option, env)?;
-    added.retain(|one| !known.contains(one.symbol.as_str()));
-    let files = contents(&table, &added);
+    added.retain(|one| {
+        let symbol = one.symbol.as_str();
+        !known.contains(symbol) && !system.contains(symbol)
+    });
+    let files = contents(&table, &added, &system);
     let mut all = String::new();
     for (path, text) in &files {
         let _ = write!(all, "{path}\n{text}\n");
@@ -102,37 +108,49 @@ pub fn prepare(
     Ok(Some(Sdk { path, added }))
 }
 
+/// Returns the path of the stub for libSystem that zig brings.
+fn system_stub(zig: &Path) -> PathBuf {
+    zig.with_file_name("lib").join("libc/darwin/libSystem.tbd")
+}
+
+/// Returns the symbols in a stub, as C has them.
+fn symbols_of(stub: &str) -> BTreeSet<&str> {
+    let words = stub.split(|c: char| c.is_whitespace() || ",'[]".contains(c));
+    words.filter_map(|word| word.strip_prefix('_')).collect()
+}
+
 /// Returns the path below the folder and the text of each file.
-fn contents<'a>(table: &Table<'a>, added: &'a [Declared]) -> Vec<(String, String)> {
+///
+/// Crates declare functions of libSystem, such as `sysctlbyname`, beside those of a framework. They are left out of all
+/// stubs, because a linker takes the first library that has a symbol.
+fn contents<'a>(
+    table: &Table<'a>,
+    added: &'a [Declared],
+    system: &BTreeSet<&str>,
+) -> Vec<(String, String)> {
     let mut libraries = table.libraries.clone();
     for one in added {
-        let found = libraries.iter_mut().find(|library| library.name == one.library);
-        let library = match found {
-            Some(library) => library,
-            None if one.is_framework => {
-                libraries.push(Library::framework(&one.library));
-                libraries.last_mut().expect("it was just added")
-            }
-            // Where a library lies that is not in the table is not known.
-            None => continue,
-        };
-        library.symbols.insert(&one.symbol);
+        // Whether a library that is not in the table exists, and where, is not known.
+        if let Some(library) = libraries.iter_mut().find(|library| library.name == one.library) {
+            library.symbols.insert(&one.symbol);
+        }
     }
     let mut files: Vec<_> = HEADERS.map(|(path, text)| (path.to_owned(), text.to_owned())).to_vec();
     for library in &libraries {
-        files.push((library.stub_path(), stub(library, table)));
+        files.push((library.stub_path(), stub(library, table, system)));
     }
     files
 }
 
-fn stub(library: &Library<'_>, table: &Table<'_>) -> String {
+fn stub(library: &Library<'_>, table: &Table<'_>, system: &BTreeSet<&str>) -> String {
     const TARGETS: &str = "[ x86_64-macos, arm64-macos ]";
     let mut text = format!(
         "--- !tapi-tbd\ntbd-version: 4\ntargets: {TARGETS}\ninstall-name: '{}'\nexports:\n",
         library.install_name
     );
     let _ = write!(text, "  - targets: {TARGETS}\n    symbols: [");
-    for (index, symbol) in table.all_exports(library).into_iter().enumerate() {
+    let symbols = table.all_exports(library);
+    for (index, symbol) in symbols.difference(system).enumerate() {
         let separator = if index == 0 { " " } else { ",\n      " };
         let _ = write!(text, "{separator}'_{symbol}'");
     }
@@ -151,4 +169,45 @@ fn write(folder: &Path, files: &[(String, String)]) -> anyhow::Result<()> {
     }
     partial.rename(folder)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::declared::Declared;
+    use super::table::Table;
+    use super::{contents, symbols_of};
+
+    #[test]
+    fn a_stub_has_the_table_and_what_crates_declare_but_nothing_of_libsystem() {
+        let system = symbols_of("    symbols: [ _sysctlbyname, '_open$NOCANCEL',\n _NSGetArgc ]\n");
+        assert!(system.contains("open$NOCANCEL") && system.contains("NSGetArgc"), "{system:?}");
+        let declare = |symbol: &str, library: &str, is_framework| Declared {
+            symbol: symbol.into(),
+            library: library.into(),
+            is_framework,
+            package: "x 1.0.0".into(),
+        };
+        let added = [
+            declare("IOOwn", "IOKit", true),
+            declare("lost", "NoSuchKit", true),
+            declare("lost", "nowhere", false),
+        ];
+        let files = contents(&Table::of_macos(), &added, &system);
+        let text = |path: &str| {
+            let file = files.iter().find(|(known, _)| known == path);
+            file.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("no {path}"))
+        };
+        let framework =
+            |name: &str| text(&format!("System/Library/Frameworks/{name}.framework/{name}.tbd"));
+        assert!(framework("IOKit").contains("'_IOOwn'"));
+        assert!(framework("IOKit").contains("'_IOServiceMatching'"));
+        // The bindings of libobjc declare it.
+        assert!(Table::of_macos().symbols().contains("sysctlbyname"));
+        for library in [text("usr/lib/libobjc.tbd"), framework("Foundation")] {
+            assert!(library.contains("'_objc_msgSend'") && !library.contains("sysctlbyname"));
+        }
+        assert!(
+            !files.iter().any(|(path, text)| path.contains("NoSuchKit") || text.contains("lost"))
+        );
+    }
 }

@@ -25,16 +25,6 @@ pub(super) struct Library<'t> {
 }
 
 impl Library<'_> {
-    /// Makes a framework without symbols that is not in the table. Nearly all have this version.
-    pub(super) fn framework(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            install_name: format!("/System/Library/Frameworks/{name}.framework/Versions/A/{name}"),
-            symbols: BTreeSet::new(),
-            re_exports: Vec::new(),
-        }
-    }
-
     /// Returns where the linker looks for its stub, below an SDK.
     pub(super) fn stub_path(&self) -> String {
         let name = &self.name;

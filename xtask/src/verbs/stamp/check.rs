@@ -121,6 +121,7 @@ fn check(
     {
         let mut command = Command::new(codesign);
         command.args(["--verify", "--strict"]).arg(&program);
+        child_env::clean(&mut command, env);
         let output = process::run(&mut command, LIMIT)?;
         if !output.status.success() {
             return Err(wrong(&format!("codesign refuses its binary: {}", output.reason())));
