@@ -9,6 +9,6 @@ fn main() {
     let bytes = vec![1_u8; 1 << 20];
     epoch::advance().expect("new statistics");
     let allocated = stats::allocated::read().expect("a statistic");
-    let version = version::read().expect("a version");
-    println!("jemalloc {version}: a MiB is allocated: {}", allocated >= bytes.len());
+    let name = version::read().expect("a version");
+    println!("jemalloc {name}: a MiB is allocated: {}", allocated >= bytes.len());
 }
