@@ -245,7 +245,7 @@ fn services_with_openssl_and_with_bindgen_are_built_for_other_platforms() {
         "\n[build-dependencies]\nbindgen = { version = \"0.72\", default-features = false, features = [\"runtime\"] }\n",
     );
     let main = "fn main() {\n    println!(\"{}\", stamp::line(\"tls-real\"));\n    \
-                println!(\"{}\", unsafe { openssl_sys::OpenSSL_version_num() });\n}\n";
+                let line = unsafe { std::ffi::CStr::from_ptr(openssl_sys::OpenSSL_version(1)) };\n    println!(\"{line:?}\");\n}\n";
     repo.write("services/tls-real/src/main.rs", main);
     repo.write("services/headers-real/build.rs", BINDGEN);
     let main = "#![allow(warnings)]\ninclude!(concat!(env!(\"OUT_DIR\"), \"/own.rs\"));\n\nfn main() {\n    \

@@ -121,6 +121,9 @@ pub fn build(
             // Only rustup's library comes with the files that start a program with musl; zig has its own.
             let setting = format!("profile.{profile}.rustflags=[\"-Clink-self-contained=no\"]");
             command.args(["-Zprofile-rustflags", "--config", &setting]);
+            // Build scripts are for this machine, whose target may not know the option.
+            let setting = format!("profile.{profile}.build-override.rustflags=[]");
+            command.args(["--config", &setting]);
         }
         command.args(build_dir_option(toolchain)?);
         environment::set_variables(&mut command, toolchain, env);

@@ -195,7 +195,7 @@ mod tests {
         let files = contents(&Table::of_macos(), &added, &system);
         let text = |path: &str| {
             let file = files.iter().find(|(known, _)| known == path);
-            file.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("no {path}"))
+            file.map_or_else(|| panic!("no {path}"), |(_, text)| text.as_str())
         };
         let framework =
             |name: &str| text(&format!("System/Library/Frameworks/{name}.framework/{name}.tbd"));

@@ -52,7 +52,7 @@ fn a_fresh_clone_with_nothing_downloaded_builds_what_was_vendored() {
     let before = tree(repo.path());
     repo.xtask("vendor --check").exits(3).says("no vendored sources").says("cargo xtask vendor");
     let made = repo.xtask_in("services/vendored", "vendor").exits(0);
-    made.prints("vendor/ holds the sources of").says("darwin_arm64 with rustup's library");
+    made.prints("vendor/ holds the sources of").says("linux_arm64_musl with rustup's library");
     let text = std::fs::read_to_string(repo.path().join(".cargo/config.toml")).unwrap();
     assert!(text.starts_with(CONFIG) && text.contains("replace-with"), "{text}");
     let after = tree(repo.path());
