@@ -94,7 +94,7 @@ pub(crate) fn run(programs: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `llvm-objdump` writes in the place of a library where a symbol is looked for in all of them.
+/// Stands in the output of `llvm-objdump` for the library of a symbol that is looked for in all of them.
 const FLAT: &str = "flat-namespace";
 
 fn judge(

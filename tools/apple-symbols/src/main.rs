@@ -1,4 +1,4 @@
-//! What macOS's libraries export: makes the table that `dist` links with, and judges programs by other sources.
+//! Makes the table of what macOS's libraries export, with which `dist` links, and judges programs by other sources.
 //!
 //! ```text
 //! cargo run -p apple-symbols -- table > xtask/src/build/macos_sdk/symbols.txt

@@ -270,7 +270,7 @@ pub(crate) const LIBRARIES: [(&str, &str); 11] = [
     ("z", "/usr/lib/libz.1.dylib"),
 ];
 
-/// What no crate declares: the functions of `resolv.h`, which that header gives other names, those of
+/// Lists functions that no crate declares: those of `resolv.h`, which that header gives other names, those of
 /// `bzlib.h`, `compression.h`, `sandbox.h` and of line editors, by their manuals.
 pub(crate) const BY_HAND: [(&str, &[&str]); 5] = [
     (

@@ -14,10 +14,10 @@ use crate::cannot;
 use crate::results::Outcome;
 use crate::services::Service;
 
-/// How long a program may take, under an emulator too.
+/// Limits the time of a program, also in an emulator.
 const RUN_LIMIT: Duration = Duration::from_mins(2);
 
-/// Where everything is.
+/// Knows the folders of the zoo, and builds its services.
 pub(crate) struct Zoo {
     /// The zoo's workspace.
     workspace: PathBuf,

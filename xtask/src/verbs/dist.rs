@@ -14,13 +14,12 @@ use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest, Platform};
 use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
-use crate::build::compile;
+use crate::build::compile::{self, Binary};
 use crate::build::macos_sdk::Sdk;
 use crate::build::toolchain::{self, Library, Toolchain, build_tools};
 use crate::build::{binary_check, outside_flags, pins, resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::config::Config;
-use crate::model::native::Need;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
@@ -191,7 +190,8 @@ fn ready(
     Err(cannot_build(plan, &failures, "").hint(hint).into())
 }
 
-/// Makes the plan of a `dist`. Nothing is built, written or downloaded for it.
+/// Makes the plan of a `dist`. Nothing is built for it; cargo may download the sources of dependencies, to say which ones
+/// there are.
 fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
     let services = workspace.select(&options.services)?;
     let cargo_config = cargo_config::read(&workspace.root, env)?;
@@ -283,7 +283,7 @@ fn run_step(
     let mut artifacts = Vec::new();
     for (build, binary) in step.builds.iter().zip(&built.binaries) {
         let sdk = built.sdk.as_ref();
-        let artifact = pack(plan, step, build, &binary.path, sdk, toolchain, ui)
+        let artifact = pack(plan, step, build, binary, sdk, toolchain, ui)
             .with_context(|| format!("service {}", build.service))?;
         artifacts.push(artifact);
     }
@@ -305,11 +305,12 @@ fn pack(
     plan: &Plan,
     step: &Step,
     build: &Build,
-    linked: &Path,
+    binary: &Binary,
     sdk: Option<&Sdk>,
     toolchain: &Toolchain,
     ui: &Ui,
 ) -> anyhow::Result<Artifact> {
+    let linked = &binary.path;
     let mut image =
         std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
     let name = linked.display().to_string();
@@ -367,7 +368,7 @@ fn pack(
         expected_rustc: toolchain.expected_rustc.clone(),
         outside_flags: plan.outside_flags.clone(),
         unchecked_symbols: unchecked,
-        openssl: build.needs.contains(&Need::Openssl).then(|| pins::openssl_version().to_owned()),
+        openssl: binary.has_openssl.then(|| pins::openssl_version().to_owned()),
         system_libraries: binary_check::system_libraries(step.platform, &facts),
         recognised: false,
     })

@@ -81,8 +81,9 @@ fn a_plan_names_what_the_build_scripts_of_each_service_need_and_nothing_else() {
         format!("ninja {} (PyPI)", pins::NINJA.version),
         format!("OpenSSL {} (built once per platform)", pins::openssl_version()),
     ];
+    let here = ["perl", "make"].map(|name| format!("tool     {name} (of this machine)\n")).concat();
     let plan = repo.xtask(&format!("{line} linux,amd64")).exits(0);
-    plan.prints(&format!("tool     {cmake}\ntool     {ninja}\ntool     {openssl}\n"));
+    plan.prints(&format!("tool     {cmake}\ntool     {ninja}\n{here}tool     {openssl}\n"));
     let plan = repo.xtask(&format!("{line} darwin_arm64 --json tls")).exits(0).json();
     assert_eq!(
         (needs(&plan), &plan["tools"]),
@@ -137,6 +138,25 @@ fn cargo_is_asked_for_dependencies_only_where_the_lock_file_has_a_crate_that_nee
     }
 }
 
+/// Fails unless the variable for cmake is there or not, as the service expects.
+fn build_script(expects_cmake: bool) -> String {
+    let name = "CMAKE_POLICY_VERSION_MINIMUM";
+    format!(
+        "fn main() {{\n    assert_eq!(std::env::var_os(\"{name}\").is_some(), {expects_cmake});\n}}\n"
+    )
+}
+
+#[test]
+fn only_services_that_need_a_tool_are_built_with_it() {
+    let mut repo = three_services();
+    repo.write("services/plain/build.rs", &build_script(false));
+    repo.write("services/fast/build.rs", &build_script(true));
+    // So that none is installed.
+    repo.set("CMAKE", "/opt/cmake");
+    repo.set("CMAKE_GENERATOR", "Ninja");
+    repo.xtask(&format!("dist plain fast --platforms {}", host())).exits(0);
+}
+
 #[test]
 fn setup_names_the_tools_and_check_says_which_are_missing() {
     let mut repo = three_services();
@@ -161,7 +181,7 @@ fn setup_names_the_tools_and_check_says_which_are_missing() {
     repo.set("CMAKE", "/opt/cmake");
     repo.set("CMAKE_GENERATOR", "Unix Makefiles");
     let run = repo.xtask("setup --check").exits(0).prints("linux_amd64   ready");
-    run.prints("tools         cmake (CMAKE), ninja (CMAKE_GENERATOR), OpenSSL");
+    run.prints("tools         cmake (CMAKE), ninja (CMAKE_GENERATOR), perl (of this machine), ");
 }
 
 /// Looks for a library as `pq-sys` does: asks pkg-config, then the library's own program. Both answer with a library

@@ -53,7 +53,7 @@ pub(crate) struct Running {
 
 /// The region that every server is told to be in.
 pub(crate) const REGION: &str = "us-east-1";
-/// How many objects a page of a listing has, so that a few objects are several pages.
+/// Asks for listings with this many objects a page, so that a few objects are several pages.
 const PAGE_OBJECTS: u32 = 5;
 
 /// An answer as a check compares it.
@@ -69,7 +69,7 @@ pub(crate) enum Answered {
 /// What a server does where servers differ: the record of what was seen, compared in every run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
-    /// How many objects a page of a listing has.
+    /// The number of objects on a page of a listing.
     pub(crate) page_objects: usize,
     /// PUT with `If-Match` and the object's `ETag`.
     pub(crate) if_match_right: Answered,
@@ -97,8 +97,8 @@ pub(crate) struct Expected {
     pub(crate) refused_keys: &'static [(&'static str, Answered)],
     /// Object keys that this server stores under another name, because they are paths of files in it.
     pub(crate) renamed_keys: &'static [&'static str],
-    /// Whether a refusal of a body that is on its way can be read: a server that closes the connection
-    /// with bytes unread resets it, and its answer may be lost.
+    /// Says whether the answer arrives that refuses a body on its way: a server that closes the connection with bytes
+    /// unread resets it, and its answer may be lost.
     pub(crate) early_refusal_arrives: bool,
     /// GET of a presigned URL after its time.
     pub(crate) presigned_late: (u16, &'static str),

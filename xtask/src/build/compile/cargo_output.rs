@@ -60,7 +60,10 @@ pub(super) fn read(line: &str) -> Option<Message> {
         "build-script-executed" => {
             let package = package_name(message["package_id"].as_str()?).to_owned();
             let out_dir = PathBuf::from(message["out_dir"].as_str()?);
-            Some(Message::Script(Script { package, out_dir }))
+            let linked = message["linked_paths"].as_array().into_iter().flatten();
+            let path = |text: &str| text.split_once('=').map_or(text, |(_, path)| path).into();
+            let linked_paths = linked.filter_map(Value::as_str).map(path).collect();
+            Some(Message::Script(Script { package, out_dir, linked_paths }))
         }
         _ => None,
     }
@@ -194,6 +197,8 @@ fn line(platform: Platform, counts: &Counts, elapsed: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
+    use std::path::Path;
+
     use catalog::Platform;
 
     use super::{Counts, Crate, Message, Progress, line, package_name, package_version, read};
@@ -234,6 +239,21 @@ mod tests {
         ];
         for (line, expected) in rows {
             assert_eq!(read(&line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_build_script_tells_where_it_has_the_linker_look() {
+        let line = r#"{"reason":"build-script-executed","package_id":"registry+https://example.org/index#openssl-sys@0.9.118",
+            "linked_libs":["static=ssl"],"linked_paths":["native=/t/openssl/3/lib","/usr/lib"],"cfgs":[],"env":[],
+            "out_dir":"/t/build/openssl-sys/out"}"#;
+        let Some(Message::Script(script)) = read(&line.replace('\n', "")) else {
+            panic!("not read")
+        };
+        assert_eq!(script.package, "openssl-sys");
+        for (folder, expected) in [("/t/openssl/3", true), ("/t/openssl/4", false), ("/usr", true)]
+        {
+            assert_eq!(script.links_below(Path::new(folder)), expected, "{folder}");
         }
     }
 

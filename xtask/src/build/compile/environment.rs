@@ -1,6 +1,7 @@
 //! Sets the environment of the cargo that builds: removes the variables of the outer cargo, and adds those
 //! of the toolchain.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,6 +14,7 @@ use ferror::Error;
 
 use crate::build::pins;
 use crate::build::toolchain::{Library, Toolchain};
+use crate::model::native::Need;
 use crate::system::env::Env;
 use crate::system::{child_env, files, process};
 
@@ -65,12 +67,6 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
     }
     let time = build_time(env);
     command.env("SOURCE_DATE_EPOCH", &time);
-    let tools = &toolchain.build_tools;
-    let is_unset = |name: &str| env.names().all(|known| known != name);
-    command.envs(tools.variables.iter().filter(|(name, _)| is_unset(name)).cloned());
-    if let (false, Ok(path)) = (tools.path.is_empty(), search_path(&tools.path, env)) {
-        command.env("PATH", path);
-    }
     let cache = &toolchain.cache_dir;
     command
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", &toolchain.linker.zig)
@@ -82,6 +78,28 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
         .env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"))
         // zig does not tell objects with different times apart.
         .env("ZIG_LOCAL_CACHE_DIR", cache.join(format!("zig-time-{time}")));
+}
+
+/// Lets build scripts find the tools that a service needs, and no others: what is built beside it must change nothing.
+/// A variable that a person set stays.
+pub(super) fn set_tools(
+    command: &mut Command,
+    toolchain: &Toolchain,
+    needs: &BTreeSet<Need>,
+    env: &Env,
+) -> anyhow::Result<()> {
+    let tools = &toolchain.build_tools;
+    for (need, name, value) in &tools.variables {
+        if needs.contains(need) && env.names().all(|known| known != *name) {
+            command.env(name, value);
+        }
+    }
+    let needed = tools.path.iter().filter(|(need, _)| needs.contains(need));
+    let folders: Vec<_> = needed.map(|(_, folder)| folder.clone()).collect();
+    if !folders.is_empty() {
+        command.env("PATH", search_path(&folders, env)?);
+    }
+    Ok(())
 }
 
 /// Returns the time that builds are told.

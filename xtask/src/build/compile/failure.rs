@@ -267,6 +267,10 @@ fn describe(missing: Missing, name: &str) -> String {
     }
 }
 
+/// The variables that name a program or library of a person's own.
+const OWN: [(&str, &str); 3] =
+    [("cmake", "CMAKE"), ("libclang", "LIBCLANG_PATH"), ("protoc", "PROTOC")];
+
 /// Returns what to do about it.
 fn advice(missing: Missing, name: &str, platform: Platform) -> String {
     const TABLE: &str = "[workspace.metadata.xtask]";
@@ -284,14 +288,17 @@ fn advice(missing: Missing, name: &str, platform: Platform) -> String {
             "{from_source}{sdk}, or name it in `system-libraries` of {TABLE} where every host has it"
         ),
         Missing::OpenSsl => format!(
-            "let dist build it by the field `openssl` of {TABLE}, or use the feature `vendored` of the crate openssl"
+            "use the feature `vendored` of the crate openssl, or let dist build it: `openssl` of {TABLE} must not be \
+             false; for a build script or a macro, install OpenSSL's headers on this machine"
         ),
         Missing::Header => {
             format!("{from_source}{sdk}; headers of this machine are not for {platform}")
         }
-        Missing::Program => format!(
-            "run `cargo xtask setup`, which installs what the builds need, or install {name} yourself"
-        ),
+        Missing::Program => {
+            let variable = OWN.iter().find(|(program, _)| *program == name);
+            let otherwise = variable.map_or(String::new(), |(_, it)| format!(", or name yours in {it}"));
+            format!("install {name} on this machine: dist does not know that this crate calls it{otherwise}")
+        }
         Missing::CppLibrary => {
             "let the build script print `cargo::rustc-link-lib=c++`: zig has that library, and links it statically"
                 .to_owned()
@@ -451,7 +458,11 @@ mod tests {
         let [linux, _, _, mac, musl, _] = Platform::ALL;
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("output"), "cargo::rustc-link-lib=static=pq\n").unwrap();
-        let pq = Script { package: "pq-sys".into(), out_dir: folder.path().join("out") };
+        let pq = Script {
+            package: "pq-sys".into(),
+            out_dir: folder.path().join("out"),
+            linked_paths: Vec::new(),
+        };
         let scripts = [pq];
         let of = |platform, compiler: Option<&CompilerError>, said: &str| {
             let error = error("alpha", platform, compiler, said, &scripts, &env);
@@ -496,7 +507,7 @@ mod tests {
         let (text, hint) = of(linux, None, &script(PRINTED[17].0));
         let expected = "cargo could not build alpha: the build script of openssl-sys 0.9.118 fails\nmissing: OpenSSL";
         assert_eq!(text, expected);
-        assert!(hint.contains("the field `openssl`"), "{hint}");
+        assert!(hint.contains("`openssl` of [workspace.metadata.xtask]"), "{hint}");
         let (text, hint) =
             of(linux, None, &script("  panicked at build.rs:3:1:\n  no licence\n  note: x\n"));
         assert!(

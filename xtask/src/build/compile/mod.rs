@@ -35,7 +35,7 @@ mod refused_flag;
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -71,6 +71,8 @@ pub struct Binary {
     pub service: String,
     /// The file, which the next build replaces.
     pub path: PathBuf,
+    /// Whether a crate of its build links the OpenSSL that was built for it.
+    pub has_openssl: bool,
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
@@ -99,10 +101,11 @@ pub fn build(
     if env.get_os("PKG_CONFIG").is_none() {
         variables.push(("PKG_CONFIG".into(), pkg_config::script(toolchain, env)?.into()));
     }
-    if step.builds.iter().any(|build| build.needs.contains(&Need::Openssl)) {
-        let found = openssl::variables(toolchain, &variables, env, ui)?;
-        variables.extend(found);
-    }
+    let openssl = if step.builds.iter().any(|build| build.needs.contains(&Need::Openssl)) {
+        Some(openssl::find_or_build(toolchain, &variables, env, ui)?)
+    } else {
+        None
+    };
     let trims_paths = toolchain.compiler.can_trim_paths(env);
     if !trims_paths {
         let rustc = environment::rustc_without_paths(toolchain, env)?;
@@ -128,7 +131,12 @@ pub fn build(
         command.args(build_dir_option(toolchain)?);
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        run(command, service, toolchain, &progress, env)
+        environment::set_tools(&mut command, toolchain, &service.needs, env)?;
+        let openssl = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl));
+        if let Some(home) = openssl {
+            command.envs(openssl::variables(toolchain, home));
+        }
+        run(command, service, toolchain, openssl, &progress, env)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&sources()?)?;
@@ -158,6 +166,7 @@ fn run(
     mut command: Command,
     service: &Build,
     toolchain: &Toolchain,
+    openssl: Option<&Path>,
     progress: &Progress,
     env: &Env,
 ) -> anyhow::Result<Binary> {
@@ -207,11 +216,13 @@ fn run(
         Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
             .hint("its `required-features` have to be among the service's `features`")
     })?;
-    Ok(Binary { service: name.clone(), path })
+    // A build script or a macro may have it, and not the service.
+    let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
+    Ok(Binary { service: name.clone(), path, has_openssl: openssl.is_some_and(links) })
 }
 
-/// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. What cargo itself would respect, a
-/// setting, a terminal without moves and CI, counts here too.
+/// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. `CARGO_TERM_PROGRESS_WHEN`, a
+/// terminal that cannot move its cursor, and CI count here as they do for cargo.
 fn show_progress(command: &mut Command, env: &Env) {
     let is_set = |name: &str| env.get_os(name).is_some();
     let is_dumb = env.get("TERM").is_none_or(|term| term == "dumb");

@@ -73,26 +73,30 @@ const FOREIGN: [&str; 12] = [
     "OPENSSL_LOCAL_CONFIG_DIR",
 ];
 
-/// Returns the variables by which `openssl-sys` and cmake find the library of the platform, which is built where that
-/// was not done before. `variables` name the C compiler.
-pub(super) fn variables(
+/// Returns the variables by which `openssl-sys` and cmake find the library in the folder `home`.
+pub(super) fn variables(toolchain: &Toolchain, home: &Path) -> [(OsString, OsString); 3] {
+    let triple = toolchain.platform.triple().to_uppercase().replace('-', "_");
+    [
+        (format!("{triple}_OPENSSL_DIR").into(), home.into()),
+        (format!("{triple}_OPENSSL_STATIC").into(), "1".into()),
+        // For cmake's FindOpenSSL.
+        ("OPENSSL_ROOT_DIR".into(), home.into()),
+    ]
+}
+
+/// Returns the folder with the library of the platform, which is built where that was not done before. `variables` name
+/// the C compiler.
+pub(super) fn find_or_build(
     toolchain: &Toolchain,
     variables: &[(OsString, OsString)],
     env: &Env,
     ui: &Ui,
-) -> anyhow::Result<Vec<(OsString, OsString)>> {
-    let home = find_or_build(toolchain, variables, env, ui)
-        .with_context(|| format!("OpenSSL {}", pins::openssl_version()))?;
-    let triple = toolchain.platform.triple().to_uppercase().replace('-', "_");
-    Ok(vec![
-        (format!("{triple}_OPENSSL_DIR").into(), home.clone().into()),
-        (format!("{triple}_OPENSSL_STATIC").into(), "1".into()),
-        // For cmake's FindOpenSSL.
-        ("OPENSSL_ROOT_DIR".into(), home.into()),
-    ])
+) -> anyhow::Result<PathBuf> {
+    make(toolchain, variables, env, ui)
+        .with_context(|| format!("OpenSSL {}", pins::openssl_version()))
 }
 
-fn find_or_build(
+fn make(
     toolchain: &Toolchain,
     variables: &[(OsString, OsString)],
     env: &Env,

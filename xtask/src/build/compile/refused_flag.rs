@@ -25,9 +25,16 @@ pub(super) struct Script {
     pub(super) package: String,
     /// The folder for the files that it makes. What it printed is the file `output` beside that.
     pub(super) out_dir: PathBuf,
+    /// The folders in which it has the linker look for libraries.
+    pub(super) linked_paths: Vec<PathBuf>,
 }
 
 impl Script {
+    /// Returns whether it has the linker look below the folder.
+    pub(super) fn links_below(&self, folder: &Path) -> bool {
+        self.linked_paths.iter().any(|path| path.starts_with(folder))
+    }
+
     /// Reads what it printed.
     pub(super) fn printed(&self) -> String {
         let printed = std::fs::read(self.out_dir.with_file_name("output")).unwrap_or_default();

@@ -25,10 +25,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The tools of a build, as its environment names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct BuildTools {
-    /// Variables by which build scripts find them.
-    pub(crate) variables: Vec<(&'static str, OsString)>,
+    /// Variables by which build scripts find them, each for those who have the need.
+    pub(crate) variables: Vec<(Need, &'static str, OsString)>,
     /// Folders that come first on `PATH`.
-    pub(crate) path: Vec<PathBuf>,
+    pub(crate) path: Vec<(Need, PathBuf)>,
 }
 
 /// The wheels that stand for a need, each with the variable that replaces it and a file that it has.
@@ -61,7 +61,8 @@ pub fn planned(needs: &BTreeSet<Need>, env: &Env) -> Vec<Tool> {
         }
     }
     for (need, program, _) in PROGRAMS {
-        if needs.contains(&need) {
+        // OpenSSL is built by both of them.
+        if needs.contains(&need) || needs.contains(&Need::Openssl) {
             let origin = "of this machine".to_owned();
             tools.push(Tool { name: program.to_owned(), version: None, origin });
         }
@@ -97,7 +98,7 @@ pub(super) fn find_or_install(
     }
     if needs.contains(&Need::Cmake) {
         // Many a crate brings sources that ask for a cmake of 2010, which this one refuses unless told so.
-        tools.variables.push(("CMAKE_POLICY_VERSION_MINIMUM", "3.5".into()));
+        tools.variables.push((Need::Cmake, "CMAKE_POLICY_VERSION_MINIMUM", "3.5".into()));
     }
     // OpenSSL is built by both of them.
     for (need, program, arguments) in PROGRAMS {
@@ -115,16 +116,18 @@ impl BuildTools {
         match need {
             Need::Cmake => {
                 let value = if variable == "CMAKE" { path.into() } else { OsString::from("Ninja") };
-                self.variables.push((variable, value));
+                self.variables.push((need, variable, value));
                 // Some build scripts call cmake by its name, and cmake does so with ninja.
-                self.path.push(folder);
+                self.path.push((need, folder));
             }
             Need::Protoc => {
                 let include = home.join("protoc/data/include");
-                self.variables
-                    .extend([(variable, path.into()), ("PROTOC_INCLUDE", include.into())]);
+                self.variables.extend([
+                    (need, variable, path.into()),
+                    (need, "PROTOC_INCLUDE", include.into()),
+                ]);
             }
-            _ => self.variables.push((variable, path.into())),
+            _ => self.variables.push((need, variable, path.into())),
         }
     }
 }
@@ -204,7 +207,10 @@ mod tests {
                 "cmake 4.4.5 (PyPI), ninja 1.13.2 (PyPI), make (of this machine)",
             ),
             (&[Need::Protoc, Need::Libclang], "libclang 18.1.1 (PyPI), protoc (PROTOC)"),
-            (&[Need::Openssl], "OpenSSL 3.6.3 (built once per platform)"),
+            (
+                &[Need::Openssl],
+                "perl (of this machine), make (of this machine), OpenSSL 3.6.3 (built once per platform)",
+            ),
         ];
         for (needs, expected) in rows {
             let needs: BTreeSet<_> = needs.iter().copied().collect();

@@ -22,6 +22,9 @@ use crate::system::{child_env, files, process};
 /// Enough for a program that only prints its version.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What to do with archives that are wrong.
+pub(super) const HINT: &str = "do not deploy them; run dist again, and upload with --verify";
+
 /// What was done with an archive that is right.
 struct Checked {
     /// Whether `codesign` judged the signature.
@@ -30,9 +33,14 @@ struct Checked {
     started: bool,
 }
 
-/// Checks the archives of the manifest in `folder`. Prints a line for each that is right, and returns all of them
-/// for `--json`.
-pub(super) fn run(folder: &Path, env: &Env, ui: &Ui) -> anyhow::Result<Vec<Value>> {
+/// Checks the archives of the manifest in `folder`. Prints a line for each that is right, and adds it to `checked` for
+/// `--json`.
+pub(super) fn run(
+    folder: &Path,
+    checked: &mut Vec<Value>,
+    env: &Env,
+    ui: &Ui,
+) -> anyhow::Result<()> {
     let path = folder.join(MANIFEST_FILE);
     let bytes = std::fs::read(&path).map_err(|error| {
         Error::config(format!("{} cannot be read", path.display()))
@@ -42,7 +50,7 @@ pub(super) fn run(folder: &Path, env: &Env, ui: &Ui) -> anyhow::Result<Vec<Value
     let manifest = Manifest::read_strict(&bytes, &path.display().to_string())?;
     let codesign = env.find_program("codesign");
     let scratch = Scratch::new(folder)?;
-    let (mut checked, mut problems, mut unjudged) = (Vec::new(), Vec::new(), 0);
+    let (mut problems, mut unjudged) = (Vec::new(), 0);
     for artifact in &manifest.artifacts {
         match check(&manifest, artifact, folder, &scratch.0, codesign.as_deref(), env) {
             Ok(Checked { codesign, started }) => {
@@ -68,7 +76,7 @@ pub(super) fn run(folder: &Path, env: &Env, ui: &Ui) -> anyhow::Result<Vec<Value
         );
     }
     if problems.is_empty() {
-        return Ok(checked);
+        return Ok(());
     }
     let message = format!(
         "{} of {} archives are not as {} says:{}",
@@ -77,9 +85,7 @@ pub(super) fn run(folder: &Path, env: &Env, ui: &Ui) -> anyhow::Result<Vec<Value
         path.display(),
         problems.concat()
     );
-    Err(Error::invalid(message)
-        .hint("do not deploy them; run dist again, and upload with --verify")
-        .into())
+    Err(Error::invalid(message).hint(HINT).into())
 }
 
 fn check(
@@ -256,11 +262,13 @@ mod tests {
             std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let env = Env::for_test(&[("PATH", programs.path().to_str().unwrap())]);
-        let checked = run(folder, &env, &Ui::new(&env).with_json(true));
+        let path = programs.path().to_str().unwrap();
+        let env = Env::for_test(&[("PATH", path), ("CARGO_PKG_NAME", "xtask")]);
+        let mut checked = Vec::new();
+        let result = run(folder, &mut checked, &env, &Ui::new(&env).with_json(true));
         let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(names.count(), 2, "something is left in the folder");
-        Ok(checked?[0]["codesign"] == true)
+        result.map(|()| checked[0]["codesign"] == true)
     }
 
     #[test]
@@ -270,6 +278,10 @@ mod tests {
         let accepts =
             "[ \"$1 $2\" = '--verify --strict' ] && [ \"${3##*/}\" = alpha ] && [ -s \"$3\" ]";
         assert!(check(folder.path(), Some(accepts)).unwrap());
+        // Cargo gives its tests this variable, which goes with the credentials.
+        let sees_nothing = "[ -z \"$CARGO_PKG_NAME\" ]";
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        assert!(check(folder.path(), Some(sees_nothing)).unwrap());
         let refuses = "echo \"$3: invalid signature\" >&2; exit 1";
         let error = check(folder.path(), Some(refuses)).unwrap_err().to_string();
         assert!(error.starts_with("1 of 1 archives are not as "), "{error}");
@@ -302,7 +314,8 @@ mod tests {
         }
         std::fs::remove_file(manifest).unwrap();
         let env = Env::for_test(&[]);
-        let error = run(folder.path(), &env, &Ui::new(&env)).unwrap_err().to_string();
+        let error =
+            run(folder.path(), &mut Vec::new(), &env, &Ui::new(&env)).unwrap_err().to_string();
         assert!(error.contains("manifest.json cannot be read"), "{error}");
     }
 }

@@ -68,12 +68,19 @@ pub struct Options {
 /// Runs `stamp`.
 pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     if options.check {
-        let mut checked = Vec::new();
+        let (mut checked, mut wrong) = (Vec::new(), Vec::new());
         for folder in &options.files {
-            checked.extend(check::run(folder, env, ui)?);
+            wrong.extend(check::run(folder, &mut checked, env, ui).err());
         }
         ui.document(&format!("{:#}", Value::from(checked)));
-        return Ok(());
+        return match wrong.len() {
+            0 => Ok(()),
+            1 => Err(wrong.remove(0)),
+            _ => {
+                let all: Vec<_> = wrong.iter().map(|error| format!("{error:#}")).collect();
+                Err(Error::invalid(all.join("\n")).hint(check::HINT).into())
+            }
+        };
     }
     ui.print(&show_files(&options.files, options.json)?);
     Ok(())
