@@ -129,6 +129,8 @@ pub struct OutsideFlags {
     pub shown: Vec<String>,
     /// A digest of the flags with their real values, which is not published; `None` where there are no flags.
     pub digest: Option<String>,
+    /// The configuration files of cargo that belong to the repository.
+    pub repository_files: Vec<PathBuf>,
 }
 
 /// Finds what comes from outside of the repository around `root`, which has `repository_files`. `profile` is the
@@ -143,6 +145,7 @@ pub fn find(
     let is_ours = |file: &&File| repository_files.iter().any(|ours| ours.path == file.path);
     let (ours, outside): (Vec<_>, Vec<_>) = files.iter().partition(is_ours);
     let mut set_by_us = BTreeMap::new();
+    let repository_files = ours.iter().map(|file| file.path.clone()).collect();
     for file in ours {
         set_by_us.extend(file.variables());
     }
@@ -166,7 +169,7 @@ pub fn find(
         }
     }
     let digest = (!found.is_empty()).then(|| files::sha256(&real));
-    Ok(OutsideFlags { shown: found, digest })
+    Ok(OutsideFlags { shown: found, digest, repository_files })
 }
 
 /// Returns whether a variable of that name may change the bytes of what is built by `profile`.

@@ -148,6 +148,11 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns the value of a variable that the repository names, or that a build read.
+    pub fn of_build(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
     /// Returns the value of the first of `names` that is set.
     pub fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.get(name))

@@ -5,6 +5,7 @@
 
 mod ansible;
 mod build_errors;
+mod build_key;
 mod canary;
 mod cargo_settings;
 mod child_env;
@@ -33,6 +34,7 @@ mod presign;
 mod promote;
 mod proxies;
 mod reference;
+mod reuse;
 mod setup;
 mod ship;
 mod stamp;

@@ -103,7 +103,7 @@ pub(super) fn set_tools(
 }
 
 /// Returns the time that builds are told.
-pub(super) fn build_time(env: &Env) -> String {
+pub(crate) fn build_time(env: &Env) -> String {
     env.get("SOURCE_DATE_EPOCH").unwrap_or_else(|| BUILD_TIME.to_owned())
 }
 

@@ -459,6 +459,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("output"), "cargo::rustc-link-lib=static=pq\n").unwrap();
         let pq = Script {
+            package_id: "registry+https://example.org/index#pq-sys@0.7.5".into(),
             package: "pq-sys".into(),
             out_dir: folder.path().join("out"),
             linked_paths: Vec::new(),

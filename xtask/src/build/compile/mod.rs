@@ -29,6 +29,7 @@ mod cargo_output;
 mod environment;
 mod failure;
 mod freshness;
+mod observed;
 mod openssl;
 mod pkg_config;
 mod refused_flag;
@@ -43,6 +44,8 @@ use anyhow::Context as _;
 use ferror::Error;
 
 use self::cargo_output::{Message, Progress};
+pub(crate) use self::environment::build_time;
+pub use self::observed::Observed;
 use crate::build::macos_sdk::{self, Sdk};
 use crate::build::toolchain::{Library, Toolchain};
 use crate::model::native::Need;
@@ -73,6 +76,8 @@ pub struct Binary {
     pub path: PathBuf,
     /// Whether a crate of its build links the OpenSSL that was built for it.
     pub has_openssl: bool,
+    /// What was read for it, where that is known.
+    pub observed: Option<Observed>,
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
@@ -180,7 +185,8 @@ fn run(
     let stdout = child.take_stdout().context("cargo has no stdout")?;
     let stderr = child.take_stderr().context("cargo has no stderr")?;
     let said = thread::spawn(move || Progress::pass_on(stderr));
-    let (mut path, mut refused, mut first_error, mut scripts) = (None, None, None, Vec::new());
+    let (mut path, mut refused, mut first_error) = (None, None, None);
+    let (mut scripts, mut crates) = (Vec::new(), Vec::new());
     // Macros may print what is not UTF-8, between cargo's messages.
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line.context("reading cargo's messages")?;
@@ -194,8 +200,9 @@ fn run(
             Some(Message::Crate(finished)) => {
                 progress.count(&finished);
                 if finished.package == service.service && finished.target == service.bin {
-                    path = finished.executable.or(path);
+                    path = finished.executable.clone().or(path);
                 }
+                crates.push(finished);
             }
             None => {}
         }
@@ -218,7 +225,9 @@ fn run(
     })?;
     // A build script or a macro may have it, and not the service.
     let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
-    Ok(Binary { service: name.clone(), path, has_openssl: openssl.is_some_and(links) })
+    let has_openssl = openssl.is_some_and(links);
+    let observed = observed::collect(workspace_root, &crates, &scripts);
+    Ok(Binary { service: name.clone(), path, has_openssl, observed })
 }
 
 /// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. `CARGO_TERM_PROGRESS_WHEN`, a

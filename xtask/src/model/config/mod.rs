@@ -104,6 +104,19 @@ pub struct Config {
     pub skip_checks: Vec<BinaryCheck>,
     /// Whether `dist` builds OpenSSL for `openssl-sys`.
     pub openssl: bool,
+    /// What every service is built from.
+    pub inputs: Inputs,
+}
+
+/// What a service is built from besides the files of its packages. The first two are patterns of files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Other files of the repository.
+    pub files: Vec<String>,
+    /// Files of the service's folder that no build reads.
+    pub ignored: Vec<String>,
+    /// Variables of the environment.
+    pub variables: Vec<String>,
 }
 
 /// What of a finished binary is compared with the plan.
@@ -160,6 +173,10 @@ pub struct ServiceConfig {
     pub bin: Option<String>,
     /// Whether `dist` leaves the service out unless it is named.
     pub skip: bool,
+    /// What the service is built from besides its packages.
+    pub inputs: Inputs,
+    /// `sandbox = false`: whether its build may read what it likes.
+    pub no_sandbox: bool,
 }
 
 impl Config {
@@ -200,6 +217,11 @@ impl Config {
             system_libraries: table.system_libraries.unwrap_or_default(),
             skip_checks: skip_checks.map_err(|error| error.context(TABLE))?,
             openssl: table.openssl.unwrap_or(true),
+            inputs: Inputs {
+                files: table.inputs.unwrap_or_default(),
+                ignored: Vec::new(),
+                variables: table.env.unwrap_or_default(),
+            },
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -209,6 +231,7 @@ impl Config {
         check_release("glibc", &self.glibc, GLIBC)?;
         check_release("macos", &self.macos, MACOS)?;
         check_globs(&self.include)?;
+        self.inputs.check()?;
         let profile_is_a_name = self.profile.starts_with(|c: char| c.is_ascii_alphabetic())
             && self.profile.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !profile_is_a_name {
@@ -257,6 +280,8 @@ impl ServiceConfig {
             return Ok(None);
         };
         check_globs(&table.include).map_err(|error| error.context(&table_name))?;
+        let inputs = Inputs { files: table.inputs, ignored: table.ignore, variables: table.env };
+        inputs.check().map_err(|error| error.context(&table_name))?;
         let platforms = table
             .platforms
             .map(|line| platform_line::parse(&line))
@@ -269,7 +294,32 @@ impl ServiceConfig {
             no_default_features: table.default_features == Some(false),
             bin: table.bin,
             skip: table.skip,
+            inputs,
+            no_sandbox: table.sandbox == Some(false),
         }))
+    }
+}
+
+impl Inputs {
+    fn check(&self) -> Result<()> {
+        for (field, patterns) in [("inputs", &self.files), ("ignore", &self.ignored)] {
+            let example = if field == "inputs" { "../../proto/**" } else { "tests/**" };
+            let expected = |text: &str| {
+                expected(field, text, &format!("a pattern below a folder, such as {example}"))
+            };
+            for text in patterns {
+                let leaves = field == "ignore" && text.split('/').any(|part| part == "..");
+                if text.is_empty() || text.starts_with('/') || leaves {
+                    return Err(expected(text));
+                }
+                glob::Pattern::new(text).map_err(|error| expected(text).caused_by(error))?;
+            }
+        }
+        let is_name = |name: &&String| !name.is_empty() && !name.contains(['=', '\0']);
+        match self.variables.iter().find(|name| !is_name(name)) {
+            Some(wrong) => Err(expected("env", wrong, "the name of a variable")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use crate::model::plan::Resource;
 
 impl Plan {
     /// Returns the plan as JSON, for programs.
-    pub fn to_json(&self) -> String {
-        let plan = json!({
+    pub fn to_json(&self) -> Value {
+        json!({
             "version": self.version,
             "commit": {
                 "id": self.commit.id,
@@ -33,8 +33,7 @@ impl Plan {
             "system_libraries": self.requirements.system_libraries,
             "tools": self.tools.iter().map(Tool::to_json).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
-        });
-        format!("{plan:#}")
+        })
     }
 
     /// Returns the glibc floor, where a platform of the plan uses glibc.

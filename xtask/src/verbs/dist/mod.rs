@@ -1,0 +1,695 @@
+//! `dist`: from a commit to archives and a manifest.
+//!
+//! The order of the work stands here and nowhere else: lock, prepare the toolchains, see what the last build on
+//! this machine left, build and pack the rest platform by platform, remove the old manifest before the first file is
+//! replaced, write the new one last.
+
+mod reuse;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use anyhow::Context as _;
+use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest, Platform};
+use ferror::{Error, Kind};
+
+use crate::build::archive::{self, Entry};
+use crate::build::compile::{self, Binary};
+use crate::build::macos_sdk::Sdk;
+use crate::build::outside_flags::{self, OutsideFlags};
+use crate::build::reuse::{self as build_reuse, Packed, Record};
+use crate::build::toolchain::{self, Library, Toolchain, build_tools};
+use crate::build::{binary_check, pins, resources, stamp};
+use crate::model::commit::Commit;
+use crate::model::config::Config;
+use crate::model::plan::{self, Build, Plan, Request, Step};
+use crate::model::source_file::SourceFile;
+use crate::model::sources::{PathPackage, SourceDigest};
+use crate::model::workspace::{Service, Workspace};
+use crate::repository::{cargo_config, git, native, sources, vendored, work_tree, workspace};
+use crate::system::env::Env;
+use crate::system::file_lock::{self, FileLock};
+use crate::system::ui::{self, Ui};
+use crate::system::{files, parallel};
+
+use self::reuse::{Reuse, Source, Why};
+
+/// The options of `dist`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Options {
+    /// The services named; empty means all.
+    pub services: Vec<String>,
+    /// `--dest`.
+    pub dest: Option<PathBuf>,
+    /// `--platforms`.
+    pub platforms: Option<Vec<Platform>>,
+    /// `--version`.
+    pub version: Option<String>,
+    /// `--library`.
+    pub library: Option<Library>,
+    /// `--strict`.
+    pub strict: bool,
+    /// `--no-reuse`.
+    pub no_reuse: bool,
+    /// `--why`.
+    pub why: bool,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// What becomes of the artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are published as soon as they are there.
+    Ship,
+    /// They go into a server on this machine.
+    Local,
+    /// `upload` may publish them later, and says then what it refuses.
+    Any,
+}
+
+/// Runs `dist`. `None` after a dry run.
+///
+/// The purpose decides whether the distribution's library may be used without being asked for: where the
+/// artifacts are published, a slow network must not choose the compiler. `check` sees the plan before anything is
+/// built.
+pub fn run(
+    purpose: Purpose,
+    check: impl FnOnce(&Plan, &Config) -> ferror::Result<()>,
+    options: &Options,
+    env: &Env,
+    ui: &Ui,
+) -> anyhow::Result<Option<Manifest>> {
+    let workspace = workspace::read(env)?;
+    let started = SystemTime::now();
+    let planned = plan(&workspace, options, env)?;
+    let plan = &planned.plan;
+    let may_fall_back = match purpose {
+        Purpose::Ship => false,
+        Purpose::Local => !options.strict,
+        // Where `upload` takes them all the same, they are as good as published.
+        Purpose::Any => !options.strict && !workspace.config.other_compiler,
+    };
+    let prepare = |install| {
+        let request = toolchain::Request {
+            platforms: &plan.platforms().collect::<Vec<_>>(),
+            library: options.library,
+            may_fall_back,
+            pin: &plan.pin,
+            flags_digest: planned.flags.digest.as_deref(),
+            needs: &plan.needs(),
+            install,
+            glibc: &plan.requirements.glibc,
+            macos: &plan.requirements.macos,
+            system_libraries: &plan.requirements.system_libraries,
+            workspace_root: &workspace.root,
+            target_dir: &workspace.target_dir,
+            env,
+        };
+        toolchain::prepare(&request, ui)
+    };
+    let our_folders = [&*plan.snapshot_dir, &*workspace.target_dir];
+    let reuse_request = reuse::Request {
+        workspace: &workspace,
+        plan,
+        files: &planned.files,
+        flags: &planned.flags,
+        our_folders: &our_folders,
+        no_reuse: options.no_reuse,
+        started,
+        env,
+    };
+    if options.dry_run {
+        let why = if options.why { Some(why(&reuse_request, &prepare(false))) } else { None };
+        show(plan, why, options.json, ui);
+        return Ok(None);
+    }
+    check(plan, &workspace.config)?;
+    warn_of_outside(plan, purpose, &workspace.config, ui);
+    let _lock = lock(&plan.snapshot_dir, ui)?;
+    let read_sources = || sources::digests(&planned.packages, &workspace.root, &our_folders, env);
+    let toolchains = ready(plan, prepare(true), options.strict)?;
+    let reuse = Reuse::read(&reuse_request, &toolchains);
+    let earlier = read_manifest(plan);
+    let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
+    for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
+        let run = StepRun { plan, step, toolchain, reuse: &reuse, env, ui };
+        match run.run(&read_sources, options.why) {
+            Ok(made) => {
+                for made in made {
+                    warn_of(&made, ui);
+                    print(&made.artifact, plan, env, ui);
+                    artifacts.push(made.artifact);
+                    records.extend(made.record);
+                }
+            }
+            Err(error) => failures.push((step.platform, error)),
+        }
+    }
+    if !failures.is_empty() {
+        // Whoever runs `upload` now means what failed here, and not what was built before.
+        remove_manifest(plan)?;
+        return Err(failed_builds(plan, &failures, earlier.is_some()).into());
+    }
+    check_unchanged(&workspace, plan, env)?;
+    for (path, record) in records {
+        record.write(&path)?;
+    }
+    let manifest = write_manifest(plan, artifacts, earlier)?;
+    ui.document(&manifest.to_json());
+    Ok(Some(manifest))
+}
+
+/// Finds out what a `dist` would build, and why.
+fn why(
+    request: &reuse::Request<'_>,
+    toolchains: &[(Platform, anyhow::Result<Toolchain>)],
+) -> Vec<Why> {
+    let plan = request.plan;
+    let ready: Vec<_> =
+        toolchains.iter().filter_map(|(_, toolchain)| toolchain.as_ref().ok().cloned()).collect();
+    let reuse = Reuse::read(request, &ready);
+    let mut all = Vec::new();
+    for (step, (_, toolchain)) in plan.steps.iter().zip(toolchains) {
+        for build in &step.builds {
+            all.push(match toolchain {
+                Ok(toolchain) => reuse.decide(build, toolchain).why(build, step.platform),
+                Err(error) => Why::built(build, step.platform, format!("{error:#}")),
+            });
+        }
+    }
+    all
+}
+
+/// Prints a plan, and what of it would be built.
+fn show(plan: &Plan, why: Option<Vec<Why>>, json: bool, ui: &Ui) {
+    if json {
+        let mut document = plan.to_json();
+        if let Some(why) = why {
+            document["why"] = why.iter().map(Why::to_json).collect();
+        }
+        ui.document(&format!("{document:#}"));
+    } else {
+        ui.result(plan.to_string().trim_end());
+        if let Some(why) = why {
+            ui.result("");
+            for line in why {
+                ui.result(line);
+            }
+        }
+    }
+}
+
+/// Warns about what is compiled and does not belong to the repository.
+fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
+    if !plan.outside_sources.is_empty() {
+        let paths: Vec<_> =
+            plan.outside_sources.iter().map(|path| path.to_string_lossy()).collect();
+        ui.warn(format_args!(
+            "outside the repository: {}: these sources are compiled, and the version does not say what they held",
+            paths.join(", ")
+        ));
+    }
+    if !plan.outside_flags.is_empty() && purpose != Purpose::Local && !config.outside_flags {
+        ui.warn(format_args!(
+            "flags from outside the repository change the bytes, so `upload` refuses them: {}",
+            plan.outside_flags.join(", ")
+        ));
+    }
+}
+
+/// A plan, and what its stamps stand for.
+struct Planned {
+    plan: Plan,
+    /// Every package that lies in a folder.
+    packages: Vec<PathPackage>,
+    /// The files of the repository.
+    files: Vec<SourceFile>,
+    /// What comes from outside the repository and may change the bytes.
+    flags: OutsideFlags,
+}
+
+/// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
+/// `dist` made outlasts a network that fails.
+fn ready(
+    plan: &Plan,
+    toolchains: Vec<(Platform, anyhow::Result<Toolchain>)>,
+    strict: bool,
+) -> anyhow::Result<Vec<Toolchain>> {
+    let (mut ready, mut failures) = (Vec::new(), Vec::new());
+    for (platform, toolchain) in toolchains {
+        let checked = toolchain.and_then(|toolchain| {
+            if strict {
+                toolchain.check_pin()?;
+            }
+            Ok(toolchain)
+        });
+        match checked {
+            Ok(toolchain) => ready.push(toolchain),
+            Err(error) => failures.push((platform, error)),
+        }
+    }
+    if failures.is_empty() {
+        return Ok(ready);
+    }
+    let others = if ready.is_empty() { "" } else { ", or name the other platforms by --platforms" };
+    let hint =
+        format!("mend that and run dist again{others}; nothing was built, and nothing removed");
+    Err(cannot_build(plan, &failures, "").hint(hint).into())
+}
+
+/// Makes the plan of a `dist`. Nothing is built for it; cargo may download the sources of dependencies, to say which ones
+/// there are.
+fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
+    let services = workspace.select(&options.services)?;
+    let cargo_config = cargo_config::read(&workspace.root, env)?;
+    cargo_config::refuse_unstable(&cargo_config, &workspace.root, env)?;
+    let dest = dest(workspace, options, env);
+    let snapshot_dir = dest.join("snapshot");
+    let commit = read_commit(workspace, &snapshot_dir, env)?;
+    let packages = sources::packages(workspace, &cargo_config, env)?;
+    let ours = [snapshot_dir.as_path(), &workspace.target_dir];
+    let files = work_tree::files(&workspace.root, &ours, env)?;
+    let mut found = BTreeMap::new();
+    for service in &services {
+        found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
+    }
+    let flags = outside_flags::find(&workspace.root, &files, &workspace.config.profile, env)?;
+    let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
+    let asked = options.platforms.as_deref();
+    let platforms = |service: &Service| plan::platforms(&workspace.config, service, asked);
+    let needs = native::find(workspace, &services, platforms, env);
+    let all_needs: BTreeSet<_> = needs.values().flatten().copied().collect();
+    let request = Request {
+        tools: build_tools::planned(&all_needs, env),
+        needs,
+        platforms: options.platforms.clone(),
+        version: options.version.clone(),
+        dest,
+        outside_sources: sources::outside_repository(&packages, &workspace.root, &files)?,
+        source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
+        outside_flags: flags.shown.clone(),
+        other_compiler: toolchain::other_compiler(&workspace.root, &pin, options.library, env),
+        pin,
+    };
+    let plan = plan::plan(workspace, &services, &found, commit, &request)?;
+    Ok(Planned { plan, packages, files, flags })
+}
+
+fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
+    let variable = env.get("CIRCLE_ARTIFACTS");
+    plan::dest(options.dest.as_deref(), &env.current_dir, variable.as_deref(), &workspace.root)
+}
+
+/// Reads the commit and the uncommitted changes. Only files that this program writes itself are
+/// left out, since all others may be compiled, wherever artifacts go.
+fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow::Result<Commit> {
+    git::read(&workspace.root, &[snapshot_dir, &workspace.target_dir], env)
+}
+
+/// Waits until no other `dist` works in the folder, and keeps others out until the lock is dropped.
+fn lock(snapshot_dir: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
+    let waiting =
+        || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
+    file_lock::lock(&snapshot_dir.join(".lock"), waiting)
+}
+
+/// Reads what an earlier `dist` wrote; `None` where that cannot be read.
+fn read_manifest(plan: &Plan) -> Option<Manifest> {
+    let bytes = std::fs::read(plan.snapshot_dir.join(MANIFEST_FILE)).ok()?;
+    Manifest::read_strict(&bytes, MANIFEST_FILE).ok()
+}
+
+/// Removes what an earlier `dist` wrote, before the first file that it names is replaced: from then on there is no
+/// manifest until all of this run's work is done. A run that is interrupted before leaves everything as it was.
+fn remove_manifest(plan: &Plan) -> anyhow::Result<()> {
+    files::remove_if_there(&plan.snapshot_dir.join(MANIFEST_FILE))?;
+    files::remove_if_there(&plan.snapshot_dir.join(SUMS))
+}
+
+/// The work for one platform.
+struct StepRun<'a> {
+    plan: &'a Plan,
+    step: &'a Step,
+    toolchain: &'a Toolchain,
+    reuse: &'a Reuse<'a>,
+    env: &'a Env,
+    ui: &'a Ui,
+}
+
+/// An artifact, and what the next `dist` has to know of its build.
+struct Made {
+    artifact: Artifact,
+    is_stamped: bool,
+    record: Option<(PathBuf, Record)>,
+}
+
+impl StepRun<'_> {
+    fn run(
+        &self,
+        read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+        show_why: bool,
+    ) -> anyhow::Result<Vec<Made>> {
+        let Self { step, ui, .. } = *self;
+        let again = parallel::map(&step.builds, threads(), |build| self.use_again(build))?;
+        let (mut made, mut to_build) = (BTreeMap::new(), Vec::new());
+        for (build, (again, why)) in step.builds.iter().zip(again) {
+            if show_why {
+                ui.result(why);
+            }
+            match again {
+                Some(again) => drop(made.insert(build.service.as_str(), again)),
+                None => to_build.push(build.clone()),
+            }
+        }
+        if !made.is_empty() {
+            let names: Vec<_> = made.keys().copied().collect();
+            ui.say("unchanged", format_args!("{} for {}", names.join(", "), step.platform));
+        }
+        let rest = Step { platform: step.platform, builds: to_build };
+        if !rest.builds.is_empty() {
+            let built = self.build(&rest, read_sources)?;
+            made.extend(rest.builds.iter().map(|build| build.service.as_str()).zip(built));
+        }
+        let mut in_order = Vec::new();
+        for build in &step.builds {
+            in_order.extend(made.remove(build.service.as_str()));
+        }
+        Ok(in_order)
+    }
+
+    /// Makes an artifact of what the last build left, where that is what a build would give now.
+    fn use_again(&self, build: &Build) -> anyhow::Result<(Option<Made>, Why)> {
+        let decision = self.reuse.decide(build, self.toolchain);
+        let why = decision.why(build, self.step.platform);
+        let made = match decision.source {
+            Source::Build => None,
+            Source::Linked(record, image) => {
+                remove_manifest(self.plan)?;
+                let binary = Unstamped::again(&record, image);
+                let packed = self.pack(build, binary, Some(record));
+                Some(packed.with_context(|| in_service(build))?)
+            }
+            Source::Archive(record) => Some(self.kept(build, &record)),
+        };
+        Ok((made, why))
+    }
+
+    /// Builds and packs the services of `step`, in their order.
+    fn build(
+        &self,
+        step: &Step,
+        read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+    ) -> anyhow::Result<Vec<Made>> {
+        let Self { plan, toolchain, env, ui, .. } = *self;
+        let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
+        ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
+        let start = Instant::now();
+        let root = &toolchain.workspace_root;
+        if let Some(library) = toolchain.library_sources() {
+            vendored::check_library(root, &library)?;
+        }
+        let lock_option = vendored::lock_option(root);
+        let profile = &plan.profile;
+        let built = compile::build(toolchain, step, profile, lock_option, read_sources, env, ui)?;
+        ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
+
+        remove_manifest(plan)?;
+        let work: Vec<_> = step.builds.iter().zip(&built.binaries).collect();
+        parallel::map(&work, threads(), |(build, binary)| {
+            let pack = || {
+                let record = self.reuse.record(build, toolchain, binary)?;
+                let binary = Unstamped::read(binary, built.sdk.as_ref())?;
+                self.pack(build, binary, record)
+            };
+            pack().with_context(|| in_service(build))
+        })
+    }
+}
+
+/// Returns how many services are packed at a time.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn in_service(build: &Build) -> String {
+    format!("service {}", build.service)
+}
+
+/// A linked binary that was normalised.
+struct Unstamped<'a> {
+    image: Vec<u8>,
+    name: String,
+    has_openssl: bool,
+    unchecked: Unchecked<'a>,
+}
+
+/// The symbols of macOS that only a crate's word says exist.
+enum Unchecked<'a> {
+    /// Known from the last build.
+    Known(Vec<String>),
+    /// To be found by what stood in for an SDK.
+    By(Option<&'a Sdk>),
+}
+
+impl<'a> Unstamped<'a> {
+    /// Reads what cargo has just linked.
+    fn read(binary: &Binary, sdk: Option<&'a Sdk>) -> anyhow::Result<Self> {
+        let name = binary.path.display().to_string();
+        let mut image = std::fs::read(&binary.path).with_context(|| format!("reading {name}"))?;
+        stamp::normalise(&mut image).with_context(|| name.clone())?;
+        Ok(Self { image, name, has_openssl: binary.has_openssl, unchecked: Unchecked::By(sdk) })
+    }
+
+    /// Takes the binary of the last build.
+    fn again(record: &Record, image: Vec<u8>) -> Self {
+        Self {
+            image,
+            name: record.linked.display().to_string(),
+            has_openssl: record.has_openssl,
+            unchecked: Unchecked::Known(record.unchecked_symbols.clone()),
+        }
+    }
+}
+
+/// Warns of what a person may not expect of an artifact.
+fn warn_of(made: &Made, ui: &Ui) {
+    let Artifact { service, platform, unchecked_symbols, .. } = &made.artifact;
+    if !unchecked_symbols.is_empty() {
+        ui.warn(format_args!(
+            "{service} for {platform}: that macOS has these symbols is known only from the crates that use them: {}",
+            unchecked_symbols.join("; ")
+        ));
+    }
+    if !made.is_stamped {
+        ui.warn(format_args!(
+            "{service} for {platform} carries no stamp: it will not know its version (use the crate `stamp` in its main)"
+        ));
+    }
+}
+
+/// Prints the line of an archive that is there.
+fn print(artifact: &Artifact, plan: &Plan, env: &Env, ui: &Ui) {
+    ui.result(format_args!(
+        "{}  {}  sha256 {}",
+        ui::path(&plan.snapshot_dir.join(&artifact.file), env),
+        ui::size(artifact.size_bytes),
+        artifact.sha256
+    ));
+}
+
+impl StepRun<'_> {
+    /// Stamps one linked binary and packs it. The record of its build gets what was packed.
+    fn pack(
+        &self,
+        build: &Build,
+        binary: Unstamped<'_>,
+        record: Option<Record>,
+    ) -> anyhow::Result<Made> {
+        let Self { plan, step, toolchain, .. } = *self;
+        let Unstamped { mut image, name, has_openssl, unchecked } = binary;
+        let facts = stamp::facts(&image).with_context(|| name.clone())?;
+        binary_check::check(&build.service, step.platform, &facts, &plan.requirements)?;
+        let unchecked = match unchecked {
+            Unchecked::Known(symbols) => symbols,
+            Unchecked::By(sdk) => sdk.map(|sdk| sdk.unchecked(&facts.imports)).unwrap_or_default(),
+        };
+        let unstamped_sha256 = files::sha256(&image);
+        let stamped = ::stamp::Record {
+            version: plan.version.clone(),
+            commit: plan.commit.id.clone(),
+            dirty: plan.commit.dirty.is_some(),
+            committed_at: plan.commit.committed_at,
+            platform: step.platform.to_string(),
+        };
+        let outcome = stamp::write(&mut image, &stamped, &name)?;
+        check(&image, &stamped, outcome).with_context(|| name.clone())?;
+
+        let binary_sha256 = files::sha256(&image);
+        files::write_whole(&plan.snapshot_dir.join(&build.binary), &image, 0o755)?;
+        let mut entries =
+            vec![Entry { name: build.service.clone(), executable: true, bytes: image }];
+        entries.extend(reuse::resources(build)?);
+        let key = reuse::pack_key(plan, step.platform, build, &entries[1..]);
+        let path = plan.snapshot_dir.join(&build.file);
+        let (size_bytes, sha256) = archive::pack(&path, &build.top, &entries, plan.entry_time)?;
+        let packed = Packed {
+            key,
+            size_bytes,
+            sha256,
+            binary_sha256,
+            system_libraries: binary_check::system_libraries(step.platform, &facts),
+            is_stamped: outcome == stamp::Outcome::Stamped,
+        };
+        let has_openssl = has_openssl.then(|| pins::openssl_version().to_owned());
+        let artifact = self.artifact(build, &packed, &unstamped_sha256, &unchecked, has_openssl);
+        let record = record.map(|record| {
+            let path = build_reuse::path(toolchain, &plan.profile, &build.service);
+            (path, Record { packed, unstamped_sha256, unchecked_symbols: unchecked, ..record })
+        });
+        Ok(Made { artifact, is_stamped: outcome == stamp::Outcome::Stamped, record })
+    }
+
+    /// Returns the artifact of an archive that stays as it is.
+    fn kept(&self, build: &Build, record: &Record) -> Made {
+        let has_openssl = record.has_openssl.then(|| pins::openssl_version().to_owned());
+        let (unstamped, unchecked) = (&record.unstamped_sha256, &record.unchecked_symbols);
+        let artifact = self.artifact(build, &record.packed, unstamped, unchecked, has_openssl);
+        Made { artifact, is_stamped: record.packed.is_stamped, record: None }
+    }
+
+    /// Returns the artifact of an archive.
+    fn artifact(
+        &self,
+        build: &Build,
+        packed: &Packed,
+        unstamped_sha256: &str,
+        unchecked: &[String],
+        openssl: Option<String>,
+    ) -> Artifact {
+        let Self { plan, step, toolchain, .. } = *self;
+        Artifact {
+            service: build.service.clone(),
+            platform: step.platform.to_string(),
+            triple: step.platform.triple().to_owned(),
+            file: build.file.clone(),
+            size_bytes: packed.size_bytes,
+            sha256: packed.sha256.clone(),
+            binary_sha256: packed.binary_sha256.clone(),
+            unstamped_sha256: unstamped_sha256.to_owned(),
+            object_key: build.object_key.clone(),
+            rustc: toolchain.rustc.clone(),
+            expected_rustc: toolchain.expected_rustc.clone(),
+            outside_flags: plan.outside_flags.clone(),
+            unchecked_symbols: unchecked.to_vec(),
+            openssl,
+            system_libraries: packed.system_libraries.clone(),
+            recognised: false,
+        }
+    }
+}
+
+/// Reads the finished binary as a stranger would: through the file format, signature and all.
+fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> anyhow::Result<()> {
+    stamp::verify(image)?;
+    let expected = (outcome == stamp::Outcome::Stamped).then_some(record);
+    anyhow::ensure!(
+        stamp::read(image)?.as_ref() == expected,
+        "it does not carry the stamp it was given"
+    );
+    Ok(())
+}
+
+/// Makes the error of the platforms whose build failed. `had_manifest` says that an earlier manifest was removed.
+fn failed_builds(plan: &Plan, failures: &[(Platform, anyhow::Error)], had_manifest: bool) -> Error {
+    let others = if failures.len() < plan.steps.len() {
+        ", or name by --platforms the others alone, whose archives are made"
+    } else {
+        ""
+    };
+    let gone = if had_manifest { " (the earlier one is removed)" } else { "" };
+    let note = format!(
+        "; mend that and run dist again{others}; until then there is no manifest to upload{gone}"
+    );
+    cannot_build(plan, failures, &note)
+}
+
+/// Joins the errors of all platforms into one, whose kind is the gravest: a compile error goes before all
+/// others. What `note` says stands before them, so that the last words are what was wrong and what to do.
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], note: &str) -> Error {
+    let kinds =
+        || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
+    let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());
+    let mut message =
+        format!("{} of {} platforms could not be built{note}", failures.len(), plan.steps.len());
+    for (platform, error) in failures {
+        let _ = write!(message, "\n  {platform}: {}", format!("{error:#}").replace('\n', "\n    "));
+        if let Some(hint) = ui::ours(error).and_then(Error::hint_text) {
+            let _ = write!(message, "\n    hint: {hint}");
+        }
+    }
+    Error::new(kind.unwrap_or(Kind::Bug), message)
+}
+
+/// Fails if the source changed while it was built, since the stamp would not be true.
+fn check_unchanged(workspace: &Workspace, plan: &Plan, env: &Env) -> anyhow::Result<()> {
+    let now = read_commit(workspace, &plan.snapshot_dir, env)?;
+    if (&now.id, &now.dirty) == (&plan.commit.id, &plan.commit.dirty) {
+        return Ok(());
+    }
+    Err(Error::config("the source changed while it was built: the stamp would not be true")
+        .hint("run dist again")
+        .into())
+}
+
+/// The digests as `sha256sum -c` reads them.
+const SUMS: &str = "SHA256SUMS";
+
+fn write_manifest(
+    plan: &Plan,
+    mut artifacts: Vec<Artifact>,
+    earlier: Option<Manifest>,
+) -> anyhow::Result<Manifest> {
+    artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
+    let mut manifest = Manifest {
+        version: plan.version.clone(),
+        commit: plan.commit.id.clone(),
+        dirty: plan.commit.dirty.is_some(),
+        committed_at: plan.commit.committed_at,
+        branch: Branch::Named(plan.commit.branch.clone()),
+        prefix: plan.prefix.clone(),
+        outside_sources: plan
+            .outside_sources
+            .iter()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect(),
+        platforms: plan.platforms().map(|platform| platform.to_string()).collect(),
+        artifacts,
+    };
+    if let Some(mut earlier) = earlier.filter(|earlier| earlier.is_same_release(&manifest)) {
+        let is_there = |artifact: &Artifact| {
+            let metadata = std::fs::symlink_metadata(plan.snapshot_dir.join(&artifact.file));
+            metadata
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() == artifact.size_bytes)
+        };
+        earlier.artifacts.retain(is_there);
+        manifest.extend_from(&earlier);
+    }
+    let mut sums = String::new();
+    for artifact in &manifest.artifacts {
+        let _ = writeln!(sums, "{}  {}", artifact.sha256, artifact.file);
+    }
+    let json = manifest.to_json();
+    for (name, text) in [(SUMS, &sums), (MANIFEST_FILE, &json)] {
+        let path = plan.snapshot_dir.join(name);
+        if std::fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+            files::write_whole(&path, text.as_bytes(), 0o644)?;
+        }
+    }
+    Ok(manifest)
+}
