@@ -1,8 +1,6 @@
 //! Finds the packages that are compiled into each service on each platform, and what they inherit from the root.
 //!
-//! Cargo is asked once a platform, and its answer follows from the lock file, the Cargo.toml files and cargo's
-//! configuration alone. So it is kept beside what is built, under a digest of those, and cargo is asked again only when
-//! one of them changed.
+//! Cargo is asked once a platform, and its answer is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,17 +10,16 @@ use anyhow::Context as _;
 use catalog::{Platform, json};
 use ferror::Error;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::model::build_key::Input;
 use crate::model::cargo_toml;
 use crate::model::closure::{self, Graph, Package};
 use crate::model::root_inputs;
-use crate::model::source_file::SourceFile;
 use crate::model::workspace::{Service, Workspace};
+use crate::repository::manifests::Manifests;
 use crate::repository::vendored;
 use crate::system::env::Env;
-use crate::system::{child_env, files, parallel, process};
+use crate::system::{child_env, parallel, process};
 
 /// What [`read`] goes by.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +32,8 @@ pub struct Request<'a> {
     pub platforms: &'a [Platform],
     /// The triple of the machine that builds.
     pub host: &'a str,
-    /// The files of the repository.
-    pub files: &'a [SourceFile],
-    /// Cargo's configuration files in the repository.
-    pub cargo_config: &'a [PathBuf],
-    /// The digest of the flags from outside the repository, where there are any.
-    pub flags_digest: Option<&'a str>,
+    /// What cargo's answers follow from.
+    pub manifests: &'a Manifests,
     /// The environment of this process.
     pub env: &'a Env,
 }
@@ -83,60 +76,21 @@ impl Dependencies {
 
 /// Reads the dependencies, from what is kept or from cargo. Cargo may download sources.
 pub fn read(request: &Request<'_>) -> anyhow::Result<Dependencies> {
-    let digest = digest(request)?;
-    let path = request.workspace.target_dir.join("dist/dependencies.json");
-    let kept = std::fs::read(&path).ok().and_then(|bytes| {
-        let kept = json::parse(&bytes).ok()?;
-        (kept["digest"] == digest.as_str()).then(|| Dependencies::read(&kept))?
-    });
-    if let Some(kept) = kept {
+    let Request { services, platforms, host, manifests, .. } = *request;
+    let names: Vec<_> = services.iter().map(|service| &service.name).collect();
+    let asked = format!("{names:?} {platforms:?} {host}");
+    if let Some(kept) = manifests.kept("dependencies").filter(|kept| kept["asked"] == *asked)
+        && let Some(kept) = Dependencies::read(&kept)
+    {
         return Ok(kept);
     }
     let found = ask_cargo(request)?;
-    let text = found.to_json(&digest).to_string();
-    files::write_cheaply(&path, text.as_bytes(), 0o644)?;
+    manifests.keep("dependencies", &found.to_json(&asked));
     Ok(found)
 }
 
 fn name(service: &str, platform: Platform) -> String {
     format!("{service} {platform}")
-}
-
-/// Computes a digest of everything that the dependencies follow from.
-fn digest(request: &Request<'_>) -> anyhow::Result<String> {
-    let Request { workspace, services, platforms, host, files, cargo_config, .. } = *request;
-    let mut state = Sha256::new();
-    let mut add = |bytes: &[u8]| {
-        state.update((bytes.len() as u64).to_le_bytes());
-        state.update(bytes);
-    };
-    let cargo = request.env.get_os("CARGO").unwrap_or_default();
-    for text in [
-        workspace.root.as_os_str(),
-        cargo,
-        host.as_ref(),
-        workspace.config.profile.as_ref(),
-        request.flags_digest.unwrap_or_default().as_ref(),
-    ] {
-        add(text.as_encoded_bytes());
-    }
-    for service in services {
-        add(service.name.as_bytes());
-        for feature in &service.config.features {
-            add(feature.as_bytes());
-        }
-    }
-    for platform in platforms {
-        add(platform.as_str().as_bytes());
-    }
-    let cargo_tomls =
-        files.iter().map(|file| &file.path).filter(|path| path.ends_with("Cargo.toml"));
-    let lock_file = workspace.root.join("Cargo.lock");
-    for path in cargo_tomls.chain(cargo_config).chain([&lock_file]) {
-        add(path.as_os_str().as_encoded_bytes());
-        add(&files::content_digest(path)?);
-    }
-    Ok(s3::hex(&state.finalize()))
 }
 
 fn ask_cargo(request: &Request<'_>) -> anyhow::Result<Dependencies> {
@@ -211,14 +165,14 @@ fn graph(request: &Request<'_>, triple: &str) -> anyhow::Result<Graph> {
 }
 
 impl Dependencies {
-    fn to_json(&self, digest: &str) -> Value {
+    fn to_json(&self, asked: &str) -> Value {
         let inputs = |inputs: &Vec<Input>| -> Vec<Value> {
             inputs.iter().map(|input| json!([input.name, input.digest])).collect()
         };
         let package = |one: &Package| json!([one.name, one.version, one.source, one.dir]);
         let inherited = self.inherited.iter().map(|(dir, all)| json!([dir, inputs(all)]));
         json!({
-            "digest": digest,
+            "asked": asked,
             "packages": self.packages.iter().map(package).collect::<Vec<_>>(),
             "services": self.services,
             "path_packages": self.path_packages,

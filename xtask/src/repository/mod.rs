@@ -6,6 +6,7 @@ pub mod cargo_config;
 pub mod dependencies;
 pub mod git;
 pub mod local_server;
+pub mod manifests;
 pub mod native;
 pub mod new_repository;
 pub mod service_template;

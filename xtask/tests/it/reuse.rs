@@ -11,7 +11,7 @@ use crate::support::{Repo, host, root, run, target_dir};
 
 /// Makes a repository that needs nothing outside of it, with services that print a line and their stamp.
 fn repository(services: &[&str]) -> Repo {
-    let repo = Repo::new(&[]);
+    let repo = Repo::new(services);
     let stamp =
         "[package]\nname = \"bowline-stamp\"\nedition = \"2024\"\n\n[lib]\nname = \"stamp\"\n";
     repo.write("stamp/Cargo.toml", stamp);

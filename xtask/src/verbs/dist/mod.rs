@@ -9,6 +9,7 @@ mod reuse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
@@ -28,6 +29,7 @@ use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::source_file::SourceFile;
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
+use crate::repository::manifests::Manifests;
 use crate::repository::{cargo_config, git, native, sources, vendored, work_tree, workspace};
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
@@ -119,6 +121,7 @@ pub fn run(
         plan,
         files: &planned.files,
         flags: &planned.flags,
+        manifests: &planned.manifests,
         our_folders: &our_folders,
         no_reuse: options.no_reuse,
         started,
@@ -232,6 +235,8 @@ struct Planned {
     files: Vec<SourceFile>,
     /// What comes from outside the repository and may change the bytes.
     flags: OutsideFlags,
+    /// What cargo's answers follow from.
+    manifests: Manifests,
 }
 
 /// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
@@ -267,23 +272,39 @@ fn ready(
 /// there are.
 fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<Planned> {
     let services = workspace.select(&options.services)?;
-    let cargo_config = cargo_config::read(&workspace.root, env)?;
-    cargo_config::refuse_unstable(&cargo_config, &workspace.root, env)?;
     let dest = dest(workspace, options, env);
     let snapshot_dir = dest.join("snapshot");
-    let commit = read_commit(workspace, &snapshot_dir, env)?;
-    let packages = sources::packages(workspace, &cargo_config, env)?;
     let ours = [snapshot_dir.as_path(), &workspace.target_dir];
-    let files = work_tree::files(&workspace.root, &ours, env)?;
+    let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
+    // Each of these waits for programs.
+    let (cargo_config, other_compiler, commit, files) = thread::scope(|scope| {
+        let cargo_config = scope.spawn(|| cargo_config::read(&workspace.root, env));
+        let compiler =
+            scope.spawn(|| toolchain::other_compiler(&workspace.root, &pin, options.library, env));
+        let commit = read_commit(workspace, &snapshot_dir, env);
+        let files = work_tree::files(&workspace.root, &ours, env);
+        (joined(cargo_config), joined(compiler), commit, files)
+    });
+    let cargo_config = cargo_config?;
+    cargo_config::refuse_unstable(&cargo_config, &workspace.root, env)?;
+    let (commit, files) = (commit?, files?);
+    let packages = sources::packages(workspace, &cargo_config, env)?;
     let mut found = BTreeMap::new();
     for service in &services {
         found.insert(service.name.clone(), resources::find(workspace, service, &files)?);
     }
     let flags = outside_flags::find(&workspace.root, &files, &workspace.config.profile, env)?;
-    let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
     let asked = options.platforms.as_deref();
     let platforms = |service: &Service| plan::platforms(&workspace.config, service, asked);
-    let needs = native::find(workspace, &services, platforms, env);
+    let manifests = Manifests::read(
+        workspace,
+        &files,
+        &packages,
+        &flags.repository_files,
+        flags.digest.as_deref(),
+        env,
+    )?;
+    let needs = native::find(workspace, &services, platforms, Some(&manifests), env);
     let all_needs: BTreeSet<_> = needs.values().flatten().copied().collect();
     let request = Request {
         tools: build_tools::planned(&all_needs, env),
@@ -294,11 +315,16 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
         outside_sources: sources::outside_repository(&packages, &workspace.root, &files)?,
         source_date_epoch: env.get("SOURCE_DATE_EPOCH"),
         outside_flags: flags.shown.clone(),
-        other_compiler: toolchain::other_compiler(&workspace.root, &pin, options.library, env),
+        other_compiler,
         pin,
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
-    Ok(Planned { plan, packages, files, flags })
+    Ok(Planned { plan, packages, files, flags, manifests })
+}
+
+/// Returns the result of a thread, or goes on with its panic.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
@@ -434,7 +460,7 @@ impl StepRun<'_> {
 
 /// Returns how many services are packed at a time.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn in_service(build: &Build) -> String {

@@ -21,6 +21,7 @@ use crate::model::source_file::SourceFile;
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::build_inputs::{Found, Sources};
 use crate::repository::dependencies::{self, Dependencies};
+use crate::repository::manifests::Manifests;
 use crate::system::env::Env;
 
 /// What decisions go by.
@@ -31,6 +32,7 @@ pub(super) struct Request<'a> {
     /// The files of the repository.
     pub(super) files: &'a [SourceFile],
     pub(super) flags: &'a OutsideFlags,
+    pub(super) manifests: &'a Manifests,
     pub(super) our_folders: &'a [&'a Path],
     pub(super) no_reuse: bool,
     /// When the first file of the repository was read.
@@ -79,7 +81,7 @@ pub(super) struct Why {
 impl<'a> Reuse<'a> {
     /// Reads the inputs of every service. What cannot be read is built, and fails there for the same reason.
     pub(super) fn read(request: &Request<'a>, toolchains: &[Toolchain]) -> Self {
-        let Request { workspace, plan, files, flags, env, .. } = *request;
+        let Request { workspace, plan, files, flags, manifests, env, .. } = *request;
         let mut keys = BTreeMap::new();
         let Some(first) = toolchains.first() else { return Self { request: *request, keys } };
         let services: Vec<&Service> = workspace
@@ -96,9 +98,7 @@ impl<'a> Reuse<'a> {
             services: &services,
             platforms: &platforms,
             host: &first.compiler.host,
-            files,
-            cargo_config: &flags.repository_files,
-            flags_digest: flags.digest.as_deref(),
+            manifests,
             env,
         });
         let (dependencies, why_none) = match read {
