@@ -110,9 +110,10 @@ impl Repository {
         let path = self.dir.join(format!("services/{service}/src/main.rs"));
         let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
         let nanos = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-        let lines = text.lines().filter(|line| !line.contains("CHANGED"));
-        let mut text: String = lines.map(|line| format!("{line}\n")).collect();
-        text.push_str(&format!("#[used] static CHANGED: u128 = {nanos};\n"));
+        let mut lines: Vec<_> = text.lines().filter(|line| !line.contains("CHANGED")).collect();
+        let changed = format!("#[used] static CHANGED: u128 = {nanos};\n");
+        lines.push(&changed);
+        let text = lines.join("\n");
         fs::write(&path, text).map_err(|error| failed(&path, error))?;
         self.commit()
     }

@@ -6,7 +6,7 @@
 //! wrong program, neither another checkout that builds in the same folder nor an interruption nor a truncated file:
 //! what does not fit is built again.
 //!
-//! A record is for one checkout, because programs can ask the compiler for the path of their sources.
+//! A record is for one checkout, because programs can ask the compiler for the path of their sources, and for one xtask.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -33,6 +33,8 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Record {
     /// The folder of the workspace's Cargo.toml.
     pub root: PathBuf,
+    /// The xtask that built.
+    pub program: String,
     /// The inputs.
     pub key: BuildKey,
     /// What else was read.
@@ -170,6 +172,14 @@ fn variable_digest(name: &str, env: &Env) -> String {
     env.of_build(name).map_or(String::new(), |value| files::sha256(value.as_encoded_bytes()))
 }
 
+/// Returns what tells this xtask from another one, which may build and pack in another way: length and time of its file.
+pub fn program() -> String {
+    let found = std::env::current_exe().and_then(fs::metadata);
+    found.map_or(String::new(), |found| {
+        format!("{} {}.{}", found.len(), found.mtime(), found.mtime_nsec())
+    })
+}
+
 /// Returns where the record of a service is.
 pub fn path(toolchain: &Toolchain, profile: &str, service: &str) -> PathBuf {
     let folder = toolchain.target_dir.join("reuse").join(profile);
@@ -191,6 +201,7 @@ impl Record {
         let paths = pairs(&record["paths"])?;
         Some(Self {
             root: text(&record["root"])?.into(),
+            program: text(&record["program"])?,
             key: BuildKey::read(&record["key"])?,
             read: Read {
                 paths: paths.into_iter().map(|(path, digest)| (path.into(), digest)).collect(),
@@ -218,6 +229,7 @@ impl Record {
             self.read.paths.iter().map(|(path, digest)| (path.to_string_lossy(), digest)).collect();
         let record = serde_json::json!({
             "root": self.root.to_string_lossy(),
+            "program": self.program,
             "key": self.key.to_json(),
             "paths": paths,
             "variables": self.read.variables,
@@ -248,6 +260,9 @@ impl Record {
     ) -> anyhow::Result<Option<String>> {
         if self.root != root {
             return Ok(Some(format!("built last in {}", self.root.display())));
+        }
+        if self.program != program() {
+            return Ok(Some("xtask".to_owned()));
         }
         match key.difference(&self.key) {
             Some(input) => Ok(Some(input)),

@@ -199,6 +199,7 @@ impl<'a> Reuse<'a> {
         let read = Read::of(observed, &found.files, our_folders, started, env)?;
         Ok(read.map(|read| Record {
             root: toolchain.workspace_root.clone(),
+            program: reuse::program(),
             key: key.clone(),
             read,
             linked: binary.path.clone(),
