@@ -106,12 +106,13 @@ mod tests {
 
     /// The variables that the S3 client reads to find credentials, but that hold no secret
     /// themselves.
-    const NO_CREDENTIALS: [&str; 10] = [
+    const NO_CREDENTIALS: [&str; 11] = [
         "AWS_PROFILE",
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_CONFIG_FILE",
         "AWS_ROLE_SESSION_NAME",
         "AWS_ENDPOINT_URL_STS",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT",
         "CIRCLE_PROJECT_REPONAME",

@@ -44,7 +44,7 @@ pub const VARIABLES: [(&str, &str); 62] = [
     ("AWS_ENDPOINT_URL", "endpoint, after AWS_ENDPOINT_URL_S3"),
     (
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "true: neither those two nor the profile name the endpoint",
+        "true: no AWS_ENDPOINT_URL* variable and no profile names an endpoint",
     ),
     ("AWS_CA_BUNDLE", "file of certificate authorities to trust instead of the bundled ones"),
     ("SSL_CERT_FILE", "the same, after AWS_CA_BUNDLE"),

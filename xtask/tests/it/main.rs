@@ -5,6 +5,7 @@
 
 mod ansible;
 mod build_errors;
+mod build_output;
 mod canary;
 mod cargo_settings;
 mod child_env;
