@@ -3,12 +3,14 @@
 //! A test marked `#[ignore]` is slow, installs toolchains or needs servers; `cargo xtask ci --all`
 //! runs it.
 
+mod adopt;
 mod ansible;
 mod build_errors;
 mod canary;
 mod cargo_settings;
 mod child_env;
 mod ci;
+mod ci_others;
 mod circleci;
 mod command_line;
 mod completions;
