@@ -35,7 +35,8 @@ pub fn tool_in(dir: &Path, program: &str, env: &Env) -> Command {
     if env.get_os("CARGO").is_some() && !is_chosen {
         command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTUP_TOOLCHAIN_SOURCE");
     }
-    command.current_dir(dir);
+    // With this variable, rustup adds a backtrace to what it says.
+    command.current_dir(dir).env_remove("RUST_BACKTRACE");
     command
 }
 

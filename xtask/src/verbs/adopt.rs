@@ -78,6 +78,10 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         Error::config(format!("{named}: there is no such folder")).caused_by(error)
     })?;
     undo::take_back_around(&dir, ui)?;
+    // Before that compiler is asked: it may be one that nobody has any more.
+    if let Some(pin) = own_pin(&dir)?.filter(|pin| !pin.starts_with("nightly")) {
+        found::refuse_old(&pin, &dir)?;
+    }
     let found = found::read(&dir, env)?;
     let plan = plan(options, &found, env, ui)?;
     if options.dry_run {
@@ -174,7 +178,7 @@ fn add_table(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Resul
             plan.proposal.entries.iter().map(|one| format!("    {},\n", quoted(one))).collect();
         fields.push(("services", format!("[\n{}]", entries.concat())));
     }
-    if own_pin(found)?.is_none() {
+    if own_pin(&found.root)?.is_none() {
         if config::is_pin(&found.rustc) {
             fields.push(("rust", quoted(&found.rustc)));
         } else if found.table["rust"].is_null() {
@@ -205,8 +209,8 @@ fn add_table(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Resul
 }
 
 /// Returns the exact compiler that the repository's own toolchain file names.
-fn own_pin(found: &Found) -> anyhow::Result<Option<String>> {
-    let pin = pin::find(&found.root, Some(""))?;
+fn own_pin(dir: &Path) -> anyhow::Result<Option<String>> {
+    let pin = pin::find(dir, Some(""))?;
     Ok(Some(pin).filter(|pin| !pin.is_empty()))
 }
 
@@ -322,7 +326,7 @@ fn add_ci(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Result<(
     }
     let bucket =
         options.s3_bucket.as_deref().or(found.table["bucket"].as_str()).unwrap_or(NO_BUCKET);
-    let pin = own_pin(found)?.or_else(|| found.table["rust"].as_str().map(str::to_owned));
+    let pin = own_pin(&found.root)?.or_else(|| found.table["rust"].as_str().map(str::to_owned));
     let is_release = |release: &String| release.bytes().all(|b| b == b'.' || b.is_ascii_digit());
     let rustc = pin.into_iter().chain([found.rustc.clone()]).find(is_release);
     let folder = found.root.strip_prefix(&found.top).unwrap_or(Path::new("")).display().to_string();
@@ -408,9 +412,14 @@ fn add_lock_file(
 /// Tells the person what was decided, and what is left to do.
 fn tell(plan: &Plan, found: &Found, ui: &Ui) {
     let Plan { program, proposal, source, left, .. } = plan;
-    ui.say("services", proposal.entries.join(", "));
-    for (name, why) in &proposal.left_out {
-        ui.say("left out", format_args!("{name}: {why}"));
+    if let Some(theirs) = found.table["services"].as_array() {
+        let theirs: Vec<_> = theirs.iter().filter_map(Value::as_str).collect();
+        ui.say("services", theirs.join(", "));
+    } else {
+        ui.say("services", proposal.entries.join(", "));
+        for (name, why) in &proposal.left_out {
+            ui.say("left out", format_args!("{name}: {why}"));
+        }
     }
     if let (true, Some(source)) = (program.is_beside_theirs, source) {
         let dir = found.root.join("xtask");

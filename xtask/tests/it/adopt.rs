@@ -212,12 +212,15 @@ fn what_cannot_be_adopted_is_refused_with_the_next_step() {
     repo.write("both/src/main.rs", MAIN);
     repo.write("both/xtask/file", "");
     repo.write("both/bowline/file", "");
+    repo.write("old/Cargo.toml", &package("old", "[workspace]\n"));
+    repo.write("old/rust-toolchain", "1.80\n");
     repo.commit("others");
     let before = state(&repo);
     for (line, code, expected) in [
         ("none", 3, "none: there is no such folder"),
         ("library", 3, "left out: nothing, there are none"),
         ("both", 3, "a package, folder or alias `bowline` too"),
+        ("old", 3, "rust-toolchain: xtask needs Rust 1.88 or newer"),
         (". --s3-bucket B!", 2, "the bucket name \"B!\" is not valid"),
         (". --xtask-git https://h/x", 2, "adopt: xtask comes from one place"),
     ] {

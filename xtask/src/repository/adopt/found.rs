@@ -150,23 +150,26 @@ fn release(root: &Path, env: &Env) -> anyhow::Result<String> {
     let release = release.with_context(|| {
         format!("rustc -vV in {}: {}", root.display(), child_env::error_text(&output))
     })?;
+    refuse_old(release, root)?;
+    Ok(release.to_owned())
+}
+
+/// Refuses a compiler that cannot compile xtask. `release` is its release, or a pin that names one.
+pub fn refuse_old(release: &str, root: &Path) -> ferror::Result<()> {
     let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found >= OLDEST_RUST {
-        return Ok(release.to_owned());
+        return Ok(());
     }
     let (major, minor) = OLDEST_RUST;
     let names = ["rust-toolchain.toml", "rust-toolchain"];
-    let file = root
-        .ancestors()
-        .flat_map(|dir| names.map(|name| dir.join(name)))
-        .find(|path| path.is_file());
+    let mut files = root.ancestors().flat_map(|dir| names.map(|name| dir.join(name)));
+    let file = files.find(|path| path.is_file());
     let by = file.map_or_else(|| "rustup's default".to_owned(), |file| file.display().to_string());
     Err(Error::config(format!(
         "the compiler there is {release}, by {by}: xtask needs Rust {major}.{minor} or newer"
     ))
-    .hint("name a newer compiler there first: nothing was written")
-    .into())
+    .hint("name a newer compiler there first: nothing was written"))
 }
 
 /// Explains a folder without a Cargo.toml, with the workspaces that lie below it.
