@@ -31,7 +31,8 @@ use crate::system::ui::{self, Ui};
 use crate::system::undo;
 use crate::system::{interrupt, open_files};
 use crate::verbs::{
-    ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
+    adopt, ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload,
+    vendor,
 };
 
 /// Runs the program with the arguments and environment of this process, and returns its exit code.
@@ -90,6 +91,7 @@ fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         Command::Fetch(options) => fetch::run(&options, env, &ui.with_json(options.json))?,
         Command::Promote(options) => promote::run(&options, env, &ui.with_json(options.json))?,
         Command::New(options) => new::run(&options, env, ui)?,
+        Command::Adopt(options) => adopt::run(&options, env, ui)?,
         Command::Init(options) => init::run(&options, env, ui)?,
         Command::Setup(options) => setup::run(&options, env, ui)?,
         Command::Ci(options) => ci::run(options, env, ui)?,

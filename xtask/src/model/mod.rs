@@ -5,6 +5,7 @@ pub mod cargo_lock;
 pub mod cargo_toml;
 pub mod commit;
 pub mod config;
+pub mod diff;
 pub mod longer_version;
 pub mod names;
 pub mod native;

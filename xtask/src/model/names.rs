@@ -1,7 +1,8 @@
-//! Names that people choose: of a service, of a GitHub account. What every later part asks of them is
+//! Names that people choose: of a service, of a GitHub account, of a bucket. What every later part asks of them is
 //! checked here, before anything is written.
 
 use ferror::{Error, Result};
+use s3::{DEFAULT_REGION, Location, Signature};
 
 /// Words of the language, strict and reserved, and what stands for an item of it (The Rust
 /// Reference, "Keywords"). Cargo refuses a package of such a name.
@@ -115,6 +116,20 @@ pub fn check_account(name: &str) -> Result<()> {
     Err(Error::usage(format!(
         "the GitHub user name {name:?} is none: expected up to 39 letters, digits and single hyphens"
     )))
+}
+
+/// Checks the name of a bucket.
+///
+/// Fails with [`ferror::Kind::Usage`].
+pub fn check_bucket(bucket: &str) -> Result<()> {
+    let location = Location {
+        bucket: bucket.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
+        endpoint: None,
+        path_style: Some(false),
+        signature: Signature::V4,
+    };
+    location.check(false).map_err(|error| Error::usage(error.message()))
 }
 
 #[cfg(test)]

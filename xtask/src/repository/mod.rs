@@ -1,7 +1,9 @@
 //! Works on a repository: git, the workspace, vendored sources, the place that xtask comes from, and the
 //! templates that are written into it.
 
+pub mod adopt;
 pub mod cargo_config;
+pub mod changes;
 pub mod git;
 pub mod local_server;
 pub mod native;

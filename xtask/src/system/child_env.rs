@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use xshell::Cmd;
@@ -21,6 +21,22 @@ pub fn cargo(env: &Env) -> Command {
     let program = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(program);
     clean(&mut command, env);
+    command
+}
+
+/// Returns a command that runs rustup's `program`, such as cargo, in another repository, whose toolchain counts there.
+///
+/// rustup's proxy of the cargo that started this program says in variables which toolchain it took; a person who sets
+/// them means every repository.
+pub fn tool_in(dir: &Path, program: &str, env: &Env) -> Command {
+    let mut command = Command::new(program);
+    clean(&mut command, env);
+    let is_chosen = env.get("RUSTUP_TOOLCHAIN_SOURCE").is_some_and(|source| source == "env");
+    if env.get_os("CARGO").is_some() && !is_chosen {
+        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTUP_TOOLCHAIN_SOURCE");
+    }
+    // With this variable, rustup adds a backtrace to what it says.
+    command.current_dir(dir).env_remove("RUST_BACKTRACE");
     command
 }
 

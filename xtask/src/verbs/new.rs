@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::service_kind::ServiceKind;
-use crate::model::{cargo_lock, cargo_toml, names};
+use crate::model::{cargo_lock, cargo_toml, diff, names};
 use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::File;
 use crate::repository::xtask_source::XtaskSource;
@@ -38,8 +38,8 @@ struct Plan {
     /// The service's folder, below the workspace.
     folder: String,
     files: Vec<File>,
-    /// The new text of the workspace's Cargo.toml, where that has to name the service.
-    cargo_toml: Option<String>,
+    /// The old and the new text of the workspace's Cargo.toml, where that has to name the service.
+    cargo_toml: Option<(String, String)>,
 }
 
 /// Runs `new`.
@@ -90,7 +90,7 @@ fn plan(options: &Options, root: &Path, env: &Env) -> anyhow::Result<Plan> {
     let toml = cargo_toml::parse(&text, &path.display().to_string())?;
     let workspace = ParentWorkspace { dir: root, cargo_toml: &toml, xtask_source: &xtask_source };
     let files = service_template::service(name, *kind, workspace)?;
-    Ok(Plan { files, folder, cargo_toml: changed })
+    Ok(Plan { files, folder, cargo_toml: changed.map(|changed| (text, changed)) })
 }
 
 /// Refuses a name that a package of the workspace or of Cargo.lock has: cargo could not tell the two apart.
@@ -127,16 +127,12 @@ fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
 
 fn show(plan: &Plan, ui: &Ui) {
     for (path, bytes) in &plan.files {
-        ui.result(format_args!("would write {path}:\n"));
-        for line in String::from_utf8_lossy(bytes).lines() {
-            ui.result(format_args!("    {line}").to_string().trim_end());
-        }
-        ui.result("");
+        ui.print(&diff::unified(path, None, &String::from_utf8_lossy(bytes)));
     }
-    if plan.cargo_toml.is_some() {
-        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder));
+    if let Some((old, new)) = &plan.cargo_toml {
+        ui.print(&diff::unified("Cargo.toml", Some(old), new));
     }
-    ui.result("would add the package to Cargo.lock");
+    ui.say("dry run", "the package comes into Cargo.lock too");
 }
 
 /// Writes the plan. Where sources were vendored again, returns the line that says so.
@@ -161,7 +157,7 @@ fn apply(
     fs::create_dir_all(root.join("services"))
         .and_then(|()| fs::rename(&scratch, &folder))
         .with_context(|| format!("renaming the new folder to {}", folder.display()))?;
-    if let Some(text) = &plan.cargo_toml {
+    if let Some((_, text)) = &plan.cargo_toml {
         files::rewrite(&cargo_toml, text.as_bytes())?;
     }
     let vendored = update_lock_file(name, root, &mut undo, env, ui)?;

@@ -3,6 +3,7 @@
 //! A test marked `#[ignore]` is slow, installs toolchains or needs servers; `cargo xtask ci --all`
 //! runs it.
 
+mod adopt;
 mod ansible;
 mod build_errors;
 mod build_output;
@@ -10,6 +11,7 @@ mod canary;
 mod cargo_settings;
 mod child_env;
 mod ci;
+mod ci_others;
 mod circleci;
 mod command_line;
 mod completions;

@@ -41,15 +41,10 @@ fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
 }
 
 #[test]
-fn a_dry_run_prints_the_files_and_writes_nothing() {
+fn a_dry_run_prints_a_diff_and_writes_nothing() {
     let repo = other_repository();
     let run = repo.xtask("new beta --worker --dry-run").exits(0);
-    for text in [
-        "would write services/beta/Cargo.toml:",
-        "    name = \"beta\"",
-        "service::work(",
-        "Cargo.lock",
-    ] {
+    for text in ["+++ b/services/beta/Cargo.toml\n", "+name = \"beta\"\n", "service::work("] {
         assert!(run.stdout.contains(text), "no {text:?} in\n{}", run.stdout);
     }
     assert_eq!(repo.git(&["status", "--porcelain"]), "");

@@ -153,6 +153,19 @@ fn states(packages: &[Package]) -> States<'_> {
     states
 }
 
+impl Move {
+    /// Returns whether a locked version was replaced by another one: neither new nor gone.
+    pub fn is_to_another(&self) -> bool {
+        self.from.is_some() && self.to.is_some()
+    }
+
+    /// Returns name and version of the package as it was, unless it came from git.
+    pub fn release_before(&self) -> Option<(&str, &str)> {
+        let from = self.from.as_deref().filter(|state| !state.contains(' '))?;
+        Some((&self.name, from))
+    }
+}
+
 /// `itoa 1.0.9 -> 1.0.15`.
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -104,6 +104,8 @@ pub struct Config {
     pub skip_checks: Vec<BinaryCheck>,
     /// Whether `dist` builds OpenSSL for `openssl-sys`.
     pub openssl: bool,
+    /// Globs below the workspace's root, which may leave it: what every service is built from besides its packages.
+    pub inputs: Vec<String>,
 }
 
 /// What of a finished binary is compared with the plan.
@@ -160,6 +162,8 @@ pub struct ServiceConfig {
     pub bin: Option<String>,
     /// Whether `dist` leaves the service out unless it is named.
     pub skip: bool,
+    /// Globs below the service's folder, which may leave it: what it is built from besides its packages.
+    pub inputs: Vec<String>,
 }
 
 impl Config {
@@ -200,6 +204,7 @@ impl Config {
             system_libraries: table.system_libraries.unwrap_or_default(),
             skip_checks: skip_checks.map_err(|error| error.context(TABLE))?,
             openssl: table.openssl.unwrap_or(true),
+            inputs: table.inputs.unwrap_or_default(),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -269,6 +274,7 @@ impl ServiceConfig {
             no_default_features: table.default_features == Some(false),
             bin: table.bin,
             skip: table.skip,
+            inputs: table.inputs,
         }))
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct WorkspaceTable {
     pub(super) system_libraries: Option<Vec<String>>,
     pub(super) skip_checks: Option<Vec<String>>,
     pub(super) openssl: Option<bool>,
+    pub(super) inputs: Option<Vec<String>>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -53,6 +54,7 @@ pub(super) struct ServiceTable {
     pub(super) default_features: Option<bool>,
     pub(super) bin: Option<String>,
     pub(super) skip: bool,
+    pub(super) inputs: Vec<String>,
 }
 
 impl WorkspaceTable {
@@ -90,6 +92,7 @@ impl WorkspaceTable {
             system_libraries: table.find("system-libraries")?,
             skip_checks: table.find("skip-checks")?,
             openssl: table.find("openssl")?,
+            inputs: table.find("inputs")?,
         };
         table.end()?;
         Ok(read)
@@ -105,6 +108,7 @@ impl ServiceTable {
             default_features: table.find("default-features")?,
             bin: table.find("bin")?,
             skip: table.find("skip")?.unwrap_or_default(),
+            inputs: table.find("inputs")?.unwrap_or_default(),
         };
         table.end()?;
         Ok(read)

@@ -1,6 +1,6 @@
 //! Tests of `members`: the forms that people write a workspace in.
 
-use super::{is_covered, with_member};
+use super::{is_covered, with_excluded, with_member};
 
 /// Checks that adding a member changes the list `before` to `after`, and nothing around it.
 #[track_caller]
@@ -70,6 +70,16 @@ fn other_forms_of_a_workspace_are_understood_or_refused() {
             (Err(error), None) => assert!(error.to_string().contains("`members`"), "{error}"),
             (got, expected) => panic!("{text}: {got:?}, not {expected:?}"),
         }
+    }
+}
+
+#[test]
+fn a_folder_is_excluded_in_the_same_way() {
+    for (text, expected) in [
+        ("[workspace]\nmembers = [\"a\"]\n", "[workspace]\nexclude = [\"x\"]\nmembers = [\"a\"]\n"),
+        ("[workspace]\nexclude = [\"b\"] # why\n", "[workspace]\nexclude = [\"b\", \"x\"] # why\n"),
+    ] {
+        assert_eq!(with_excluded(text, "x").unwrap(), expected);
     }
 }
 
