@@ -325,15 +325,11 @@ fn a_wrong_table_is_named() {
         ("[package.metadata.xtask]\nplatform = \"linux\"", "unknown field `platform`"),
         (
             "[package.metadata.xtask]\nbin = \"other\"",
-            "bin = \"other\" is none of its binaries: alpha",
+            "[package.metadata.xtask] of alpha: bin: the package has no binary \"other\"",
         ),
         (
             "[package.metadata.xtask]\ninclude = [\"conf/*\"]",
             "[package.metadata.xtask] of alpha: include = \"conf/*\" names no file",
-        ),
-        (
-            "[[bin]]\nname = \"a\"\npath = \"src/main.rs\"\n[[bin]]\nname = \"b\"\npath = \"src/main.rs\"",
-            "several binaries: a, b",
         ),
     ];
     for (table, text) in rows {

@@ -1,4 +1,4 @@
-//! Texts of Cargo.toml files: read as plain values, and a member added to a workspace.
+//! Texts of Cargo.toml files: read as plain values, and a member or a service added to a workspace.
 //!
 //! Cargo carries the tables of ours through `cargo metadata`; this is for what it does not say:
 //! where a list stands in the text, and which tables packages may inherit from.
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 mod members;
 
-pub use members::{is_covered, with_member};
+pub use members::{is_covered, with_member, with_service};
 
 /// Returns a Cargo.toml as JSON, which tables are read from everywhere else. `name` is for the error.
 ///
