@@ -250,7 +250,7 @@ fn binaries_of_one_package_and_of_one_name_become_archives_of_their_own() {
             ],
         ],
         "[workspace]\nmembers = [\"jobs\"]\n[workspace.metadata.xtask]\noutside-sources = true\n\
-         services = [\"shapes-app\", \"jobs/\"]\n[profile.release]\nopt-level = 0\n",
+         bucket = \"builds\"\nother-compiler = true\nservices = [\"shapes-app\", \"jobs/\"]\n[profile.release]\nopt-level = 0\n",
     );
     let host = host();
     repo.xtask_in("server/jobs/src", &format!("dist --platforms {host}")).exits(0);
@@ -265,6 +265,14 @@ fn binaries_of_one_package_and_of_one_name_become_archives_of_their_own() {
         printed.prints(&head).prints(&format!(" by {by}\n"));
         let archive = format!("pkg/snapshot/{service}_{host}.tar.gz");
         repo.xtask_in("server", &format!("stamp {archive}")).exits(0).prints(&head);
+    }
+    let upload = repo.xtask_in("server/jobs", "upload --dry-run").exits(0);
+    for service in ["shapes-front", "shapes-queue", "shapes-jobs"] {
+        assert!(
+            upload.stdout.contains(&format!("{service}/{service}_{}", &head[..6])),
+            "{}",
+            upload.stdout
+        );
     }
     let manifest = std::fs::read_to_string(snapshot.join("manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();

@@ -79,23 +79,18 @@ pub fn possible_entries(packages: &[Candidate]) -> Vec<String> {
 fn named<'a>(entry: &ServiceEntry, packages: &'a [Candidate]) -> Result<Vec<(&'a str, &'a str)>> {
     let mut found = Vec::new();
     for package in packages {
-        match &entry.names {
-            Names::Binary { package: name, bin } if *name == package.name => {
-                found.extend(
-                    package
-                        .bins
-                        .iter()
-                        .filter(|one| *one == bin)
-                        .map(|bin| (&*package.name, &**bin)),
-                );
+        let is_named = match (&entry.names, &package.folder) {
+            (Names::Binary { package: name, bin }, _) => {
+                let named = package.bins.iter().filter(|one| *name == package.name && *one == bin);
+                found.extend(named.map(|bin| (&*package.name, &**bin)));
+                false
             }
-            Names::Folders(_) if package.is_for_development => {}
-            names => {
-                let folder = package.folder.as_deref().unwrap_or("..");
-                if names.cover(&package.name, folder) {
-                    found.extend(bins(package)?.map(|bin| (&*package.name, bin)));
-                }
-            }
+            (Names::Folders(_), None) => false,
+            (Names::Folders(_), _) if package.is_for_development => false,
+            (names, folder) => names.cover(&package.name, folder.as_deref().unwrap_or_default()),
+        };
+        if is_named {
+            found.extend(bins(package)?.map(|bin| (&*package.name, bin)));
         }
     }
     Ok(found)

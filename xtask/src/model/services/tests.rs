@@ -73,6 +73,19 @@ fn entries_select_binaries_and_packages_name_them() {
 }
 
 #[test]
+fn patterns_match_below_the_root_and_the_root_is_a_dot() {
+    let root = package("app", &["app"], &Value::Null);
+    let beside = package("beside", &["beside"], &Value::Null);
+    let packages =
+        [Candidate { folder: Some(String::new()), ..root }, Candidate { folder: None, ..beside }];
+    for (text, expected) in [(".", "app = app:app"), ("beside", "beside = beside:beside")] {
+        assert_eq!(found(Some(&[text]), &packages).as_deref(), Ok(expected), "{text}");
+    }
+    let error = found(Some(&["*"]), &packages).unwrap_err();
+    assert!(error.contains("no package with a binary lies in such a folder"), "{error}");
+}
+
+#[test]
 fn without_entries_all_below_services_is_shipped() {
     let packages = [
         package("services/a", &["a"], &Value::Null),
