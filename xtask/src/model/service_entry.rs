@@ -68,6 +68,8 @@ impl Names {
         match self {
             Self::Package(package) => package == name,
             Self::Binary { .. } => false,
+            // The root is named by `.` alone: `*` means its folders.
+            Self::Folders(pattern) if folder.is_empty() => pattern.as_str().is_empty(),
             Self::Folders(pattern) => pattern.matches_with(folder, options),
         }
     }
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_a_package_a_binary_or_a_pattern_of_folders() {
-        let covering: [(&str, &[&str], &[&str]); 9] = [
+        let covering: [(&str, &[&str], &[&str]); 10] = [
             ("billing", &["x/billing", "billing"], &["billing/x"]),
             ("api:worker", &[], &["api", "x/worker"]),
             (".", &[""], &["x"]),
@@ -108,7 +110,8 @@ mod tests {
             ("./crates//a/", &["crates/a"], &["crates/a/b"]),
             ("bin/**", &["bin/a", "bin/a/b"], &["bins/a", "x/bin/a"]),
             ("apps/*-service", &["apps/x-service"], &["apps/x", "apps/x/y-service"]),
-            ("*", &["a"], &["a/b"]),
+            ("*", &["a"], &["a/b", ""]),
+            ("**", &["a", "a/b"], &[""]),
             ("**/server", &["server", "a/server"], &["a/server/b"]),
         ];
         for (text, matching, others) in covering {

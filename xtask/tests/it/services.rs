@@ -250,7 +250,7 @@ fn binaries_of_one_package_and_of_one_name_become_archives_of_their_own() {
             ],
         ],
         "[workspace]\nmembers = [\"jobs\"]\n[workspace.metadata.xtask]\noutside-sources = true\n\
-         bucket = \"builds\"\nother-compiler = true\nservices = [\"shapes-app\", \"jobs/\"]\n[profile.release]\nopt-level = 0\n",
+         bucket = \"builds\"\nother-compiler = true\noutside-flags = true\nservices = [\"shapes-app\", \"jobs/\"]\n[profile.release]\nopt-level = 0\n",
     );
     let host = host();
     repo.xtask_in("server/jobs/src", &format!("dist --platforms {host}")).exits(0);
