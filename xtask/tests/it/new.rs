@@ -94,6 +94,23 @@ fn a_service_is_written_and_added_to_the_workspace() {
 }
 
 #[test]
+fn a_service_is_added_to_the_list_of_services_that_does_not_cover_it() {
+    let repo = other_repository();
+    repo.add_to_table("services = [\"alpha\"] # by name");
+    repo.commit("by name");
+    repo.xtask("new beta --dry-run").exits(0).prints("would add \"beta\" to `services`");
+    repo.xtask("new beta").exits(0).says("added beta to `services` in Cargo.toml");
+    assert!(read(&repo, "Cargo.toml").contains("services = [\"alpha\", \"beta\"] # by name\n"));
+    repo.xtask("dist --dry-run").exits(0).prints("\n  beta\n");
+
+    let text = read(&repo, "Cargo.toml");
+    repo.write("Cargo.toml", &text.replace("[\"alpha\", \"beta\"]", "[\"services/*\"]"));
+    let run = repo.xtask("new gamma --worker").exits(0);
+    assert!(!run.stderr.contains("`services`"), "a pattern covers it:\n{}", run.stderr);
+    repo.xtask("dist --dry-run").exits(0).prints("\n  gamma\n");
+}
+
+#[test]
 fn a_new_service_compiles_no_s3_client() {
     let repo = other_repository();
     for (line, name) in [("new beta", "beta"), ("new gamma --worker", "gamma")] {

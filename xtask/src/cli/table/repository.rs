@@ -23,8 +23,8 @@ fn new() -> Verb {
         summary: "write a new service",
         usage: "NAME",
         about: "Writes a service into services/NAME, which builds, passes its own test, runs, and \
-                is in the next dist; adds it to the workspace where no pattern such as services/* \
-                covers it, and to Cargo.lock. It has foundation's crates from where xtask comes \
+                is in the next dist; adds it to `members` and `services` of the workspace where no \
+                pattern such as services/* covers it, and to Cargo.lock. It has foundation's crates from where xtask comes \
                 from. Where sources are vendored and it needs more, they are vendored again. \
                 Nothing that exists is overwritten.",
         operands: vec![Operand {

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use ferror::Error;
+
 /// A package of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Package {
@@ -172,6 +174,19 @@ impl fmt::Display for Move {
         let word = |state: &Option<String>| state.clone().unwrap_or_else(|| "none".to_owned());
         write!(f, "{} {} -> {}", self.name, word(&self.from), word(&self.to))
     }
+}
+
+/// Makes the error of a cargo which says, in what it printed, that it would have to change Cargo.lock, as `--locked`
+/// forbids; `None` where it says something else.
+pub fn refused_change(printed: &str) -> Option<Error> {
+    let is_refused = printed.contains("lock file")
+        && ["--locked", "--frozen"].iter().any(|option| printed.contains(option));
+    is_refused.then(|| {
+        Error::config("Cargo.lock does not fit the Cargo.toml files").hint(
+            "run `cargo update --workspace`, which adds what is missing and moves no locked version that still fits; \
+             look at what changed in Cargo.lock, and commit it",
+        )
+    })
 }
 
 #[cfg(test)]

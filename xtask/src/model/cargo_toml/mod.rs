@@ -11,7 +11,7 @@ mod fields;
 mod members;
 
 pub use fields::{Fields, with_fields};
-pub use members::{is_covered, with_excluded, with_member};
+pub use members::{is_covered, with_excluded, with_member, with_service};
 
 /// Returns a Cargo.toml as JSON, which tables are read from everywhere else. `name` is for the error.
 ///

@@ -20,7 +20,7 @@ use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::bucket::progress::Progress;
 use crate::bucket::publish::{self, Receipt, Taken};
 use crate::bucket::timings::Timings;
-use crate::build::repack;
+use crate::build::{repack, toolchain};
 use crate::model::config::{CONTENT_TYPE, Config};
 use crate::model::{longer_version, plan, suggest};
 use crate::repository::local_server::LocalServer;
@@ -306,8 +306,12 @@ fn connect(
     let config = root.map(|root| &root.config);
     if options.destination.local {
         let location = destination::location(&options.destination, config, env)?;
-        let root = workspace::root(env)?;
-        let server = LocalServer::start(root.as_ref(), &location.bucket, env, ui)?;
+        let root = workspace::root(env)?.ok_or_else(|| {
+            Error::config("--local builds its server with cargo: there is no workspace here")
+                .hint("run it inside the repository, or name a bucket and an endpoint")
+        })?;
+        let cargo = toolchain::cargo_for_our_programs(&root.dir, env)?;
+        let server = LocalServer::start(&root, &location.bucket, &cargo, env, ui)?;
         let location = Location {
             endpoint: Some(server.endpoint().to_owned()),
             region: server.region().to_owned(),
