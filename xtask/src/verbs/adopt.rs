@@ -79,9 +79,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     })?;
     undo::take_back_around(&dir, ui)?;
     // Before that compiler is asked: it may be one that nobody has any more.
-    if let Some(pin) = own_pin(&dir)?.filter(|pin| !pin.starts_with("nightly")) {
-        found::refuse_old(&pin, &dir)?;
-    }
+    pin::of_toolchain_file(&dir)?;
     let found = found::read(&dir, env)?;
     let plan = plan(options, &found, env, ui)?;
     if options.dry_run {
@@ -178,7 +176,7 @@ fn add_table(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Resul
             plan.proposal.entries.iter().map(|one| format!("    {},\n", quoted(one))).collect();
         fields.push(("services", format!("[\n{}]", entries.concat())));
     }
-    if own_pin(&found.root)?.is_none() {
+    if pin::of_toolchain_file(&found.root)?.is_none() {
         if config::is_pin(&found.rustc) {
             fields.push(("rust", quoted(&found.rustc)));
         } else if found.table["rust"].is_null() {
@@ -206,12 +204,6 @@ fn add_table(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Resul
     let fields = Fields { table: TABLE, fields: &fields, comment: &comment };
     let text = cargo_toml::with_fields(&text, &cargo_toml.display().to_string(), &fields)?;
     plan.changes.set(&cargo_toml, text)
-}
-
-/// Returns the exact compiler that the repository's own toolchain file names.
-fn own_pin(dir: &Path) -> anyhow::Result<Option<String>> {
-    let pin = pin::find(dir, Some(""))?;
-    Ok(Some(pin).filter(|pin| !pin.is_empty()))
 }
 
 /// Adds what builds read outside their packages: to each service, and what libraries read to the workspace, for all
@@ -326,7 +318,8 @@ fn add_ci(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Result<(
     }
     let bucket =
         options.s3_bucket.as_deref().or(found.table["bucket"].as_str()).unwrap_or(NO_BUCKET);
-    let pin = own_pin(&found.root)?.or_else(|| found.table["rust"].as_str().map(str::to_owned));
+    let pin = pin::of_toolchain_file(&found.root)?
+        .or_else(|| found.table["rust"].as_str().map(str::to_owned));
     let is_release = |release: &String| release.bytes().all(|b| b == b'.' || b.is_ascii_digit());
     let rustc = pin.into_iter().chain([found.rustc.clone()]).find(is_release);
     let folder = found.root.strip_prefix(&found.top).unwrap_or(Path::new("")).display().to_string();

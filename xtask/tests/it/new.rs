@@ -98,7 +98,7 @@ fn a_service_is_added_to_the_list_of_services_that_does_not_cover_it() {
     let repo = other_repository();
     repo.add_to_table("services = [\"alpha\"] # by name");
     repo.commit("by name");
-    repo.xtask("new beta --dry-run").exits(0).prints("would add \"beta\" to `services`");
+    repo.xtask("new beta --dry-run").exits(0).prints("+services = [\"alpha\", \"beta\"] # by name");
     repo.xtask("new beta").exits(0).says("added beta to `services` in Cargo.toml");
     assert!(read(&repo, "Cargo.toml").contains("services = [\"alpha\", \"beta\"] # by name\n"));
     repo.xtask("dist --dry-run").exits(0).prints("\n  beta\n");

@@ -19,17 +19,26 @@ const OLD_NIGHTLY: &str = "nightly-2025-05-09";
 ///
 /// Fails with [`ferror::Kind::Config`] where the pin is older than what compiles xtask.
 pub fn find(workspace_root: &Path, configured: Option<&str>) -> anyhow::Result<String> {
-    if let Some(path) = toolchain_file(workspace_root) {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
-        if let Some(pin) = channel(&text, &name)?.filter(|channel| is_pin(channel)) {
-            check_age(&pin, &name)?;
-            return Ok(pin);
-        }
+    if let Some(pin) = of_toolchain_file(workspace_root)? {
+        return Ok(pin);
     }
     let Some(pin) = configured else { return Ok(pins::RUSTC.to_owned()) };
     check_age(pin, "`rust` in [workspace.metadata.xtask]")?;
     Ok(pin.to_owned())
+}
+
+/// Returns the pin in the toolchain file of the repository around `workspace_root`, where it has one.
+///
+/// Fails as [`find`] does.
+pub fn of_toolchain_file(workspace_root: &Path) -> anyhow::Result<Option<String>> {
+    let Some(path) = toolchain_file(workspace_root) else { return Ok(None) };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
+    let pin = channel(&text, &name)?.filter(|channel| is_pin(channel));
+    if let Some(pin) = &pin {
+        check_age(pin, &name)?;
+    }
+    Ok(pin)
 }
 
 /// Refuses a pin that is older than what compiles xtask; `place` says where it stands.

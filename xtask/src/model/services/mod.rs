@@ -138,7 +138,8 @@ fn check_table(
 ) -> Result<()> {
     let Some(table) = &package.config else { return Ok(()) };
     // What a library is built from counts for the services that it is part of.
-    if *table == (PackageConfig { inputs: table.inputs.clone(), ..PackageConfig::default() }) {
+    let only_inputs = PackageConfig { inputs: table.inputs.clone(), ..PackageConfig::default() };
+    if !table.inputs.is_empty() && *table == only_inputs {
         return Ok(());
     }
     let name = &package.name;

@@ -155,7 +155,7 @@ fn release(root: &Path, env: &Env) -> anyhow::Result<String> {
 }
 
 /// Refuses a compiler that cannot compile xtask. `release` is its release, or a pin that names one.
-pub fn refuse_old(release: &str, root: &Path) -> ferror::Result<()> {
+fn refuse_old(release: &str, root: &Path) -> ferror::Result<()> {
     let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found >= OLDEST_RUST {

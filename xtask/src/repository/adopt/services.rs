@@ -71,9 +71,7 @@ pub fn propose(packages: &[Package]) -> Proposal {
 
 /// Returns whether the proposal is what xtask takes for services without `services`: all packages below `services/`.
 pub fn is_default(proposal: &Proposal, packages: &[Package]) -> bool {
-    let is_below = |package: &Package| {
-        package.folder.strip_prefix("services/").is_some_and(|rest| !rest.contains('/'))
-    };
+    let is_below = |package: &Package| package.folder.starts_with("services/");
     proposal
         .entries
         .iter()
@@ -188,7 +186,7 @@ mod tests {
                 vec![package("a", "services/a", &["a"]), package("t", "services/t", &["gen-t"])],
                 false,
             ),
-            (vec![package("a", "services/deep/a", &["a"])], false),
+            (vec![package("a", "services/deep/a", &["a"])], true),
         ] {
             assert_eq!(is_default(&propose(&packages), &packages), expected, "{packages:?}");
         }
