@@ -12,7 +12,7 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::exchange::{Operation, Reply, RequestRunner, ServerFacts, check_token};
+use crate::exchange::{Operation, Reply, RequestRunner, ServerFacts, check_token, server_time_now};
 use crate::meter::Meter;
 use crate::payload::Payload;
 use crate::pool::Pool;
@@ -108,6 +108,12 @@ impl Client {
     /// Returns the region of the bucket: the configured one until a server names another.
     pub fn region(&self) -> String {
         self.0.runner.facts().region
+    }
+
+    /// Returns the time on the server's clock, as far as it is known: this machine's, until a server has refused a
+    /// request because that is wrong. Ages of objects are by this clock.
+    pub fn server_time(&self) -> Epoch {
+        server_time_now(&self.0.runner.facts())
     }
 
     /// Returns whether the server checks the conditions of writes

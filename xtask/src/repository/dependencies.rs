@@ -105,7 +105,8 @@ fn ask_cargo(request: &Request<'_>) -> anyhow::Result<Dependencies> {
     let mut closures = BTreeMap::new();
     for &platform in platforms {
         for service in services {
-            let found = closure::closure(&service.name, &graphs[platform.triple()], &graphs[host]);
+            let found =
+                closure::closure(&service.package, &graphs[platform.triple()], &graphs[host]);
             packages.extend(found.iter().cloned());
             closures.insert(name(&service.name, platform), found);
         }
@@ -152,7 +153,7 @@ fn graph(request: &Request<'_>, triple: &str) -> anyhow::Result<Graph> {
         .stdin(Stdio::null());
     for service in request.services {
         for feature in &service.config.features {
-            command.args(["--features", &format!("{}/{feature}", service.name)]);
+            command.args(["--features", &format!("{}/{feature}", service.package)]);
         }
     }
     let output = process::output(&mut command).context("running cargo metadata")?;

@@ -1,8 +1,10 @@
 //! Works on a repository: git, the workspace, vendored sources, the place that xtask comes from, and the
 //! templates that are written into it.
 
+pub mod adopt;
 pub mod build_inputs;
 pub mod cargo_config;
+pub mod changes;
 pub mod dependencies;
 pub mod git;
 pub mod local_server;

@@ -40,7 +40,7 @@ pub fn find(
     let mut kept = kept.unwrap_or_else(|| json!({}));
     let mut is_new = false;
     for service in services {
-        let edges = cargo_lock::edges_from(&packages, &service.name);
+        let edges = cargo_lock::edges_from(&packages, &service.package);
         let by_lock_file = native::needs(edges);
         if by_lock_file.is_empty() {
             continue;
@@ -100,7 +100,7 @@ fn ask_cargo(
         let mut command: Command = child_env::cargo(env);
         command
             .args(["tree", vendored::lock_option(&workspace.root), "--quiet"])
-            .args(["--package", &service.name, "--target", platform.triple()])
+            .args(["--package", &service.package, "--target", platform.triple()])
             .args(["--edges", "normal,build", "--prefix", "depth"])
             .args(network)
             // Cargo asks a compiler about this machine. Any one will do.

@@ -9,6 +9,7 @@ use ferror::{Error, Kind};
 use serde_json::Value;
 
 use super::refused_flag::Script;
+use crate::model::cargo_lock;
 use crate::system::child_env;
 use crate::system::env::Env;
 
@@ -156,13 +157,16 @@ pub(super) fn error(
             let printed = if find(printed).is_some() { printed } else { first.unwrap_or(line) };
             (format!("{krate} cannot be linked"), printed)
         }
-        None => match failed_script(said) {
-            Some((krate, printed)) => (format!("the build script of {krate} fails"), printed),
-            None => {
+        None => {
+            if let Some(error) = cargo_lock::refused_change(said) {
+                return error.context(format!("cargo could not build {service}"));
+            }
+            let Some((krate, printed)) = failed_script(said) else {
                 return Error::new(Kind::Failed, format!("cargo could not build {service}"))
                     .hint(child_env::build_hint(env));
-            }
-        },
+            };
+            (format!("the build script of {krate} fails"), printed)
+        }
     };
     let message = format!("cargo could not build {service}: {what}");
     match find(printed) {

@@ -93,7 +93,6 @@ pub fn build(
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<LockedBinaries> {
-    check_names(step)?;
     std::fs::create_dir_all(&toolchain.target_dir)
         .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
@@ -141,23 +140,33 @@ pub fn build(
         if let Some(home) = openssl {
             command.envs(openssl::variables(toolchain, home));
         }
-        run(command, service, toolchain, openssl, &progress, env)
+        let binary = run(command, service, toolchain, openssl, &progress, env)?;
+        keep(binary, service, step, toolchain)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&sources()?)?;
     Ok(LockedBinaries { binaries: binaries?, sdk, _lock: lock })
 }
 
-/// Checks that no two services have a binary of the same name, for which cargo has one place.
-fn check_names(step: &Step) -> ferror::Result<()> {
-    for (index, build) in step.builds.iter().enumerate() {
-        if let Some(other) = step.builds[..index].iter().find(|other| other.bin == build.bin) {
-            let (one, two, bin) = (&other.service, &build.service, &build.bin);
-            return Err(Error::config(format!("{one} and {two} both have a binary `{bin}`"))
-                .hint("give each service's binary a name of its own"));
-        }
+/// Copies a binary to a place of its own, where another service of the step has one of the same name: cargo has one
+/// place for both, and its next call replaces the file there.
+fn keep(
+    mut binary: Binary,
+    service: &Build,
+    step: &Step,
+    toolchain: &Toolchain,
+) -> anyhow::Result<Binary> {
+    let of_the_name = step.builds.iter().filter(|build| build.bin == service.bin);
+    if of_the_name.count() < 2 {
+        return Ok(binary);
     }
-    Ok(())
+    let dir = toolchain.target_dir.join(toolchain.platform.triple()).join("kept");
+    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    let kept = dir.join(&service.service);
+    std::fs::copy(&binary.path, &kept)
+        .with_context(|| format!("copying {} to {}", binary.path.display(), kept.display()))?;
+    binary.path = kept;
+    Ok(binary)
 }
 
 /// Waits for other builds with the same linker: two at once would overwrite each other's linker scripts.
@@ -199,7 +208,7 @@ fn run(
             Some(Message::Script(script)) => scripts.push(script),
             Some(Message::Crate(finished)) => {
                 progress.count(&finished);
-                if finished.package == service.service && finished.target == service.bin {
+                if finished.package == service.package && finished.target == service.bin {
                     path = finished.executable.clone().or(path);
                 }
                 crates.push(finished);
@@ -271,7 +280,7 @@ fn arguments(
     let format = if env.colour() { "json-diagnostic-rendered-ansi" } else { "json" };
     let mut arguments: Vec<OsString> = ["build", lock_option, "--message-format", format]
         .into_iter()
-        .chain(["--package", &service.service, "--bin", &service.bin, "--profile", profile])
+        .chain(["--package", &service.package, "--bin", &service.bin, "--profile", profile])
         .chain(["--target", toolchain.platform.triple(), "--target-dir"])
         .map(OsString::from)
         .collect();

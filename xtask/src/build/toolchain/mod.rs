@@ -223,6 +223,14 @@ pub fn other_compiler(
     other.map(|compiler| compiler.version)
 }
 
+/// Returns the cargo that builds programs which come with xtask, such as the local S3 server, with at least xtask's own
+/// pin, whatever the repository pins.
+///
+/// Fails with [`ferror::Kind::Config`] where every compiler of this machine is too old.
+pub fn cargo_for_our_programs(workspace_root: &Path, env: &Env) -> ferror::Result<PathBuf> {
+    Ok(compiler::for_our_programs(workspace_root, env)?.cargo())
+}
+
 /// Removes the note about a refusal of rustup's server, so that the next run asks again.
 pub fn forget_refusals(target_dir: &Path) -> anyhow::Result<()> {
     rustup::forget_refusal(&tools_dir(target_dir))

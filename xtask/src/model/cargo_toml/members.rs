@@ -1,10 +1,11 @@
-//! A member added to a workspace's Cargo.toml, in the text: comments, order and layout are other
-//! people's and stay. The parser says where the list stands; what was made is parsed again, and
-//! refused unless it says the same and the new member.
+//! Adds a folder to `members` or `exclude` of a workspace's Cargo.toml, or a service to `services`, in the text: comments,
+//! order and layout are other people's and stay. The parser says where the list stands; what was made is parsed
+//! again, and refused unless it says the same and the new item.
 
 use ferror::{Error, Result};
 use glob::{MatchOptions, Pattern};
 use serde_json::Value;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{parse, quoted};
@@ -42,29 +43,73 @@ pub fn is_covered(text: &str, path: &str) -> Result<bool> {
 ///
 /// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
 pub fn with_member(text: &str, path: &str) -> Result<String> {
+    with_listed(text, "members", path)
+}
+
+/// Returns `text` with the folder `path` as one more that is no member.
+///
+/// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
+pub fn with_excluded(text: &str, path: &str) -> Result<String> {
+    with_listed(text, "exclude", path)
+}
+
+fn with_listed(text: &str, list: &str, path: &str) -> Result<String> {
     let not_understood = || {
-        Error::config("Cargo.toml: the list `members` stands in a form that is not understood here")
-            .hint(format!("add {path:?} to it by hand, or a pattern such as \"services/*\""))
+        let error =
+            format!("Cargo.toml: the list `{list}` stands in a form that is not understood here");
+        Error::config(error).hint(format!("add {path:?} to it by hand"))
     };
-    let made = insert(text, path).ok_or_else(not_understood)?;
+    let made = insert(text, list, path).ok_or_else(not_understood)?;
     let (mut expected, found) = (parse(text, "Cargo.toml")?, parse(&made, "Cargo.toml"));
-    match &mut expected["workspace"]["members"] {
-        Value::Array(members) => members.push(path.into()),
+    match &mut expected["workspace"][list] {
+        Value::Array(listed) => listed.push(path.into()),
         none => *none = Value::Array(vec![path.into()]),
     }
     if found.ok() == Some(expected) { Ok(made) } else { Err(not_understood()) }
 }
 
-fn insert(text: &str, path: &str) -> Option<String> {
+/// Returns `text` with `entry` as one more item of `services` in `[workspace.metadata.xtask]`, which has to be there.
+///
+/// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
+pub fn with_service(text: &str, entry: &str) -> Result<String> {
+    let not_understood = || {
+        Error::config(
+            "Cargo.toml: the list `services` stands in a form that is not understood here",
+        )
+        .hint(format!("add {entry:?} to it by hand, or a pattern such as \"services/*\""))
+    };
+    let insert = || {
+        let table = DeTable::parse(text).ok()?;
+        let mut value = table.get_ref().get("workspace")?;
+        for field in ["metadata", "xtask", "services"] {
+            value = value.get_ref().as_table()?.get(field)?;
+        }
+        insert_into(text, value, entry)
+    };
+    let made = insert().ok_or_else(not_understood)?;
+    let (mut expected, found) = (parse(text, "Cargo.toml")?, parse(&made, "Cargo.toml"));
+    if let Value::Array(services) = &mut expected["workspace"]["metadata"]["xtask"]["services"] {
+        services.push(entry.into());
+    }
+    if found.ok() == Some(expected) { Ok(made) } else { Err(not_understood()) }
+}
+
+fn insert(text: &str, name: &str, path: &str) -> Option<String> {
     let table = DeTable::parse(text).ok()?;
     let workspace = table.get_ref().get("workspace")?.get_ref().as_table()?;
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let path = quoted(path);
-    let Some(members) = workspace.get("members") else {
-        return after_the_header(text, &format!("members = [{path}]{end}"), end);
+    let Some(members) = workspace.get(name) else {
+        return after_the_header(text, &format!("{name} = [{}]{end}", quoted(path)), end);
     };
-    let DeValue::Array(items) = members.get_ref() else { return None };
-    let (open, close) = (members.span().start, members.span().end.checked_sub(1)?);
+    insert_into(text, members, path)
+}
+
+/// Puts one more item at the end of a list in `text`; `None` where it is no list.
+fn insert_into(text: &str, array: &Spanned<DeValue<'_>>, item: &str) -> Option<String> {
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let path = quoted(item);
+    let DeValue::Array(items) = array.get_ref() else { return None };
+    let (open, close) = (array.span().start, array.span().end.checked_sub(1)?);
     let Some(item) = items.iter().next_back() else {
         // Whatever stands in an empty list is a comment.
         return Some(spliced(text, open + 1, &path));

@@ -4,13 +4,16 @@
 //! service's. Cargo carries both through `cargo metadata` untouched, so no TOML is read here. A
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
+use std::collections::BTreeMap;
+
 use catalog::{Platform, Template};
 use ferror::{Error, Result};
 use s3::Attributes;
 use serde_json::Value;
 
 use crate::model::platform_line;
-use tables::{ServiceTable, WorkspaceTable, read_table};
+use crate::model::service_entry::ServiceEntry;
+use tables::{PackageTable, ServiceTable, WorkspaceTable, read_table};
 
 mod attributes;
 mod tables;
@@ -106,6 +109,8 @@ pub struct Config {
     pub openssl: bool,
     /// What every service is built from.
     pub inputs: Inputs,
+    /// What is shipped, where the table says it.
+    pub services: Option<Vec<ServiceEntry>>,
 }
 
 /// What a service is built from besides the files of its packages. The first two are patterns of files.
@@ -158,10 +163,32 @@ impl BinaryCheck {
     }
 }
 
-/// A service's own configuration, checked.
+/// `[package.metadata.xtask]`, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackageConfig {
+    /// The binary to ship, where the package has several and the workspace names none of them.
+    pub bin: Option<String>,
+    /// The service's name, where it is not the package's.
+    pub name: Option<String>,
+    /// How its binaries are shipped.
+    pub config: ServiceConfig,
+    /// Those of them that have a table of their own.
+    pub binaries: BTreeMap<String, BinaryConfig>,
+}
+
+/// `[package.metadata.xtask.binaries.BINARY]`, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BinaryConfig {
+    /// The service's name, where it is another one than by the rule.
+    pub name: Option<String>,
+    /// How it is shipped: its own fields, and the package's.
+    pub config: ServiceConfig,
+}
+
+/// How a service is shipped, checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceConfig {
-    /// Globs below the service's folder, packed besides INSTALL*, README* and LICENSE*.
+    /// Globs below the package's folder, packed besides INSTALL*, README* and LICENSE*.
     pub include: Vec<String>,
     /// The platforms this service is built for, where they differ from the workspace's.
     pub platforms: Option<Vec<Platform>>,
@@ -169,8 +196,6 @@ pub struct ServiceConfig {
     pub features: Vec<String>,
     /// Whether the default features are off.
     pub no_default_features: bool,
-    /// The binary to ship, where the package has several.
-    pub bin: Option<String>,
     /// Whether `dist` leaves the service out unless it is named.
     pub skip: bool,
     /// What the service is built from besides its packages.
@@ -188,6 +213,9 @@ impl Config {
         let object_key = table.object_key.as_deref().map(Template::parse).transpose();
         let skip_checks = table.skip_checks.iter().flatten().map(|name| BinaryCheck::parse(name));
         let skip_checks: Result<_> = skip_checks.collect();
+        let entries =
+            |texts: Vec<String>| texts.iter().map(|text| ServiceEntry::parse(text)).collect();
+        let services: Result<_> = table.services.map(entries).transpose();
         let config = Self {
             platforms: platform_line::parse(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
@@ -222,6 +250,7 @@ impl Config {
                 ignored: Vec::new(),
                 variables: table.env.unwrap_or_default(),
             },
+            services: services.map_err(|error| error.context(TABLE))?,
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -272,31 +301,54 @@ impl Config {
     }
 }
 
-impl ServiceConfig {
+impl PackageConfig {
     /// Checks the `metadata` of the package `name`; `None` when it has no table of ours.
     pub fn read(name: &str, metadata: &Value) -> Result<Option<Self>> {
         let table_name = format!("[package.metadata.xtask] of {name}");
-        let Some(table) = read_table(metadata, &table_name, ServiceTable::read)? else {
+        let Some(table) = read_table(metadata, &table_name, PackageTable::read)? else {
             return Ok(None);
         };
-        check_globs(&table.include).map_err(|error| error.context(&table_name))?;
         let inputs = Inputs { files: table.inputs, ignored: table.ignore, variables: table.env };
         inputs.check().map_err(|error| error.context(&table_name))?;
-        let platforms = table
-            .platforms
-            .map(|line| platform_line::parse(&line))
-            .transpose()
-            .map_err(|error| error.context(&table_name))?;
-        Ok(Some(Self {
-            include: table.include,
-            platforms,
-            features: table.features,
+        let no_sandbox = table.sandbox == Some(false);
+        let with_inputs =
+            |config: ServiceConfig| ServiceConfig { inputs: inputs.clone(), no_sandbox, ..config };
+        let mut binaries = BTreeMap::new();
+        for (bin, own) in table.binaries {
+            let context = |error: Error| error.context(format!("{table_name}: binaries.{bin}"));
+            let config = ServiceConfig::read(own.clone().or(&table.service)).map_err(context)?;
+            let config = with_inputs(config);
+            binaries.insert(bin.clone(), BinaryConfig { name: own.name, config });
+        }
+        let name = table.service.name.clone();
+        let config =
+            ServiceConfig::read(table.service).map_err(|error| error.context(&table_name))?;
+        Ok(Some(Self { bin: table.bin, name, config: with_inputs(config), binaries }))
+    }
+}
+
+impl PackageConfig {
+    /// Returns whether the table says what the package is built from, and nothing else. A library may have such a one.
+    pub fn has_only_inputs(&self) -> bool {
+        let ServiceConfig { inputs, no_sandbox, .. } = self.config.clone();
+        let config = ServiceConfig { inputs, no_sandbox, ..ServiceConfig::default() };
+        let is_empty = config == ServiceConfig::default();
+        !is_empty && *self == Self { config, ..Self::default() }
+    }
+}
+
+impl ServiceConfig {
+    fn read(table: ServiceTable) -> Result<Self> {
+        let include = table.include.unwrap_or_default();
+        check_globs(&include)?;
+        Ok(Self {
+            include,
+            platforms: table.platforms.map(|line| platform_line::parse(&line)).transpose()?,
+            features: table.features.unwrap_or_default(),
             no_default_features: table.default_features == Some(false),
-            bin: table.bin,
-            skip: table.skip,
-            inputs,
-            no_sandbox: table.sandbox == Some(false),
-        }))
+            skip: table.skip.unwrap_or_default(),
+            ..Self::default()
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use s3::{Attributes, Encryption};
 use serde_json::{Value, json};
 
-use super::{Config, ServiceConfig};
+use super::{Config, PackageConfig};
 
 #[test]
 fn without_a_table_the_defaults_hold() {
@@ -138,9 +138,10 @@ fn what_uploads_say_of_their_objects_is_read() {
 
 #[test]
 fn a_service_table_is_read_or_named_in_the_error() {
-    let read = |table: Value| ServiceConfig::read("janitor", &json!({ "xtask": table }));
-    assert_eq!(ServiceConfig::read("janitor", &Value::Null).unwrap(), None);
+    let read = |table: Value| PackageConfig::read("janitor", &json!({ "xtask": table }));
+    assert_eq!(PackageConfig::read("janitor", &Value::Null).unwrap(), None);
     let config = read(json!({"default-features": false, "platforms": "linux"})).unwrap().unwrap();
+    let config = config.config;
     assert!(config.no_default_features && !config.skip);
     assert_eq!(config.platforms.unwrap().len(), 2);
     let error = format!("{:#}", read(json!({"feature": []})).unwrap_err());

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
-use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest, Platform};
+use catalog::{Arch, Artifact, Branch, MANIFEST_FILE, Manifest, Os, Platform};
 use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
@@ -317,6 +317,7 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
         outside_flags: flags.shown.clone(),
         other_compiler,
         pin,
+        host: host(),
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
     Ok(Planned { plan, packages, files, flags, manifests })
@@ -325,6 +326,16 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
 /// Returns the result of a thread, or goes on with its panic.
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Returns this machine's operating system and processor, where services are built for them.
+fn host() -> Option<(Os, Arch)> {
+    let is_here = |platform: &Platform| {
+        let os = if platform.os == Os::Linux { "linux" } else { "macos" };
+        let arch = if platform.arch == Arch::Amd64 { "x86_64" } else { "aarch64" };
+        (os, arch) == (std::env::consts::OS, std::env::consts::ARCH)
+    };
+    Platform::ALL.into_iter().find(is_here).map(|platform| (platform.os, platform.arch))
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
@@ -673,6 +684,12 @@ fn check_unchanged(workspace: &Workspace, plan: &Plan, env: &Env) -> anyhow::Res
         .into())
 }
 
+/// Returns the names of the plan's platforms in an order that does not depend on the machine.
+fn sorted_platforms(plan: &Plan) -> Vec<String> {
+    let platforms: BTreeSet<_> = plan.platforms().collect();
+    platforms.into_iter().map(|platform| platform.to_string()).collect()
+}
+
 /// The digests as `sha256sum -c` reads them.
 const SUMS: &str = "SHA256SUMS";
 
@@ -694,7 +711,7 @@ fn write_manifest(
             .iter()
             .map(|path| path.to_string_lossy().into_owned())
             .collect(),
-        platforms: plan.platforms().map(|platform| platform.to_string()).collect(),
+        platforms: sorted_platforms(plan),
         artifacts,
     };
     if let Some(mut earlier) = earlier.filter(|earlier| earlier.is_same_release(&manifest)) {

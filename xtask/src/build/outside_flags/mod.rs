@@ -5,21 +5,17 @@
 //!
 //! Cargo sets the variables of `[env]` for the programs that it runs, this one among them. A variable with
 //! the value that the repository's own configuration gives it comes from the repository.
-//!
-//! **What is recorded is published**, and a value may hold a secret: a token in a wrapper's path, `-DKEY=…`, a
-//! path with somebody's name. So a value is recorded word by word, and only words of a known harmless form:
-//! settings of code generation, of profiles, and numbers. Every other word is recorded as [`HIDDEN`]. Not even a
-//! digest of it is, since a short secret could be guessed from that.
+
+mod cargo_files;
+mod published_value;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use serde_json::Value;
-
-use crate::model::cargo_toml;
+use self::cargo_files::{File, is_development, read_files};
+use self::published_value::{HIDDEN, shown};
 use crate::model::source_file::SourceFile;
 use crate::system::env::Env;
 use crate::system::files;
@@ -73,55 +69,6 @@ const C_NAMES: [&str; 14] = [
     "CC", "CXX", "AR", "AS", "LD", "NM", "RANLIB", "STRIP", "CFLAGS", "CXXFLAGS", "CPPFLAGS",
     "ARFLAGS", "ASFLAGS", "LDFLAGS",
 ];
-/// Variables of cargo's that change no byte of a binary.
-const HARMLESS: [&str; 9] = [
-    "CARGO_NET_",
-    "CARGO_HTTP_",
-    "CARGO_TERM_",
-    "CARGO_REGISTRY_",
-    "CARGO_REGISTRIES_",
-    "CARGO_HOME",
-    "CARGO_TARGET_DIR",
-    "CARGO_INCREMENTAL",
-    "RUST_LOG",
-];
-/// Settings of `[build]` that change what is built.
-const BUILD: [&str; 5] =
-    ["rustflags", "target", "rustc", "rustc-wrapper", "rustc-workspace-wrapper"];
-/// Profiles that no profile for publishing inherits from, unless it says so.
-const DEVELOPMENT: [&str; 4] = ["dev", "test", "bench", "doc"];
-/// What is recorded of words that may be secret.
-const HIDDEN: &str = "…";
-/// Settings of code generation whose values are words of rustc's own or names of processors.
-const CODEGEN: [&str; 19] = [
-    "code-model",
-    "codegen-units",
-    "control-flow-guard",
-    "debug-assertions",
-    "debuginfo",
-    "embed-bitcode",
-    "force-frame-pointers",
-    "force-unwind-tables",
-    "instrument-coverage",
-    "lto",
-    "opt-level",
-    "overflow-checks",
-    "panic",
-    "prefer-dynamic",
-    "relocation-model",
-    "split-debuginfo",
-    "strip",
-    "target-cpu",
-    "target-feature",
-];
-/// The beginnings of flags of C compilers whose values are words of the compiler's own.
-const C_FLAGS: [&str; 4] = ["-O", "-g", "-m", "-std="];
-/// A longer word is hidden, and more words are left out: a manifest has a limit too.
-const MOST_CHARS: usize = 200;
-const MOST_WORDS: usize = 50;
-/// More files than this include each other in a circle.
-const MOST_FILES: usize = 64;
-
 /// What comes from outside of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutsideFlags {
@@ -201,192 +148,9 @@ fn is_of_c(name: &str) -> bool {
         && Platform::ALL.iter().any(|platform| platform.triple().replace('_', "-") == triple)
 }
 
-/// Returns whether a setting is of a profile for development, which is not what `profile` builds. A profile
-/// with a name of its own may inherit from any.
-fn is_development(setting: &str, separator: &str, profile: &str) -> bool {
-    let setting = setting.to_ascii_lowercase();
-    profile == "release"
-        && DEVELOPMENT
-            .iter()
-            .any(|name| setting.strip_prefix(name).is_some_and(|rest| rest.starts_with(separator)))
-}
-
-/// A cargo configuration file.
-struct File {
-    path: PathBuf,
-    table: Value,
-}
-
-impl File {
-    /// Returns the variables that `[env]` sets.
-    fn variables(&self) -> BTreeMap<String, String> {
-        // Relative to the folder that holds `.cargo`.
-        let base = self.path.ancestors().nth(2).unwrap_or(Path::new("/"));
-        let value = |entry: &Value| match entry {
-            Value::String(text) => Some(text.clone()),
-            entry if entry["relative"] == true => {
-                Some(base.join(entry["value"].as_str()?).to_string_lossy().into_owned())
-            }
-            entry => entry["value"].as_str().map(str::to_owned),
-        };
-        let entries = self.table["env"].as_object().into_iter().flatten();
-        entries.filter_map(|(name, entry)| Some((name.clone(), value(entry)?))).collect()
-    }
-
-    /// Lists the settings that may change what is built, with their values.
-    fn settings(&self, profile: &str) -> Vec<(String, String)> {
-        let mut settings = Vec::new();
-        let fields = |table: &str| self.table[table].as_object().into_iter().flatten();
-        for (name, value) in fields("build").filter(|(name, _)| BUILD.contains(&name.as_str())) {
-            add_settings(&format!("build.{name}"), value, &mut settings);
-        }
-        for (name, value) in fields("profile") {
-            if !is_development(&format!("{name}."), ".", profile) {
-                add_settings(&format!("profile.{name}"), value, &mut settings);
-            }
-        }
-        for (triple, table) in fields("target") {
-            let entries = table.as_object().into_iter().flatten();
-            for (name, value) in entries.filter(|(name, _)| *name != "runner") {
-                add_settings(&format!("target.{triple}.{name}"), value, &mut settings);
-            }
-        }
-        for table in ["host", "unstable"] {
-            add_settings(table, &self.table[table], &mut settings);
-        }
-        let is_harmless = |name: &str| {
-            HARMLESS.iter().any(|harmless| name.starts_with(harmless))
-                || name.to_ascii_lowercase().ends_with("_proxy")
-        };
-        for (name, value) in fields("env").filter(|(name, _)| !is_harmless(name)) {
-            settings.push((format!("env.{name}"), value.to_string()));
-        }
-        settings
-    }
-
-    /// Returns the path with `~` for the home folder, whose name is nobody's business in a bucket.
-    fn shown_path(&self, env: &Env) -> String {
-        let home = env.get_os("HOME").map(Path::new);
-        let home = home.map(|home| home.canonicalize().unwrap_or_else(|_| home.to_owned()));
-        match home.and_then(|home| self.path.strip_prefix(home).ok().map(Path::to_owned)) {
-            Some(below) => format!("~/{}", below.display()),
-            None => self.path.display().to_string(),
-        }
-    }
-}
-
-/// Reads the configuration files that cargo reads in `root`, and those that they include.
-fn read_files(root: &Path, env: &Env) -> anyhow::Result<Vec<File>> {
-    let root = root.canonicalize().with_context(|| format!("looking at {}", root.display()))?;
-    let cargo_home = match env.get_os("CARGO_HOME") {
-        Some(home) => Some(env.current_dir.join(home)),
-        None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
-    };
-    let folders = root.ancestors().map(|folder| folder.join(".cargo")).chain(cargo_home);
-    // Cargo takes the name without an ending where both are there.
-    let mut paths: Vec<PathBuf> = folders
-        .filter_map(|folder| {
-            let names = ["config", "config.toml"].map(|name| folder.join(name));
-            names.into_iter().find(|path| path.is_file())
-        })
-        .collect();
-    let mut files: Vec<File> = Vec::new();
-    while let Some(path) = paths.pop() {
-        // Cargo's home is often in a folder above the repository too.
-        let Ok(path) = path.canonicalize() else { continue };
-        if files.len() >= MOST_FILES || files.iter().any(|file| file.path == path) {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("reading {}", path.display()))?;
-        let table = cargo_toml::parse(&text, &path.display().to_string())?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        paths.extend(included(&table["include"]).into_iter().map(|name| folder.join(name)));
-        files.push(File { path, table });
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
-}
-
-/// Reads `include`: a path, or a list of paths and of tables with a path.
-fn included(include: &Value) -> Vec<&str> {
-    match include {
-        Value::Array(all) => all.iter().flat_map(included).collect(),
-        Value::Object(table) => table.get("path").and_then(Value::as_str).into_iter().collect(),
-        other => other.as_str().into_iter().collect(),
-    }
-}
-
-/// Adds a setting, or each setting of a table.
-fn add_settings(name: &str, value: &Value, settings: &mut Vec<(String, String)>) {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let value = match value {
-        Value::Null => return,
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                add_settings(&format!("{name}.{field}"), value, settings);
-            }
-            return;
-        }
-        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(" "),
-        other => text(other),
-    };
-    settings.push((name.to_owned(), value));
-}
-
-/// Returns a value as it may be published: words that may be secret are hidden.
-///
-/// `CARGO_ENCODED_RUSTFLAGS` has control characters between flags.
-fn shown(value: &str) -> String {
-    let is_between = |c: char| c.is_whitespace() || c.is_control();
-    let words = value.split(is_between).filter(|word| !word.is_empty()).take(MOST_WORDS);
-    let mut shown: Vec<_> =
-        words.map(|word| if is_harmless_word(word) { word } else { HIDDEN }).collect();
-    shown.dedup_by(|a, b| a == b && *a == HIDDEN);
-    shown.join(" ")
-}
-
-/// Returns whether a word of a value is a number, a word of cargo's or the compiler's own, a triple, or a flag
-/// that takes such words.
-fn is_harmless_word(word: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+-_.,=".contains(c);
-    if word.len() > MOST_CHARS || !word.chars().all(is_plain) {
-        return false;
-    }
-    let flag = word.strip_prefix("-C").or_else(|| word.strip_prefix("--codegen=")).unwrap_or(word);
-    let name = flag.split('=').next().unwrap_or_default();
-    // Profiles say `lto = "thin"`, `debug = 1`, `strip = "symbols"`, `panic = "abort"`.
-    let words = [
-        "true",
-        "false",
-        "thin",
-        "fat",
-        "off",
-        "none",
-        "full",
-        "limited",
-        "line-tables-only",
-        "symbols",
-        "debuginfo",
-        "abort",
-        "unwind",
-        "packed",
-        "unpacked",
-        "s",
-        "z",
-    ];
-    flag.is_empty()
-        || word == "--codegen"
-        || CODEGEN.contains(&name)
-        || C_FLAGS.iter().any(|prefix| word.starts_with(prefix))
-        || words.contains(&word)
-        || word.bytes().all(|b| b.is_ascii_digit())
-        || Platform::ALL.iter().any(|platform| platform.triple() == word)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{changes_bytes, find, shown};
+    use super::{changes_bytes, find};
     use crate::model::source_file::SourceFile;
     use crate::system::env::Env;
 
@@ -444,26 +208,6 @@ mod tests {
             assert!(!changes_bytes(name, "release"), "{name} counts");
         }
         assert!(changes_bytes("CARGO_PROFILE_DEV_DEBUG", "dist"), "`dist` may inherit from `dev`");
-    }
-
-    #[test]
-    fn words_that_may_be_secret_are_hidden() {
-        let rows = [
-            ("-C target-cpu=native -Clto=fat", "-C target-cpu=native -Clto=fat"),
-            ("-O2 -march=native -std=c11", "-O2 -march=native -std=c11"),
-            ("3", "3"),
-            ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
-            ("/opt/s3cret/sccache", "…"),
-            ("s3cret", "…"),
-            ("--cfg token=\"s3cret\" -Copt-level=1", "… -Copt-level=1"),
-            ("-DTOKEN=s3cret -O1", "… -O1"),
-            ("-Clink-arg=-Ls3cret", "…"),
-            ("-ffile-prefix-map=/s3cret=.", "…"),
-            ("https://user:s3cret@host/", "…"),
-        ];
-        for (value, expected) in rows {
-            assert_eq!(shown(value), expected, "{value}");
-        }
     }
 
     #[test]
