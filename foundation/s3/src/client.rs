@@ -48,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) runner: RequestRunner,
     pub(crate) pool: Pool,
     pub(crate) conditional_writes: bool,
+    pub(crate) crc64nvme: bool,
 }
 
 impl Client {
@@ -96,8 +97,8 @@ impl Client {
             facts: Mutex::new(facts),
         };
         let pool = Pool::new(options.memory_bytes, options.bodies_at_once);
-        let conditional_writes = options.conditional_writes;
-        Ok(Self(Arc::new(Inner { runner, pool, conditional_writes })))
+        let ClientOptions { conditional_writes, crc64nvme, .. } = options;
+        Ok(Self(Arc::new(Inner { runner, pool, conditional_writes, crc64nvme })))
     }
 
     /// Returns the location as configured.

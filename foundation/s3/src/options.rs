@@ -20,6 +20,10 @@ pub struct ClientOptions {
     /// Whether the server knows `If-None-Match` and `If-Match` on writes. If not, the client asks for
     /// the object's head right before it writes: whoever writes between the two is overwritten.
     pub conditional_writes: bool,
+    /// Whether each object is sent with its CRC64NVME, and each part of one with its own: the server compares
+    /// them with what it stores, and the whole with the object that it joined of the parts. Not every server
+    /// knows it.
+    pub crc64nvme: bool,
     /// How often and how long failed requests are repeated.
     pub retry_policy: RetryPolicy,
     /// How many bodies of files are under way at once, counting each part of a multipart upload;
@@ -60,6 +64,7 @@ impl Default for ClientOptions {
             expected_bucket_owner: None,
             allow_http: false,
             conditional_writes: true,
+            crc64nvme: false,
             retry_policy: RetryPolicy::default(),
             bodies_at_once: 4,
             memory_bytes: 32 * 1024 * 1024,

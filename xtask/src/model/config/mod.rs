@@ -92,6 +92,8 @@ pub struct Config {
     pub pass_env: Vec<String>,
     /// Whether the server knows `If-None-Match` and `If-Match` on writes.
     pub conditional_writes: bool,
+    /// Whether uploads carry the CRC64NVME of each object.
+    pub crc64nvme: bool,
     /// Whether `upload` publishes what was compiled from sources outside the repository, too.
     pub outside_sources: bool,
     /// The compiler that builds, as a release or `nightly-DATE`, where it is not the one that xtask pins.
@@ -225,6 +227,8 @@ impl Config {
             allow_http: table.allow_http.unwrap_or_default(),
             pass_env: table.pass_env.unwrap_or_default(),
             conditional_writes: table.conditional_writes.unwrap_or(true),
+            crc64nvme: sends_crc64nvme(table.checksum.as_deref())
+                .map_err(|error| error.context(TABLE))?,
             outside_sources: table.outside_sources.unwrap_or_default(),
             rust: table.rust,
             outside_flags: table.outside_flags.unwrap_or_default(),
@@ -335,6 +339,14 @@ fn read_version_digits(digits: Option<u64>) -> Result<usize> {
     usize::try_from(digits).ok().filter(|count| *count <= 40).filter(is_version).ok_or_else(|| {
         Error::config(format!("version-digits = {digits}: expected 6 to 40 digits of the commit"))
     })
+}
+
+fn sends_crc64nvme(checksum: Option<&str>) -> Result<bool> {
+    match checksum {
+        None => Ok(false),
+        Some("crc64nvme") => Ok(true),
+        Some(other) => Err(expected("checksum", other, "crc64nvme, or no such field")),
+    }
 }
 
 fn read_prefix(prefix: Option<String>) -> Result<String> {
