@@ -111,7 +111,7 @@ pub struct Config {
     pub openssl: bool,
     /// Globs below the workspace's root, which may leave it: what every service is built from besides its packages.
     pub inputs: Vec<String>,
-    /// What is shipped, where the table says it.
+    /// The entries of `services`; `None` where the table has no such field.
     pub services: Option<Vec<ServiceEntry>>,
 }
 
@@ -163,9 +163,9 @@ pub struct PackageConfig {
     pub name: Option<String>,
     /// Globs below the package's folder, which may leave it: what it is built from besides its own files.
     pub inputs: Vec<String>,
-    /// How its binaries are shipped.
+    /// The fields that apply to every binary of the package.
     pub config: ServiceConfig,
-    /// Those of them that have a table of their own.
+    /// The binaries that have a table of their own.
     pub binaries: BTreeMap<String, BinaryConfig>,
 }
 
@@ -174,7 +174,7 @@ pub struct PackageConfig {
 pub struct BinaryConfig {
     /// The service's name, where it is another one than by the rule.
     pub name: Option<String>,
-    /// How it is shipped: its own fields, and the package's.
+    /// The fields of the binary's table, and those of the package that it does not replace.
     pub config: ServiceConfig,
 }
 
