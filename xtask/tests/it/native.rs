@@ -296,7 +296,7 @@ fn services_with_openssl_and_with_bindgen_are_built_for_other_platforms() {
 #[ignore = "builds four services for macOS, whose crates it downloads"]
 fn services_with_frameworks_with_a_configure_script_and_with_cpp_are_built_for_macos() {
     let clone = Repo::clone_of(root());
-    let services = ["zoo-chrono", "zoo-cxx", "zoo-jemalloc", "zoo-reqwest-rustls"];
+    let services = ["zoo-chrono", "zoo-cxx", "zoo-jemalloc", "zoo-reqwest-native-tls"];
     let line = format!("dist {} --platforms darwin_arm64 --json", services.join(" "));
     let manifest = clone.xtask_in("tools/zoo", &line).exits(0).json();
     let artifacts = manifest["artifacts"].as_array().unwrap().iter();
