@@ -21,7 +21,7 @@ const OPTIONAL_HEADERS: [&str; 12] = [
     "x-amz-checksum-algorithm",
     "x-amz-checksum-type",
 ];
-/// What the headers begin with that carry or announce a checksum.
+/// The prefix of all headers that carry or announce a checksum.
 const CHECKSUM: &str = "x-amz-checksum-";
 
 /// The refusal of a server: the source of the [`ferror::Error`] that reports it.

@@ -20,9 +20,8 @@ pub struct ClientOptions {
     /// Whether the server knows `If-None-Match` and `If-Match` on writes. If not, the client asks for
     /// the object's head right before it writes: whoever writes between the two is overwritten.
     pub conditional_writes: bool,
-    /// Whether each object is sent with its CRC64NVME, and each part of one with its own: the server compares
-    /// them with what it stores, and the whole with the object that it joined of the parts. Not every server
-    /// knows it.
+    /// Sends the CRC64NVME of each object and of each part. A server that knows this checksum refuses bytes that
+    /// differ, and refuses to join parts into another object.
     pub crc64nvme: bool,
     /// How often and how long failed requests are repeated.
     pub retry_policy: RetryPolicy,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// How many unchanged lines stand around a change.
+/// The number of unchanged lines that are shown before and after a change.
 const CONTEXT: usize = 3;
 
 /// A line of an edit script, as places in the old and the new text.

@@ -13,11 +13,11 @@ const DEFAULT: &str = "services/**";
 pub struct ServiceEntry {
     /// The entry as it is written.
     pub text: String,
-    /// What it names.
+    /// The binaries that it selects.
     pub names: Names,
 }
 
-/// What an entry names.
+/// The binaries that an entry selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Names {
     /// The binaries of a package.

@@ -43,11 +43,11 @@ pub fn packages(
     if !cargo_config.has_paths && locked.iter().eq(members) {
         return Ok(workspace.packages.clone());
     }
-    workspace::path_packages(&workspace.root, env)
+    workspace::path_packages(workspace, env)
 }
 
-/// Returns the folders of those packages that are no part of the repository around `root`, which has `files`, as paths
-/// relative to `root`: they lie beside it, or git ignores them.
+/// Returns the folders of those packages that services may depend on and that are no part of the repository around
+/// `root`, which has `files`, as paths relative to `root`: they lie beside it, or git ignores them.
 pub fn outside_repository(
     packages: &[PathPackage],
     root: &Path,
@@ -56,7 +56,7 @@ pub fn outside_repository(
     let root = canonical(root)?;
     let files: BTreeSet<_> = files.iter().map(|file| &file.path).collect();
     let mut outside = BTreeSet::new();
-    for package in packages {
+    for package in packages.iter().filter(|package| package.is_of_services) {
         let dir = canonical(&package.dir)?;
         if !files.contains(&dir.join("Cargo.toml")) {
             outside.insert(relative(&dir, &root));
@@ -104,7 +104,7 @@ pub fn digests(
         .map(|package| {
             let state = states[&canonical(&package.dir)?].clone();
             let digest = s3::hex(&state.finalize());
-            let PathPackage { id, name, dir } = package.clone();
+            let PathPackage { id, name, dir, .. } = package.clone();
             Ok(SourceDigest { id, name, dir, digest })
         })
         .collect()

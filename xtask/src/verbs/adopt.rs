@@ -35,7 +35,7 @@ const NO_BUCKET: &str = "releases";
 /// The tables, as their headers name them.
 const TABLE: &str = "workspace.metadata.xtask";
 const PACKAGE_TABLE: &str = "package.metadata.xtask";
-/// What stands above the table of a workspace that has none.
+/// The comment above the workspace's table, where `adopt` writes a new one.
 const TABLE_COMMENT: &str =
     "What `cargo xtask` reads; docs/configuration.md of Bowline lists every field. `bucket = \"...\"` names the bucket that
 `upload` publishes to; `services` names packages, `package:binary`, or globs over folders.";
@@ -55,14 +55,14 @@ pub struct Options {
     pub own_lock: bool,
 }
 
-/// What is to be done, and what a person has to know of it.
+/// The changes to make, and the messages for the person.
 struct Plan {
     changes: Changes,
     program: Program,
     proposal: Proposal,
     /// Where xtask comes from, unless the package exists.
     source: Option<XtaskSource>,
-    /// What is left to the person.
+    /// The steps that the person has to do, a sentence each.
     left: Vec<String>,
 }
 
@@ -81,6 +81,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     // Before that compiler is asked: it may be one that nobody has any more.
     pin::of_toolchain_file(&dir)?;
     let found = found::read(&dir, env)?;
+    pin::check_age(&found.rustc, &format!("the compiler of {}", found.root.display()))?;
     let plan = plan(options, &found, env, ui)?;
     if options.dry_run {
         ui.print(&plan.changes.diff(&found.top));

@@ -41,7 +41,7 @@ struct Plan {
     files: Vec<File>,
     /// The old and the new text of the workspace's Cargo.toml, where that has to name the service.
     cargo_toml: Option<(String, String)>,
-    /// What that text has more than the old one: an item, and the list that it is in.
+    /// The items that the new text adds, each with the name of its list.
     added: Vec<(String, &'static str)>,
 }
 

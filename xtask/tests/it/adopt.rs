@@ -220,7 +220,7 @@ fn what_cannot_be_adopted_is_refused_with_the_next_step() {
         ("none", 3, "none: there is no such folder"),
         ("library", 3, "left out: nothing, there are none"),
         ("both", 3, "a package, folder or alias `bowline` too"),
-        ("old", 3, "is too old: xtask needs 1.88 or newer"),
+        ("old", 3, "Rust 1.80 is too old: xtask needs 1.88 or newer"),
         (". --s3-bucket B!", 2, "the bucket name \"B!\" is not valid"),
         (". --xtask-git https://h/x", 2, "adopt: xtask comes from one place"),
     ] {

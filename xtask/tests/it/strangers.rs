@@ -61,7 +61,7 @@ const CASES: [Case; 10] = [
         "dist",
         &[
             "/rust-toolchain.toml: Rust 1.80 is too old: xtask needs 1.88 or newer",
-            "hint: name a newer one there",
+            "hint: use a newer one there",
         ],
     ),
     (

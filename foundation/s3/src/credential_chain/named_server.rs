@@ -96,8 +96,8 @@ pub(super) struct NamedEndpoint {
 /// Finds the endpoint of STS: that of `AWS_ENDPOINT_URL_STS`, else of the profile's `services` section for
 /// `sts`. `None`: AWS.
 ///
-/// What is named for all services, by `AWS_ENDPOINT_URL` or a profile's own `endpoint_url`, does not count, though
-/// it does for AWS's tools: it is there for S3, and a token is shown to no server that is not meant to see it.
+/// Ignores `AWS_ENDPOINT_URL` and a profile's own `endpoint_url`, which AWS's tools use here too: in this project they
+/// name the S3 server, which must not get to see the token.
 pub(super) fn find_sts(
     variable: &dyn Fn(&str) -> Option<String>,
     home: Option<&PathBuf>,

@@ -74,7 +74,7 @@ pub struct Binary {
     pub service: String,
     /// The file, which the next build replaces.
     pub path: PathBuf,
-    /// Whether a crate of its build links the OpenSSL that was built for it.
+    /// `true` where a crate that was compiled for it links the OpenSSL that `dist` built.
     pub has_openssl: bool,
     /// What was read for it, where that is known.
     pub observed: Option<Observed>,

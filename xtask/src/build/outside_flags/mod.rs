@@ -52,8 +52,8 @@ const NAMES: [&str; 28] = [
     "PROTOC",
     "PROTOC_INCLUDE",
 ];
-/// What is in variables that choose a library of this machine: those of pkg-config and of `openssl-sys`, also with a
-/// triple before or behind.
+/// The words in names of variables that choose a library of this machine, for pkg-config and for `openssl-sys`. A
+/// triple may stand before or behind them.
 const LIBRARIES: [&str; 8] = [
     "PKG_CONFIG",
     "OPENSSL_DIR",
@@ -69,7 +69,7 @@ const C_NAMES: [&str; 14] = [
     "CC", "CXX", "AR", "AS", "LD", "NM", "RANLIB", "STRIP", "CFLAGS", "CXXFLAGS", "CPPFLAGS",
     "ARFLAGS", "ASFLAGS", "LDFLAGS",
 ];
-/// What comes from outside of a repository.
+/// Flags and settings that change a build and do not come from the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutsideFlags {
     /// Each flag as it is shown and recorded.

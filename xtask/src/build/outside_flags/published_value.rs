@@ -7,7 +7,7 @@
 
 use catalog::Platform;
 
-/// What is recorded of words that may be secret.
+/// Replaces words that may be secret in what is recorded.
 pub(super) const HIDDEN: &str = "…";
 /// Settings of code generation whose values are words of rustc's own or names of processors.
 const CODEGEN: [&str; 19] = [

@@ -41,8 +41,10 @@ pub fn of_toolchain_file(workspace_root: &Path) -> anyhow::Result<Option<String>
     Ok(pin)
 }
 
-/// Refuses a pin that is older than what compiles xtask; `place` says where it stands.
-fn check_age(pin: &str, place: &str) -> Result<()> {
+/// Refuses a release or a pin that is older than what compiles xtask; `place` says where it comes from.
+///
+/// Fails with [`ferror::Kind::Config`].
+pub fn check_age(pin: &str, place: &str) -> Result<()> {
     let is_old = match release_numbers(pin) {
         Some(numbers) => Some(numbers) < release_numbers(OLDEST),
         // Dates of one form are ordered as texts are.
@@ -52,7 +54,7 @@ fn check_age(pin: &str, place: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::config(format!("{place}: Rust {pin} is too old: xtask needs {OLDEST} or newer"))
-        .hint(format!("name a newer one there, such as {}", pins::RUSTC)))
+        .hint(format!("use a newer one there, such as {}", pins::RUSTC)))
 }
 
 /// Returns major and minor number of a release; `None` of a nightly one.

@@ -43,65 +43,59 @@ pub fn is_covered(text: &str, path: &str) -> Result<bool> {
 ///
 /// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
 pub fn with_member(text: &str, path: &str) -> Result<String> {
-    with_listed(text, "members", path)
+    with_item(text, &["workspace", "members"], path)
 }
 
 /// Returns `text` with the folder `path` as one more that is no member.
 ///
 /// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
 pub fn with_excluded(text: &str, path: &str) -> Result<String> {
-    with_listed(text, "exclude", path)
-}
-
-fn with_listed(text: &str, list: &str, path: &str) -> Result<String> {
-    let not_understood = || {
-        let error =
-            format!("Cargo.toml: the list `{list}` stands in a form that is not understood here");
-        Error::config(error).hint(format!("add {path:?} to it by hand"))
-    };
-    let made = insert(text, list, path).ok_or_else(not_understood)?;
-    let (mut expected, found) = (parse(text, "Cargo.toml")?, parse(&made, "Cargo.toml"));
-    match &mut expected["workspace"][list] {
-        Value::Array(listed) => listed.push(path.into()),
-        none => *none = Value::Array(vec![path.into()]),
-    }
-    if found.ok() == Some(expected) { Ok(made) } else { Err(not_understood()) }
+    with_item(text, &["workspace", "exclude"], path)
 }
 
 /// Returns `text` with `entry` as one more item of `services` in `[workspace.metadata.xtask]`, which has to be there.
 ///
 /// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
 pub fn with_service(text: &str, entry: &str) -> Result<String> {
+    with_item(text, &["workspace", "metadata", "xtask", "services"], entry)
+}
+
+/// Adds `item` to the list at `place`. A list of `[workspace]` that is missing is written; another one has to be there.
+fn with_item(text: &str, place: &[&str], item: &str) -> Result<String> {
     let not_understood = || {
-        Error::config(
-            "Cargo.toml: the list `services` stands in a form that is not understood here",
-        )
-        .hint(format!("add {entry:?} to it by hand, or a pattern such as \"services/*\""))
+        let list = place.last().copied().unwrap_or_default();
+        let error =
+            format!("Cargo.toml: the list `{list}` stands in a form that is not understood here");
+        Error::config(error).hint(format!("add {item:?} to it by hand"))
     };
-    let insert = || {
-        let table = DeTable::parse(text).ok()?;
-        let mut value = table.get_ref().get("workspace")?;
-        for field in ["metadata", "xtask", "services"] {
-            value = value.get_ref().as_table()?.get(field)?;
-        }
-        insert_into(text, value, entry)
-    };
-    let made = insert().ok_or_else(not_understood)?;
+    let made = insert(text, place, item).ok_or_else(not_understood)?;
     let (mut expected, found) = (parse(text, "Cargo.toml")?, parse(&made, "Cargo.toml"));
-    if let Value::Array(services) = &mut expected["workspace"]["metadata"]["xtask"]["services"] {
-        services.push(entry.into());
+    let mut list = &mut expected;
+    for field in place {
+        list = &mut list[field];
+    }
+    match list {
+        Value::Array(listed) => listed.push(item.into()),
+        none => *none = Value::Array(vec![item.into()]),
     }
     if found.ok() == Some(expected) { Ok(made) } else { Err(not_understood()) }
 }
 
-fn insert(text: &str, name: &str, path: &str) -> Option<String> {
+fn insert(text: &str, place: &[&str], item: &str) -> Option<String> {
     let table = DeTable::parse(text).ok()?;
-    let workspace = table.get_ref().get("workspace")?.get_ref().as_table()?;
-    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let Some(members) = workspace.get(name) else {
-        return after_the_header(text, &format!("{name} = [{}]{end}", quoted(path)), end);
-    };
-    insert_into(text, members, path)
+    let (list, tables) = place.split_last()?;
+    let mut around = table.get_ref();
+    for name in tables {
+        around = around.get(*name)?.get_ref().as_table()?;
+    }
+    match around.get(*list) {
+        Some(array) => insert_into(text, array, item),
+        None if tables == ["workspace"] => {
+            let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+            after_the_header(text, &format!("{list} = [{}]{end}", quoted(item)), end)
+        }
+        None => None,
+    }
 }
 
 /// Puts one more item at the end of a list in `text`; `None` where it is no list.

@@ -109,9 +109,9 @@ pub struct Config {
     pub skip_checks: Vec<BinaryCheck>,
     /// Whether `dist` builds OpenSSL for `openssl-sys`.
     pub openssl: bool,
-    /// What every service is built from.
+    /// What every service is built from besides its packages.
     pub inputs: Inputs,
-    /// What is shipped, where the table says it.
+    /// The entries of `services`; `None` where the table has no such field.
     pub services: Option<Vec<ServiceEntry>>,
 }
 
@@ -172,9 +172,9 @@ pub struct PackageConfig {
     pub bin: Option<String>,
     /// The service's name, where it is not the package's.
     pub name: Option<String>,
-    /// How its binaries are shipped.
+    /// The fields that apply to every binary of the package.
     pub config: ServiceConfig,
-    /// Those of them that have a table of their own.
+    /// The binaries that have a table of their own.
     pub binaries: BTreeMap<String, BinaryConfig>,
 }
 
@@ -183,7 +183,7 @@ pub struct PackageConfig {
 pub struct BinaryConfig {
     /// The service's name, where it is another one than by the rule.
     pub name: Option<String>,
-    /// How it is shipped: its own fields, and the package's.
+    /// The fields of the binary's table, and those of the package that it does not replace.
     pub config: ServiceConfig,
 }
 

@@ -90,7 +90,7 @@ pub fn with_profiles(text: &str, path: &str, root: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// What stands above the first of the profiles.
+/// The comment above the first of the profiles.
 const COMMENT: &str = "Profiles of what xtask is made of: hashing and compressing run optimised, and incremental files
 would make its first build longer.";
 

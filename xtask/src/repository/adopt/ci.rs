@@ -30,7 +30,7 @@ pub fn find(top: &Path) -> Option<PathBuf> {
     FILES.iter().map(|file| top.join(file)).find(|path| path.exists())
 }
 
-/// What differs between CI files.
+/// The values that are put into the CI file.
 #[derive(Debug)]
 pub struct Answers<'a> {
     /// The alias, `xtask` or `bowline`.

@@ -12,9 +12,6 @@ use crate::repository::work_tree;
 use crate::system::env::Env;
 use crate::system::{child_env, process};
 
-/// The oldest Rust that compiles xtask.
-const OLDEST_RUST: (u32, u32) = (1, 88);
-
 /// A workspace, as its cargo describes it.
 #[derive(Debug)]
 pub struct Found {
@@ -58,7 +55,7 @@ pub struct Bin {
 
 /// Reads the workspace around `dir`, which is absolute.
 ///
-/// Fails with [`ferror::Kind::Config`] where there is no workspace, no git repository, or a compiler that is too old.
+/// Fails with [`ferror::Kind::Config`] where there is no workspace or no git repository.
 pub fn read(dir: &Path, env: &Env) -> anyhow::Result<Found> {
     if !dir.ancestors().any(|dir| dir.join("Cargo.toml").is_file()) {
         return Err(no_workspace(dir).into());
@@ -141,7 +138,7 @@ fn default_features(features: &Value) -> BTreeSet<String> {
     on
 }
 
-/// Asks the compiler of the workspace for its release, and refuses one that cannot compile xtask.
+/// Asks the compiler of the workspace for its release.
 fn release(root: &Path, env: &Env) -> anyhow::Result<String> {
     let mut rustc = child_env::tool_in(root, "rustc", env);
     let output = process::output(rustc.arg("-vV")).context("running rustc -vV")?;
@@ -150,26 +147,7 @@ fn release(root: &Path, env: &Env) -> anyhow::Result<String> {
     let release = release.with_context(|| {
         format!("rustc -vV in {}: {}", root.display(), child_env::error_text(&output))
     })?;
-    refuse_old(release, root)?;
     Ok(release.to_owned())
-}
-
-/// Refuses a compiler that cannot compile xtask. `release` is its release, or a pin that names one.
-fn refuse_old(release: &str, root: &Path) -> ferror::Result<()> {
-    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if found >= OLDEST_RUST {
-        return Ok(());
-    }
-    let (major, minor) = OLDEST_RUST;
-    let names = ["rust-toolchain.toml", "rust-toolchain"];
-    let mut files = root.ancestors().flat_map(|dir| names.map(|name| dir.join(name)));
-    let file = files.find(|path| path.is_file());
-    let by = file.map_or_else(|| "rustup's default".to_owned(), |file| file.display().to_string());
-    Err(Error::config(format!(
-        "the compiler there is {release}, by {by}: xtask needs Rust {major}.{minor} or newer"
-    ))
-    .hint("name a newer compiler there first: nothing was written"))
 }
 
 /// Explains a folder without a Cargo.toml, with the workspaces that lie below it.

@@ -14,7 +14,7 @@ const OTHER_CODE: [&str; 5] = ["tests", "benches", "examples", "target", "node_m
 /// sqlx's data about queries, of now and of before 0.7.
 const SQLX: [&str; 2] = [".sqlx", "sqlx-data.json"];
 
-/// What the build of a package reads outside its folder.
+/// The files outside a package's folder that its build reads.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// Patterns: `../../proto/**`.

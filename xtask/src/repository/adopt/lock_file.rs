@@ -28,11 +28,11 @@ pub struct Resolved {
     pub text: String,
     /// The packages whose locked version changed.
     pub moves: Vec<Move>,
-    /// How many packages came.
+    /// The number of packages that the lock file has more.
     pub added: usize,
 }
 
-/// What is resolved.
+/// The workspace and the changes for which cargo makes a lock file.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The workspace that is adopted.

@@ -13,9 +13,9 @@ pub struct Program {
     pub name: String,
     /// Its folder below the workspace.
     pub folder: String,
-    /// Whether it exists.
+    /// `true` where the workspace has the package already.
     pub is_there: bool,
-    /// Whether it is, or becomes, a workspace of its own with its own Cargo.lock.
+    /// `true` where the package is a workspace of its own, with its own Cargo.lock, or becomes one.
     pub has_own_lock: bool,
     /// Whether the workspace has an `xtask` that is another program.
     pub is_beside_theirs: bool,

@@ -3,6 +3,7 @@
 //! `cargo metadata --no-deps` needs no lock file, no network and no toolchain component, and takes some
 //! thirty milliseconds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -15,7 +16,7 @@ use crate::model::cargo_lock;
 use crate::model::config::{Config, PackageConfig};
 use crate::model::services::{self, Candidate};
 use crate::model::sources::PathPackage;
-use crate::model::workspace::{Member, Root, Workspace};
+use crate::model::workspace::{Member, Root, Service, Workspace};
 use crate::repository::{vendored, xtask_source};
 use crate::system::child_env;
 use crate::system::env::Env;
@@ -50,10 +51,11 @@ pub fn read(env: &Env) -> anyhow::Result<Workspace> {
     let config = Config::read(&metadata.tables)?;
     let candidates = metadata.packages.iter().map(|one| candidate(one, &metadata.workspace_root));
     let candidates = candidates.collect::<ferror::Result<Vec<_>>>()?;
+    let services = services::find(config.services.as_deref(), &candidates)?;
     Ok(Workspace {
-        services: services::find(config.services.as_deref(), &candidates)?,
+        packages: in_folders(&metadata.packages, &services),
         possible_entries: services::possible_entries(&candidates),
-        packages: metadata.packages.iter().map(path_package).collect(),
+        services,
         root: metadata.workspace_root,
         target_dir: metadata.target_directory,
         config,
@@ -78,16 +80,41 @@ pub fn members(env: &Env) -> anyhow::Result<Vec<Member>> {
     Ok(packages.map(|p| Member { dir: p.dir().to_owned(), name: p.name }).collect())
 }
 
-/// Lists the members of the workspace at `root` and all other packages that it depends on by path.
-pub fn path_packages(root: &Path, env: &Env) -> anyhow::Result<Vec<PathPackage>> {
+/// Lists the members of the workspace and all other packages that it depends on by path.
+pub fn path_packages(workspace: &Workspace, env: &Env) -> anyhow::Result<Vec<PathPackage>> {
+    let root = &workspace.root;
     let metadata = read_metadata(root, &[vendored::lock_option(root)], env)?;
-    let packages = metadata.packages.iter().filter(|package| package.source.is_none());
-    Ok(packages.map(path_package).collect())
+    Ok(in_folders(&metadata.packages, &workspace.services))
 }
 
-fn path_package(package: &Package) -> PathPackage {
-    let Package { id, name, .. } = package;
-    PathPackage { id: id.clone(), name: name.clone(), dir: package.dir().to_owned() }
+/// Lists the packages that lie in folders.
+fn in_folders(packages: &[Package], services: &[Service]) -> Vec<PathPackage> {
+    let of_services = possible_dependencies(packages, services);
+    let in_folder = packages.iter().filter(|package| package.source.is_none());
+    let read = |package: &Package| PathPackage {
+        id: package.id.clone(),
+        name: package.name.clone(),
+        dir: package.dir().to_owned(),
+        is_of_services: of_services.contains(package.name.as_str()),
+    };
+    in_folder.map(read).collect()
+}
+
+/// Returns the names of the packages that services may depend on: whatever a Cargo.toml on the way names, on every
+/// platform and with every feature.
+fn possible_dependencies<'a>(
+    packages: &'a [Package],
+    services: &'a [Service],
+) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = services.iter().map(|service| &*service.package).collect();
+    while let Some(name) = open.pop() {
+        if found.insert(name) {
+            let named = packages.iter().filter(|package| package.name == name);
+            open.extend(named.flat_map(|package| &package.dependencies).map(String::as_str));
+        }
+    }
+    found
 }
 
 fn read_metadata(dir: &Path, options: &[&str], env: &Env) -> anyhow::Result<CargoMetadata> {

@@ -44,7 +44,7 @@ pub enum XtaskSource {
     },
 }
 
-/// Where a person wants xtask to come from.
+/// The place of xtask that a person names on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum XtaskOption {
     /// `--xtask-git`.
