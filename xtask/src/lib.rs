@@ -34,8 +34,8 @@ use crate::system::ui::{self, Ui};
 use crate::system::undo;
 use crate::system::{interrupt, open_files};
 use crate::verbs::{
-    adopt, ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload,
-    vendor,
+    adopt, ci, dist, fetch, init, list, new, plan, presign, promote, setup, ship, stamp, update,
+    upload, vendor,
 };
 
 /// Runs the program with the arguments and environment of this process, and returns its exit code.
@@ -131,6 +131,7 @@ fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
             let ui = ui.with_json(options.json);
             dist::run(dist::Purpose::Any, |_, _| Ok(()), &options, env, &ui)?;
         }
+        Command::Plan(options) => plan::run(&options, env, &ui.with_json(options.dist.json))?,
         Command::Upload(options) => upload::run(&options, env, &ui.with_json(options.json))?,
         Command::Ship(options) => ship::run(&options, env, &ui.with_json(options.dist.json))?,
         Command::List(options) => list::run(&options, env, &ui.with_json(options.json))?,

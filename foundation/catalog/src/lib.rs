@@ -6,6 +6,7 @@
 //! <prefix><service>/<service>_<version>_<platform>.tar.gz   the archives for other platforms
 //! <prefix><service>/<service>_<version>.json                the manifest object, PUT last
 //! <prefix><service>/channels/<channel>.json                 a channel: which release it names
+//! <prefix>keys/<build key>/<digest>                         an entry of the index of binaries
 //! ```
 //!
 //! A release is visible once its manifest object exists. A repository may give its archives other
@@ -22,6 +23,7 @@
 //! derives of serde.
 
 mod channel;
+mod index;
 pub mod json;
 mod keys;
 mod listing;
@@ -30,6 +32,7 @@ mod platform;
 mod reading;
 
 pub use channel::{Channel, Entry, MAX_ENTRIES, Promoted, StoredChannel, is_promoter};
+pub use index::{IndexEntry, Indexed};
 pub use keys::{
     Names, ObjectName, Template, archive_key, channel_key, check_distinct, folder_prefix,
     is_channel, is_service, is_version, manifest_key,

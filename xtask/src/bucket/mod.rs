@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod download;
+pub mod index;
 pub mod progress;
 pub mod publish;
 pub mod releases;

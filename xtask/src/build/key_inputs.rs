@@ -8,7 +8,7 @@ use catalog::Os;
 use crate::build::compile;
 use crate::build::macos_sdk;
 use crate::build::pins;
-use crate::build::toolchain::{Toolchain, build_tools};
+use crate::build::toolchain::{Identity, build_tools};
 use crate::model::build_key::Input;
 use crate::model::plan::{Build, Plan};
 use crate::system::env::Env;
@@ -39,7 +39,7 @@ impl Machine {
 pub fn of(
     build: &Build,
     plan: &Plan,
-    toolchain: &Toolchain,
+    toolchain: &Identity,
     machine: &Machine,
     flags_digest: Option<&str>,
     env: &Env,

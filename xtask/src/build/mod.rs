@@ -4,6 +4,7 @@ pub mod archive;
 pub mod binary_check;
 pub mod compile;
 pub mod gzip;
+pub mod handed_over;
 pub mod key_inputs;
 pub mod macos_sdk;
 pub mod outside_flags;

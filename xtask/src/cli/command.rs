@@ -2,8 +2,8 @@
 
 use crate::cli::values::Shell;
 use crate::verbs::{
-    adopt, ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload,
-    vendor,
+    adopt, ci, dist, fetch, init, list, new, plan, presign, promote, setup, ship, stamp, update,
+    upload, vendor,
 };
 
 /// A command line.
@@ -13,6 +13,8 @@ pub enum Command {
     Print(String),
     /// `dist`.
     Dist(dist::Options),
+    /// `plan`.
+    Plan(plan::Options),
     /// `upload`.
     Upload(upload::Options),
     /// `ship`.

@@ -85,6 +85,12 @@ pub fn init_with_first_commit(
     Ok(())
 }
 
+/// Returns whether `commit` is HEAD or comes before it. `false` also where this clone does not have it, as a shallow one
+/// may not.
+pub fn is_ancestor(commit: &str, dir: &Path, env: &Env) -> bool {
+    line(git(dir, env).args(["merge-base", "--is-ancestor", commit, "HEAD"])).is_ok()
+}
+
 /// Returns the value of a setting in git's configuration, such as `github.user`.
 pub fn config_value(name: &str, dir: &Path, env: &Env) -> Option<String> {
     let value = line(git(dir, env).args(["config", "--get", name])).ok()?;

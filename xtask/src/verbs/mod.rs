@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod init;
 pub mod list;
 pub mod new;
+pub mod plan;
 pub mod presign;
 pub mod promote;
 pub mod setup;

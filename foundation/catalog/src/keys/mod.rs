@@ -157,8 +157,14 @@ fn is_platform(text: &str) -> bool {
     has_two && words.next().is_none_or(is_libc) && words.next().is_none()
 }
 
-/// Returns why `key` cannot be an archive's, if it cannot: what S3 does not take, and what `promote` writes
-/// below `<service>/channels/`, which no upload replaces.
+/// Returns whether `key` may be that of an entry of the index of binaries, whatever the prefix.
+fn is_in_index(key: &str) -> bool {
+    let folders: Vec<_> = key.split('/').collect();
+    folders.windows(2).any(|pair| pair[0] == "keys" && is_digest(pair[1]))
+}
+
+/// Returns why `key` cannot be an archive's, if it cannot: what S3 does not take, what `promote` writes
+/// below `<service>/channels/`, which no upload replaces, and where the index of binaries is.
 pub(crate) fn problem(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         Some("it is empty")
@@ -168,6 +174,8 @@ pub(crate) fn problem(key: &str) -> Option<&'static str> {
         Some("it holds a control character")
     } else if key.starts_with("channels/") || key.contains("/channels/") {
         Some("channels are not written by an upload")
+    } else if is_in_index(key) {
+        Some("it lies in the index of binaries")
     } else if key.ends_with('/') {
         Some("it names a folder")
     } else {

@@ -89,7 +89,8 @@ fn check_artifact(artifact: &Artifact) -> Result<()> {
             artifact.file
         )));
     }
-    for digest in [&artifact.sha256, &artifact.binary_sha256, &artifact.unstamped_sha256] {
+    let digests = [&artifact.sha256, &artifact.binary_sha256, &artifact.unstamped_sha256];
+    for digest in digests.into_iter().chain(&artifact.build_key) {
         if !is_digest(digest) {
             return Err(Error::invalid(format!("{digest:?} is no SHA-256 in lower hex")));
         }

@@ -46,6 +46,31 @@ pub(super) struct Search<'a> {
     pub(super) ui: &'a Ui,
 }
 
+/// Returns the library that [`find`] would find or install for each platform, unless rustup's server refuses one.
+pub(super) fn expected(search: Search<'_>) -> ferror::Result<Vec<(Library, Compiler)>> {
+    let requested = match search.requested {
+        None if !search.may_fall_back => Some(Library::Rustup),
+        requested => requested,
+    };
+    let search = Search { requested, may_install: true, ..search };
+    let active = match requested {
+        Some(Library::Distribution) => Err(Error::config("the distribution's library is forced")),
+        _ => compiler::find(search.workspace_root, search.pin, search.env),
+    };
+    let mut expected = Vec::new();
+    for choice in choices(search, &active) {
+        expected.push(match (choice, &active) {
+            (Choice::Distribution, _) => (Library::Distribution, distribution::find(search.env)?),
+            (_, Ok(compiler)) => (Library::Rustup, compiler.clone()),
+            (_, Err(_)) => {
+                let compiler = compiler::find(search.workspace_root, search.pin, search.env)?;
+                (Library::Rustup, compiler)
+            }
+        });
+    }
+    Ok(expected)
+}
+
 /// Finds the library of each platform, in their order. Installs those that are missing, where that is
 /// allowed.
 pub(super) fn find(search: Search<'_>) -> Vec<Found> {

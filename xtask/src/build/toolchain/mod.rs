@@ -89,7 +89,23 @@ pub struct Toolchain {
     pub(crate) flags_digest: Option<String>,
 }
 
+/// What of a toolchain belongs to a build key. It is known before anything is installed.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The platform.
+    pub platform: Platform,
+    /// The source of its standard library.
+    pub library: Library,
+    pub(crate) compiler: Compiler,
+}
+
 impl Toolchain {
+    /// Returns what of it belongs to a build key.
+    pub fn identity(&self) -> Identity {
+        let Self { platform, library, compiler, .. } = self;
+        Identity { platform: *platform, library: *library, compiler: compiler.clone() }
+    }
+
     /// Returns the sources of the standard library, where it is built together with the services.
     pub fn library_sources(&self) -> Option<PathBuf> {
         (self.library == Library::Distribution).then(|| self.compiler.library_sources())
@@ -114,22 +130,36 @@ impl Toolchain {
     }
 }
 
-/// Prepares the toolchain of each of `request.platforms`, in their order.
+/// Returns what [`prepare`] would prepare for each of `request.platforms`, without installing or asking a network. Where
+/// rustup's server then refuses a library, another one builds.
 ///
-/// The errors are [`ferror::Kind::Config`], and their hints say what to do.
-pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<Toolchain>)> {
-    let tools_dir = tools_dir(request.target_dir);
-    let libraries = library::find(Search {
+/// Fails with [`ferror::Kind::Config`] where there is no compiler.
+pub fn expected(request: &Request<'_>, ui: &Ui) -> ferror::Result<Vec<Identity>> {
+    let found = library::expected(search(request, &tools_dir(request.target_dir), ui))?;
+    let identity = |(&platform, (library, compiler))| Identity { platform, library, compiler };
+    Ok(std::iter::zip(request.platforms, found).map(identity).collect())
+}
+
+fn search<'a>(request: &Request<'a>, tools_dir: &'a Path, ui: &'a Ui) -> Search<'a> {
+    Search {
         platforms: request.platforms,
         requested: request.library,
         may_fall_back: request.may_fall_back,
         pin: request.pin,
         may_install: request.install,
         workspace_root: request.workspace_root,
-        tools_dir: &tools_dir,
+        tools_dir,
         env: request.env,
         ui,
-    });
+    }
+}
+
+/// Prepares the toolchain of each of `request.platforms`, in their order.
+///
+/// The errors are [`ferror::Kind::Config`], and their hints say what to do.
+pub fn prepare(request: &Request<'_>, ui: &Ui) -> Vec<(Platform, anyhow::Result<Toolchain>)> {
+    let tools_dir = tools_dir(request.target_dir);
+    let libraries = library::find(search(request, &tools_dir, ui));
     // Every compiler knows this machine's triple. Without a compiler, a linker is of no use.
     let any_compiler = libraries.iter().find_map(|found| found.as_ref().ok());
     let linker = any_compiler.map(|(_, compiler)| {

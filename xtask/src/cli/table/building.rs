@@ -1,11 +1,11 @@
-//! The verbs that build and upload: dist, upload, ship, setup, stamp.
+//! The verbs that build and upload: plan, dist, upload, ship, setup, stamp.
 
 use super::Values::{Any, Files, Folders, Services, Words};
+use super::location::{CREDENTIALS, bucket_rows, destination_rows};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, within};
-use crate::bucket::destination::DestinationOptions;
 use crate::cli::command::Command;
-use crate::cli::values::{jobs, library, path, platforms, signature, text};
-use crate::verbs::{dist, setup, ship, stamp, upload};
+use crate::cli::values::{jobs, library, path, platforms, text};
+use crate::verbs::{dist, plan, setup, ship, stamp, upload};
 
 /// The words of a platform line.
 const PLATFORM_WORDS: &[&str] = &[
@@ -26,7 +26,7 @@ const LIBRARIES: (&str, super::Values) =
 const LIBRARY_DOC: &str = "take the standard library from rustup or from the distribution only";
 
 pub(super) fn verbs() -> Vec<Verb> {
-    vec![dist(), upload(), ship(), setup(), stamp()]
+    vec![plan(), dist(), upload(), ship(), setup(), stamp()]
 }
 
 fn services() -> Vec<Operand> {
@@ -58,7 +58,8 @@ fn dist() -> Verb {
     .verb()
 }
 
-fn dist_rows() -> Vec<Row<dist::Options>> {
+/// Returns the rows of the options that say what is built.
+fn build_rows() -> Vec<Row<dist::Options>> {
     vec![
         option(
             "platforms",
@@ -85,10 +86,16 @@ fn dist_rows() -> Vec<Row<dist::Options>> {
             |o| &mut o.version,
         ),
         option("library", LIBRARIES, LIBRARY_DOC, library, |o| &mut o.library),
+    ]
+}
+
+fn dist_rows() -> Vec<Row<dist::Options>> {
+    let mut rows = build_rows();
+    rows.extend([
         switch(
             "strict",
             "another compiler than the pinned one is an error instead of a warning",
-            |o| &mut o.strict,
+            |o: &mut dist::Options| &mut o.strict,
         ),
         switch(
             "no-reuse",
@@ -105,7 +112,40 @@ fn dist_rows() -> Vec<Row<dist::Options>> {
         switch("json", "the manifest (or the plan) on stdout; everything else on stderr", |o| {
             &mut o.json
         }),
-    ]
+    ]);
+    rows
+}
+
+fn plan() -> Verb {
+    let mut rows = within(build_rows(), |o: &mut plan::Options| &mut o.dist);
+    rows.extend(within(bucket_rows(), |o: &mut plan::Options| &mut o.bucket));
+    rows.extend([
+        switch(
+            "skip-without-credentials",
+            "where there are no credentials, look nothing up and succeed",
+            |o: &mut plan::Options| &mut o.skip_without_credentials,
+        ),
+        switch("json", "one document on stdout; everything else on stderr", |o| &mut o.dist.json),
+    ]);
+    Typed {
+        name: "plan",
+        summary: "download published binaries that a build would give again, for dist",
+        usage: "[SERVICE]...",
+        about: "Computes the build key of every service and platform, looks for a release that has \
+                the binary of the same inputs, and downloads its archive to DEST/plan. dist stamps \
+                and packs those instead of building them. Needs credentials that read the bucket; \
+                compiles nothing.",
+        operands: services(),
+        rows,
+        notes: &[CREDENTIALS],
+        examples: &[("plan", ""), ("plan --platforms linux_amd64 --json", "")],
+        operand: Some(|options, given| {
+            text(given).map(|name| options.dist.services.push(name)).map(|()| true)
+        }),
+        problem: no_problem,
+        command: Command::Plan,
+    }
+    .verb()
 }
 
 fn upload() -> Verb {
@@ -131,50 +171,6 @@ fn upload() -> Verb {
         command: Command::Upload,
     }
     .verb()
-}
-
-/// Where credentials come from, for the verbs that need some.
-pub(super) const CREDENTIALS: &str = "Credentials never come from options. S3_KEY and S3_SECRET, else AWS_ACCESS_KEY_ID and \
-     AWS_SECRET_ACCESS_KEY, else a profile, a web identity, the container's or the instance's role.";
-
-/// Returns the rows of the options that say where a bucket is.
-pub(super) fn destination_rows() -> Vec<Row<DestinationOptions>> {
-    vec![
-        option(
-            "bucket",
-            ("B", Any),
-            "the bucket; else $S3_BUCKET, else `bucket` in Cargo.toml",
-            text,
-            |o: &mut DestinationOptions| &mut o.bucket,
-        ),
-        option(
-            "region",
-            ("R", Any),
-            "its region; else $AWS_REGION, $AWS_DEFAULT_REGION, `region`, the profile's, us-east-1",
-            text,
-            |o| &mut o.region,
-        ),
-        option(
-            "endpoint",
-            ("URL", Any),
-            "the server, when it is not AWS; else $AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, \
-             `endpoint`, the profile's",
-            text,
-            |o| &mut o.endpoint,
-        ),
-        option(
-            "signature",
-            ("v4|v2", Words(&["v4", "v2"])),
-            "v4 (default), or v2 for old servers",
-            signature,
-            |o| &mut o.signature,
-        ),
-        switch(
-            "explain",
-            "print where the credentials come from, and what each earlier source lacked",
-            |o| &mut o.explain,
-        ),
-    ]
 }
 
 fn upload_rows() -> Vec<Row<upload::Options>> {

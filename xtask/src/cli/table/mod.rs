@@ -5,6 +5,7 @@
 //! written once and put [`within`] each verb's options.
 
 mod building;
+mod location;
 mod releases;
 mod repository;
 

@@ -1,13 +1,11 @@
 //! The verbs that look into the bucket: list, presign, fetch, promote.
 
 use super::Values::{Any, Folders, Services, Words};
-use super::building::{CREDENTIALS, destination_rows};
+use super::location::{CREDENTIALS, bucket_rows};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
-use crate::bucket::releases::{NO_RELEASE_NAMED, ReleaseBucketOptions, ReleaseChoice};
+use crate::bucket::releases::{NO_RELEASE_NAMED, ReleaseChoice};
 use crate::cli::command::Command;
-use crate::cli::values::{
-    Given, channel, expires, folder_prefix, path, platform, service, text, version,
-};
+use crate::cli::values::{Given, channel, expires, path, platform, service, text, version};
 use crate::verbs::{fetch, list, presign, promote};
 
 const PLATFORMS: &[&str] = &[
@@ -25,19 +23,6 @@ pub(super) fn verbs() -> Vec<Verb> {
 
 fn services() -> Vec<Operand> {
     vec![Operand { name: "SERVICE", values: Services, doc: "" }]
-}
-
-/// Returns the rows of the options that say where releases are.
-fn bucket_rows() -> Vec<Row<ReleaseBucketOptions>> {
-    let mut rows = vec![option(
-        "prefix",
-        ("P", Any),
-        "the folder in the bucket that every key begins with; else `prefix` in Cargo.toml",
-        folder_prefix,
-        |o: &mut ReleaseBucketOptions| &mut o.prefix,
-    )];
-    rows.extend(within(destination_rows(), |o: &mut ReleaseBucketOptions| &mut o.destination));
-    rows
 }
 
 /// Returns the rows of the options that choose an archive.

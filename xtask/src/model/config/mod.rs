@@ -111,6 +111,8 @@ pub struct Config {
     pub openssl: bool,
     /// What every service is built from besides its packages.
     pub inputs: Inputs,
+    /// The branches whose uploads offer their binaries to later builds.
+    pub index_branches: Vec<String>,
     /// The entries of `services`; `None` where the table has no such field.
     pub services: Option<Vec<ServiceEntry>>,
 }
@@ -254,6 +256,7 @@ impl Config {
                 ignored: Vec::new(),
                 variables: table.env.unwrap_or_default(),
             },
+            index_branches: table.index_branches.unwrap_or_else(|| vec!["main".into()]),
             services: services.map_err(|error| error.context(TABLE))?,
         };
         config.check().map_err(|error| error.context(TABLE))?;

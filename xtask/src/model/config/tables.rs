@@ -45,6 +45,7 @@ pub(super) struct WorkspaceTable {
     pub(super) openssl: Option<bool>,
     pub(super) inputs: Option<Vec<String>>,
     pub(super) env: Option<Vec<String>>,
+    pub(super) index_branches: Option<Vec<String>>,
     pub(super) services: Option<Vec<String>>,
 }
 
@@ -109,6 +110,7 @@ impl WorkspaceTable {
             openssl: table.find("openssl")?,
             inputs: table.find("inputs")?,
             env: table.find("env")?,
+            index_branches: table.find("index-branches")?,
             services: table.find("services")?,
         };
         table.end()?;

@@ -18,6 +18,7 @@ use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
 use crate::build::compile::{self, Binary};
+use crate::build::handed_over::HandedOver;
 use crate::build::macos_sdk::Sdk;
 use crate::build::outside_flags::{self, OutsideFlags};
 use crate::build::reuse::{self as build_reuse, Packed, Record};
@@ -25,6 +26,7 @@ use crate::build::toolchain::{self, Library, Toolchain, build_tools};
 use crate::build::{binary_check, pins, resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::config::Config;
+use crate::model::native::Need;
 use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::source_file::SourceFile;
 use crate::model::sources::{PathPackage, SourceDigest};
@@ -91,31 +93,20 @@ pub fn run(
     let started = SystemTime::now();
     let planned = plan(&workspace, options, env)?;
     let plan = &planned.plan;
-    let may_fall_back = match purpose {
-        Purpose::Ship => false,
-        Purpose::Local => !options.strict,
-        // Where `upload` takes them all the same, they are as good as published.
-        Purpose::Any => !options.strict && !workspace.config.other_compiler,
+    let needs = plan.needs();
+    let platforms: Vec<_> = plan.platforms().collect();
+    let toolchain_request = ToolchainRequest {
+        workspace: &workspace,
+        planned: &planned,
+        needs: &needs,
+        platforms: &platforms,
+        library: options.library,
+        may_fall_back: may_fall_back(purpose, options.strict, &workspace.config),
+        env,
     };
-    let prepare = |install| {
-        let request = toolchain::Request {
-            platforms: &plan.platforms().collect::<Vec<_>>(),
-            library: options.library,
-            may_fall_back,
-            pin: &plan.pin,
-            flags_digest: planned.flags.digest.as_deref(),
-            needs: &plan.needs(),
-            install,
-            glibc: &plan.requirements.glibc,
-            macos: &plan.requirements.macos,
-            system_libraries: &plan.requirements.system_libraries,
-            workspace_root: &workspace.root,
-            target_dir: &workspace.target_dir,
-            env,
-        };
-        toolchain::prepare(&request, ui)
-    };
-    let our_folders = [&*plan.snapshot_dir, &*workspace.target_dir];
+    let prepare = |install| toolchain::prepare(&toolchain_request.of(install), ui);
+    let handed_over_dir = reuse::handed_over_dir(plan);
+    let our_folders = [&*plan.snapshot_dir, &*handed_over_dir, &*workspace.target_dir];
     let reuse_request = reuse::Request {
         workspace: &workspace,
         plan,
@@ -137,7 +128,8 @@ pub fn run(
     let _lock = lock(&plan.snapshot_dir, ui)?;
     let read_sources = || sources::digests(&planned.packages, &workspace.root, &our_folders, env);
     let toolchains = ready(plan, prepare(true), options.strict)?;
-    let reuse = Reuse::read(&reuse_request, &toolchains);
+    let identities: Vec<_> = toolchains.iter().map(Toolchain::identity).collect();
+    let reuse = Reuse::read(&reuse_request, &identities);
     let earlier = read_manifest(plan);
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
@@ -168,14 +160,121 @@ pub fn run(
     Ok(Some(manifest))
 }
 
+/// Returns whether the distribution's library may be used without being asked for.
+fn may_fall_back(purpose: Purpose, strict: bool, config: &Config) -> bool {
+    match purpose {
+        Purpose::Ship => false,
+        Purpose::Local => !strict,
+        // Where `upload` takes them all the same, they are as good as published.
+        Purpose::Any => !strict && !config.other_compiler,
+    }
+}
+
+/// What toolchains are prepared for.
+struct ToolchainRequest<'a> {
+    workspace: &'a Workspace,
+    planned: &'a Planned,
+    needs: &'a BTreeSet<Need>,
+    platforms: &'a [Platform],
+    library: Option<Library>,
+    may_fall_back: bool,
+    env: &'a Env,
+}
+
+impl<'a> ToolchainRequest<'a> {
+    fn of(&self, install: bool) -> toolchain::Request<'a> {
+        let Self { workspace, planned: Planned { plan, flags, .. }, needs, platforms, .. } = *self;
+        toolchain::Request {
+            platforms,
+            library: self.library,
+            may_fall_back: self.may_fall_back,
+            pin: &plan.pin,
+            flags_digest: flags.digest.as_deref(),
+            needs,
+            install,
+            glibc: &plan.requirements.glibc,
+            macos: &plan.requirements.macos,
+            system_libraries: &plan.requirements.system_libraries,
+            workspace_root: &workspace.root,
+            target_dir: &workspace.target_dir,
+            env: self.env,
+        }
+    }
+}
+
+/// The plan of a `dist`, and the build key of each service and platform.
+pub struct Keys {
+    /// The plan.
+    pub plan: Plan,
+    /// The workspace.
+    pub workspace: Workspace,
+    by_build: BTreeMap<(String, Platform), Result<String, String>>,
+}
+
+impl Keys {
+    /// Returns the build key of a service on a platform, or why it has none.
+    pub fn of(&self, service: &str, platform: Platform) -> Result<&str, &str> {
+        match self.by_build.get(&(service.to_owned(), platform)) {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(why)) => Err(why),
+            None => Err("it is not in the plan"),
+        }
+    }
+
+    /// Returns the folder in which `dist` looks for what `plan` downloaded.
+    pub fn handed_over_dir(&self) -> PathBuf {
+        reuse::handed_over_dir(&self.plan)
+    }
+}
+
+/// Computes the build keys of a `dist`, without building or installing anything.
+pub fn keys(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Keys> {
+    let workspace = workspace::read(env)?;
+    let started = SystemTime::now();
+    let planned = plan(&workspace, options, env)?;
+    let plan = &planned.plan;
+    let needs = plan.needs();
+    let platforms: Vec<_> = plan.platforms().collect();
+    let request = ToolchainRequest {
+        workspace: &workspace,
+        planned: &planned,
+        needs: &needs,
+        platforms: &platforms,
+        library: options.library,
+        may_fall_back: may_fall_back(Purpose::Any, options.strict, &workspace.config),
+        env,
+    };
+    let identities = toolchain::expected(&request.of(false), ui)?;
+    let request = reuse::Request {
+        workspace: &workspace,
+        plan,
+        files: &planned.files,
+        flags: &planned.flags,
+        manifests: &planned.manifests,
+        our_folders: &[],
+        no_reuse: false,
+        started,
+        env,
+    };
+    let reuse = Reuse::read(&request, &identities);
+    let mut by_build = BTreeMap::new();
+    for step in &plan.steps {
+        for build in &step.builds {
+            let key = reuse.key(build, step.platform);
+            by_build.insert((build.service.clone(), step.platform), key);
+        }
+    }
+    Ok(Keys { plan: planned.plan, workspace, by_build })
+}
+
 /// Finds out what a `dist` would build, and why.
 fn why(
     request: &reuse::Request<'_>,
     toolchains: &[(Platform, anyhow::Result<Toolchain>)],
 ) -> Vec<Why> {
     let plan = request.plan;
-    let ready: Vec<_> =
-        toolchains.iter().filter_map(|(_, toolchain)| toolchain.as_ref().ok().cloned()).collect();
+    let ready = toolchains.iter().filter_map(|(_, toolchain)| toolchain.as_ref().ok());
+    let ready: Vec<_> = ready.map(Toolchain::identity).collect();
     let reuse = Reuse::read(request, &ready);
     let mut all = Vec::new();
     for (step, (_, toolchain)) in plan.steps.iter().zip(toolchains) {
@@ -274,7 +373,8 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
     let services = workspace.select(&options.services)?;
     let dest = dest(workspace, options, env);
     let snapshot_dir = dest.join("snapshot");
-    let ours = [snapshot_dir.as_path(), &workspace.target_dir];
+    let handed_over_dir = snapshot_dir.with_file_name(reuse::HANDED_OVER);
+    let ours = [snapshot_dir.as_path(), &handed_over_dir, &workspace.target_dir];
     let pin = toolchain::pin::find(&workspace.root, workspace.config.rust.as_deref())?;
     // Each of these waits for programs.
     let (cargo_config, other_compiler, commit, files) = thread::scope(|scope| {
@@ -346,7 +446,8 @@ fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
 /// Reads the commit and the uncommitted changes. Only files that this program writes itself are
 /// left out, since all others may be compiled, wherever artifacts go.
 fn read_commit(workspace: &Workspace, snapshot_dir: &Path, env: &Env) -> anyhow::Result<Commit> {
-    git::read(&workspace.root, &[snapshot_dir, &workspace.target_dir], env)
+    let handed_over_dir = snapshot_dir.with_file_name(reuse::HANDED_OVER);
+    git::read(&workspace.root, &[snapshot_dir, &handed_over_dir, &workspace.target_dir], env)
 }
 
 /// Waits until no other `dist` works in the folder, and keeps others out until the lock is dropped.
@@ -433,6 +534,12 @@ impl StepRun<'_> {
                 Some(packed.with_context(|| in_service(build))?)
             }
             Source::Archive(record) => Some(self.kept(build, &record)),
+            Source::Published(found) => {
+                remove_manifest(self.plan)?;
+                let binary = Unstamped::published(*found);
+                let packed = self.pack(build, binary, None);
+                Some(packed.with_context(|| in_service(build))?)
+            }
         };
         Ok((made, why))
     }
@@ -510,6 +617,19 @@ impl<'a> Unstamped<'a> {
             name: record.linked.display().to_string(),
             has_openssl: record.has_openssl,
             unchecked: Unchecked::Known(record.unchecked_symbols.clone()),
+        }
+    }
+}
+
+impl Unstamped<'_> {
+    /// Takes a published binary.
+    fn published(found: HandedOver) -> Self {
+        let HandedOver { artifact, image, .. } = found;
+        Self {
+            image,
+            name: artifact.object_key,
+            has_openssl: artifact.openssl.is_some(),
+            unchecked: Unchecked::Known(artifact.unchecked_symbols),
         }
     }
 }
@@ -626,6 +746,7 @@ impl StepRun<'_> {
             unchecked_symbols: unchecked.to_vec(),
             openssl,
             system_libraries: packed.system_libraries.clone(),
+            build_key: self.reuse.key(build, step.platform).ok(),
             recognised: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use crate::build::archive::Entry;
 use crate::build::compile::Binary;
+use crate::build::handed_over::{self, HandedOver};
 use crate::build::key_inputs::{self, Machine};
 use crate::build::outside_flags::OutsideFlags;
 use crate::build::reuse::{self, Packed, Read, Record};
-use crate::build::toolchain::Toolchain;
+use crate::build::toolchain::{Identity, Toolchain};
 use crate::model::build_key::{BuildKey, Input};
 use crate::model::plan::{Build, Plan, Resource};
 use crate::model::source_file::SourceFile;
@@ -23,6 +24,9 @@ use crate::repository::build_inputs::{Found, Sources};
 use crate::repository::dependencies::{self, Dependencies};
 use crate::repository::manifests::Manifests;
 use crate::system::env::Env;
+
+/// The folder beside the snapshot in which `plan` leaves what it downloaded.
+pub(super) const HANDED_OVER: &str = "plan";
 
 /// What decisions go by.
 #[derive(Clone, Copy)]
@@ -67,6 +71,8 @@ pub(super) enum Source {
     Linked(Record, Vec<u8>),
     /// It is there.
     Archive(Record),
+    /// From a published binary that `plan` downloaded.
+    Published(Box<HandedOver>),
 }
 
 /// A decision in words.
@@ -80,7 +86,7 @@ pub(super) struct Why {
 
 impl<'a> Reuse<'a> {
     /// Reads the inputs of every service. What cannot be read is built, and fails there for the same reason.
-    pub(super) fn read(request: &Request<'a>, toolchains: &[Toolchain]) -> Self {
+    pub(super) fn read(request: &Request<'a>, toolchains: &[Identity]) -> Self {
         let Request { workspace, plan, files, flags, manifests, env, .. } = *request;
         let mut keys = BTreeMap::new();
         let Some(first) = toolchains.first() else { return Self { request: *request, keys } };
@@ -108,7 +114,7 @@ impl<'a> Reuse<'a> {
         let sources = Sources::new(workspace, files, &flags.repository_files, &dependencies);
         let machine = Machine::read(env);
         for (step, toolchain) in plan.steps.iter().filter_map(|step| {
-            let is_for = |toolchain: &&Toolchain| toolchain.platform == step.platform;
+            let is_for = |toolchain: &&Identity| toolchain.platform == step.platform;
             Some((step, toolchains.iter().find(is_for)?))
         }) {
             for build in &step.builds {
@@ -141,16 +147,46 @@ impl<'a> Reuse<'a> {
         }
     }
 
+    /// Returns the build key of a service, or why it has none.
+    pub(super) fn key(&self, build: &Build, platform: Platform) -> Result<String, String> {
+        self.keyed(build, platform).map(|keyed| keyed.key.digest())
+    }
+
     /// Decides about one service.
     pub(super) fn decide(&self, build: &Build, toolchain: &Toolchain) -> Decision {
         let keyed = self.keyed(build, toolchain.platform);
         let key = keyed.as_ref().ok().map(|keyed| keyed.key.digest());
-        let (source, because) = match keyed {
-            Err(why) => (Source::Build, why),
-            Ok(_) if self.request.no_reuse => (Source::Build, "--no-reuse".to_owned()),
-            Ok(keyed) => self.look(build, toolchain, keyed),
+        let (source, because) = match (keyed, &key) {
+            (Err(why), _) => (Source::Build, why),
+            (Ok(_), _) if self.request.no_reuse => (Source::Build, "--no-reuse".to_owned()),
+            (Ok(keyed), key) => match self.look(build, toolchain, keyed) {
+                (Source::Build, because) => {
+                    let key = key.as_deref().unwrap_or_default();
+                    self.look_at_handed_over(build, toolchain.platform, key, because)
+                }
+                found => found,
+            },
         };
         Decision { source, because, key }
+    }
+
+    /// Looks at what `plan` downloaded, where this machine has no binary `because` of something.
+    fn look_at_handed_over(
+        &self,
+        build: &Build,
+        platform: Platform,
+        key: &str,
+        because: String,
+    ) -> (Source, String) {
+        let folder = handed_over_dir(self.request.plan);
+        match handed_over::read(&folder, key, &build.service, platform) {
+            Ok(None) => (Source::Build, because),
+            Ok(Some(found)) => {
+                let because = format!("same program as {}", found.version);
+                (Source::Published(Box::new(found)), because)
+            }
+            Err(error) => (Source::Build, format!("{error:#}")),
+        }
     }
 
     /// Looks at what the last build left.
@@ -211,6 +247,11 @@ impl<'a> Reuse<'a> {
     }
 }
 
+/// Returns the folder in which `plan` leaves what it downloaded, beside the snapshot.
+pub(super) fn handed_over_dir(plan: &Plan) -> PathBuf {
+    plan.snapshot_dir.with_file_name(HANDED_OVER)
+}
+
 /// Reads the files that are packed beside a binary.
 pub(super) fn resources(build: &Build) -> anyhow::Result<Vec<Entry>> {
     let read = |resource: &Resource| {
@@ -249,7 +290,7 @@ impl Decision {
     pub(super) fn why(&self, build: &Build, platform: Platform) -> Why {
         let outcome = match self.source {
             Source::Build => "built",
-            Source::Linked(..) => "reused",
+            Source::Linked(..) | Source::Published(_) => "reused",
             Source::Archive(_) => "kept",
         };
         let (because, key) = (self.because.clone(), self.key.clone());

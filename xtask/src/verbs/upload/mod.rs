@@ -4,6 +4,7 @@
 //! no workspace member and no clock of a build is looked at. The order of the work stands here;
 //! what is said to the bucket about one service stands in `publish`, what is refused in `refusals`.
 
+mod index;
 pub mod refusals;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ use crate::repository::workspace::{self, Table};
 use crate::system::env::Env;
 use crate::system::parallel;
 use crate::system::ui::{self, Ui};
+
+use self::index::Offer;
 
 /// The most requests that are under way at once where `--jobs` says nothing: enough to hide the
 /// way to a distant server, too few to be in its way.
@@ -92,8 +95,15 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let bodies: usize = artifacts.iter().map(|artifact| s3::body_count(artifact.size_bytes)).sum();
     let jobs = options.jobs.map_or(bodies.clamp(1, MOST_JOBS), usize::from);
     let part = Manifest { artifacts: artifacts.into_iter().cloned().collect(), ..manifest.clone() };
-    let connect =
-        |manifest: &Manifest| connect(options, root.as_ref(), object_keys(manifest), jobs, env, ui);
+    // What the server of `--local` gets is for looking at.
+    let offer = if local { Offer::default() } else { Offer::find(&part, root.as_ref(), env, ui) };
+    let connect = |manifest: &Manifest| {
+        let mut keys = object_keys(manifest);
+        if let Some(config) = config {
+            keys.extend(offer.object_keys(manifest, &config.prefix));
+        }
+        connect(options, root.as_ref(), keys, jobs, env, ui)
+    };
     let Some((client, local)) = connect(&part)? else { return Ok(()) };
     let started = Instant::now();
     let mut sending = Sending { manifest: part, dir: snapshot_dir.clone(), client };
@@ -113,6 +123,9 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         }
     };
     let Sending { manifest, client, .. } = sending;
+    if let (Ok(()), Some(config)) = (&published, config) {
+        offer.write(&client, &manifest, config, jobs, ui);
+    }
     if let Some(local) = local {
         let objects = local.objects_dir(&client.location().bucket);
         ui.say("left", format_args!("the objects in {}", ui::path(&objects, env)));
