@@ -19,6 +19,7 @@ use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 use crate::system::{files, parallel};
 use crate::verbs::dist::{self, Keys};
+use crate::verbs::upload;
 
 /// How many binaries are looked up at a time.
 const JOBS: usize = 8;
@@ -50,7 +51,6 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let folder = keys.handed_over_dir();
     files::remove_folder_if_there(&folder)?;
     let Some(bucket) = open(options, &keys, env, ui)? else {
-        ui.result("no credentials: nothing is looked up, and dist builds every service");
         ui.document(&format!("{:#}", json!({ "builds": [] })));
         return Ok(());
     };
@@ -86,7 +86,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a client; `None` where there are no credentials and that is allowed.
+/// Makes a client; `None` for a fork's pull request, which gets no credentials, where that is allowed.
 fn open(
     options: &Options,
     keys: &Keys,
@@ -94,11 +94,12 @@ fn open(
     ui: &Ui,
 ) -> anyhow::Result<Option<ReleaseBucket>> {
     let config = Some(&keys.workspace.config);
-    if options.skip_without_credentials {
-        let provider = destination::credentials(&options.bucket.destination, config, None, env, ui);
-        if matches!(provider, Ok(None)) {
-            return Ok(None);
-        }
+    let provider = destination::credentials(&options.bucket.destination, config, None, env, ui);
+    if let Some(why) = upload::why_skip(options.skip_without_credentials, &provider, env) {
+        ui.result(format_args!(
+            "a fork's pull request, and {why}: nothing is looked up, and dist builds every service"
+        ));
+        return Ok(None);
     }
     ReleaseBucket::open(&options.bucket, None, &[], config, env, ui).map(Some)
 }

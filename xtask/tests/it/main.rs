@@ -33,6 +33,7 @@ mod native;
 mod native_code;
 mod new;
 mod other_repository;
+mod plan;
 mod platforms;
 mod presign;
 mod promote;

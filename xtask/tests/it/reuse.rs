@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::{Repo, host, root, run, target_dir};
 
 /// Makes a repository that needs nothing outside of it, with services that print a line and their stamp.
-fn repository(services: &[&str]) -> Repo {
+pub(crate) fn repository(services: &[&str]) -> Repo {
     let repo = Repo::new(services);
     let stamp =
         "[package]\nname = \"bowline-stamp\"\nedition = \"2024\"\n\n[lib]\nname = \"stamp\"\n";
@@ -33,7 +33,7 @@ fn repository(services: &[&str]) -> Repo {
 }
 
 /// Has a service print an expression.
-fn say(repo: &Repo, service: &str, said: &str) {
+pub(crate) fn say(repo: &Repo, service: &str, said: &str) {
     let main = format!(
         "fn main() {{\n    let _ = stamp::line(\"\");\n    println!(\"{{}}\", {said});\n}}\n"
     );
@@ -41,7 +41,7 @@ fn say(repo: &Repo, service: &str, said: &str) {
 }
 
 /// Runs `dist --why` and returns its decisions: `kept    a for linux_amd64: nothing differs` without the platform.
-fn dist(repo: &Repo, more: &str) -> Vec<String> {
+pub(crate) fn dist(repo: &Repo, more: &str) -> Vec<String> {
     let line = format!("dist --why --platforms {} {more}", host());
     let printed = repo.xtask(&line).exits(0).stdout;
     let platform = format!(" for {}", host());
@@ -50,16 +50,16 @@ fn dist(repo: &Repo, more: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn is_said(repo: &Repo, service: &str, expected: &str) {
+pub(crate) fn is_said(repo: &Repo, service: &str, expected: &str) {
     let binary = binary(repo, service);
     assert_eq!(run(&mut Command::new(binary), service).exits(0).stdout.trim(), expected);
 }
 
-fn binary(repo: &Repo, service: &str) -> PathBuf {
+pub(crate) fn binary(repo: &Repo, service: &str) -> PathBuf {
     repo.path().join("pkg/snapshot").join(host().as_str()).join(service)
 }
 
-fn archive(repo: &Repo, service: &str) -> PathBuf {
+pub(crate) fn archive(repo: &Repo, service: &str) -> PathBuf {
     repo.path().join("pkg/snapshot").join(format!("{service}_{}.tar.gz", host()))
 }
 

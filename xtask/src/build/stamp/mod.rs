@@ -53,6 +53,14 @@ pub fn normalise(image: &mut [u8]) -> anyhow::Result<()> {
     }
 }
 
+/// Makes of a stamped image what [`normalise`] made of it when it was linked: the stamp is zero again.
+pub fn remove(image: &mut [u8]) -> anyhow::Result<()> {
+    if let Some(range) = record_range(image)? {
+        image[range].fill(0);
+    }
+    normalise(image)
+}
+
 /// Writes `record` into the image, over zeros or an earlier stamp, renews the signature of a Mach-O image,
 /// and reads the record back. Errors name the binary `name`.
 pub fn write(image: &mut [u8], record: &Record, name: &str) -> anyhow::Result<Outcome> {

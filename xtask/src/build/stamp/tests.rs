@@ -3,7 +3,7 @@
 use ferror::Kind;
 
 use super::fixture::{MachO, SIGNATURE_AT, STAMP_AT, STAMP_PAGE, Signed, elf, record};
-use super::{Format, Outcome, Version, facts, has_section, normalise, read, verify, write};
+use super::{Format, Outcome, Version, facts, has_section, normalise, read, remove, verify, write};
 
 const ALL_SIGNED: [Signed; 2] = [Signed::Linker, Signed::TwoHashes];
 
@@ -44,6 +44,19 @@ fn an_earlier_stamp_leaves_no_trace() {
         let longer = stamped(&fresh, "abc123abc123-dirty.0badcafe");
         assert!(stamped(&longer, "def456") == stamped(&fresh, "def456"), "B over A is not B");
         assert!(stamped(&longer, "abc123abc123-dirty.0badcafe") == longer, "A over A is not A");
+    }
+}
+
+#[test]
+fn a_stamp_that_is_removed_leaves_the_binary_as_it_was_linked() {
+    let images = ALL_SIGNED.into_iter().map(|signed| MachO::new(signed).image());
+    for mut linked in images.chain([elf(&[256])]) {
+        normalise(&mut linked).unwrap();
+        let mut image = linked.clone();
+        write(&mut image, &record("abc123"), "fixture").unwrap();
+        assert!(image != linked);
+        remove(&mut image).unwrap();
+        assert!(image == linked, "something is left of the stamp");
     }
 }
 

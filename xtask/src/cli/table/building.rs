@@ -122,7 +122,8 @@ fn plan() -> Verb {
     rows.extend([
         switch(
             "skip-without-credentials",
-            "where there are no credentials, look nothing up and succeed",
+            "where CircleCI builds a fork's pull request, which gets no credentials, look nothing up and \
+             succeed; anywhere else missing credentials stay an error",
             |o: &mut plan::Options| &mut o.skip_without_credentials,
         ),
         switch("json", "one document on stdout; everything else on stderr", |o| &mut o.dist.json),

@@ -257,7 +257,7 @@ pub fn preflight(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         return Ok(destination::checked(&options.destination, config, env, ui).map(drop)?);
     }
     let provider = destination::credentials(&options.destination, config, None, env, ui);
-    if why_skip(options, &provider, env).is_some() {
+    if why_skip(options.skip_without_credentials, &provider, env).is_some() {
         return Ok(());
     }
     let provider = provider?;
@@ -339,7 +339,7 @@ fn connect(
     let provider = destination::credentials(&options.destination, config, Some(reach), env, ui);
     // First, because where credentials are missing the bucket's name often is too: both come from
     // one context, which a fork's pull request does not get.
-    if let Some(why) = why_skip(options, &provider, env) {
+    if let Some(why) = why_skip(options.skip_without_credentials, &provider, env) {
         ui.result(format_args!("a fork's pull request, and {why}: nothing is uploaded"));
         let nothing = json!({ "bucket": null, "complete": false, "objects": [] });
         ui.document(&format!("{nothing:#}"));
@@ -356,13 +356,14 @@ fn connect(
 /// Returns the reason to skip the upload under `--skip-without-credentials`: CI builds a fork's
 /// pull request, which gets no credentials, or only the part of them that is no secret.
 ///
-/// Anywhere else missing credentials are a mistake, such as a context that was renamed.
-fn why_skip(
-    options: &Options,
+/// Anywhere else missing credentials are a mistake, such as a context that was renamed. `may_skip` is
+/// `--skip-without-credentials`.
+pub(super) fn why_skip(
+    may_skip: bool,
     provider: &anyhow::Result<Option<CredentialProvider>>,
     env: &Env,
 ) -> Option<String> {
-    if !options.skip_without_credentials || env.first(&OF_A_FORK).is_none() {
+    if !may_skip || env.first(&OF_A_FORK).is_none() {
         return None;
     }
     match provider {
