@@ -16,7 +16,8 @@ fn parse_line(line: &str) -> ferror::Result<Command> {
 }
 
 /// What each verb takes besides the option that is looked at.
-const OPERANDS: [(&str, &str); 17] = [
+const OPERANDS: [(&str, &str); 18] = [
+    ("plan", ""),
     ("dist", ""),
     ("upload", ""),
     ("ship", ""),
@@ -42,21 +43,21 @@ type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'s
 
 const CASES: [Case; 43] = [
     (
-        "dist ship setup",
+        "plan dist ship setup",
         None,
         "--platforms linux_amd64",
         "platforms: None",
         "platforms: Some([Platform { musl: false, os: Linux, arch: Amd64 }])",
     ),
-    ("dist upload ship", None, "--dest d", "dest: None", "dest: Some(\"d\")"),
-    ("dist ship", None, "--version abc1234", "version: None", "version: Some(\"abc1234\")"),
-    ("dist ship setup", None, "--library rustup", "library: None", "library: Some(Rustup)"),
+    ("plan dist upload ship", None, "--dest d", "dest: None", "dest: Some(\"d\")"),
+    ("plan dist ship", None, "--version abc1234", "version: None", "version: Some(\"abc1234\")"),
+    ("plan dist ship setup", None, "--library rustup", "library: None", "library: Some(Rustup)"),
     ("dist ship", None, "--strict", "strict: false", "strict: true"),
     ("dist ship", None, "--no-reuse", "no_reuse: false", "no_reuse: true"),
     ("dist ship", None, "--why", "why: false", "why: true"),
     ("dist upload ship new update", None, "--dry-run", "dry_run: false", "dry_run: true"),
     (
-        "dist upload ship stamp list presign fetch promote",
+        "plan dist upload ship stamp list presign fetch promote",
         None,
         "--json",
         "json: false",
@@ -70,7 +71,7 @@ const CASES: [Case; 43] = [
     ("upload ship", None, "--local", "local: false", "local: true"),
     ("upload ship", None, "--allow-dirty", "allow_dirty: false", "allow_dirty: true"),
     (
-        "upload ship",
+        "plan upload ship",
         None,
         "--skip-without-credentials",
         "skip_without_credentials: false",
@@ -82,7 +83,7 @@ const CASES: [Case; 43] = [
     ("upload ship", None, "--timings", "timings: false", "timings: true"),
     ("setup", None, "--check", "check: false", "check: true"),
     ("vendor", None, "--check", "mode: Make", "mode: Check"),
-    ("list presign fetch promote", None, "--prefix p", "prefix: None", "prefix: Some(\"p/\")"),
+    ("plan list presign fetch promote", None, "--prefix p", "prefix: None", "prefix: Some(\"p/\")"),
     (
         "presign fetch",
         None,
@@ -117,7 +118,7 @@ const CASES: [Case; 43] = [
 ];
 
 /// The verbs that have a bucket.
-const DESTINATION: &str = "upload ship list presign fetch promote";
+const DESTINATION: &str = "plan upload ship list presign fetch promote";
 
 /// Options that cannot be left out where they may be given, or that say what holds without them: a line with
 /// each, and what it is read as.

@@ -1,4 +1,4 @@
-//! The verbs that build and upload: plan, dist, upload, ship, setup, stamp.
+//! The verbs that build and upload: dist, upload, ship, plan, setup, stamp.
 
 use super::Values::{Any, Files, Folders, Services, Words};
 use super::location::{CREDENTIALS, bucket_rows, destination_rows};
@@ -26,7 +26,7 @@ const LIBRARIES: (&str, super::Values) =
 const LIBRARY_DOC: &str = "take the standard library from rustup or from the distribution only";
 
 pub(super) fn verbs() -> Vec<Verb> {
-    vec![plan(), dist(), upload(), ship(), setup(), stamp()]
+    vec![dist(), upload(), ship(), plan(), setup(), stamp()]
 }
 
 fn services() -> Vec<Operand> {
