@@ -119,7 +119,8 @@ fn main() {
 fn frameworks_are_linked_by_stubs_and_what_those_do_not_know_is_said() {
     let repo = Repo::new(&["c-frameworks"]);
     print_place_of_c(&repo, "c-frameworks");
-    let c = "#include <SystemConfiguration/SCDynamicStoreCopySpecific.h>\n#include <mach/mach_vm.h>\n\
+    let c = "#include <CoreServices/CoreServices.h>\n\
+             #include <SystemConfiguration/SCDynamicStoreCopySpecific.h>\n#include <mach/mach_vm.h>\n\
              #include <sys/syscall.h>\n\
              const char *place(void) {\n    CFRelease(SCDynamicStoreCopyProxies(0));\n    \
              return mach_vm_map && SYS_exit ? __FILE__ : 0;\n}\n";
@@ -159,5 +160,5 @@ fn frameworks_are_linked_by_stubs_and_what_those_do_not_know_is_said() {
         repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["dist", "--platforms", "darwin_arm64"]);
     run(own_sdk.env("SDKROOT", repo.path()), "dist with an SDK")
         .exits(101)
-        .says("'SystemConfiguration/SCDynamicStoreCopySpecific.h'");
+        .says("'CoreServices/CoreServices.h'");
 }

@@ -32,12 +32,16 @@ use crate::system::partial::Partial;
 
 /// The headers that zig does not bring and common C code includes, in our own words: constants and functions by
 /// their documentation.
-const HEADERS: [(&str, &str); 4] = [
+const HEADERS: [(&str, &str); 5] = [
     ("usr/include/mach/mach_vm.h", include_str!("include/mach/mach_vm.h")),
     ("usr/include/sys/syscall.h", include_str!("include/sys/syscall.h")),
     (
         "System/Library/Frameworks/CoreFoundation.framework/Headers/CoreFoundation.h",
         include_str!("include/CoreFoundation/CoreFoundation.h"),
+    ),
+    (
+        "System/Library/Frameworks/CoreServices.framework/Headers/CoreServices.h",
+        include_str!("include/CoreServices/CoreServices.h"),
     ),
     (
         "System/Library/Frameworks/SystemConfiguration.framework/Headers/SCDynamicStoreCopySpecific.h",
