@@ -1,6 +1,7 @@
 //! The types of the automation: names, configuration, the plan, Cargo.lock. Nothing here touches files,
 //! processes, the clock or the network.
 
+pub mod build_inputs;
 pub mod cargo_lock;
 pub mod cargo_toml;
 pub mod commit;

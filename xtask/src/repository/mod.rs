@@ -1,6 +1,7 @@
 //! Works on a repository: git, the workspace, vendored sources, the place that xtask comes from, and the
 //! templates that are written into it.
 
+pub mod build_inputs;
 pub mod cargo_config;
 pub mod git;
 pub mod local_server;

@@ -110,6 +110,30 @@ pub fn digests(
         .collect()
 }
 
+/// Lists the files that [`digests`] counts, by the folder of the package that each belongs to.
+pub fn files_by_package(
+    packages: &[PathPackage],
+    root: &Path,
+    ignored_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
+    let mut by_package = BTreeMap::new();
+    for package in packages {
+        by_package.insert(canonical(&package.dir)?, Vec::new());
+    }
+    for file in source_files(by_package.keys(), &work_tree::top(root, env)?, env)? {
+        if ignored_folders.iter().any(|folder| file.starts_with(folder)) {
+            continue;
+        }
+        let owner = file.ancestors().find(|folder| by_package.contains_key(*folder));
+        if let Some(files) = owner.map(Path::to_owned).and_then(|owner| by_package.get_mut(&owner))
+        {
+            files.push(file);
+        }
+    }
+    Ok(by_package)
+}
+
 /// Lists the files of the repository at `top`, and of those packages that it does not hold.
 fn source_files<'a>(
     dirs: impl Iterator<Item = &'a PathBuf>,

@@ -14,19 +14,24 @@ use catalog::{Artifact, Branch, MANIFEST_FILE, Manifest, Platform};
 use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
-use crate::build::compile::{self, Binary};
+use crate::build::compile::{self, Binary, Sources};
 use crate::build::macos_sdk::Sdk;
 use crate::build::toolchain::{self, Library, Toolchain, build_tools};
 use crate::build::{binary_check, outside_flags, pins, resources, stamp};
+use crate::model::build_inputs::BuildInputs;
 use crate::model::commit::Commit;
 use crate::model::config::Config;
 use crate::model::plan::{self, Build, Plan, Request, Step};
-use crate::model::sources::{PathPackage, SourceDigest};
+use crate::model::sources::PathPackage;
 use crate::model::workspace::{Service, Workspace};
-use crate::repository::{cargo_config, git, native, sources, vendored, work_tree, workspace};
+use crate::repository::cargo_config::CargoConfig;
+use crate::repository::{
+    build_inputs, cargo_config, git, native, sources, vendored, work_tree, workspace,
+};
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
 use crate::system::files;
+use crate::system::sandbox::Machine;
 use crate::system::ui::{self, Ui};
 
 /// The options of `dist`.
@@ -74,7 +79,7 @@ pub fn run(
     ui: &Ui,
 ) -> anyhow::Result<Option<Manifest>> {
     let workspace = workspace::read(env)?;
-    let Planned { plan, packages, flags_digest } = plan(&workspace, options, env)?;
+    let Planned { plan, packages, flags_digest, cargo_config } = plan(&workspace, options, env)?;
     if options.dry_run {
         if options.json {
             ui.document(&plan.to_json());
@@ -110,10 +115,20 @@ pub fn run(
     let our_folders = [&*plan.snapshot_dir, &*workspace.target_dir];
     let read_sources = || sources::digests(&packages, &workspace.root, &our_folders, env);
     let toolchains = ready(&plan, toolchain::prepare(&toolchain_request, ui), options.strict)?;
+    let machine = look_at_machine(ui);
+    let read_inputs = |step: &Step, toolchain: &Toolchain| {
+        let services: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
+        let triples = [step.platform.triple(), toolchain.host()];
+        build_inputs::find(&workspace, &services, triples, &cargo_config, &our_folders, env)
+    };
     let earlier = read_manifest(&plan);
     let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(toolchains) {
-        match run_step(&plan, step, &toolchain, &read_sources, env, ui) {
+        let made = read_inputs(step, &toolchain).and_then(|inputs| {
+            let sources = Sources { digests: &read_sources, inputs: &inputs, machine };
+            run_step(&plan, step, &toolchain, &sources, env, ui)
+        });
+        match made {
             Ok(made) => {
                 for artifact in &made {
                     print(artifact, &plan, env, ui);
@@ -132,6 +147,30 @@ pub fn run(
     let manifest = write_manifest(&plan, artifacts, earlier)?;
     ui.document(&manifest.to_json());
     Ok(Some(manifest))
+}
+
+/// Finds out what keeps builds from reading anything but their inputs here, and says where nothing does.
+fn look_at_machine(ui: &Ui) -> Option<Machine> {
+    match Machine::look() {
+        Ok(machine) => Some(machine),
+        Err(reason) => {
+            ui.say("building", format_args!("without a sandbox: {reason}"));
+            None
+        }
+    }
+}
+
+/// Says which services are built without the sandbox, and why.
+fn say_open(inputs: &BTreeMap<String, BuildInputs>, ui: &Ui) {
+    let mut reasons = BTreeMap::<_, Vec<_>>::new();
+    for (service, inputs) in inputs {
+        if let Some(reason) = &inputs.open {
+            reasons.entry(reason).or_default().push(service.as_str());
+        }
+    }
+    for (reason, services) in reasons {
+        ui.say("building", format_args!("{} without a sandbox: {reason}", services.join(", ")));
+    }
 }
 
 /// Warns about what is compiled and does not belong to the repository.
@@ -159,6 +198,7 @@ struct Planned {
     packages: Vec<PathPackage>,
     /// The digest of the flags from outside the repository, where there are any.
     flags_digest: Option<String>,
+    cargo_config: CargoConfig,
 }
 
 /// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
@@ -226,7 +266,7 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
         pin,
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
-    Ok(Planned { plan, packages, flags_digest: outside_flags.digest })
+    Ok(Planned { plan, packages, flags_digest: outside_flags.digest, cargo_config })
 }
 
 fn dest(workspace: &Workspace, options: &Options, env: &Env) -> PathBuf {
@@ -264,7 +304,7 @@ fn run_step(
     plan: &Plan,
     step: &Step,
     toolchain: &Toolchain,
-    read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+    sources: &Sources<'_>,
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<Vec<Artifact>> {
@@ -276,7 +316,10 @@ fn run_step(
         vendored::check_library(root, &library)?;
     }
     let lock_option = vendored::lock_option(root);
-    let built = compile::build(toolchain, step, &plan.profile, lock_option, read_sources, env, ui)?;
+    if sources.machine.is_some() {
+        say_open(sources.inputs, ui);
+    }
+    let built = compile::build(toolchain, step, &plan.profile, lock_option, sources, env, ui)?;
     ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
     remove_manifest(plan)?;
@@ -311,8 +354,7 @@ fn pack(
     ui: &Ui,
 ) -> anyhow::Result<Artifact> {
     let linked = &binary.path;
-    let mut image =
-        std::fs::read(linked).with_context(|| format!("reading {}", linked.display()))?;
+    let mut image = compile::read(binary, toolchain)?;
     let name = linked.display().to_string();
     stamp::normalise(&mut image).with_context(|| name.clone())?;
     let facts = stamp::facts(&image).with_context(|| name.clone())?;
@@ -370,6 +412,7 @@ fn pack(
         unchecked_symbols: unchecked,
         openssl: binary.has_openssl.then(|| pins::openssl_version().to_owned()),
         system_libraries: binary_check::system_libraries(step.platform, &facts),
+        sandboxed: binary.sandboxed,
         recognised: false,
     })
 }

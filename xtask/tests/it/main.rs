@@ -33,6 +33,7 @@ mod presign;
 mod promote;
 mod proxies;
 mod reference;
+mod sandbox;
 mod setup;
 mod ship;
 mod stamp;

@@ -102,6 +102,8 @@ pub struct Artifact {
     pub openssl: Option<String>,
     /// The shared libraries that it loads and that are not part of every system. Left out where there are none.
     pub system_libraries: Vec<String>,
+    /// Whether it was compiled in the sandbox, where nothing but its inputs can be read. Older writers say nothing.
+    pub sandboxed: bool,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not
     /// part of the written form. See [`read_manifest`](crate::read_manifest).
     pub recognised: bool,

@@ -22,6 +22,9 @@
 //! not read it, so no crate sees unstable features. The distribution's library alone needs unstable
 //! features of rustc.
 //!
+//! **In a sandbox.** Where the machine has one, cargo and all that it starts find the service's inputs and nothing
+//! else, see [`sandbox`].
+//!
 //! **A target folder of its own.** In plain cargo's folder, everything would be compiled again at each change
 //! between the two sets of flags.
 
@@ -32,7 +35,10 @@ mod freshness;
 mod openssl;
 mod pkg_config;
 mod refused_flag;
+mod refused_input;
+mod sandbox;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -40,16 +46,21 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::Context as _;
-use ferror::Error;
+use ferror::{Error, Kind};
 
 use self::cargo_output::{Message, Progress};
+use self::failure::CompilerError;
+use self::refused_flag::Script;
+use self::refused_input::Refusal;
 use crate::build::macos_sdk::{self, Sdk};
 use crate::build::toolchain::{Library, Toolchain};
+use crate::model::build_inputs::BuildInputs;
 use crate::model::native::Need;
 use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
+use crate::system::sandbox::{Machine, Sandbox};
 use crate::system::ui::Ui;
 use crate::system::{process, terminal};
 
@@ -73,10 +84,22 @@ pub struct Binary {
     pub path: PathBuf,
     /// Whether a crate of its build links the OpenSSL that was built for it.
     pub has_openssl: bool,
+    /// Whether it was compiled in the sandbox.
+    pub sandboxed: bool,
+}
+
+/// What a build reads.
+pub struct Sources<'a> {
+    /// Reads the digests of all packages that lie in folders.
+    pub digests: &'a dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+    /// What each service may read.
+    pub inputs: &'a BTreeMap<String, BuildInputs>,
+    /// What the machine has to keep builds from reading anything else; `None` where it has nothing.
+    pub machine: Option<Machine>,
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
-/// sources are vendored; `sources` reads the digests of all packages that lie in folders.
+/// sources are vendored.
 ///
 /// Fails with [`ferror::Kind::Failed`] when cargo does; cargo's reason is on stderr then.
 pub fn build(
@@ -84,7 +107,7 @@ pub fn build(
     step: &Step,
     profile: &str,
     lock_option: &str,
-    sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+    sources: &Sources<'_>,
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<LockedBinaries> {
@@ -92,7 +115,7 @@ pub fn build(
     std::fs::create_dir_all(&toolchain.target_dir)
         .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
-    let digests = sources()?;
+    let digests = (sources.digests)()?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let sdk = macos_sdk::prepare(toolchain, &digests, lock_option, env)?;
     let sdk_path = sdk.as_ref().map(|sdk| sdk.path.as_path());
@@ -102,7 +125,7 @@ pub fn build(
         variables.push(("PKG_CONFIG".into(), pkg_config::script(toolchain, env)?.into()));
     }
     let openssl = if step.builds.iter().any(|build| build.needs.contains(&Need::Openssl)) {
-        Some(openssl::find_or_build(toolchain, &variables, env, ui)?)
+        Some(openssl::find_or_build(toolchain, &variables, profile, sources.machine, env, ui)?)
     } else {
         None
     };
@@ -111,9 +134,12 @@ pub fn build(
         let rustc = environment::rustc_without_paths(toolchain, env)?;
         variables.push(("RUSTC".into(), rustc.into()));
     }
+    if sources.machine.is_some() {
+        fetch_library(toolchain, lock_option, env)?;
+    }
     // Last before cargo, since what was known of the sources is lost where a later step fails.
     let freshness = freshness::clean_changed(toolchain, profile, lock_option, &digests, env)?;
-    let call = |service: &Build| {
+    let command = |service: &Build| -> anyhow::Result<Command> {
         let mut command = Command::new(toolchain.compiler.cargo());
         command.args(arguments(toolchain, service, profile, lock_option, env));
         if trims_paths {
@@ -132,15 +158,58 @@ pub fn build(
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         environment::set_tools(&mut command, toolchain, &service.needs, env)?;
-        let openssl = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl));
-        if let Some(home) = openssl {
+        if let Some(home) = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl)) {
             command.envs(openssl::variables(toolchain, home));
         }
-        run(command, service, toolchain, openssl, &progress, env)
+        Ok(command)
+    };
+    let call = |service: &Build| {
+        let openssl = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl));
+        let inputs = sources.inputs.get(&service.service).cloned().unwrap_or_default();
+        let one =
+            One { service, toolchain, profile, openssl, inputs, progress: &progress, env, ui };
+        match sources.machine.filter(|_| one.inputs.open.is_none()) {
+            Some(machine) => one.build_confined(machine, &|| command(service)),
+            None => one.build_open(command(service)?),
+        }
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
-    freshness.write(&sources()?)?;
+    freshness.write(&(sources.digests)()?)?;
     Ok(LockedBinaries { binaries: binaries?, sdk, _lock: lock })
+}
+
+/// Has cargo download what the standard library depends on, where that is built too: nothing can be downloaded in a
+/// sandbox. Where this fails, the build does, and says why.
+fn fetch_library(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<()> {
+    let Some(library) = toolchain.library_sources() else { return Ok(()) };
+    for network in [&["--offline"][..], &[]] {
+        let mut command = Command::new(toolchain.compiler.cargo());
+        command.args(["fetch", lock_option, "--quiet", "--manifest-path"]);
+        command.arg(library.join("Cargo.toml")).args(network);
+        environment::set_variables(&mut command, toolchain, env);
+        // Cargo's configuration is that of the folder in which it runs.
+        command.current_dir(&toolchain.workspace_root);
+        if process::output(&mut command).context("running cargo fetch")?.status.success() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a linked binary. A build script may have put a link in its place, to a file that nobody wants packed.
+pub fn read(binary: &Binary, toolchain: &Toolchain) -> anyhow::Result<Vec<u8>> {
+    let path = &binary.path;
+    let name = || format!("reading {}", path.display());
+    let real = path.canonicalize().with_context(name)?;
+    let folder = toolchain.target_dir.canonicalize().with_context(name)?;
+    if !real.starts_with(&folder) {
+        let message =
+            format!("{} leads out of the build folder, to {}", path.display(), real.display());
+        return Err(Error::new(Kind::Failed, message)
+            .hint("look for the build script that made the link")
+            .into());
+    }
+    std::fs::read(real).with_context(name)
 }
 
 /// Checks that no two services have a binary of the same name, for which cargo has one place.
@@ -161,64 +230,159 @@ fn lock(toolchain: &Toolchain, ui: &Ui) -> anyhow::Result<FileLock> {
     file_lock::lock(&toolchain.cache_dir.join("build.lock"), waiting)
 }
 
-/// Runs cargo for one service, and returns the binary that it names.
-fn run(
-    mut command: Command,
-    service: &Build,
-    toolchain: &Toolchain,
-    openssl: Option<&Path>,
-    progress: &Progress,
-    env: &Env,
-) -> anyhow::Result<Binary> {
-    let workspace_root = &toolchain.workspace_root;
-    command.current_dir(workspace_root).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    show_progress(&mut command, env);
-    let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = process::spawn(&mut command)
-        .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
-    let stdout = child.take_stdout().context("cargo has no stdout")?;
-    let stderr = child.take_stderr().context("cargo has no stderr")?;
-    let said = thread::spawn(move || Progress::pass_on(stderr));
-    let (mut path, mut refused, mut first_error, mut scripts) = (None, None, None, Vec::new());
-    // Macros may print what is not UTF-8, between cargo's messages.
-    for line in BufReader::new(stdout).split(b'\n') {
-        let line = line.context("reading cargo's messages")?;
-        match cargo_output::read(&String::from_utf8_lossy(&line)) {
-            Some(Message::Diagnostic { text, refused_flag, error }) => {
-                progress.show_diagnostic(&text);
-                refused = refused.or(refused_flag);
-                first_error = first_error.or(error);
-            }
-            Some(Message::Script(script)) => scripts.push(script),
-            Some(Message::Crate(finished)) => {
-                progress.count(&finished);
-                if finished.package == service.service && finished.target == service.bin {
-                    path = finished.executable.or(path);
-                }
-            }
-            None => {}
-        }
+/// The build of one service.
+struct One<'a> {
+    service: &'a Build,
+    toolchain: &'a Toolchain,
+    profile: &'a str,
+    openssl: Option<&'a Path>,
+    inputs: BuildInputs,
+    progress: &'a Progress,
+    env: &'a Env,
+    ui: &'a Ui,
+}
+
+/// What cargo said of a build that failed.
+struct Failure {
+    /// The program that ran.
+    program: String,
+    refused_flag: Option<String>,
+    first_error: Option<CompilerError>,
+    /// What it wrote to stderr.
+    said: String,
+    /// The build scripts that had run.
+    scripts: Vec<Script>,
+}
+
+impl One<'_> {
+    /// Builds without the sandbox.
+    fn build_open(&self, command: Command) -> anyhow::Result<Binary> {
+        self.run(command, true)?.map_err(|failure| self.error(&failure))
     }
-    let name = &service.service;
-    let said = said.join().unwrap_or_default();
-    if !child.wait().context("waiting for cargo")?.success() {
-        if let Some(flag) = refused {
+
+    /// Builds in the sandbox. Where that fails, finds out whether something was refused to a build script or a macro, and
+    /// then builds without it, unless it is CI that builds.
+    fn build_confined(
+        &self,
+        machine: Machine,
+        command: &dyn Fn() -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Binary> {
+        let sandbox =
+            sandbox::prepare(machine, self.toolchain, &self.inputs, self.profile, self.env)?;
+        let mut confined = self.clear(command()?);
+        sandbox.confine(&mut confined).context("making the sandbox")?;
+        let failure = match self.run(confined, true)? {
+            Ok(binary) => return Ok(Binary { sandboxed: true, ..binary }),
+            Err(failure) => failure,
+        };
+        let Some(refusal) = self.find_refusal(&sandbox, &failure, command)? else {
+            return Err(self.error(&failure));
+        };
+        let name = &self.service.service;
+        if self.env.get("CI").is_some() {
+            return Err(refusal.error(name).into());
+        }
+        self.ui.say("building", format_args!("{name} once more, without the sandbox"));
+        let binary = self.build_open(command()?)?;
+        self.ui.warn(refusal.warning(name));
+        Ok(binary)
+    }
+
+    /// Runs a build that failed once more, and looks at what it is refused.
+    fn find_refusal(
+        &self,
+        sandbox: &Sandbox,
+        failure: &Failure,
+        command: &dyn Fn() -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Option<Refusal>> {
+        let printed = failure::printed(failure.first_error.as_ref(), &failure.said);
+        if !refused_input::is_possible(&printed) {
+            return Ok(None);
+        }
+        let mut watched = self.clear(command()?);
+        let watch = sandbox.confine_and_watch(&mut watched).context("making the sandbox")?;
+        self.run(watched, false)?.err();
+        let refused = watch.end();
+        let withheld = sandbox::withheld(&self.inputs, self.profile, self.env);
+        let root = &self.toolchain.workspace_root;
+        Ok(refused_input::find(&printed, &refused, &withheld, root))
+    }
+
+    /// Leaves what a sandboxed build gets of the environment.
+    fn clear(&self, mut command: Command) -> Command {
+        sandbox::set_environment(
+            &mut command,
+            self.toolchain,
+            &self.inputs,
+            self.profile,
+            self.env,
+        );
+        command
+    }
+
+    fn error(&self, failure: &Failure) -> anyhow::Error {
+        let (name, env) = (&self.service.service, self.env);
+        let Failure { program, refused_flag, first_error, said, scripts } = failure;
+        if let Some(flag) = refused_flag {
             let mut cargo = Command::new(program);
-            cargo.current_dir(workspace_root);
-            return Err(refused_flag::error(&flag, name, &scripts, cargo, env).into());
+            cargo.current_dir(&self.toolchain.workspace_root);
+            return refused_flag::error(flag, name, scripts, cargo, env).into();
         }
-        let platform = toolchain.platform;
-        let error = failure::error(name, platform, first_error.as_ref(), &said, &scripts, env);
-        return Err(error.into());
+        let platform = self.toolchain.platform;
+        failure::error(name, platform, first_error.as_ref(), said, scripts, env).into()
     }
-    let path = path.ok_or_else(|| {
-        Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
-            .hint("its `required-features` have to be among the service's `features`")
-    })?;
-    // A build script or a macro may have it, and not the service.
-    let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
-    Ok(Binary { service: name.clone(), path, has_openssl: openssl.is_some_and(links) })
+
+    /// Runs cargo, and returns the binary that it names. `is_shown` says whether its output is.
+    fn run(&self, mut command: Command, is_shown: bool) -> anyhow::Result<Result<Binary, Failure>> {
+        let service = self.service;
+        command.current_dir(&self.toolchain.workspace_root).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if is_shown {
+            show_progress(&mut command, self.env);
+        }
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = process::spawn(&mut command)
+            .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
+        let stdout = child.take_stdout().context("cargo has no stdout")?;
+        let stderr = child.take_stderr().context("cargo has no stderr")?;
+        let said = thread::spawn(move || Progress::pass_on(stderr, is_shown));
+        let (mut path, mut refused_flag, mut first_error) = (None, None, None);
+        let mut scripts = Vec::new();
+        // Macros may print what is not UTF-8, between cargo's messages.
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.context("reading cargo's messages")?;
+            match cargo_output::read(&String::from_utf8_lossy(&line)) {
+                Some(Message::Diagnostic { text, refused_flag: flag, error }) => {
+                    if is_shown {
+                        self.progress.show_diagnostic(&text);
+                    }
+                    refused_flag = refused_flag.or(flag);
+                    first_error = first_error.or(error);
+                }
+                Some(Message::Script(script)) => scripts.push(script),
+                Some(Message::Crate(finished)) => {
+                    self.progress.count(&finished);
+                    if finished.package == service.service && finished.target == service.bin {
+                        path = finished.executable.or(path);
+                    }
+                }
+                None => {}
+            }
+        }
+        let name = &service.service;
+        let said = said.join().unwrap_or_default();
+        if !child.wait().context("waiting for cargo")?.success() {
+            return Ok(Err(Failure { program, refused_flag, first_error, said, scripts }));
+        }
+        let path = path.ok_or_else(|| {
+            Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
+                .hint("its `required-features` have to be among the service's `features`")
+        })?;
+        // A build script or a macro may have it, and not the service.
+        let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
+        let has_openssl = self.openssl.is_some_and(links);
+        Ok(Ok(Binary { service: name.clone(), path, has_openssl, sandboxed: false }))
+    }
 }
 
 /// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. `CARGO_TERM_PROGRESS_WHEN`, a

@@ -95,6 +95,11 @@ impl Toolchain {
         (self.library == Library::Distribution).then(|| self.compiler.library_sources())
     }
 
+    /// Returns this machine's triple.
+    pub fn host(&self) -> &str {
+        &self.compiler.host
+    }
+
     /// Returns the folder of the tools.
     pub(crate) fn tools_dir(&self) -> &Path {
         self.cache_dir.parent().unwrap_or(&self.cache_dir)

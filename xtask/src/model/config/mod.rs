@@ -9,6 +9,7 @@ use ferror::{Error, Result};
 use s3::Attributes;
 use serde_json::Value;
 
+use crate::model::build_inputs::PackageInputs;
 use crate::model::platform_line;
 use tables::{ServiceTable, WorkspaceTable, read_table};
 
@@ -104,6 +105,10 @@ pub struct Config {
     pub skip_checks: Vec<BinaryCheck>,
     /// Whether `dist` builds OpenSSL for `openssl-sys`.
     pub openssl: bool,
+    /// Globs below the workspace's root, of files that every service's build may read.
+    pub inputs: Vec<String>,
+    /// Variables that every service's build gets.
+    pub env: Vec<String>,
 }
 
 /// What of a finished binary is compared with the plan.
@@ -160,6 +165,8 @@ pub struct ServiceConfig {
     pub bin: Option<String>,
     /// Whether `dist` leaves the service out unless it is named.
     pub skip: bool,
+    /// What the build of the package may read. Libraries may have these fields, too.
+    pub build: PackageInputs,
 }
 
 impl Config {
@@ -200,6 +207,8 @@ impl Config {
             system_libraries: table.system_libraries.unwrap_or_default(),
             skip_checks: skip_checks.map_err(|error| error.context(TABLE))?,
             openssl: table.openssl.unwrap_or(true),
+            inputs: table.inputs.unwrap_or_default(),
+            env: table.env.unwrap_or_default(),
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -269,6 +278,12 @@ impl ServiceConfig {
             no_default_features: table.default_features == Some(false),
             bin: table.bin,
             skip: table.skip,
+            build: PackageInputs {
+                inputs: table.inputs,
+                ignore: table.ignore,
+                env: table.env,
+                is_open: table.sandbox == Some(false),
+            },
         }))
     }
 }

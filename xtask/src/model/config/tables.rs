@@ -42,6 +42,8 @@ pub(super) struct WorkspaceTable {
     pub(super) system_libraries: Option<Vec<String>>,
     pub(super) skip_checks: Option<Vec<String>>,
     pub(super) openssl: Option<bool>,
+    pub(super) inputs: Option<Vec<String>>,
+    pub(super) env: Option<Vec<String>>,
 }
 
 /// `[package.metadata.xtask]`, as written.
@@ -53,6 +55,10 @@ pub(super) struct ServiceTable {
     pub(super) default_features: Option<bool>,
     pub(super) bin: Option<String>,
     pub(super) skip: bool,
+    pub(super) inputs: Vec<String>,
+    pub(super) ignore: Vec<String>,
+    pub(super) env: Vec<String>,
+    pub(super) sandbox: Option<bool>,
 }
 
 impl WorkspaceTable {
@@ -90,6 +96,8 @@ impl WorkspaceTable {
             system_libraries: table.find("system-libraries")?,
             skip_checks: table.find("skip-checks")?,
             openssl: table.find("openssl")?,
+            inputs: table.find("inputs")?,
+            env: table.find("env")?,
         };
         table.end()?;
         Ok(read)
@@ -105,6 +113,10 @@ impl ServiceTable {
             default_features: table.find("default-features")?,
             bin: table.find("bin")?,
             skip: table.find("skip")?.unwrap_or_default(),
+            inputs: table.find("inputs")?.unwrap_or_default(),
+            ignore: table.find("ignore")?.unwrap_or_default(),
+            env: table.find("env")?.unwrap_or_default(),
+            sandbox: table.find("sandbox")?,
         };
         table.end()?;
         Ok(read)

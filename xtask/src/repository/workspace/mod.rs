@@ -163,14 +163,18 @@ fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
     let config = ServiceConfig::read(name, &package.metadata)?;
     let dir = package.dir();
     if !dir.starts_with(root.join("services")) {
-        return match config {
-            None => Ok(None),
-            Some(_) => Err(Error::config(format!(
-                "[package.metadata.xtask] of {name}: {} is not below services/, so it is no service",
-                dir.display()
-            ))
-            .hint("move the package below services/, or remove the table")),
-        };
+        let is_of_service = config.is_some_and(|config| {
+            config != ServiceConfig { build: config.build.clone(), ..ServiceConfig::default() }
+        });
+        if !is_of_service {
+            return Ok(None);
+        }
+        return Err(Error::config(format!(
+            "[package.metadata.xtask] of {name}: {} is not below services/, so it is no service, and may have inputs, \
+             ignore, env and sandbox alone",
+            dir.display()
+        ))
+        .hint("move the package below services/, or remove the table"));
     }
     let config = config.unwrap_or_default();
     let bins: Vec<_> = package.bins.iter().map(String::as_str).collect();
