@@ -94,6 +94,8 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
     let mut read: Vec<_> = SYSTEM.map(PathBuf::from).into();
     let compiler = &toolchain.compiler;
     read.extend([compiler.sysroot.clone(), toolchain.tools_dir().to_owned()]);
+    // It may be a link to a folder elsewhere.
+    read.push(toolchain.cache_dir.clone());
     // zig finds its libraries beside itself.
     let zig = toolchain.linker.zig.canonicalize().unwrap_or_default();
     read.extend(zig.parent().filter(|folder| !holds_home(folder, env)).map(Path::to_owned));
