@@ -29,7 +29,7 @@ pub enum Arch {
 /// The order of the fields is that of [`Platform::ALL`] and of plans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
-    /// Whether programs hold musl, so that they are fully static. Other programs for Linux load glibc.
+    /// `true` for programs that are linked with musl and fully static; other programs for Linux load glibc.
     pub musl: bool,
     /// The operating system.
     pub os: Os,

@@ -12,7 +12,7 @@ use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
 
 use crate::address::Address;
-use crate::exchange::{Operation, Reply, RequestRunner, ServerFacts, check_token};
+use crate::exchange::{Operation, Reply, RequestRunner, ServerFacts, check_token, server_time_now};
 use crate::meter::Meter;
 use crate::payload::Payload;
 use crate::pool::Pool;
@@ -48,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) runner: RequestRunner,
     pub(crate) pool: Pool,
     pub(crate) conditional_writes: bool,
+    pub(crate) crc64nvme: bool,
 }
 
 impl Client {
@@ -96,8 +97,8 @@ impl Client {
             facts: Mutex::new(facts),
         };
         let pool = Pool::new(options.memory_bytes, options.bodies_at_once);
-        let conditional_writes = options.conditional_writes;
-        Ok(Self(Arc::new(Inner { runner, pool, conditional_writes })))
+        let ClientOptions { conditional_writes, crc64nvme, .. } = options;
+        Ok(Self(Arc::new(Inner { runner, pool, conditional_writes, crc64nvme })))
     }
 
     /// Returns the location as configured.
@@ -108,6 +109,12 @@ impl Client {
     /// Returns the region of the bucket: the configured one until a server names another.
     pub fn region(&self) -> String {
         self.0.runner.facts().region
+    }
+
+    /// Returns the time on the server's clock, as far as it is known: this machine's, until a server has refused a
+    /// request because that is wrong. Ages of objects are by this clock.
+    pub fn server_time(&self) -> Epoch {
+        server_time_now(&self.0.runner.facts())
     }
 
     /// Returns whether the server checks the conditions of writes

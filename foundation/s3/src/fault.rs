@@ -7,7 +7,7 @@ use ferror::{Error, Kind};
 use crate::Request;
 
 /// The headers that not every server knows and that an upload can do without.
-const OPTIONAL_HEADERS: [&str; 9] = [
+const OPTIONAL_HEADERS: [&str; 12] = [
     "if-none-match",
     "if-match",
     "x-amz-acl",
@@ -17,7 +17,12 @@ const OPTIONAL_HEADERS: [&str; 9] = [
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-expected-bucket-owner",
     "cache-control",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-algorithm",
+    "x-amz-checksum-type",
 ];
+/// The prefix of all headers that carry or announce a checksum.
+const CHECKSUM: &str = "x-amz-checksum-";
 
 /// The refusal of a server: the source of the [`ferror::Error`] that reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,9 +79,23 @@ impl Fault {
     }
 
     /// Returns the header of `request` that the server does not know, if that is why it refused: the
-    /// one that it names, else the condition, which is what most servers lack, else the only one.
+    /// one that it names, else the checksum, which is the easiest to do without, else the condition,
+    /// which is what most servers lack, else the only one.
     pub(crate) fn unknown_header_of(&self, request: &Request) -> &'static str {
         let message = self.message.to_ascii_lowercase();
+        let sent: Vec<_> =
+            OPTIONAL_HEADERS.into_iter().filter(|name| request.header(name).is_some()).collect();
+        let checksum = sent.iter().find(|name| name.starts_with(CHECKSUM));
+        let is_about_checksums = ["checksum", "crc64"].iter().any(|word| message.contains(word));
+        // Servers word it in many ways that they do not take one. `BadDigest` says that they do, and that
+        // other bytes came.
+        if let Some(checksum) = checksum
+            && matches!(self.status, 200 | 400)
+            && self.code != "BadDigest"
+            && is_about_checksums
+        {
+            return checksum;
+        }
         let is_unknown = self.status == 501
             || self.code == "NotImplemented"
             || self.status == 400
@@ -86,16 +105,15 @@ impl Fault {
         if !is_unknown {
             return "";
         }
-        let sent: Vec<_> =
-            OPTIONAL_HEADERS.into_iter().filter(|name| request.header(name).is_some()).collect();
         let words = || message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
         if let Some(named) = sent.iter().find(|name| words().any(|word| word == **name)) {
             return named;
         }
         let is_unnamed = self.status == 501 || self.code == "NotImplemented";
-        match sent.as_slice() {
+        match (sent.as_slice(), checksum) {
             _ if !is_unnamed => "",
-            [condition @ ("if-none-match" | "if-match"), ..] | [condition] => condition,
+            (_, Some(checksum)) => checksum,
+            ([condition @ ("if-none-match" | "if-match"), ..] | [condition], None) => condition,
             _ => "",
         }
     }
@@ -176,6 +194,9 @@ mod tests {
         let acl = "Header 'x-amz-acl' with value 'public-read' not implemented";
         let key_id = "Header 'x-amz-server-side-encryption-aws-kms-key-id' not implemented";
         let unsupported = "Unsupported header 'x-amz-tagging' received for this API call.";
+        let refused_checksum = "Value for x-amz-checksum-crc64nvme header is invalid.";
+        let with_checksum = ["if-none-match", "x-amz-acl", "x-amz-checksum-crc64nvme"];
+        let begins = ["x-amz-acl", "x-amz-checksum-algorithm", "x-amz-checksum-type"];
         let all = [
             "content-type",
             "x-amz-acl",
@@ -193,6 +214,13 @@ mod tests {
             (501, "NotImplemented", key_id, &all, "x-amz-server-side-encryption-aws-kms-key-id"),
             (400, "InvalidArgument", unsupported, &all, "x-amz-tagging"),
             (501, "NotImplemented", "If-None-Match", &all, "if-none-match"),
+            (501, "NotImplemented", unnamed, &with_checksum, "x-amz-checksum-crc64nvme"),
+            (501, "NotImplemented", unnamed, &begins, "x-amz-checksum-algorithm"),
+            (501, "NotImplemented", acl, &with_checksum, "x-amz-acl"),
+            (400, "InvalidRequest", refused_checksum, &with_checksum, "x-amz-checksum-crc64nvme"),
+            (200, "InvalidRequest", refused_checksum, &with_checksum, "x-amz-checksum-crc64nvme"),
+            (400, "InvalidRequest", refused_checksum, &all, ""),
+            (400, "BadDigest", refused_checksum, &with_checksum, ""),
             // Of those that may be left out there is one, or it is not known which is meant.
             (501, "NotImplemented", unnamed, &all[..2], "x-amz-acl"),
             (501, "NotImplemented", unnamed, &all[..3], ""),

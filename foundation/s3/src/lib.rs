@@ -42,6 +42,7 @@ mod address;
 mod answer;
 mod attributes;
 mod client;
+mod crc64;
 mod credential_chain;
 mod credential_provider;
 mod credentials;

@@ -16,6 +16,7 @@ use std::thread;
 use ferror::{Error, ResultExt as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::crc64::Crc64;
 use crate::exact_file::{ExactFile, check_digest};
 use crate::exchange::Operation;
 use crate::journal::{Journal, Record, SentPart, UploadIdentity};
@@ -23,8 +24,11 @@ use crate::meter::Activity;
 use crate::part_size::part_bytes;
 use crate::payload::Payload;
 use crate::pool::Buffer;
-use crate::put_request::{push_object_headers, unquoted};
+use crate::put_request::{push_checksum, push_object_headers, unquoted};
 use crate::{Client, Fault, Precondition, Put, PutOutcome, Stored, answer, digest, xml};
+
+/// Says that the object has one checksum, not one that is made of those of its parts.
+const CHECKSUM_TYPE: (&str, &str) = ("x-amz-checksum-type", "FULL_OBJECT");
 
 /// The file to send, and the folder of journals that an earlier run may have written to.
 #[derive(Clone, Copy)]
@@ -87,6 +91,19 @@ pub(crate) fn put(
     }
 }
 
+/// Writes the list of parts that completes an upload.
+fn part_list(parts: &[StoredPart]) -> String {
+    let parts = parts.iter().zip(1..).map(|(part, number): (_, usize)| {
+        let etag = part.etag.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let checksum = part.checksum.map_or_else(String::new, |checksum| {
+            format!("<ChecksumCRC64NVME>{}</ChecksumCRC64NVME>", checksum.base64())
+        });
+        format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag>{checksum}</Part>")
+    });
+    let parts: Vec<_> = parts.collect();
+    format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat())
+}
+
 /// Returns S3's code of the refusal that an error reports; empty if no server refused.
 fn fault_code(error: &Error) -> &str {
     Fault::of(error).map_or("", |fault| &fault.code)
@@ -104,7 +121,19 @@ fn create_operation<'a>(
     operation.request.push_query("uploads", "");
     push_object_headers(&mut operation.request, put, sha256)
         .with_context(|| operation.what.clone())?;
+    if client.0.crc64nvme {
+        operation.request.push_header("x-amz-checksum-algorithm", "CRC64NVME");
+        operation.request.push_header(CHECKSUM_TYPE.0, CHECKSUM_TYPE.1);
+    }
     Ok(operation)
+}
+
+/// A part that the server has.
+struct StoredPart {
+    /// As the server gave it.
+    etag: String,
+    /// If checksums are sent.
+    checksum: Option<Crc64>,
 }
 
 /// An upload that has begun, now or in an earlier run.
@@ -243,21 +272,20 @@ impl<'a> Upload<'a> {
     /// Sends the missing parts and completes the upload.
     fn send_and_complete(&self, put: &Put<'_>) -> ferror::Result<PutOutcome> {
         let file = ExactFile::open(self.source.path, self.source.size_bytes)?;
-        let (etags, found) = self.send_parts(file)?;
+        let (parts, found) = self.send_parts(file)?;
         check_digest(self.source.path, &found, &self.source.sha256)?;
-        self.complete(put, &etags)
+        self.complete(put, &parts)
     }
 
-    /// Sends the missing parts. Returns the `ETag`s of all parts in order, and the digest of the
-    /// whole file.
-    fn send_parts(&self, mut file: ExactFile) -> ferror::Result<(Vec<String>, [u8; 32])> {
+    /// Sends the missing parts. Returns all parts in order, and the digest of the whole file.
+    fn send_parts(&self, mut file: ExactFile) -> ferror::Result<(Vec<StoredPart>, [u8; 32])> {
         const UNPOISONED: &str = "no thread panics while it holds this lock";
         let count = usize::try_from(self.part_count()).expect("at most 10,000 parts");
-        let etags: Vec<Mutex<Option<String>>> = (0..count).map(|_| Mutex::default()).collect();
+        let parts: Vec<Mutex<Option<StoredPart>>> = (0..count).map(|_| Mutex::default()).collect();
         let (failed, first_error) = (AtomicBool::new(false), Mutex::new(None));
         let mut whole = Sha256::new();
         let read = thread::scope(|scope| {
-            for (number, etag) in (1..).zip(&etags) {
+            for (number, part) in (1..).zip(&parts) {
                 let size = usize::try_from(self.part_size(number))
                     .map_err(|_| Error::config("a part does not fit into this machine's memory"))?;
                 // Waiting for a buffer also bounds the number of threads.
@@ -271,7 +299,7 @@ impl<'a> Upload<'a> {
                 let buffer = Arc::new(buffer);
                 let sent = Arc::clone(&buffer);
                 scope.spawn(move || match self.send_part(number, &sent) {
-                    Ok(found) => *etag.lock().expect(UNPOISONED) = Some(found),
+                    Ok(found) => *part.lock().expect(UNPOISONED) = Some(found),
                     Err(error) => {
                         failed.store(true, Ordering::Relaxed);
                         first_error.lock().expect(UNPOISONED).get_or_insert(error);
@@ -285,40 +313,49 @@ impl<'a> Upload<'a> {
             return Err(error);
         }
         read?;
-        let etags = etags.into_iter().map(|etag| etag.into_inner().expect(UNPOISONED));
-        let etags = etags.collect::<Option<_>>().expect("every part was sent, or one failed");
-        Ok((etags, whole.finalize().into()))
+        let parts = parts.into_iter().map(|part| part.into_inner().expect(UNPOISONED));
+        let parts = parts.collect::<Option<_>>().expect("every part was sent, or one failed");
+        Ok((parts, whole.finalize().into()))
     }
 
-    /// Sends the part with this number, from 1, unless the server has the same bytes. Returns its
-    /// `ETag`. A part that is sent twice is stored once.
-    fn send_part(&self, number: u64, buffer: &Buffer<'_>) -> ferror::Result<String> {
+    /// Sends the part with this number, from 1, unless the server has the same bytes. A part that
+    /// is sent twice is stored once.
+    fn send_part(&self, number: u64, buffer: &Buffer<'_>) -> ferror::Result<StoredPart> {
         let meter = self.client.meter();
         let payload =
             meter.time(Activity::Hashing, || Payload::new(buffer, digest::sha256(buffer)));
         let sha256 = digest::hex(&payload.sha256);
+        let checksum = self.client.checksum_of(buffer);
         if let Some(part) = self.reusable_parts.get(&number)
             && part.sha256 == sha256
         {
             let bytes = buffer.len() as u64;
             meter.resumed(bytes);
             self.resumed_bytes.fetch_add(bytes, Ordering::Relaxed);
-            return Ok(part.etag.clone());
+            return Ok(StoredPart { etag: part.etag.clone(), checksum });
         }
         let mut operation = self.client.operation("PUT", self.object_key)?;
         operation.what = format!("{} (part {number})", operation.what);
         operation.request.push_query("partNumber", number.to_string());
         operation.request.push_query("uploadId", self.id.as_str());
+        push_checksum(&mut operation.request, checksum);
         operation.payload = Some(payload);
         let answer = self.client.exchange(&operation)?.or_refused()?;
         let missing = || Error::invalid("the server confirms the part without an ETag");
         let etag = answer.header("etag").ok_or_else(missing).context(operation.what)?;
         self.journal.sent(&SentPart { number, sha256, etag: etag.clone() });
-        Ok(etag)
+        Ok(StoredPart { etag, checksum })
+    }
+
+    /// Combines the checksums of the parts, if they have any, into that of the object.
+    fn whole_checksum(&self, parts: &[StoredPart]) -> Option<Crc64> {
+        (1..).zip(parts).try_fold(Crc64::EMPTY, |whole, (number, part)| {
+            Some(whole.followed_by(part.checksum?, self.part_size(number)))
+        })
     }
 
     /// Asks the server to make the parts an object.
-    fn complete(&self, put: &Put<'_>, etags: &[String]) -> ferror::Result<PutOutcome> {
+    fn complete(&self, put: &Put<'_>, parts: &[StoredPart]) -> ferror::Result<PutOutcome> {
         let Source { size_bytes, sha256, .. } = self.source;
         let mut operation = self.client.operation("POST", self.object_key)?;
         operation.what.push_str("?uploadId");
@@ -327,7 +364,12 @@ impl<'a> Upload<'a> {
         if !self.client.push_condition(&mut operation, self.object_key, put.precondition)? {
             return Ok(PutOutcome::PreconditionFailed);
         }
-        let list = xml::part_list(etags);
+        let checksum = self.whole_checksum(parts);
+        push_checksum(&mut operation.request, checksum);
+        if checksum.is_some() {
+            operation.request.push_header(CHECKSUM_TYPE.0, CHECKSUM_TYPE.1);
+        }
+        let list = part_list(parts);
         operation.payload = Some(Payload::new(list.as_bytes(), digest::sha256(list.as_bytes())));
         let reply = self.client.exchange(&operation)?;
         let answer = match &reply.result {

@@ -20,6 +20,9 @@ pub struct ClientOptions {
     /// Whether the server knows `If-None-Match` and `If-Match` on writes. If not, the client asks for
     /// the object's head right before it writes: whoever writes between the two is overwritten.
     pub conditional_writes: bool,
+    /// Sends the CRC64NVME of each object and of each part. A server that knows this checksum refuses bytes that
+    /// differ, and refuses to join parts into another object.
+    pub crc64nvme: bool,
     /// How often and how long failed requests are repeated.
     pub retry_policy: RetryPolicy,
     /// How many bodies of files are under way at once, counting each part of a multipart upload;
@@ -60,6 +63,7 @@ impl Default for ClientOptions {
             expected_bucket_owner: None,
             allow_http: false,
             conditional_writes: true,
+            crc64nvme: false,
             retry_policy: RetryPolicy::default(),
             bodies_at_once: 4,
             memory_bytes: 32 * 1024 * 1024,

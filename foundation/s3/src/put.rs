@@ -9,7 +9,7 @@ use crate::meter::Activity;
 use crate::multipart::{self, Source};
 use crate::part_size::MAX_SINGLE_PUT_BYTES;
 use crate::payload::Payload;
-use crate::put_request::push_object_headers;
+use crate::put_request::{push_checksum, push_object_headers};
 use crate::{Body, Client, Precondition, Put, PutOutcome, answer, digest};
 
 impl Client {
@@ -103,6 +103,7 @@ impl Client {
         if !self.push_condition(&mut operation, object_key, put.precondition)? {
             return Ok(PutOutcome::PreconditionFailed);
         }
+        push_checksum(&mut operation.request, self.checksum_of(bytes));
         operation.payload = Some(Payload::new(bytes, sha256));
         let reply = self.exchange(&operation)?;
         let answer = match &reply.result {

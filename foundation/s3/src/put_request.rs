@@ -8,7 +8,9 @@
 use ferror::{Error, Kind};
 
 use crate::attributes::{self, DIGEST_NAME, is_metadata_name, is_spaced_words};
+use crate::crc64::Crc64;
 use crate::exchange::{Operation, Reply};
+use crate::meter::Activity;
 use crate::{Client, Fault, Precondition, Put, PutOutcome, Request, Stored, digest};
 
 /// Adds the headers that describe the object: content type, digest, metadata and attributes.
@@ -59,7 +61,20 @@ pub(crate) fn unquoted(etag: &str) -> &str {
     etag.trim_matches('"')
 }
 
+/// Adds the header with the checksum of a body, or of the object that its parts become.
+pub(crate) fn push_checksum(request: &mut Request, checksum: Option<Crc64>) {
+    if let Some(checksum) = checksum {
+        request.push_header("x-amz-checksum-crc64nvme", checksum.base64());
+    }
+}
+
 impl Client {
+    /// Computes the checksum of a body, if checksums are sent
+    /// ([`ClientOptions::crc64nvme`](crate::ClientOptions::crc64nvme)).
+    pub(crate) fn checksum_of(&self, bytes: &[u8]) -> Option<Crc64> {
+        self.0.crc64nvme.then(|| self.meter().time(Activity::Hashing, || Crc64::of(bytes)))
+    }
+
     /// Adds the header that makes the request conditional. For a server that knows none, looks whether
     /// the condition holds now, and returns false if it does not.
     pub(crate) fn push_condition(

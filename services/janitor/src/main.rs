@@ -10,7 +10,7 @@ mod sweep;
 
 use std::process::ExitCode;
 
-use ftime::Epoch;
+use s3::Client;
 use service::Stop;
 use tracing::info;
 
@@ -35,7 +35,7 @@ async fn work(args: Args, stop: Stop) -> ferror::Result<()> {
     let sweep = Sweep { bucket, policy, delete, max_objects, stop: stop.clone() };
     service::work(NAME, interval, worker, stop, async || {
         let sweep = sweep.clone();
-        let report = service::blocking("the sweep", move || sweep.run(Epoch::now())).await?;
+        let report = service::blocking("the sweep", move || sweep.run(Client::server_time)).await?;
         let Report { services, kept, unreadable, releases, orphans, skipped, too_large } = report;
         info!(services, kept, unreadable, releases, orphans, skipped, too_large, "swept");
         Ok(())

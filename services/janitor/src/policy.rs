@@ -82,19 +82,23 @@ impl Policy {
                 archives: own.map(|artifact| artifact.object_key.clone()).collect(),
             });
         }
+        let goes: BTreeSet<_> =
+            verdict.releases.iter().map(|removal| removal.manifest.name.clone()).collect();
+        let stay = readings.iter().filter(|(version, _)| !goes.contains(*version));
+        let needed: BTreeSet<_> = stay.flat_map(|(_, reading)| archives(reading)).collect();
+        // Versions of one commit may share an archive that a key template named by the commit.
+        for Removal { manifest, archives, .. } in &mut verdict.releases {
+            if may_be_named_by_unreadable(&manifest.name, objects, readings) {
+                archives.clear();
+            }
+            archives.retain(|key| !needed.contains(key.as_str()));
+        }
         // By any of them: a key template may have put something else where the version stands.
-        let named: BTreeSet<_> = readings
-            .values()
-            .filter_map(|reading| reading.content.as_ref().ok())
-            .flat_map(|manifest| manifest.artifacts.iter().map(|a| a.object_key.as_str()))
-            .collect();
+        let named: BTreeSet<_> = readings.values().flat_map(archives).collect();
         let is_orphan = |archive: &&Found| {
             !self.is_young(archive, now)
                 && !named.contains(archive.object_key.as_str())
-                && !objects.manifests.iter().any(|found| {
-                    is_of_one_commit(&found.name, &archive.name)
-                        && !is_readable(readings.get(&found.name))
-                })
+                && !may_be_named_by_unreadable(&archive.name, objects, readings)
         };
         verdict.orphans = objects.archives.iter().filter(is_orphan).cloned().collect();
         verdict
@@ -106,6 +110,23 @@ impl Policy {
     fn is_young(self, found: &Found, now: Epoch) -> bool {
         now.since(found.last_modified).is_none_or(|age| age < self.young)
     }
+}
+
+/// Returns the object keys of the archives that a manifest object names.
+fn archives(reading: &Reading) -> impl Iterator<Item = &str> {
+    let artifacts = reading.content.iter().flat_map(|manifest| &manifest.artifacts);
+    artifacts.map(|artifact| artifact.object_key.as_str())
+}
+
+/// Returns whether an unreadable manifest object may name archives of `version`.
+fn may_be_named_by_unreadable(
+    version: &str,
+    objects: &Service,
+    readings: &BTreeMap<String, Reading>,
+) -> bool {
+    objects.manifests.iter().any(|found| {
+        is_of_one_commit(&found.name, version) && !is_readable(readings.get(&found.name))
+    })
 }
 
 fn is_readable(reading: Option<&Reading>) -> bool {
@@ -236,6 +257,27 @@ mod tests {
             verdict.releases[0].archives,
             ["a/a_aaaaaa.tar.gz", "a/a_aaaaaa_linux_arm64.tar.gz"],
         );
+    }
+
+    #[test]
+    fn an_archive_that_a_release_names_which_stays_is_not_removed_with_another() {
+        let objects = [("aaaaaa.json", 50), ("aaaaaa77.json", 1)];
+        let [first, second] = ["aaaaaa.tar.gz", "aaaaaa_linux_arm64.tar.gz"];
+        let old = ("aaaaaa", reading("aaaaaa", &[first, second]));
+        let goes = |young: Reading| {
+            let verdict = judge(1, 30, &objects, &[old.clone(), ("aaaaaa77", young)]);
+            verdict.releases.into_iter().flat_map(|removal| removal.archives).collect::<Vec<_>>()
+        };
+        let [shared, own] = [first, second].map(|end| format!("a/a_{end}"));
+        assert_eq!(goes(reading("aaaaaa77", &[])), [shared.as_str(), &own]);
+        assert_eq!(goes(reading("aaaaaa77", &[first])), [own]);
+        // What it names is not known, and it takes no place among those that are kept.
+        let broken = Reading { etag: "read".to_owned(), content: Err("schema 2".to_owned()) };
+        let readings = [old, ("aaaaaa77", broken), ("bbbbbb", reading("bbbbbb", &[]))];
+        let objects = [&objects[..], &[("bbbbbb.json", 1)]].concat();
+        let verdict = judge(1, 30, &objects, &readings);
+        let removal = &verdict.releases[0];
+        assert_eq!((&*removal.manifest.name, &removal.archives), ("aaaaaa", &vec![]));
     }
 
     #[test]

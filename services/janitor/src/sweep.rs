@@ -6,6 +6,7 @@ use std::io::Write as _;
 use catalog::{Channel, Entry, Found, Reading, Service};
 use ferror::{Error, Kind, ResultExt as _};
 use ftime::Epoch;
+use s3::Client;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
@@ -48,14 +49,17 @@ impl Sweep {
     /// Walks through the bucket until it is done or a stop is requested. It blocks. It may be cut off
     /// at any point: a release that is half removed is not visible, and the next walk removes the rest.
     ///
+    /// `now` is called after the first request, by which a client learns that this machine's clock is wrong.
+    ///
     /// # Errors
     /// What the bucket answers.
-    pub(crate) fn run(&self, now: Epoch) -> ferror::Result<Report> {
+    pub(crate) fn run(&self, now: impl Fn(&Client) -> Epoch) -> ferror::Result<Report> {
         let Bucket { client, prefix } = &self.bucket;
         let list =
             |folder: &str| client.list(folder, self.max_objects).context("listing the bucket");
         let mut report = Report::default();
         let listing = list(prefix)?;
+        let now = now(client);
         if !listing.truncated {
             let services = catalog::by_service(prefix, listing.objects);
             let by_channels = self.keys_in_channels(&services)?;
@@ -361,7 +365,7 @@ mod tests {
         put("notes/read.me", "no service");
         sweep.max_objects = 5;
         let later = Epoch::now().saturating_add(DAY * 30);
-        let report = sweep.run(later).unwrap();
+        let report = sweep.run(|_| later).unwrap();
         assert_eq!((report.services, report.orphans, report.skipped), (2, 1, 1), "{report:?}");
         assert_eq!((report.too_large, report.kept), (1, 1), "{report:?}");
         let left = sweep.bucket.client.list("b/", 10).unwrap().objects;

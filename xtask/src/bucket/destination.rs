@@ -97,6 +97,7 @@ pub fn client_options(
         expected_bucket_owner: config.and_then(|config| config.bucket_owner.clone()),
         allow_http: config.is_some_and(|config| config.allow_http),
         conditional_writes: config.is_none_or(|config| config.conditional_writes),
+        crc64nvme: config.is_some_and(|config| config.crc64nvme),
         bodies_at_once: jobs,
         ..ClientOptions::default()
     })
@@ -120,10 +121,11 @@ pub fn explain_unknown_header(error: Error) -> Error {
         "x-amz-server-side-encryption-aws-kms-key-id" => "kms-key-id",
         "x-amz-expected-bucket-owner" => "bucket-owner",
         "cache-control" => "cache-control",
+        name if name.starts_with("x-amz-checksum-") => "checksum",
         _ => return error,
     };
     error.hint(format!(
-        "this server does not know {header}: remove {field} from [workspace.metadata.xtask]"
+        "this server does not take {header}: remove {field} from [workspace.metadata.xtask]"
     ))
 }
 

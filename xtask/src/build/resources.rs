@@ -1,4 +1,4 @@
-//! Finds the files packed beside a binary: `INSTALL*`, `README*`, `LICENSE*` of the service's folder, and
+//! Finds the files packed beside a binary: `INSTALL*`, `README*`, `LICENSE*` of the package's folder, and
 //! what the `include` patterns of the service and of the workspace name.
 //!
 //! Patterns choose among the files that git has, or would show as untracked. What git ignores is not part of
@@ -34,7 +34,7 @@ pub fn find(
     for pattern in ALWAYS {
         add(&mut found, &service.dir, &Pattern::new(pattern)?, files)?;
     }
-    let own_table = format!("[package.metadata.xtask] of {}", service.name);
+    let own_table = format!("[package.metadata.xtask] of {}", service.package);
     for (table, dir, patterns) in [
         (own_table.as_str(), &service.dir, &service.config.include),
         ("[workspace.metadata.xtask]", &workspace.root, &workspace.config.include),

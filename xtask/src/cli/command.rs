@@ -2,7 +2,8 @@
 
 use crate::cli::values::Shell;
 use crate::verbs::{
-    ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload, vendor,
+    adopt, ci, dist, fetch, init, list, new, presign, promote, setup, ship, stamp, update, upload,
+    vendor,
 };
 
 /// A command line.
@@ -26,6 +27,8 @@ pub enum Command {
     Promote(promote::Options),
     /// `new`.
     New(new::Options),
+    /// `adopt`.
+    Adopt(adopt::Options),
     /// `init`.
     Init(init::Options),
     /// `setup`.

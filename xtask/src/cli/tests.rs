@@ -7,7 +7,8 @@ use ferror::Kind;
 use super::values::Shell;
 use super::{Command, parse, table};
 use crate::model::service_kind::ServiceKind;
-use crate::verbs::init::{self, XtaskOption};
+use crate::repository::xtask_source::XtaskOption;
+use crate::verbs::init;
 use crate::verbs::{ci, new, vendor};
 
 fn parse_line(line: &str) -> ferror::Result<Command> {
@@ -15,7 +16,7 @@ fn parse_line(line: &str) -> ferror::Result<Command> {
 }
 
 /// What each verb takes besides the option that is looked at.
-const OPERANDS: [(&str, &str); 16] = [
+const OPERANDS: [(&str, &str); 17] = [
     ("dist", ""),
     ("upload", ""),
     ("ship", ""),
@@ -27,6 +28,7 @@ const OPERANDS: [(&str, &str); 16] = [
     ("promote", "a abc123 --to c"),
     ("new", "a"),
     ("init", ""),
+    ("adopt", "d"),
     ("vendor", ""),
     ("update", "p"),
     ("ci", ""),
@@ -38,7 +40,7 @@ const OPERANDS: [(&str, &str); 16] = [
 /// where those of the verb do not go together with the option.
 type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'static str);
 
-const CASES: [Case; 36] = [
+const CASES: [Case; 41] = [
     (
         "dist ship setup",
         None,
@@ -102,6 +104,11 @@ const CASES: [Case; 36] = [
     ("init", None, "--s3-bucket b", "s3_bucket: None", "s3_bucket: Some(\"b\")"),
     ("init", None, "--xtask-git g", "xtask: None", "xtask: Some(Git(\"g\"))"),
     ("init", None, "--xtask-path p", "xtask: None", "xtask: Some(Path(\"p\"))"),
+    ("adopt", None, "--dry-run", "dry_run: false", "dry_run: true"),
+    ("adopt", None, "--own-lock", "own_lock: false", "own_lock: true"),
+    ("adopt", None, "--s3-bucket b", "s3_bucket: None", "s3_bucket: Some(\"b\")"),
+    ("adopt", None, "--xtask-git g", "xtask: None", "xtask: Some(Git(\"g\"))"),
+    ("adopt", None, "--xtask-path p", "xtask: None", "xtask: Some(Path(\"p\"))"),
     ("new", None, "--worker", "kind: Web", "kind: Worker"),
     ("vendor", None, "--remove", "mode: Make", "mode: Remove"),
     ("ci", None, "--all", "all: false", "all: true"),

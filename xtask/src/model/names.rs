@@ -1,7 +1,8 @@
-//! Names that people choose: of a service, of a GitHub account. What every later part asks of them is
+//! Names that people choose: of a service, of a GitHub account, of a bucket. What every later part asks of them is
 //! checked here, before anything is written.
 
 use ferror::{Error, Result};
+use s3::{DEFAULT_REGION, Location, Signature};
 
 /// Words of the language, strict and reserved, and what stands for an item of it (The Rust
 /// Reference, "Keywords"). Cargo refuses a package of such a name.
@@ -31,8 +32,8 @@ const OF_RUST: [&str; 12] = [
 
 /// Names that are no service's: those of folders of the bucket and of pages of `releases`, and of packages that
 /// a service would be confused with.
-const OF_OURS: [&str; 7] =
-    ["api", "bowline-xtask", "channels", "healthz", "local-s3", "version", "xtask"];
+const OF_OURS: [&str; 8] =
+    ["api", "bowline-xtask", "channels", "healthz", "keys", "local-s3", "version", "xtask"];
 
 /// Users that Debian, Ubuntu and the packages of a usual host make: a service would run as one of them, and
 /// read what is theirs. So would the names that begin with `systemd-`.
@@ -117,6 +118,20 @@ pub fn check_account(name: &str) -> Result<()> {
     )))
 }
 
+/// Checks the name of a bucket.
+///
+/// Fails with [`ferror::Kind::Usage`].
+pub fn check_bucket(bucket: &str) -> Result<()> {
+    let location = Location {
+        bucket: bucket.to_owned(),
+        region: DEFAULT_REGION.to_owned(),
+        endpoint: None,
+        path_style: Some(false),
+        signature: Signature::V4,
+    };
+    location.check(false).map_err(|error| Error::usage(error.message()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{check_account, check_service};
@@ -145,6 +160,7 @@ mod tests {
             ("test", "of Rust or cargo"),
             ("target", "of Rust or cargo"),
             ("channels", "a part of the automation"),
+            ("keys", "a part of the automation"),
             ("xtask", "a part of the automation"),
             ("bowline-xtask", "a part of the automation"),
             ("healthz", "a part of the automation"),

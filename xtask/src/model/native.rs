@@ -26,6 +26,10 @@ pub enum Need {
 }
 
 impl Need {
+    /// Every need.
+    pub const ALL: [Self; 6] =
+        [Self::Libclang, Self::Cmake, Self::Protoc, Self::Perl, Self::Make, Self::Openssl];
+
     /// Returns its name, for programs.
     pub fn name(self) -> &'static str {
         match self {

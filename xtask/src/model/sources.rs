@@ -12,6 +12,8 @@ pub struct PathPackage {
     pub name: String,
     /// The folder of its Cargo.toml.
     pub dir: PathBuf,
+    /// `true` where a service may depend on it, through other packages too. The automation alone needs the others.
+    pub is_of_services: bool,
 }
 
 /// The digest of all that a package is compiled from.

@@ -1,314 +1,273 @@
-//! Finds what the build of each service may read: the files of the packages that it is compiled from, and those that
-//! cargo itself reads.
+//! Reads what a service is built from: the repository's part of its build key.
+//!
+//! Files count by what is in the work tree now, not by git's object ids. A content is the same whatever attributes,
+//! filters, sparse checkouts or marks in the index say, and reading every file of ten services takes some
+//! milliseconds.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
 
-use anyhow::Context as _;
-use ferror::Error;
-use serde_json::Value;
+use catalog::Platform;
 
-use crate::model::build_inputs::{BuildInputs, PackageInputs};
-use crate::model::cargo_toml;
-use crate::model::config::ServiceConfig;
-use crate::model::sources::PathPackage;
-use crate::model::workspace::Workspace;
-use crate::repository::cargo_config::CargoConfig;
-use crate::repository::{sources, vendored};
+use crate::model::build_key::Input;
+use crate::model::cargo_lock;
+use crate::model::source_file::SourceFile;
+use crate::model::workspace::{Service, Workspace};
+use crate::repository::dependencies::Dependencies;
+use crate::repository::sources::{canonical, relative};
 use crate::system::env::Env;
-use crate::system::{child_env, process};
+use crate::system::files;
 
-/// Variables by which another program runs rustc.
-const WRAPPERS: [&str; 4] = [
-    "RUSTC_WRAPPER",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "CARGO_BUILD_RUSTC_WRAPPER",
-    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
-];
-
-/// A package that cargo named, and what it depends on but for its tests.
-struct Node {
-    name: String,
-    /// The folder of its Cargo.toml, where it is compiled from a folder.
-    dir: Option<PathBuf>,
-    inputs: PackageInputs,
-    dependencies: Vec<String>,
+/// The files of the repository, by the package that they belong to.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    workspace: &'a Workspace,
+    dependencies: &'a Dependencies,
+    root: PathBuf,
+    files: BTreeSet<&'a Path>,
+    by_package: BTreeMap<PathBuf, Vec<&'a Path>>,
+    /// Checksums of Cargo.lock, by name, version and source.
+    checksums: BTreeMap<(String, String, String), String>,
+    cargo_config: &'a [PathBuf],
+    /// What was read, by path.
+    digests: RefCell<BTreeMap<PathBuf, String>>,
 }
 
-/// Finds the inputs of `services` on the platform of `triple`; build scripts run on `host`. Cargo downloads what is
-/// missing, with the person's own settings: nothing can be downloaded in a sandbox.
-///
-/// Files below `ignored_folders` are no inputs.
-pub fn find(
-    workspace: &Workspace,
-    services: &[&str],
-    [triple, host]: [&str; 2],
-    cargo_config: &CargoConfig,
-    ignored_folders: &[&Path],
-    env: &Env,
-) -> anyhow::Result<BTreeMap<String, BuildInputs>> {
-    let nodes = ask_cargo(workspace, [triple, host], env)?;
-    let packages: Vec<_> = nodes
-        .iter()
-        .filter_map(|(id, node)| {
-            let (id, name, dir) = (id.clone(), node.name.clone(), node.dir.clone()?);
-            Some(PathPackage { id, name, dir })
+/// What a service on a platform is built from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The inputs.
+    pub inputs: Vec<Input>,
+    /// The files among them.
+    pub files: BTreeSet<PathBuf>,
+    /// Those files that a build finds in its sandbox: not links out of the repository.
+    pub readable: Vec<PathBuf>,
+    /// The variables among them.
+    pub variables: BTreeSet<String>,
+    /// The package whose table says `sandbox = false`, if one does.
+    pub no_sandbox: Option<String>,
+}
+
+impl<'a> Sources<'a> {
+    /// Gives each of the repository's `files` to the innermost package around it.
+    pub fn new(
+        workspace: &'a Workspace,
+        files: &'a [SourceFile],
+        cargo_config: &'a [PathBuf],
+        dependencies: &'a Dependencies,
+    ) -> anyhow::Result<Self> {
+        let mut by_package = BTreeMap::new();
+        for dir in dependencies.path_packages() {
+            by_package.insert(canonical(dir)?, Vec::new());
+        }
+        let files: BTreeSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+        for file in &files {
+            let owner = file.ancestors().find(|folder| by_package.contains_key(*folder));
+            if let Some(owned) = owner.and_then(|owner| by_package.get_mut(owner)) {
+                owned.push(*file);
+            }
+        }
+        let lock_file = workspace.root.join("Cargo.lock");
+        let locked = cargo_lock::parse(&std::fs::read_to_string(lock_file).unwrap_or_default());
+        let checksum = |package: cargo_lock::Package| {
+            let cargo_lock::Package { name, version, source, checksum, .. } = package;
+            Some(((name, version, source?), checksum?))
+        };
+        Ok(Self {
+            workspace,
+            dependencies,
+            root: canonical(&workspace.root)?,
+            files,
+            by_package,
+            checksums: locked.into_iter().filter_map(checksum).collect(),
+            cargo_config,
+            digests: RefCell::default(),
         })
-        .collect();
-    let files = sources::files_by_package(&packages, &workspace.root, ignored_folders, env)?;
-    let shared = shared(workspace, &packages, cargo_config, env)?;
-    let mut found = BTreeMap::new();
-    for service in services {
-        let mut inputs = shared.clone();
-        let is_it = |node: &Node| node.dir.is_some() && node.name == *service;
-        let start = nodes.iter().find(|(_, node)| is_it(node)).map(|(id, _)| id.clone());
-        for node in closure(&nodes, start) {
-            let Some(dir) = &node.dir else { continue };
-            let own = files.get(&dir.canonicalize().unwrap_or_else(|_| dir.clone()));
-            let ignore = patterns(&node.inputs.ignore, "ignore")?;
-            let counts = |file: &&PathBuf| {
-                let relative = file.strip_prefix(dir).unwrap_or(file);
-                !ignore.iter().any(|pattern| pattern.matches_path(relative))
-                    && (!file.is_symlink() || is_within(file, &[&workspace.root, dir]))
-            };
-            inputs.paths.extend(own.into_iter().flatten().filter(counts).cloned());
-            for pattern in &node.inputs.inputs {
-                inputs.paths.extend(matches(dir, pattern, &workspace.root)?);
-            }
-            inputs.env.extend(node.inputs.env.iter().cloned());
-            if node.inputs.is_open {
-                inputs.open.get_or_insert_with(|| format!("sandbox = false of {}", node.name));
-            }
-        }
-        found.insert((*service).to_owned(), inputs);
     }
-    Ok(found)
-}
 
-/// Returns what cargo reads whatever it builds, and what the workspace's table allows.
-fn shared(
-    workspace: &Workspace,
-    packages: &[PathPackage],
-    cargo_config: &CargoConfig,
-    env: &Env,
-) -> anyhow::Result<BuildInputs> {
-    let root = &workspace.root;
-    let mut inputs = BuildInputs { env: workspace.config.env.clone(), ..BuildInputs::default() };
-    for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml"] {
-        inputs.paths.push(root.join(name));
-    }
-    inputs.folders.push(root.clone());
-    for package in packages {
-        inputs.paths.push(package.dir.join("Cargo.toml"));
-        if !package.dir.starts_with(root) {
-            // Its own workspace, from which it may inherit.
-            inputs.folders.push(package.dir.clone());
-            let above = package.dir.ancestors().skip(1);
-            let workspaces = above.filter(|dir| dir.join("Cargo.toml").is_file());
-            for dir in workspaces {
-                inputs.paths.extend([dir.join("Cargo.toml"), dir.join("Cargo.lock")]);
-                inputs.folders.push(dir.to_owned());
+    /// Reads what a service is built from.
+    ///
+    /// Fails where that cannot be known: a package, or a folder that a link leads to, lies outside the repository.
+    pub fn of(&self, service: &Service, platform: Platform, env: &Env) -> anyhow::Result<Found> {
+        let mut files = BTreeSet::new();
+        let mut locked: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
+        let mut dirs = BTreeSet::new();
+        let mut named = Vec::new();
+        let mut found = Found::default();
+        let root_inputs = &self.workspace.config.inputs;
+        found.variables.extend(root_inputs.variables.iter().cloned());
+        for package in self.dependencies.of(&service.name, platform) {
+            if let Some(source) = &package.source {
+                let (name, version) = (package.name.clone(), package.version.clone());
+                let checksum = self.checksums.get(&(name, version, source.clone()));
+                let exact = format!("{source} {}", checksum.map_or("", String::as_str));
+                locked.entry(&package.name).or_default().push((&package.version, exact));
+            } else if let Some(dir) = &package.dir {
+                let canonical = canonical(dir)?;
+                if !self.files.contains(canonical.join("Cargo.toml").as_path()) {
+                    let dir = relative(&canonical, &self.root);
+                    anyhow::bail!("{} is no part of the repository", dir.display());
+                }
+                let own = self.by_package.get(&canonical).into_iter().flatten().copied();
+                if let Some(table) = self.dependencies.table(dir) {
+                    let ignored = patterns(&table.ignored, &canonical)?;
+                    let is_ignored = |file: &&Path| ignored.iter().any(|it| it.names(file));
+                    files.extend(own.filter(|file| !is_ignored(file)));
+                    named.extend(patterns(&table.files, &canonical)?);
+                    found.variables.extend(table.variables.iter().cloned());
+                    if table.no_sandbox {
+                        found.no_sandbox.get_or_insert_with(|| package.name.clone());
+                    }
+                } else {
+                    files.extend(own);
+                }
+                dirs.insert(dir.as_path());
             }
         }
-    }
-    for dir in cargo_config.source_dirs.iter().map(|dir| root.join(dir)) {
-        inputs.paths.push(dir);
-    }
-    if vendored::is_vendored(root) {
-        inputs.paths.push(root.join(vendored::FOLDER));
-    }
-    for pattern in &workspace.config.inputs {
-        inputs.paths.extend(matches(root, pattern, root)?);
-    }
-    for path in config_files(root, env) {
-        match secret(&path) {
-            None => inputs.paths.push(path),
-            Some(name) => {
-                inputs.open = Some(format!(
-                    "{} holds {name}, and cargo has to read that file: `cargo login` puts it into credentials.toml",
-                    path.display()
-                ));
-            }
+        anyhow::ensure!(!dirs.is_empty(), "cargo names no package {}", service.name);
+        named.extend(patterns(&root_inputs.files, &self.root)?);
+        for pattern in named {
+            let mut matching = self.files.iter().copied().filter(|file| pattern.names(file));
+            let first = matching.next();
+            files.extend(first.into_iter().chain(matching));
+            anyhow::ensure!(
+                first.is_some(),
+                "inputs = {:?} names no file of the repository",
+                pattern.text
+            );
         }
-    }
-    let wrapper = WRAPPERS.into_iter().find(|name| env.names().any(|set| set == *name));
-    let wrapper = wrapper.or(cargo_config.has_wrapper.then_some("build.rustc-wrapper"));
-    if let Some(name) = wrapper {
-        inputs.open = Some(format!("{name} runs rustc, and may do so elsewhere"));
-    }
-    let is_set = |name: &&String| env.names().any(|set| set == name.as_str());
-    if let Some(name) = env.pass_env.iter().find(is_set) {
-        inputs.open = Some(format!("pass-env gives it {name}, a credential"));
-    }
-    Ok(inputs)
-}
-
-/// Lists cargo's configuration files: those in the folders from the root upwards, and in cargo's home.
-fn config_files(root: &Path, env: &Env) -> Vec<PathBuf> {
-    let folders = root.ancestors().map(|dir| dir.join(".cargo")).chain(cargo_home(env));
-    let files = folders.flat_map(|dir| [dir.join("config.toml"), dir.join("config")]);
-    files.filter(|path| path.is_file()).collect()
-}
-
-fn cargo_home(env: &Env) -> Option<PathBuf> {
-    match env.get_os("CARGO_HOME") {
-        Some(home) => Some(PathBuf::from(home)),
-        None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
-    }
-}
-
-/// Returns the name of a setting in a configuration file that is a secret.
-fn secret(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    // What cargo cannot read is its to say.
-    secret_in("", &cargo_toml::parse(&text, "it").ok()?)
-}
-
-fn secret_in(above: &str, table: &Value) -> Option<String> {
-    table.as_object()?.iter().find_map(|(name, value)| {
-        let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
-        match value {
-            Value::Object(_) => secret_in(&path, value),
-            _ if ["token", "secret-key"].contains(&name.as_str()) => Some(path),
-            // A proxy or a registry may have a password in its address.
-            Value::String(text) => {
-                let authority = text.split_once("://").map(|(_, rest)| rest);
-                let authority = authority.and_then(|rest| rest.split('/').next()).unwrap_or("");
-                let has_password =
-                    authority.split_once('@').is_some_and(|(user, _)| user.contains(':'));
-                has_password.then_some(path)
-            }
-            _ => None,
+        files.extend(self.cargo_config.iter().map(PathBuf::as_path));
+        let files = self.with_linked(files)?;
+        let mut inputs = Vec::new();
+        let is_readable =
+            |file: &&PathBuf| !file.is_symlink() || leads_to_a_file_below(file, &self.root);
+        found.readable = files.iter().filter(is_readable).cloned().collect();
+        found.files = files;
+        for file in &found.files {
+            let name = relative(file, &self.root).to_string_lossy().into_owned();
+            let digest = self.digest(file)?;
+            inputs.push(Input { name, version: None, digest });
         }
+        inputs.extend(locked.into_iter().map(|(name, mut versions)| {
+            versions.sort_unstable();
+            let shown: Vec<_> = versions.iter().map(|(version, _)| *version).collect();
+            let exact: Vec<_> = versions.iter().map(|(_, exact)| exact.as_str()).collect();
+            let name = format!("Cargo.lock: {name}");
+            Input::versioned(name, &shown.join(", "), exact.join("\n").as_bytes())
+        }));
+        inputs.extend(self.dependencies.from_root(dirs.into_iter()));
+        inputs.extend(found.variables.iter().map(|name| {
+            let value = env.of_build(name).map(std::ffi::OsStr::as_encoded_bytes);
+            let content = value.map_or(vec![0], |value| [b"=", value].concat());
+            Input::of(format!("env {name}"), &content)
+        }));
+        found.inputs = inputs;
+        Ok(found)
+    }
+
+    /// Adds what is in the folders to which links lead.
+    fn with_linked(&self, files: BTreeSet<&Path>) -> anyhow::Result<BTreeSet<PathBuf>> {
+        let mut all: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut open: Vec<PathBuf> = files.into_iter().map(Path::to_owned).collect();
+        while let Some(file) = open.pop() {
+            if file.is_symlink() && file.is_dir() {
+                let folder = canonical(&file)?;
+                let inside: Vec<_> =
+                    self.files.iter().filter(|file| file.starts_with(&folder)).collect();
+                anyhow::ensure!(
+                    !inside.is_empty(),
+                    "{} leads to a folder outside the repository",
+                    relative(&file, &self.root).display()
+                );
+                let new = inside.into_iter().filter(|file| !all.contains(**file));
+                open.extend(new.map(|file| file.to_path_buf()));
+            }
+            all.insert(file);
+        }
+        Ok(all)
+    }
+
+    fn digest(&self, file: &Path) -> anyhow::Result<String> {
+        if let Some(known) = self.digests.borrow().get(file) {
+            return Ok(known.clone());
+        }
+        let digest = s3::hex(&files::content_digest(file)?);
+        self.digests.borrow_mut().insert(file.to_owned(), digest.clone());
+        Ok(digest)
+    }
+}
+
+/// Returns whether a link leads to a file below `root`, and none of git's. It may name any file, credentials too.
+fn leads_to_a_file_below(link: &Path, root: &Path) -> bool {
+    link.canonicalize().is_ok_and(|real| {
+        real.is_file()
+            && real.starts_with(root)
+            && real.components().all(|part| part.as_os_str() != ".git")
     })
 }
 
-fn patterns(globs: &[String], field: &str) -> anyhow::Result<Vec<glob::Pattern>> {
-    let parse = |text: &String| {
-        glob::Pattern::new(text).map_err(|error| {
-            Error::config(format!("{field} = {text:?}: expected a pattern such as tests/**"))
-                .caused_by(error)
-                .into()
-        })
-    };
-    globs.iter().map(parse).collect()
+/// A pattern of files, of which a folder's name stands for everything below the folder.
+struct Pattern<'t> {
+    text: &'t str,
+    glob: glob::Pattern,
 }
 
-/// Lists the files that a pattern of `inputs` names from a folder.
-fn matches(dir: &Path, pattern: &str, root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut path = PathBuf::from(glob::Pattern::escape(&dir.to_string_lossy()));
-    for component in Path::new(pattern).components() {
-        match component {
-            Component::ParentDir => {
-                path.pop();
-            }
-            Component::CurDir => {}
-            other => path.push(other),
-        }
-    }
-    let found = glob::glob(&path.to_string_lossy()).map_err(|error| {
-        Error::config(format!("inputs = {pattern:?}: expected a pattern such as ../../proto/**"))
-            .caused_by(error)
-    })?;
-    Ok(found.filter_map(Result::ok).filter(|path| is_within(path, &[root])).collect())
-}
-
-/// Returns whether a path leads to a file that lies in one of the folders, and is none of git's. A link in the
-/// repository may name any file, credentials too.
-fn is_within(path: &Path, folders: &[&Path]) -> bool {
-    let Ok(real) = path.canonicalize() else { return false };
-    let holds = |folder: &&Path| folder.canonicalize().is_ok_and(|it| real.starts_with(it));
-    real.is_file()
-        && folders.iter().any(holds)
-        && real.components().all(|it| it.as_os_str() != ".git")
-}
-
-/// Returns every package that the one of `start` is built from, itself included.
-fn closure(nodes: &BTreeMap<String, Node>, start: Option<String>) -> Vec<&Node> {
-    let (mut seen, mut open) = (BTreeSet::new(), Vec::from_iter(start));
-    while let Some(id) = open.pop() {
-        if let Some(node) = nodes.get(&id).filter(|_| seen.insert(id.clone())) {
-            open.extend(node.dependencies.iter().cloned());
-        }
-    }
-    seen.iter().map(|id| &nodes[id]).collect()
-}
-
-fn ask_cargo(
-    workspace: &Workspace,
-    [triple, host]: [&str; 2],
-    env: &Env,
-) -> anyhow::Result<BTreeMap<String, Node>> {
-    let root = &workspace.root;
-    let ask = |network: &[&str]| {
-        let mut command: Command = child_env::cargo(env);
-        command.args(["metadata", "--format-version", "1", vendored::lock_option(root)]);
-        command.args(["--filter-platform", triple, "--filter-platform", host]).args(network);
-        // Cargo asks a compiler about this machine. Any one will do.
-        process::output(command.env_remove("RUSTC").current_dir(root)).context("running cargo")
-    };
-    let mut output = ask(&["--offline"])?;
-    if !output.status.success() {
-        output = ask(&[])?;
-    }
-    if !output.status.success() {
-        let reason = child_env::error_text(&output);
-        return Err(Error::config(format!("cargo cannot say what is compiled: {reason}")).into());
-    }
-    let metadata: Value =
-        serde_json::from_slice(&output.stdout).context("reading what cargo metadata printed")?;
-    let mut nodes = BTreeMap::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let text = |field: &str| package[field].as_str().unwrap_or_default();
-        let is_path = package["source"].is_null();
-        let mut inputs = PackageInputs::default();
-        if is_path && let Some(config) = ServiceConfig::read(text("name"), &package["metadata"])? {
-            inputs = config.build;
-        }
-        let dir = Path::new(text("manifest_path")).parent().filter(|_| is_path);
-        let node = Node {
-            name: text("name").to_owned(),
-            dir: dir.map(Path::to_owned),
-            inputs,
-            dependencies: Vec::new(),
+impl Pattern<'_> {
+    fn names(&self, file: &Path) -> bool {
+        let options = glob::MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: false,
         };
-        nodes.insert(text("id").to_owned(), node);
+        file.ancestors().any(|path| self.glob.matches_path_with(path, options))
     }
-    for resolved in metadata["resolve"]["nodes"].as_array().into_iter().flatten() {
-        let Some(node) = nodes.get_mut(resolved["id"].as_str().unwrap_or_default()) else {
-            continue;
-        };
-        for dependency in resolved["deps"].as_array().into_iter().flatten() {
-            let mut kinds = dependency["dep_kinds"].as_array().into_iter().flatten();
-            if kinds.any(|kind| kind["kind"] != "dev") {
-                node.dependencies.extend(dependency["pkg"].as_str().map(str::to_owned));
+}
+
+/// Reads patterns of files below `base`, or beside it behind `..`.
+fn patterns<'t>(texts: &'t [String], base: &Path) -> anyhow::Result<Vec<Pattern<'t>>> {
+    let read = |text: &'t String| {
+        let (mut folder, mut rest) = (base.to_owned(), Vec::new());
+        for part in Path::new(text).components() {
+            match part {
+                Component::ParentDir if rest.is_empty() => {
+                    folder.pop();
+                }
+                Component::ParentDir => anyhow::bail!("{text}: `..` has to stand in front"),
+                Component::Normal(part) => rest.push(part.to_string_lossy()),
+                _ => {}
             }
         }
-    }
-    Ok(nodes)
+        let folder = glob::Pattern::escape(&folder.to_string_lossy());
+        let glob = glob::Pattern::new(&format!("{folder}/{}", rest.join("/")))?;
+        Ok(Pattern { text: text.as_str(), glob })
+    };
+    texts.iter().map(read).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::secret_in;
-    use crate::model::cargo_toml;
+    use std::path::Path;
+
+    use super::patterns;
 
     #[test]
-    fn tokens_and_passwords_in_a_configuration_are_found() {
+    fn patterns_name_files_below_their_folder_or_beside_it() {
         let rows = [
-            ("[build]\njobs = 2\n", None),
-            ("[registry]\ntoken = \"x\"\n", Some("registry.token")),
-            ("[registries.team]\nindex = \"https://a.example/i\"\n", None),
-            ("[registries.team]\ntoken = \"x\"\n", Some("registries.team.token")),
-            ("[http]\nproxy = \"http://me:word@proxy.example:1\"\n", Some("http.proxy")),
-            ("[http]\nproxy = \"http://proxy.example:1\"\n", None),
-            ("[source.a]\nregistry = \"ssh://git@a.example/i\"\n", None),
+            ("../../proto/**", "/w/proto/a/b.proto", true),
+            ("../../proto/**", "/w/protocol/b.proto", false),
+            ("../../proto", "/w/proto/a/b.proto", true),
+            ("README.md", "/w/services/a/README.md", true),
+            ("README.md", "/w/services/a/docs/README.md", false),
+            ("tests/**", "/w/services/a/tests/it/main.rs", true),
+            ("*.md", "/w/services/a/docs/x.md", false),
+            ("**/*.md", "/w/services/a/docs/x.md", true),
         ];
-        for (text, expected) in rows {
-            let table = cargo_toml::parse(text, "it").unwrap();
-            assert_eq!(secret_in("", &table).as_deref(), expected, "{text}");
+        for (text, file, expected) in rows {
+            let texts = [text.to_owned()];
+            let pattern = patterns(&texts, Path::new("/w/services/a")).unwrap().remove(0);
+            assert_eq!(pattern.names(Path::new(file)), expected, "{text} {file}");
         }
+        patterns(&["a/../b".to_owned()], Path::new("/w")).err().expect("`..` behind a name");
     }
 }

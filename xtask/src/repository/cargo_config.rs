@@ -9,8 +9,8 @@ use catalog::json;
 use ferror::Error;
 use serde_json::Value;
 
-use crate::system::child_env;
 use crate::system::env::Env;
+use crate::system::{child_env, process};
 
 /// What of cargo's configuration xtask looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct CargoConfig {
 
 /// Reads the configuration for a cargo that runs in `dir`.
 pub fn read(dir: &Path, env: &Env) -> anyhow::Result<CargoConfig> {
-    let output = command(dir, env).args(["--format", "json"]).output();
+    let output = process::output(command(dir, env).args(["--format", "json"]));
     let output = output.context("running cargo config get")?;
     if !output.status.success() {
         let reason = child_env::error_text(&output);
@@ -67,7 +67,7 @@ pub fn refuse_unstable(config: &CargoConfig, dir: &Path, env: &Env) -> anyhow::R
     if !config.has_unstable {
         return Ok(());
     }
-    let output = command(dir, env).args(["--show-origin", "unstable"]).output();
+    let output = process::output(command(dir, env).args(["--show-origin", "unstable"]));
     let printed = output.context("running cargo config get")?.stdout;
     // `unstable.build-std = ["std"] # /w/.cargo/config.toml`
     let printed = String::from_utf8_lossy(&printed);

@@ -62,14 +62,16 @@ impl ReadyLine {
 }
 
 impl LocalServer {
-    /// Builds and starts the server with one, empty, bucket.
-    pub fn start(root: Option<&Root>, bucket: &str, env: &Env, ui: &Ui) -> anyhow::Result<Self> {
-        let root = root.ok_or_else(|| {
-            Error::config("--local builds its server with cargo: there is no workspace here")
-                .hint("run it inside the repository, or name a bucket and an endpoint")
-        })?;
+    /// Builds the server with `cargo`, whose compiler stands beside it, and starts it with one, empty, bucket.
+    pub fn start(
+        root: &Root,
+        bucket: &str,
+        cargo: &Path,
+        env: &Env,
+        ui: &Ui,
+    ) -> anyhow::Result<Self> {
         let objects = root.target_dir.join("local-s3");
-        let program = build(root, env, ui)?;
+        let program = build(root, cargo, env, ui)?;
         let lock = lock(&root.target_dir, ui)?;
         if objects.exists() {
             refuse_while_served(&objects)?;
@@ -152,10 +154,15 @@ fn refuse_while_served(objects: &Path) -> ferror::Result<()> {
     ))
 }
 
-fn build(root: &Root, env: &Env, ui: &Ui) -> anyhow::Result<PathBuf> {
+fn build(root: &Root, cargo: &Path, env: &Env, ui: &Ui) -> anyhow::Result<PathBuf> {
     let manifest = manifest_path(root, env)?;
     ui.say("building", format_args!("the local S3 server ({PACKAGE})"));
-    let mut command = child_env::cargo(env);
+    let mut command = Command::new(cargo);
+    child_env::clean(&mut command, env);
+    if env.get_os("CARGO") != Some(cargo.as_os_str()) {
+        // The variables of the active toolchain, and the repository's file, name a compiler that is too old.
+        command.env("RUSTC", cargo.with_file_name("rustc")).env_remove("RUSTUP_TOOLCHAIN");
+    }
     // A package of another workspace is built with that one's lock file and vendored sources.
     let dir = if manifest.starts_with(&root.dir) { Some(&*root.dir) } else { manifest.parent() };
     let dir = dir.unwrap_or(&root.dir);
@@ -208,7 +215,14 @@ fn manifest_path(root: &Root, env: &Env) -> anyhow::Result<PathBuf> {
     if here.is_file() {
         return Ok(here);
     }
-    let xtask = xtask_source::manifest_path(&root.dir, env)?;
+    let xtask = match xtask_source::manifest_path(&root.dir, env)? {
+        Some(xtask) => Some(xtask),
+        // The package that cargo runs may be a workspace of its own, with its own Cargo.lock.
+        None => match env.get_os("CARGO_MANIFEST_DIR").map(Path::new) {
+            Some(running) if running.is_dir() => xtask_source::manifest_path(running, env)?,
+            _ => None,
+        },
+    };
     xtask
         .and_then(|manifest| in_folder(manifest.parent()?))
         .filter(|path| path.is_file())

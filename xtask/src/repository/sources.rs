@@ -9,18 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::cargo_lock;
+use crate::model::source_file::SourceFile;
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::Workspace;
 use crate::repository::cargo_config::CargoConfig;
 use crate::repository::{work_tree, workspace};
 use crate::system::env::Env;
+use crate::system::files;
 
 /// Finds every package of the workspace that is compiled from a folder: its members, and path dependencies
 /// that are no members.
@@ -42,21 +43,20 @@ pub fn packages(
     if !cargo_config.has_paths && locked.iter().eq(members) {
         return Ok(workspace.packages.clone());
     }
-    workspace::path_packages(&workspace.root, env)
+    workspace::path_packages(workspace, env)
 }
 
-/// Returns the folders of those packages that are no part of the repository around `root`, as paths relative to
-/// `root`: they lie beside it, or git ignores them.
+/// Returns the folders of those packages that services may depend on and that are no part of the repository around
+/// `root`, which has `files`, as paths relative to `root`: they lie beside it, or git ignores them.
 pub fn outside_repository(
     packages: &[PathPackage],
     root: &Path,
-    env: &Env,
+    files: &[SourceFile],
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let top = work_tree::top(root, env)?;
     let root = canonical(root)?;
-    let files = files_of_repository(&top, env)?;
+    let files: BTreeSet<_> = files.iter().map(|file| &file.path).collect();
     let mut outside = BTreeSet::new();
-    for package in packages {
+    for package in packages.iter().filter(|package| package.is_of_services) {
         let dir = canonical(&package.dir)?;
         if !files.contains(&dir.join("Cargo.toml")) {
             outside.insert(relative(&dir, &root));
@@ -66,7 +66,7 @@ pub fn outside_repository(
 }
 
 /// Returns the path of `to` relative to the folder `from`, both absolute.
-fn relative(to: &Path, from: &Path) -> PathBuf {
+pub(super) fn relative(to: &Path, from: &Path) -> PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(common).map(|_| Path::new("..").as_os_str());
     up.chain(to.components().skip(common).map(std::path::Component::as_os_str)).collect()
@@ -96,7 +96,7 @@ pub fn digests(
             let path = file.as_os_str().as_bytes();
             state.update((path.len() as u64).to_le_bytes());
             state.update(path);
-            state.update(content_digest(&file)?);
+            state.update(files::content_digest(&file)?);
         }
     }
     packages
@@ -104,34 +104,10 @@ pub fn digests(
         .map(|package| {
             let state = states[&canonical(&package.dir)?].clone();
             let digest = s3::hex(&state.finalize());
-            let PathPackage { id, name, dir } = package.clone();
+            let PathPackage { id, name, dir, .. } = package.clone();
             Ok(SourceDigest { id, name, dir, digest })
         })
         .collect()
-}
-
-/// Lists the files that [`digests`] counts, by the folder of the package that each belongs to.
-pub fn files_by_package(
-    packages: &[PathPackage],
-    root: &Path,
-    ignored_folders: &[&Path],
-    env: &Env,
-) -> anyhow::Result<BTreeMap<PathBuf, Vec<PathBuf>>> {
-    let mut by_package = BTreeMap::new();
-    for package in packages {
-        by_package.insert(canonical(&package.dir)?, Vec::new());
-    }
-    for file in source_files(by_package.keys(), &work_tree::top(root, env)?, env)? {
-        if ignored_folders.iter().any(|folder| file.starts_with(folder)) {
-            continue;
-        }
-        let owner = file.ancestors().find(|folder| by_package.contains_key(*folder));
-        if let Some(files) = owner.map(Path::to_owned).and_then(|owner| by_package.get_mut(&owner))
-        {
-            files.push(file);
-        }
-    }
-    Ok(by_package)
 }
 
 /// Lists the files of the repository at `top`, and of those packages that it does not hold.
@@ -190,29 +166,7 @@ fn add_files(dir: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Computes the digest of a file's kind and content; that of a link is of where it leads and what is there.
-fn content_digest(path: &Path) -> anyhow::Result<[u8; 32]> {
-    let Ok(metadata) = path.symlink_metadata() else {
-        // Git still lists it, but it was removed.
-        return Ok([0; 32]);
-    };
-    let mut digest = Sha256::new();
-    if metadata.is_symlink() {
-        let target = fs::read_link(path).with_context(|| format!("reading {}", path.display()))?;
-        digest.update([b'l']);
-        digest.update(target.as_os_str().as_bytes());
-    } else {
-        let is_executable = metadata.permissions().mode() & 0o111 != 0;
-        digest.update([if is_executable { b'x' } else { b'f' }]);
-    }
-    // A link may lead to a folder or to nothing, and a socket or the like holds nothing.
-    if path.is_file() {
-        digest.update(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
-    }
-    Ok(digest.finalize().into())
-}
-
-fn canonical(dir: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn canonical(dir: &Path) -> anyhow::Result<PathBuf> {
     dir.canonicalize().with_context(|| format!("looking at {}", dir.display()))
 }
 

@@ -131,6 +131,16 @@ const CLAP: Dependency = Dependency {
 };
 const TRACING: Dependency = Dependency { name: "tracing", place: Place::Registry("\"0.1.40\"") };
 
+/// Returns the text of the file at `path` of a new repository.
+pub fn of_repository(path: &str) -> &'static str {
+    REPOSITORY.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text)
+}
+
+/// Renders the text of one template.
+pub fn render_text(text: &str, values: &[Value<'_>]) -> Result<String> {
+    placeholders::render(text, values)
+}
+
 /// Renders templates, and puts `folder` (empty, or ending in `/`) before their paths.
 pub fn render(templates: &[Template], folder: &str, values: &[Value<'_>]) -> Result<Vec<File>> {
     let rendered = templates.iter().map(|(path, text)| {

@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use xshell::Cmd;
@@ -21,6 +21,22 @@ pub fn cargo(env: &Env) -> Command {
     let program = env.get_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(program);
     clean(&mut command, env);
+    command
+}
+
+/// Returns a command that runs rustup's `program`, such as cargo, in another repository, whose toolchain counts there.
+///
+/// rustup's proxy of the cargo that started this program says in variables which toolchain it took; a person who sets
+/// them means every repository.
+pub fn tool_in(dir: &Path, program: &str, env: &Env) -> Command {
+    let mut command = Command::new(program);
+    clean(&mut command, env);
+    let is_chosen = env.get("RUSTUP_TOOLCHAIN_SOURCE").is_some_and(|source| source == "env");
+    if env.get_os("CARGO").is_some() && !is_chosen {
+        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTUP_TOOLCHAIN_SOURCE");
+    }
+    // With this variable, rustup adds a backtrace to what it says.
+    command.current_dir(dir).env_remove("RUST_BACKTRACE");
     command
 }
 
@@ -106,12 +122,13 @@ mod tests {
 
     /// The variables that the S3 client reads to find credentials, but that hold no secret
     /// themselves.
-    const NO_CREDENTIALS: [&str; 10] = [
+    const NO_CREDENTIALS: [&str; 11] = [
         "AWS_PROFILE",
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_CONFIG_FILE",
         "AWS_ROLE_SESSION_NAME",
         "AWS_ENDPOINT_URL_STS",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT",
         "CIRCLE_PROJECT_REPONAME",

@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 62] = [
+pub const VARIABLES: [(&str, &str); 64] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -44,7 +44,7 @@ pub const VARIABLES: [(&str, &str); 62] = [
     ("AWS_ENDPOINT_URL", "endpoint, after AWS_ENDPOINT_URL_S3"),
     (
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "true: neither those two nor the profile name the endpoint",
+        "true: no AWS_ENDPOINT_URL* variable and no profile names an endpoint",
     ),
     ("AWS_CA_BUNDLE", "file of certificate authorities to trust instead of the bundled ones"),
     ("SSL_CERT_FILE", "the same, after AWS_CA_BUNDLE"),
@@ -62,6 +62,11 @@ pub const VARIABLES: [(&str, &str); 62] = [
     ),
     ("SDKROOT", "Apple SDK, instead of the stubs that stand in for one"),
     ("CARGO", "the cargo that runs this program"),
+    (
+        "CARGO_PKG_NAME",
+        "package that `cargo run` runs, whose name messages take for the alias where it is not xtask",
+    ),
+    ("CARGO_MANIFEST_DIR", "folder of that package, which may be no member of the workspace"),
     ("CARGO_HOME", "cargo's home, whose path is kept out of binaries"),
     ("CARGO_TARGET_DIR", "plain cargo's target folder"),
     ("CARGO_TERM_COLOR", "always, auto or never: colour of this program and of cargo"),
@@ -130,6 +135,18 @@ impl Env {
         self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
+    /// Returns `text` with the alias by which this program was started, where that is not `cargo xtask`: a repository
+    /// with another xtask has ours in a package of another name, and an alias of that name.
+    pub fn with_alias(&self, text: &str) -> String {
+        match self
+            .get("CARGO_PKG_NAME")
+            .filter(|name| !["xtask", "bowline-xtask"].contains(&&**name))
+        {
+            Some(name) => text.replace("cargo xtask", &format!("cargo {name}")),
+            None => text.to_owned(),
+        }
+    }
+
     /// Returns the value of a variable of [`VARIABLES`]; `None` where it is unset, blank or not UTF-8.
     pub fn get(&self, name: &str) -> Option<String> {
         let value = self.get_os(name)?.to_str()?;
@@ -146,6 +163,11 @@ impl Env {
             .get(OsStr::new(name))
             .map(OsString::as_os_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Returns the value of a variable that the repository names, or that a build read.
+    pub fn of_build(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
     /// Returns the value of the first of `names` that is set.

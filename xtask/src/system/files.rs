@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
 
 use crate::system::partial::Partial;
 
@@ -77,6 +79,28 @@ pub fn visible_names(dir: &Path) -> anyhow::Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Computes the digest of a file's kind and content; that of a link is of where it leads and what is there. A file that
+/// is not there has one, too.
+pub fn content_digest(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return Ok([0; 32]);
+    };
+    let mut digest = Sha256::new();
+    if metadata.is_symlink() {
+        let target = fs::read_link(path).with_context(|| format!("reading {}", path.display()))?;
+        digest.update([b'l']);
+        digest.update(target.as_os_str().as_bytes());
+    } else {
+        let is_executable = metadata.permissions().mode() & 0o111 != 0;
+        digest.update([if is_executable { b'x' } else { b'f' }]);
+    }
+    // A link may lead to a folder or to nothing, and a socket or the like holds nothing.
+    if path.is_file() {
+        digest.update(fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+    }
+    Ok(digest.finalize().into())
 }
 
 /// Returns the SHA-256 of `bytes` in lower hex.

@@ -13,6 +13,7 @@ use crate::system::env::Env;
 /// Prints what a verb does and its results. Clones share the first error of writing to stdout.
 #[derive(Debug, Clone)]
 pub struct Ui {
+    env: Env,
     colour: bool,
     json: bool,
     document: bool,
@@ -23,7 +24,14 @@ pub struct Ui {
 impl Ui {
     /// Returns an output with the colours of `env`, and with result lines on stdout.
     pub fn new(env: &Env) -> Self {
-        Self { colour: env.colour(), json: false, document: false, write_error: Arc::default() }
+        let env = env.clone();
+        Self {
+            colour: env.colour(),
+            env,
+            json: false,
+            document: false,
+            write_error: Arc::default(),
+        }
     }
 
     /// Returns the same output for a verb with the option `--json`: if `json` is set, stdout gets
@@ -94,6 +102,7 @@ impl Ui {
     }
 
     fn stderr(&self, colour: u8, word: &str, what: &dyn Display) {
+        let what = self.env.with_alias(&what.to_string());
         let text = if self.colour {
             format!("\u{1b}[1;{colour}m{word:>12}\u{1b}[0m {what}")
         } else {
@@ -109,7 +118,8 @@ pub fn ours(error: &anyhow::Error) -> Option<&Error> {
 }
 
 /// Prints an error and its hint on stderr.
-pub fn report(error: &anyhow::Error) {
+pub fn report(error: &anyhow::Error, env: &Env) {
+    let talk = |text: &str| talk(&env.with_alias(text));
     talk(&format!("error: {error:#}"));
     if let Some(error) = ours(error)
         && let Some(hint) = error.hint_text()

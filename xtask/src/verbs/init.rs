@@ -1,15 +1,13 @@
 //! `init`: makes a whole repository with a first commit, in a new or empty folder.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use ferror::{Error, Result};
-use s3::{DEFAULT_REGION, Location, Signature};
 
 use crate::build::pins;
-use crate::model::{cargo_lock, names};
+use crate::model::names;
 use crate::repository::new_repository::{self, Answers};
-use crate::repository::xtask_source::{self, XtaskSource};
+use crate::repository::xtask_source::{self, XtaskOption, XtaskSource};
 use crate::repository::{git, workspace};
 use crate::system::env::Env;
 use crate::system::prompt;
@@ -23,15 +21,6 @@ const BUCKET: &str = "builds";
 const UNKNOWN_ACCOUNT: &str = "someone";
 /// The crate in `foundation/` of the new repository.
 const LIBRARY: &str = "greeting";
-
-/// Where a new repository takes xtask from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum XtaskOption {
-    /// `--xtask-git`.
-    Git(String),
-    /// `--xtask-path`.
-    Path(PathBuf),
-}
 
 /// The options of `init`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +47,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         new_repository::check_free(dir, env)?;
     }
     let here = workspace::root(env).ok().flatten().map(|root| root.dir);
-    let source = xtask_source(options, here.as_deref(), env)?;
+    let source = xtask_source::choose(options.xtask.as_ref(), here.as_deref(), env)?;
     let answers = answers(options, env)?;
     let named = options.dir.clone().unwrap_or_else(|| PathBuf::from(&answers.name));
     let dir = new_repository::check_free(&named, env)?;
@@ -89,33 +78,6 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns where the new repository takes xtask from: the place that an option names, else that of the
-/// workspace `here`, at the commit of its lock file.
-fn xtask_source(options: &Options, here: Option<&Path>, env: &Env) -> anyhow::Result<XtaskSource> {
-    match (&options.xtask, here) {
-        (Some(XtaskOption::Git(url)), _) => Ok(XtaskSource::at_url(url)?),
-        (Some(XtaskOption::Path(path)), _) => XtaskSource::at_path(path, &env.current_dir),
-        (None, here) => {
-            let found = here.map(|dir| XtaskSource::of_workspace(dir, env)).transpose()?.flatten();
-            let found = found.ok_or_else(|| {
-                Error::config("nothing here says where xtask comes from")
-                    .hint("name its repository: --xtask-git URL or --xtask-path FOLDER")
-            })?;
-            let lock =
-                here.map(|dir| fs::read_to_string(dir.join("Cargo.lock")).unwrap_or_default());
-            Ok(found.at_commit(commit_of_xtask(&lock.unwrap_or_default()).as_deref()))
-        }
-    }
-}
-
-/// Returns the commit at which a lock file has xtask, where it is a git dependency.
-fn commit_of_xtask(lock: &str) -> Option<String> {
-    let package = cargo_lock::parse(lock)
-        .into_iter()
-        .find(|package| package.name == xtask_source::PACKAGE)?;
-    package.source?.strip_prefix("git+")?.rsplit_once('#').map(|(_, commit)| commit.to_owned())
-}
-
 /// Takes the answers from the options, asks a person for the others, and uses the defaults where nobody can
 /// be asked. All options are checked before the first question.
 fn answers(options: &Options, env: &Env) -> anyhow::Result<Answers> {
@@ -124,7 +86,7 @@ fn answers(options: &Options, env: &Env) -> anyhow::Result<Answers> {
     let questions: [(&str, &Option<String>, &str, Check); 3] = [
         ("name", &options.name, NAME, check_name),
         ("github_username", &options.github_username, &account, names::check_account),
-        ("s3_bucket", &options.s3_bucket, BUCKET, check_bucket),
+        ("s3_bucket", &options.s3_bucket, BUCKET, names::check_bucket),
     ];
     for (_, given, _, check) in &questions {
         given.as_deref().map_or(Ok(()), check)?;
@@ -159,17 +121,6 @@ fn check_name(name: &str) -> Result<()> {
     names::check_service(name)
 }
 
-fn check_bucket(bucket: &str) -> Result<()> {
-    let location = Location {
-        bucket: bucket.to_owned(),
-        region: DEFAULT_REGION.to_owned(),
-        endpoint: None,
-        path_style: Some(false),
-        signature: Signature::V4,
-    };
-    location.check(false).map_err(|error| Error::usage(error.message()))
-}
-
 /// Formats a folder as people name it: `./oddjob`, `../oddjob`, `/srv/oddjob`.
 fn shown(named: &Path) -> String {
     let inner: PathBuf = named.components().filter(|part| *part != Component::CurDir).collect();
@@ -184,7 +135,7 @@ fn shown(named: &Path) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{commit_of_xtask, shown};
+    use super::shown;
 
     #[test]
     fn folders_are_shown_as_people_name_them() {
@@ -197,16 +148,5 @@ mod tests {
         ] {
             assert_eq!(shown(Path::new(named)), expected, "{named}");
         }
-    }
-
-    #[test]
-    fn the_commit_is_read_from_the_lock_file() {
-        let lock = |source: &str| {
-            format!("[[package]]\nname = \"bowline-xtask\"\nversion = \"0.1.0\"\n{source}")
-        };
-        let git = lock("source = \"git+https://h/b?branch=main#0123abcd\"\n");
-        assert_eq!(commit_of_xtask(&git).as_deref(), Some("0123abcd"));
-        assert_eq!(commit_of_xtask(&lock("")), None);
-        assert_eq!(commit_of_xtask(""), None);
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use catalog::{Channel, Found, Manifest, Service};
 use ferror::{Error, Kind};
-use ftime::Epoch;
 use serde_json::{Value, json};
 
 use crate::bucket::releases::{ReleaseBucket, ReleaseBucketOptions};
@@ -71,7 +70,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     if rows.is_empty() {
         ui.say("empty", format_args!("no release in bucket {name}"));
     }
-    let now = Epoch::now();
+    let now = bucket.client.server_time();
     let width = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or_default();
     let service_width = width(|row| row.service.len());
     let version_width = width(|row| row.found.name.len());

@@ -1,5 +1,6 @@
 //! The verbs, one file each. A verb's file says in which order its work is done.
 
+pub mod adopt;
 pub mod ci;
 pub mod dist;
 pub mod fetch;

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::service_kind::ServiceKind;
-use crate::model::{cargo_lock, cargo_toml, names};
+use crate::model::workspace::Workspace;
+use crate::model::{cargo_lock, cargo_toml, diff, names, services};
 use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::File;
 use crate::repository::xtask_source::XtaskSource;
@@ -38,8 +39,10 @@ struct Plan {
     /// The service's folder, below the workspace.
     folder: String,
     files: Vec<File>,
-    /// The new text of the workspace's Cargo.toml, where that has to name the service.
-    cargo_toml: Option<String>,
+    /// The old and the new text of the workspace's Cargo.toml, where that has to name the service.
+    cargo_toml: Option<(String, String)>,
+    /// The items that the new text adds, each with the name of its list.
+    added: Vec<(String, &'static str)>,
 }
 
 /// Runs `new`.
@@ -48,10 +51,12 @@ struct Plan {
 /// is taken or no service can be added to the workspace.
 pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     names::check_service(&options.name)?;
-    let root = workspace::root(env)?
-        .ok_or_else(|| Error::config("no workspace here").hint("run it inside the repository"))?
-        .dir;
-    let plan = plan(options, &root, env)?;
+    if workspace::root(env)?.is_none() {
+        return Err(Error::config("no workspace here").hint("run it inside the repository").into());
+    }
+    let workspace = workspace::read(env)?;
+    let root = workspace.root.clone();
+    let plan = plan(options, &workspace, env)?;
     if options.dry_run {
         show(&plan, ui);
         return Ok(());
@@ -63,8 +68,8 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     for (path, _) in &plan.files {
         ui.result(ui::path(&root.join(path), env));
     }
-    if plan.cargo_toml.is_some() {
-        ui.say("added", format_args!("{} to `members` in Cargo.toml", plan.folder));
+    for (item, list) in &plan.added {
+        ui.say("added", format_args!("{item} to `{list}` in Cargo.toml"));
     }
     let (what, listen) = match kind {
         ServiceKind::Web => ("web service", " -- --listen 127.0.0.1:8080"),
@@ -75,37 +80,52 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn plan(options: &Options, root: &Path, env: &Env) -> anyhow::Result<Plan> {
+fn plan(options: &Options, workspace: &Workspace, env: &Env) -> anyhow::Result<Plan> {
     let Options { name, kind, .. } = options;
+    let root = &*workspace.root;
     let folder = format!("services/{name}");
-    refuse_taken_name(name, &folder, root, env)?;
+    refuse_taken_name(name, &folder, workspace)?;
     let xtask_source = XtaskSource::of_workspace(root, env)?.ok_or_else(|| {
         Error::config("no package of this workspace depends on bowline-xtask")
             .hint("add it as `cargo xtask init` writes it: a service takes its other crates from the same place")
     })?;
     let path = root.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let is_covered = cargo_toml::is_covered(&text, &folder)?;
-    let changed = (!is_covered).then(|| cargo_toml::with_member(&text, &folder)).transpose()?;
+    let (mut changed, mut added) = (None, Vec::new());
+    if !cargo_toml::is_covered(&text, &folder)? {
+        changed = Some(cargo_toml::with_member(&text, &folder)?);
+        added.push((folder.clone(), "members"));
+    }
+    if !services::cover(workspace.config.services.as_deref(), name, &folder) {
+        changed = Some(cargo_toml::with_service(changed.as_ref().unwrap_or(&text), name)?);
+        added.push((name.clone(), "services"));
+    }
     let toml = cargo_toml::parse(&text, &path.display().to_string())?;
-    let workspace = ParentWorkspace { dir: root, cargo_toml: &toml, xtask_source: &xtask_source };
-    let files = service_template::service(name, *kind, workspace)?;
-    Ok(Plan { files, folder, cargo_toml: changed })
+    let parent = ParentWorkspace { dir: root, cargo_toml: &toml, xtask_source: &xtask_source };
+    let files = service_template::service(name, *kind, parent)?;
+    Ok(Plan { files, folder, cargo_toml: changed.map(|changed| (text, changed)), added })
 }
 
-/// Refuses a name that a package of the workspace or of Cargo.lock has: cargo could not tell the two apart.
-fn refuse_taken_name(name: &str, folder: &str, root: &Path, env: &Env) -> anyhow::Result<()> {
+/// Refuses a name that a package of the workspace or of Cargo.lock has, since cargo could not tell the two apart, and
+/// one that a service has.
+fn refuse_taken_name(name: &str, folder: &str, workspace: &Workspace) -> anyhow::Result<()> {
+    let root = &*workspace.root;
     if root.join(folder).symlink_metadata().is_ok() {
         let error = Error::config(format!("{folder} is there already: nothing was written"));
         return Err(error.hint("take another name, or move it away").into());
     }
-    for member in workspace::members(env)? {
+    for member in &workspace.packages {
         if member.name == name {
             let dir = member.dir.strip_prefix(root).unwrap_or(&member.dir).display();
             let error =
                 Error::config(format!("the workspace has a package {name} already, in {dir}"));
             return Err(error.hint("take another name: nothing was written").into());
         }
+    }
+    if let Some(service) = workspace.services.iter().find(|service| service.name == name) {
+        let package = &service.package;
+        let error = Error::config(format!("the package {package} has a service {name} already"));
+        return Err(error.hint("take another name: nothing was written").into());
     }
     let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
     if cargo_lock::parse(&lock).iter().any(|package| package.name == name) {
@@ -127,16 +147,12 @@ fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
 
 fn show(plan: &Plan, ui: &Ui) {
     for (path, bytes) in &plan.files {
-        ui.result(format_args!("would write {path}:\n"));
-        for line in String::from_utf8_lossy(bytes).lines() {
-            ui.result(format_args!("    {line}").to_string().trim_end());
-        }
-        ui.result("");
+        ui.print(&diff::unified(path, None, &String::from_utf8_lossy(bytes)));
     }
-    if plan.cargo_toml.is_some() {
-        ui.result(format_args!("would add {:?} to `members` in Cargo.toml", plan.folder));
+    if let Some((old, new)) = &plan.cargo_toml {
+        ui.print(&diff::unified("Cargo.toml", Some(old), new));
     }
-    ui.result("would add the package to Cargo.lock");
+    ui.say("dry run", "the package comes into Cargo.lock too");
 }
 
 /// Writes the plan. Where sources were vendored again, returns the line that says so.
@@ -161,7 +177,7 @@ fn apply(
     fs::create_dir_all(root.join("services"))
         .and_then(|()| fs::rename(&scratch, &folder))
         .with_context(|| format!("renaming the new folder to {}", folder.display()))?;
-    if let Some(text) = &plan.cargo_toml {
+    if let Some((_, text)) = &plan.cargo_toml {
         files::rewrite(&cargo_toml, text.as_bytes())?;
     }
     let vendored = update_lock_file(name, root, &mut undo, env, ui)?;

@@ -42,7 +42,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let bucket = ReleaseBucket::open(&options.bucket, Some(service), &writes, config, env, ui)?;
     let seen = bucket.channel(service, name)?;
     let before = seen.as_ref().map(|seen| &seen.channel);
-    let stamp = (by.as_str(), Epoch::from_secs(Epoch::now().secs()).to_rfc3339());
+    let stamp = (by.as_str(), Epoch::from_secs(bucket.client.server_time().secs()).to_rfc3339());
     let next = match options.version.as_deref() {
         Some(version) => forward(&bucket, (service, name), version, before, &stamp)?,
         None => back(&bucket, (service, name), before, &stamp)?,

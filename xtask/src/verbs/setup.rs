@@ -38,7 +38,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let services: Vec<_> = workspace.services.iter().collect();
     let asked = options.platforms.as_deref();
     let platforms = |service: &Service| plan::platforms(&workspace.config, service, asked);
-    let needs = native::find(&workspace, &services, platforms, env);
+    let needs = native::find(&workspace, &services, platforms, None, env);
     let needs: BTreeSet<_> = needs.into_values().flatten().collect();
     let request = Request {
         platforms: options.platforms.as_deref().unwrap_or(&workspace.config.platforms),

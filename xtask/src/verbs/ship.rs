@@ -7,6 +7,7 @@ use crate::model::plan::Plan;
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::verbs::dist::Purpose;
+use crate::verbs::upload::refusals;
 use crate::verbs::{dist, upload};
 
 /// The options of `ship`: an option that both verbs have stands in both parts.
@@ -36,12 +37,13 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
 
 /// Fails for a plan whose artifacts `upload` would refuse.
 fn check(plan: &Plan, config: &Config, options: &upload::Options) -> ferror::Result<()> {
-    upload::refuse_dirty(&plan.version, plan.commit.dirty.is_some(), options)?;
+    let local = options.destination.local;
+    refusals::dirty(&plan.version, plan.commit.dirty.is_some(), options.allow_dirty, local)?;
     let outside: Vec<_> = plan.outside_sources.iter().map(|path| path.to_string_lossy()).collect();
-    upload::refuse_outside_sources(&outside, Some(config), options)?;
+    refusals::outside_sources(&outside, Some(config), local)?;
     let flags: Vec<_> = plan.outside_flags.iter().map(String::as_str).collect();
-    upload::refuse_outside_flags(&flags, Some(config), options)?;
+    refusals::outside_flags(&flags, Some(config), local)?;
     let Some(compiler) = &plan.other_compiler else { return Ok(()) };
     let what = format!("{compiler} would build");
-    upload::refuse_other_compiler(&what, &plan.pin, Some(config), options)
+    refusals::other_compiler(&what, &plan.pin, Some(config), local)
 }

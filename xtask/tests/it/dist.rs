@@ -256,7 +256,7 @@ fn a_toolchain_that_is_missing_leaves_what_an_earlier_dist_made() {
     repo.xtask("dist").exits(0);
     let before = repo.manifest();
     let cargo_toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
-    repo.write("Cargo.toml", &cargo_toml.replace(&*RUSTC_RELEASE, "1.0.0"));
+    repo.write("Cargo.toml", &cargo_toml.replace(&*RUSTC_RELEASE, "1.999.0"));
     repo.xtask("dist --strict --library rustup")
         .exits(3)
         .says("nothing was built, and nothing removed");
@@ -325,15 +325,11 @@ fn a_wrong_table_is_named() {
         ("[package.metadata.xtask]\nplatform = \"linux\"", "unknown field `platform`"),
         (
             "[package.metadata.xtask]\nbin = \"other\"",
-            "bin = \"other\" is none of its binaries: alpha",
+            "[package.metadata.xtask] of alpha: bin: the package has no binary \"other\"",
         ),
         (
             "[package.metadata.xtask]\ninclude = [\"conf/*\"]",
             "[package.metadata.xtask] of alpha: include = \"conf/*\" names no file",
-        ),
-        (
-            "[[bin]]\nname = \"a\"\npath = \"src/main.rs\"\n[[bin]]\nname = \"b\"\npath = \"src/main.rs\"",
-            "several binaries: a, b",
         ),
     ];
     for (table, text) in rows {
@@ -491,7 +487,7 @@ fn a_compiler_without_trim_paths_writes_no_paths_either() {
     repo.commit("an old compiler");
     repo.set("CARGO", cargo.to_str().unwrap());
     repo.xtask(&format!("dist --platforms {}", host())).exits(0);
-    let artifact = &repo.manifest()["artifacts"][0];
+    let artifact = repo.manifest()["artifacts"][0].clone();
     assert!(artifact["rustc"].as_str().unwrap().starts_with("rustc 1.88.0 "), "{artifact}");
     assert!(artifact.get("expected_rustc").is_none(), "{artifact}");
     let binary = repo.path().join("pkg/snapshot").join(host().as_str()).join("old-compiler");
@@ -503,4 +499,10 @@ fn a_compiler_without_trim_paths_writes_no_paths_either() {
         let path = path.to_str().unwrap();
         assert!(!text.contains(path), "{path} is in the binary");
     }
+
+    let mut clone = Repo::clone_of(repo.path());
+    clone.own_target();
+    clone.set("CARGO", cargo.to_str().unwrap());
+    clone.xtask(&format!("dist --platforms {}", host())).exits(0);
+    assert_eq!(clone.manifest()["artifacts"][0]["sha256"], artifact["sha256"], "two clones");
 }

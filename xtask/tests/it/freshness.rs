@@ -156,6 +156,16 @@ fn sources_outside_the_repository_are_named_and_published_only_where_the_table_s
     repo.write(".gitignore", "/target\n/pkg\n/generated\n");
     let generated = "generated = { path = \"../../generated\" }\n";
     repo.write("services/outsider/Cargo.toml", &format!("{package}{dependency}{generated}"));
+    // What the automation alone depends on is compiled into no service.
+    let aside = Repo::empty();
+    aside.write("Cargo.toml", "[package]\nname = \"aside\"\nedition = \"2024\"\n\n[workspace]\n");
+    aside.write("src/lib.rs", "");
+    let dependency = format!("aside = {{ path = \"{}\" }}\n", aside.path().display());
+    let manifest = package.replace("outsider", "automation") + &dependency;
+    repo.write("automation/Cargo.toml", &manifest);
+    repo.write("automation/src/main.rs", "fn main() {}\n");
+    let root = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &root.replace("[\"services/*\"", "[\"services/*\", \"automation\""));
     repo.lock();
     repo.commit("sources that no commit holds");
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
+use crate::adopt::adoptable;
 use crate::killed::snapshot;
 use crate::support::bucket::Bucket;
 use crate::support::front::{Front, Verdict, wait_within};
@@ -58,6 +59,9 @@ impl Stage {
         let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
         if self.program().exists() {
             command.env("CARGO", self.program());
+            // For `adopt`, which runs the cargo of another repository.
+            let path = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{path}", self.0.path().display()));
         }
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = start(piped);
@@ -217,6 +221,26 @@ fn new_and_init_leave_nothing() {
     assert_eq!(repo.git(&["status", "--porcelain", "--ignored"]), "?? made/");
     fs::remove_dir_all(repo.path().join("made")).unwrap();
     repo.xtask("new beta").exits(0).prints("services/beta/src/main.rs");
+}
+
+#[test]
+fn adopt_leaves_the_repository_as_it_was() {
+    let repo = adoptable();
+    let before = state(&repo);
+    let line = format!("adopt . --xtask-path {}", root().display());
+    // While the lock file is resolved, nothing is written yet; while the plan is made, everything is.
+    for (stage, is_written) in [(RESOLVE, false), ("*config*get*", true)] {
+        let stage = Stage::cargo(stage);
+        stage.interrupt(&repo, &line, Signal::INT, "SIGINT");
+        assert!(state(&repo) == before, "{}", state(&repo).1);
+        let (child, waiting) = stage.reach(&repo, &line);
+        assert_eq!(repo.path().join("xtask/Cargo.toml").exists(), is_written);
+        signalled(child, Signal::KILL, &line).exits(-1);
+        kill_process(waiting, Signal::KILL).unwrap();
+    }
+    repo.xtask(&format!("{line} --dry-run")).exits(0).says("restored");
+    assert!(state(&repo) == before, "{}", state(&repo).1);
+    repo.xtask(&line).exits(0);
 }
 
 #[test]

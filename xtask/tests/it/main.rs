@@ -3,12 +3,16 @@
 //! A test marked `#[ignore]` is slow, installs toolchains or needs servers; `cargo xtask ci --all`
 //! runs it.
 
+mod adopt;
 mod ansible;
 mod build_errors;
+mod build_key;
+mod build_output;
 mod canary;
 mod cargo_settings;
 mod child_env;
 mod ci;
+mod ci_others;
 mod circleci;
 mod command_line;
 mod completions;
@@ -20,6 +24,7 @@ mod git;
 mod init;
 mod interrupted;
 mod killed;
+mod library;
 mod list;
 mod lock_file;
 mod minimum_rust;
@@ -33,11 +38,14 @@ mod presign;
 mod promote;
 mod proxies;
 mod reference;
+mod reuse;
 mod sandbox;
+mod services;
 mod setup;
 mod ship;
 mod stamp;
 mod stdout;
+mod strangers;
 mod structure;
 mod support;
 mod templates;

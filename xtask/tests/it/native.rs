@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use xtask::build::pins;
 
-use crate::support::{Repo, host, run, target_dir};
+use crate::support::{Repo, host, root, run, target_dir};
 
 /// Adds a crate without code under the name of one that needs something.
 fn add_crate(repo: &Repo, name: &str) {
@@ -289,4 +289,17 @@ fn services_with_openssl_and_with_bindgen_are_built_for_other_platforms() {
 
     repo.xtask("dist headers-real --platforms darwin_arm64").exits(0);
     assert_eq!(repo.manifest()["artifacts"][0].get("openssl"), None);
+}
+
+/// Builds services of the zoo: frameworks (chrono, reqwest), a configure script (jemalloc) and C++ (cxx).
+#[test]
+#[ignore = "builds four services for macOS, whose crates it downloads"]
+fn services_with_frameworks_with_a_configure_script_and_with_cpp_are_built_for_macos() {
+    let clone = Repo::clone_of(root());
+    let services = ["zoo-chrono", "zoo-cxx", "zoo-jemalloc", "zoo-reqwest-native-tls"];
+    let line = format!("dist {} --platforms darwin_arm64 --json", services.join(" "));
+    let manifest = clone.xtask_in("tools/zoo", &line).exits(0).json();
+    let artifacts = manifest["artifacts"].as_array().unwrap().iter();
+    let built: Vec<_> = artifacts.map(|one| one["service"].as_str().unwrap()).collect();
+    assert_eq!(built, services);
 }

@@ -41,15 +41,10 @@ fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
 }
 
 #[test]
-fn a_dry_run_prints_the_files_and_writes_nothing() {
+fn a_dry_run_prints_a_diff_and_writes_nothing() {
     let repo = other_repository();
     let run = repo.xtask("new beta --worker --dry-run").exits(0);
-    for text in [
-        "would write services/beta/Cargo.toml:",
-        "    name = \"beta\"",
-        "service::work(",
-        "Cargo.lock",
-    ] {
+    for text in ["+++ b/services/beta/Cargo.toml\n", "+name = \"beta\"\n", "service::work("] {
         assert!(run.stdout.contains(text), "no {text:?} in\n{}", run.stdout);
     }
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
@@ -96,6 +91,23 @@ fn a_service_is_written_and_added_to_the_workspace() {
         diff.lines().filter(|line| line.starts_with(['+', '-'])).skip(2).collect();
     assert_eq!(changes, ["-  \"xtask\"", "+  \"xtask\",", "+  \"services/gamma\""]);
     repo.xtask("dist --dry-run").exits(0).prints("gamma");
+}
+
+#[test]
+fn a_service_is_added_to_the_list_of_services_that_does_not_cover_it() {
+    let repo = other_repository();
+    repo.add_to_table("services = [\"alpha\"] # by name");
+    repo.commit("by name");
+    repo.xtask("new beta --dry-run").exits(0).prints("+services = [\"alpha\", \"beta\"] # by name");
+    repo.xtask("new beta").exits(0).says("added beta to `services` in Cargo.toml");
+    assert!(read(&repo, "Cargo.toml").contains("services = [\"alpha\", \"beta\"] # by name\n"));
+    repo.xtask("dist --dry-run").exits(0).prints("\n  beta\n");
+
+    let text = read(&repo, "Cargo.toml");
+    repo.write("Cargo.toml", &text.replace("[\"alpha\", \"beta\"]", "[\"services/*\"]"));
+    let run = repo.xtask("new gamma --worker").exits(0);
+    assert!(!run.stderr.contains("`services`"), "a pattern covers it:\n{}", run.stderr);
+    repo.xtask("dist --dry-run").exits(0).prints("\n  gamma\n");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use ftime::Epoch;
 
 use crate::support::Repo;
 use crate::support::bucket::Bucket;
+use crate::support::front::{Front, Verdict};
 use crate::support::release::Release;
 
 #[test]
@@ -138,4 +139,41 @@ fn a_url_does_not_say_that_it_outlives_its_credentials() {
     let run = nowhere.xtask(&format!("{line} --expires 600")).exits(0);
     assert!(!run.stderr.contains("credentials expire"), "{}", run.stderr);
     assert!(run.json()["expires_at"].as_str().unwrap() < end.as_str(), "{}", run.stdout);
+}
+
+#[test]
+fn times_are_those_of_the_servers_clock_where_this_machines_is_wrong() {
+    let bucket = Bucket::new();
+    Release::of_alpha("aaaaaa").publish(&bucket);
+    // Ten minutes and a half, because the server behind it lets that pass. The half is for what the test takes.
+    let serve = || {
+        let mut is_first = true;
+        let judge = move |_: &str| {
+            let skewed = std::mem::replace(&mut is_first, false);
+            if skewed { Verdict::Skewed(630) } else { Verdict::Pass }
+        };
+        let mut nowhere = bucket.serve(Repo::empty());
+        nowhere.set("AWS_ENDPOINT_URL_S3", &Front::start(&bucket.endpoint(), judge).endpoint);
+        nowhere
+    };
+    let ahead = |time: &str| {
+        let time = Epoch::parse_compact(time).or_else(|_| Epoch::parse_rfc3339(time)).unwrap();
+        time.since(Epoch::now()).unwrap_or_default().as_secs()
+    };
+    let run = serve().xtask("presign alpha --version aaaaaa --expires 60 --json").exits(0);
+    let document = run.json();
+    let url = document["url"].as_str().unwrap();
+    let dated = url.split("X-Amz-Date=").nth(1).unwrap().split('&').next().unwrap();
+    assert!((300..=630).contains(&ahead(dated)), "{url}");
+    assert!((300..=690).contains(&ahead(document["expires_at"].as_str().unwrap())), "{document}");
+
+    serve().xtask("promote alpha aaaaaa --to stable --by ann").exits(0);
+    let channel = std::fs::read_to_string(bucket.object("alpha/channels/stable.json")).unwrap();
+    let channel: serde_json::Value = serde_json::from_str(&channel).unwrap();
+    assert!(
+        (300..=630).contains(&ahead(channel["entries"][0]["at"].as_str().unwrap())),
+        "{channel}"
+    );
+
+    serve().xtask("list").exits(0).prints("10 min");
 }

@@ -1,6 +1,9 @@
 //! Tests `ship`: what it says and refuses before it builds, and a whole run into a bucket without
 //! an account, here and from another repository.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::library;
 use crate::support::local::{alone, assert_published, assert_silent_and_gone, other_repository};
 use crate::support::{Repo, root, run, target_dir};
 
@@ -37,6 +40,22 @@ fn another_repository_ships_with_three_lines() {
         assert_silent_and_gone(&repo, &ship);
         assert_eq!(repo.git(&["status", "--porcelain"]), "", "shipping leaves nothing behind");
     }
+
+    // With verbs of its own, as the page about them has it; one runs a program, another one of our verbs.
+    repo.write("xtask/src/main.rs", &library::example());
+    repo.write("bin/sqlx", "#!/bin/sh\necho \"sqlx $*\"\nexit 7\n");
+    let sqlx = repo.path().join("bin/sqlx");
+    std::fs::set_permissions(&sqlx, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    let path = std::env::var("PATH").expect("PATH");
+    let path = format!("{}:{path}", repo.path().join("bin").display());
+    let own = |line: &str| {
+        let mut cargo = repo.prepare(env!("CARGO"), &line.split(' ').collect::<Vec<_>>());
+        run(cargo.env_remove("CARGO_TARGET_DIR").env("PATH", &path), line)
+    };
+    let migrate = own("xtask migrate --dry-run").exits(3).prints("sqlx migrate run --dry-run\n");
+    migrate.says("error: sqlx migrate: exit status: 7\n");
+    own("xtask release").exits(3).says("no bucket named");
+    own("xtask dits").exits(2).says("did you mean `dist`?");
 }
 
 #[test]

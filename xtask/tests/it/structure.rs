@@ -335,6 +335,34 @@ fn files_of_the_repository_keep_to_its_rules() {
     assert_none(&wrong);
 }
 
+/// ureq changes what lies below `unversioned` with any minor release, so a requirement that takes releases which
+/// nobody has tried breaks the builds of other repositories, whose lock files are their own.
+#[test]
+fn what_uses_interfaces_without_a_version_takes_no_untried_release() {
+    let uses = files().into_iter().filter(|path| {
+        Path::new(path).extension().is_some_and(|ending| ending == "rs")
+            && !path.starts_with("xtask/tests/")
+            && read(path).contains("ureq::unversioned")
+    });
+    let folders: BTreeSet<_> =
+        uses.filter_map(|path| Some(path.split_once("/src/")?.0.to_owned())).collect();
+    assert!(folders.contains("foundation/s3"), "{folders:?}");
+    let metadata = cargo("metadata --no-deps --format-version 1");
+    let metadata: Value = serde_json::from_str(&metadata).expect("cargo metadata prints JSON");
+    for package in metadata["packages"].as_array().expect("packages") {
+        let path = package["manifest_path"].as_str().expect("a path");
+        if !folders.iter().any(|folder| path.ends_with(&format!("{folder}/Cargo.toml"))) {
+            continue;
+        }
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        let ureq = dependencies.iter().find(|one| one["name"] == "ureq").expect("ureq");
+        let requirement = ureq["req"].as_str().expect("a requirement");
+        let newest = requirement.split('<').nth(1).map(str::trim);
+        let minor = newest.and_then(|newest| newest.strip_prefix("3.")?.parse::<u32>().ok());
+        assert!(minor.is_some(), "{path}: ureq {requirement} has no bound such as <3.6");
+    }
+}
+
 #[track_caller]
 fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "see ARCHITECTURE.md:\n{}", wrong.join("\n"));

@@ -117,11 +117,12 @@ pub fn is_channel(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(fits)
 }
 
-/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`
-/// is a folder's name, never a service's.
+/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels` and
+/// `keys` are names of folders beside those of services.
 pub fn is_service(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (1..=64).contains(&text.len()) && text != "channels" && text.bytes().all(fits)
+    let is_folder = ["channels", "keys"].contains(&text);
+    (1..=64).contains(&text.len()) && !is_folder && text.bytes().all(fits)
 }
 
 /// Returns whether `text` is a version: 6 to 40 lower-case hex digits, or those, `-dirty.` and 8 more.

@@ -45,6 +45,7 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         openssl: fields.find("openssl")?,
         system_libraries: fields.find("system_libraries")?.unwrap_or_default(),
         sandboxed: fields.find("sandboxed")?.unwrap_or_default(),
+        offered: fields.find("offered")?.unwrap_or_default(),
         recognised: false,
     };
     fields.end()?;
@@ -134,6 +135,9 @@ fn artifact_to_json(artifact: &Artifact) -> String {
     }
     if artifact.sandboxed {
         fields.push(("sandboxed", value(true)));
+    }
+    if artifact.offered {
+        fields.push(("offered", value(true)));
     }
     json::object(fields)
 }

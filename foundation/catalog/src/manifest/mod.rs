@@ -104,6 +104,8 @@ pub struct Artifact {
     pub system_libraries: Vec<String>,
     /// Whether it was compiled in the sandbox, where nothing but its inputs can be read. Older writers say nothing.
     pub sandboxed: bool,
+    /// Whether another machine may take it for what a build of the same inputs would give there.
+    pub offered: bool,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not
     /// part of the written form. See [`read_manifest`](crate::read_manifest).
     pub recognised: bool,

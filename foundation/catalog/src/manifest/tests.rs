@@ -56,6 +56,7 @@ fn what_another_machine_added_is_written_only_where_there_is_something() {
         "system_libraries",
         "unchecked_symbols",
         "sandboxed",
+        "offered",
     ] {
         assert!(!plain.to_json().contains(field), "an old reader would refuse {field}");
     }
@@ -67,6 +68,7 @@ fn what_another_machine_added_is_written_only_where_there_is_something() {
     json["artifacts"][1]["openssl"] = json!("3.6.3");
     json["artifacts"][1]["system_libraries"] = json!(["libpq.so.5"]);
     json["artifacts"][1]["sandboxed"] = json!(true);
+    json["artifacts"][1]["offered"] = json!(true);
     let part = parse(&json).unwrap().part_of("a");
     let written: Value = serde_json::from_str(&part.to_json()).unwrap();
     assert_eq!(parse(&written).unwrap(), part);
@@ -77,6 +79,7 @@ fn what_another_machine_added_is_written_only_where_there_is_something() {
     assert_eq!(artifact["openssl"], "3.6.3");
     assert_eq!(artifact["system_libraries"], json!(["libpq.so.5"]));
     assert_eq!(artifact["sandboxed"], true);
+    assert_eq!(artifact["offered"], true);
 
     json["artifacts"][1]["outside_flags"] = json!(["CC=\u{1b}[2J"]);
     let error = parse(&json).unwrap_err().to_string();

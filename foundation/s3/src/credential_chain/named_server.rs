@@ -12,7 +12,8 @@ use super::ini::{self, FileKind};
 use super::profile::{self, CONFIG_FILE, CREDENTIALS_FILE, PROFILE};
 use crate::endpoint::Endpoint;
 
-const IGNORED: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+pub(super) const IGNORED: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+pub(super) const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 
 /// Every environment variable that [`find_server`] reads.
 pub const SERVER_VARIABLES: [&str; 8] = [
@@ -64,7 +65,6 @@ pub fn find_server(inputs: &ServerInputs<'_>) -> ferror::Result<NamedServer> {
         debug_assert!(SERVER_VARIABLES.contains(&name), "{name} is not in the table");
         (inputs.variable)(name).filter(|value| !value.trim().is_empty())
     };
-    let is_true = |value: &str| value.trim().eq_ignore_ascii_case("true");
     let ignores_variables = variable(IGNORED).as_deref().is_some_and(is_true);
     let first = |names: [&str; 2]| names.into_iter().find_map(&variable);
     let ServerInputs { given, configured, .. } = inputs;
@@ -81,15 +81,39 @@ pub fn find_server(inputs: &ServerInputs<'_>) -> ferror::Result<NamedServer> {
     }
     let profile = Profile::read(&variable, inputs.home.as_ref())?;
     let region = region.or_else(|| profile.value("region").map(str::to_owned));
-    let ignores_profile = || {
-        // A variable that says false goes before the profile that says true.
-        variable(IGNORED).is_none()
-            && profile.value("ignore_configured_endpoint_urls").is_some_and(is_true)
-    };
-    if endpoint_is_known || ignores_profile() {
+    if endpoint_is_known || profile.is_ignored(&variable) {
         return Ok(NamedServer { endpoint, region });
     }
     Ok(NamedServer { endpoint: profile.endpoint()?, region })
+}
+
+/// An endpoint, and the variable or the line that names it.
+pub(super) struct NamedEndpoint {
+    pub(super) place: String,
+    pub(super) url: String,
+}
+
+/// Finds the endpoint of STS: that of `AWS_ENDPOINT_URL_STS`, else of the profile's `services` section for
+/// `sts`. `None`: AWS.
+///
+/// Ignores `AWS_ENDPOINT_URL` and a profile's own `endpoint_url`, which AWS's tools use here too: in this project they
+/// name the S3 server, which must not get to see the token.
+pub(super) fn find_sts(
+    variable: &dyn Fn(&str) -> Option<String>,
+    home: Option<&PathBuf>,
+) -> ferror::Result<Option<NamedEndpoint>> {
+    if variable(IGNORED).as_deref().is_some_and(is_true) {
+        return Ok(None);
+    }
+    if let Some(url) = variable(STS_ENDPOINT) {
+        return Ok(Some(NamedEndpoint { place: STS_ENDPOINT.to_owned(), url }));
+    }
+    let profile = Profile::read(variable, home)?;
+    Ok(if profile.is_ignored(variable) { None } else { profile.endpoint_for("sts") })
+}
+
+fn is_true(value: &str) -> bool {
+    value.trim().eq_ignore_ascii_case("true")
 }
 
 /// A profile as both files have it.
@@ -134,18 +158,31 @@ impl Profile {
         self.properties.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Returns whether the profile says that none of its endpoints counts. A variable that says otherwise goes
+    /// before it.
+    fn is_ignored(&self, variable: &dyn Fn(&str) -> Option<String>) -> bool {
+        variable(IGNORED).is_none()
+            && self.value("ignore_configured_endpoint_urls").is_some_and(is_true)
+    }
+
+    /// Returns the endpoint that the `services` section names for one service.
+    fn endpoint_for(&self, service: &str) -> Option<NamedEndpoint> {
+        let (name, section) = self.services.as_ref()?;
+        let url = ini::nested(section.get(service)?, "endpoint_url")?;
+        Some(NamedEndpoint {
+            place: format!("endpoint_url of {service} in [services {name}]"),
+            url,
+        })
+    }
+
     /// Returns the endpoint for S3, checked here, where the line that names it is known.
     fn endpoint(&self) -> ferror::Result<Option<String>> {
-        let for_s3 = self.services.as_ref().and_then(|(name, section)| {
-            let url = ini::nested(section.get("s3")?, "endpoint_url")?;
-            Some((format!("endpoint_url of s3 in [services {name}]"), url))
-        });
         let for_all = || {
             let url = self.value("endpoint_url")?.to_owned();
-            Some((format!("endpoint_url of profile {:?}", self.name), url))
+            Some(NamedEndpoint { place: format!("endpoint_url of profile {:?}", self.name), url })
         };
-        let Some((line, url)) = for_s3.or_else(for_all) else { return Ok(None) };
-        Endpoint::parse(&url).context(line)?;
-        Ok(Some(url))
+        let Some(named) = self.endpoint_for("s3").or_else(for_all) else { return Ok(None) };
+        Endpoint::parse(&named.url).context(named.place)?;
+        Ok(Some(named.url))
     }
 }

@@ -7,7 +7,7 @@ use super::policy::SessionScope;
 use crate::CredentialProvider;
 
 /// Every environment variable that [`find_credentials`](crate::find_credentials) reads.
-pub const CREDENTIAL_VARIABLES: [&str; 22] = [
+pub const CREDENTIAL_VARIABLES: [&str; 23] = [
     "S3_KEY",
     "S3_SECRET",
     "AWS_ACCESS_KEY_ID",
@@ -24,6 +24,7 @@ pub const CREDENTIAL_VARIABLES: [&str; 22] = [
     "CIRCLE_JOB",
     "CIRCLE_BUILD_NUM",
     "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",

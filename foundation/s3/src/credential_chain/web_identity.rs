@@ -9,6 +9,7 @@ use std::time::Duration;
 use ferror::{Error, Kind};
 
 use super::document;
+use super::named_server::{NamedEndpoint, STS_ENDPOINT, find_sts};
 use super::policy::session_policy;
 use super::server::{AllowedHosts, Reply, Server, with_retries};
 use super::source::{CredentialInputs, Finding};
@@ -26,7 +27,6 @@ const ROLE: &str = "AWS_ROLE_ARN";
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const CI_TOKEN: &str = "CIRCLE_OIDC_TOKEN_V2";
 const SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
-const ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 
 /// The longest session name that STS takes; the shortest has 2 characters.
 const MAX_SESSION_NAME: usize = 64;
@@ -62,12 +62,15 @@ pub(super) fn find(chain: &CredentialInputs<'_>) -> ferror::Result<Finding> {
     };
     token.read()?;
     let partition = partition(&role)?;
-    let url = match chain.get(ENDPOINT) {
-        Some(url) => url,
-        None => regional_endpoint(&chain.region)?,
+    let named = find_sts(&|name| chain.get(name), chain.home.as_ref())?;
+    let NamedEndpoint { place, url } = match named {
+        Some(named) => named,
+        None => {
+            NamedEndpoint { place: STS_ENDPOINT.to_owned(), url: regional_endpoint(&chain.region)? }
+        }
     };
     let allowed = AllowedHosts { addresses: &[], https: true };
-    let server = Server::new(ENDPOINT, &url, &allowed, TIMEOUTS, chain.roots_pem.as_deref())?;
+    let server = Server::new(&place, &url, &allowed, TIMEOUTS, chain.roots_pem.as_deref())?;
     let policy = chain.scope.as_ref().map(|scope| session_policy(scope, partition));
     let mut parameters = vec![
         ("Action".to_owned(), "AssumeRoleWithWebIdentity".to_owned()),

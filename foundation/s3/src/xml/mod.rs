@@ -1,4 +1,4 @@
-//! Reads and writes the XML bodies of S3 and STS: errors, results and pages of listings.
+//! Reads the XML bodies of S3 and STS: errors, results and pages of listings.
 //!
 //! What is read comes from a peer: its size is capped before it gets here, a DTD (and with it every
 //! entity of its own) is an error, and so is a document with very many nodes. roxmltree does not
@@ -163,16 +163,6 @@ pub(crate) fn upload_id(bytes: &[u8]) -> ferror::Result<String> {
 /// Reads the `ETag` in the answer to a copy or to the end of a multipart upload, whose root is `root`.
 pub(crate) fn result_etag(bytes: &[u8], root: &'static str) -> ferror::Result<String> {
     result_field(bytes, root, "ETag")
-}
-
-/// Writes the body that completes a multipart upload: the parts' `ETag`s, in order.
-pub(crate) fn part_list(etags: &[String]) -> String {
-    let parts = etags.iter().zip(1..).map(|(etag, number): (_, usize)| {
-        let etag = etag.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
-    });
-    let parts: Vec<_> = parts.collect();
-    format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat())
 }
 
 /// Reads access key id, secret access key, session token and expiration from an answer of STS. An

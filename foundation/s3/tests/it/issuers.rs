@@ -69,6 +69,50 @@ fn a_web_identity_is_exchanged_by_one_post_with_all_in_its_body() {
     }
 }
 
+/// Checks which server gets the token: the one that STS is named by, or none.
+#[test]
+fn a_token_goes_to_the_server_that_is_named_for_sts() {
+    const PROFILE: &str = "[default]\nservices = s\nendpoint_url = https://profile.invalid\n";
+    const QUIET: &str = "ignore_configured_endpoint_urls = true\n";
+    for (variables, quiet, by) in [
+        (&[][..], "", "services"),
+        (&["AWS_ENDPOINT_URL=https://all.invalid"], "", "services"),
+        (&["AWS_ENDPOINT_URL_STS=VARIABLE"], "", "variable"),
+        (&["AWS_ENDPOINT_URL_STS=VARIABLE"], QUIET, "variable"),
+        (&["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false"], QUIET, "services"),
+    ] {
+        let servers =
+            ["variable", "services"].map(|name| (name, server(&[("200 OK", STS_ANSWER)])));
+        let [in_variable, in_services] = [&servers[0].1.endpoint, &servers[1].1.endpoint];
+        let mut outside = Outside::new(&[ROLE, "CIRCLE_OIDC_TOKEN_V2=hidden.jwt"]);
+        for variable in variables {
+            let (name, value) = variable.split_once('=').unwrap();
+            outside.set(name, &value.replace("VARIABLE", in_variable));
+        }
+        let services = format!(
+            "[services s]\ns3 =\n  endpoint_url = https://s3.invalid\nsts =\n  endpoint_url = {in_services}\n"
+        );
+        outside.file(".aws/config", &format!("{PROFILE}{quiet}{services}"));
+        assert_eq!(outside.fetch().unwrap(), issued(), "{variables:?} {quiet:?}");
+        let asked: Vec<_> =
+            servers.iter().filter(|(_, it)| it.requests() > 0).map(|(name, _)| *name).collect();
+        assert_eq!(asked, [by], "{variables:?} {quiet:?}");
+    }
+    // Where nothing that is configured counts, AWS's own is asked, which the region names.
+    for (variable, quiet) in [("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", ""), ("X=y", QUIET)] {
+        let mut outside = Outside::new(&[ROLE, "CIRCLE_OIDC_TOKEN_V2=hidden.jwt", variable]);
+        outside.set("AWS_ENDPOINT_URL_STS", if quiet.is_empty() { "ftp://never" } else { "" });
+        let services = "[services s]\nsts =\n  endpoint_url = ftp://never\n";
+        outside.file(".aws/config", &format!("{PROFILE}{quiet}{services}"));
+        assert_eq!(used(&outside.find().unwrap()), Some("web identity"));
+    }
+    let outside = Outside::new(&[ROLE, "CIRCLE_OIDC_TOKEN_V2=hidden.jwt"]);
+    let services = "[services s]\nsts =\n  endpoint_url = http://sts.example.com\n";
+    outside.file(".aws/config", &format!("{PROFILE}{services}"));
+    let error = shown(&outside.find().unwrap_err());
+    assert!(error.contains("endpoint_url of sts in [services s]"), "{error}");
+}
+
 #[test]
 fn a_token_file_is_read_anew_for_each_exchange() {
     let sts = server(&[("200 OK", STS_ANSWER), ("200 OK", STS_ANSWER)]);

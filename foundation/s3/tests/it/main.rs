@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod chain;
+mod checksums;
 mod cuts;
 mod differential_v2;
 mod differential_v4;

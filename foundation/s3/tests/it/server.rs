@@ -139,6 +139,15 @@ pub(crate) fn client_with(
     Client::with_options(location, credentials.unwrap(), options).unwrap()
 }
 
+/// Returns a client that sends the CRC64NVME of each object.
+pub(crate) fn client_with_checksums(endpoint: &str, signature: Signature) -> Client {
+    let location = client_at(endpoint, signature).location().clone();
+    let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET, None);
+    let options =
+        ClientOptions { retry_policy: TWICE, crc64nvme: true, ..ClientOptions::default() };
+    Client::with_options(location, credentials.unwrap(), options).unwrap()
+}
+
 pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> String {
     let headers: Vec<_> = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let (headers, length) = (headers.concat(), body.len());

@@ -62,6 +62,10 @@ pub(crate) struct State {
     metadata_of: BTreeMap<String, BTreeMap<String, String>>,
     keys_of: BTreeMap<String, String>,
     ids: usize,
+    /// The CRC64NVME of each object that came with one, compared with its bytes.
+    pub(crate) checksums: BTreeMap<String, String>,
+    /// The CRC64NVMEs of parts, by upload id, of the uploads that began with the announcement of one.
+    checksums_of: BTreeMap<String, BTreeMap<usize, String>>,
     /// What is answered in place of a list of parts or uploads.
     pub(crate) odd_list: Option<String>,
     /// The first line of every request, in order.
@@ -152,10 +156,21 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
         query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name)
     };
     let upload = parameter("uploadId").map(|(_, id)| id.to_owned());
+    let checksum = seen.header("x-amz-checksum-crc64nvme").map(str::to_owned);
+    let refused = |code| answer("400 Bad Request", &[], &refusal(code));
+    if method == "PUT" && checksum.as_ref().is_some_and(|it| *it != crc64nvme(&seen.body)) {
+        return refused("BadDigest");
+    }
     match (method, upload) {
         ("POST", None) => {
             state.ids += 1;
             let id = format!("upload-{}", state.ids);
+            if seen.header("x-amz-checksum-algorithm") == Some("CRC64NVME") {
+                if seen.header("x-amz-checksum-type") != Some("FULL_OBJECT") {
+                    return refused("InvalidRequest");
+                }
+                state.checksums_of.insert(id.clone(), BTreeMap::new());
+            }
             state.uploads.insert(id.clone(), BTreeMap::new());
             state.metadata_of.insert(id.clone(), metadata(seen));
             let key = path.trim_start_matches("/builds/").to_owned();
@@ -170,6 +185,11 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
         }
         ("PUT", Some(id)) => {
             let number = parameter("partNumber").unwrap().1.parse().unwrap();
+            match (state.checksums_of.get_mut(&id), checksum) {
+                (Some(checksums), Some(checksum)) => drop(checksums.insert(number, checksum)),
+                (None, None) => {}
+                _ => return refused("InvalidRequest"),
+            }
             state.uploads.get_mut(&id).unwrap().insert(number, seen.body.clone());
             answer("200 OK", &[&format!("etag: {}", part_etag(&seen.body))], "")
         }
@@ -184,24 +204,14 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
             let page = || uploads_page(uploads, after);
             answer("200 OK", &[], &state.odd_list.clone().unwrap_or_else(page))
         }
-        ("POST", Some(id)) => {
-            let parts: Vec<_> = state.uploads[&id].values().map(Vec::as_slice).collect();
-            let bytes = parts.concat();
-            let metadata = state.metadata_of[&id].clone();
-            let stored = store(state, path, seen, StoredObject { bytes, metadata });
-            if !stored.starts_with("HTTP/1.1 200") {
-                return stored;
-            }
-            state.uploads.remove(&id);
-            let body = "<CompleteMultipartUploadResult><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>";
-            answer("200 OK", &[], body)
-        }
+        ("POST", Some(id)) => complete(state, path, seen, &id),
         ("DELETE", Some(id)) => {
             state.uploads.remove(&id);
             answer("204 No Content", &[], "")
         }
         ("PUT", None) => {
             let object = StoredObject { bytes: seen.body.clone(), metadata: metadata(seen) };
+            state.checksums.extend(checksum.map(|checksum| (path.to_owned(), checksum)));
             store(state, path, seen, object)
         }
         _ => match state.objects.get(path) {
@@ -219,6 +229,47 @@ fn carry_out(seen: &Seen, state: &mut State) -> String {
             }
         },
     }
+}
+
+/// Makes the parts of an upload an object, with the checksums that were announced when it began.
+fn complete(state: &mut State, path: &str, seen: &Seen, id: &str) -> String {
+    let parts: Vec<_> = state.uploads[id].values().map(Vec::as_slice).collect();
+    let bytes = parts.concat();
+    let list = String::from_utf8(seen.body.clone()).unwrap();
+    let named = list.split("<ChecksumCRC64NVME>").skip(1);
+    let named = named.map(|rest| rest.split('<').next().unwrap());
+    let of_parts = state.checksums_of.get(id);
+    let expected = of_parts.map(|_| crc64nvme(&bytes));
+    let is_of_object = seen.header("x-amz-checksum-type") == Some("FULL_OBJECT");
+    if !named.eq(of_parts.into_iter().flat_map(BTreeMap::values))
+        || is_of_object != of_parts.is_some()
+        || seen.header("x-amz-checksum-crc64nvme") != expected.as_deref()
+    {
+        return answer("400 Bad Request", &[], &refusal("BadDigest"));
+    }
+    let metadata = state.metadata_of[id].clone();
+    let stored = store(state, path, seen, StoredObject { bytes, metadata });
+    if !stored.starts_with("HTTP/1.1 200") {
+        return stored;
+    }
+    state.checksums.extend(expected.map(|checksum| (path.to_owned(), checksum)));
+    state.uploads.remove(id);
+    let body =
+        "<CompleteMultipartUploadResult><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>";
+    answer("200 OK", &[], body)
+}
+
+/// Computes the CRC-64/NVME of `bytes`, byte by byte, as a header has it.
+fn crc64nvme(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    let row =
+        |byte: u64| (0..8).fold(byte, |crc, _| (crc >> 1) ^ (0x9A6C_9329_AC4B_C9B5 * (crc & 1)));
+    let table: Vec<u64> = (0..256).map(row).collect();
+    let mut crc = !0_u64;
+    for byte in bytes {
+        crc = table[usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
+    }
+    base64::engine::general_purpose::STANDARD.encode((!crc).to_be_bytes())
 }
 
 /// Returns an opaque entity tag that depends on these bytes alone.

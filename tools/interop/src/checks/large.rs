@@ -13,7 +13,7 @@ use crate::servers::Answered;
 const LARGE_BYTES: usize = 20 * 1024 * 1024 + 7;
 
 /// Bytes that do not repeat from part to part.
-fn large() -> Vec<u8> {
+pub(super) fn large() -> Vec<u8> {
     let mut state = 0x9e37_79b9_u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -22,7 +22,7 @@ fn large() -> Vec<u8> {
     (0..LARGE_BYTES).map(|_| next()).collect()
 }
 
-fn put_file(
+pub(super) fn put_file(
     client: &Client,
     key: &str,
     path: &Path,

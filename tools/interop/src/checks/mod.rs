@@ -1,6 +1,7 @@
 //! What the client has to do with every server; one file for each part of its work.
 
 mod bucket;
+mod checksums;
 mod conditions;
 mod cut_off;
 mod keys;
@@ -29,6 +30,8 @@ macro_rules! checks {
 }
 
 const CHECKS: &[Check] = checks![
+    checksums::objects_and_their_parts_come_with_a_crc64nvme,
+    checksums::a_crc64nvme_of_other_bytes_is_refused_where_the_server_compares_it,
     conditions::an_object_that_is_there_is_not_replaced,
     conditions::a_matching_etag_is_asked_for_as_far_as_the_server_knows_it,
     conditions::of_several_publishers_in_one_moment_as_many_win_as_the_server_lets,

@@ -93,6 +93,10 @@ pub(crate) struct Expected {
     pub(crate) wrong_sha256: Answered,
     /// PUT whose body is not the one of its `Content-MD5`.
     pub(crate) wrong_md5: Answered,
+    /// PUT whose body is not the one of its `x-amz-checksum-crc64nvme`.
+    pub(crate) wrong_crc64nvme: Answered,
+    /// The completion of a multipart upload with the CRC64NVME of another object.
+    pub(crate) wrong_whole_crc64nvme: Answered,
     /// Object keys that S3 takes and this server does not, with its answer to a PUT.
     pub(crate) refused_keys: &'static [(&'static str, Answered)],
     /// Object keys that this server stores under another name, because they are paths of files in it.
@@ -129,6 +133,9 @@ pub(crate) const SERVERS: [Server; 3] = [
             unknown_access_key: Answered::Refused(403, "SignatureDoesNotMatch"),
             wrong_sha256: Answered::Refused(400, "XAmzContentSHA256Mismatch"),
             wrong_md5: Answered::Refused(400, "BadDigest"),
+            wrong_crc64nvme: Answered::Refused(400, "BadDigest"),
+            // It takes what stands there for granted, and keeps no checksums.
+            wrong_whole_crc64nvme: Answered::Done,
             refused_keys: &[],
             renamed_keys: &[],
             early_refusal_arrives: true,
@@ -162,6 +169,9 @@ pub(crate) const SERVERS: [Server; 3] = [
             unknown_access_key: Answered::Refused(403, "InvalidAccessKeyId"),
             wrong_sha256: Answered::Refused(400, "XAmzContentSHA256Mismatch"),
             wrong_md5: Answered::Refused(400, "BadDigest"),
+            // It does not know the header.
+            wrong_crc64nvme: Answered::Done,
+            wrong_whole_crc64nvme: Answered::Done,
             refused_keys: &[],
             renamed_keys: &[],
             early_refusal_arrives: true,
@@ -190,6 +200,8 @@ pub(crate) const SERVERS: [Server; 3] = [
             unknown_access_key: Answered::Refused(404, "XAdminUserNotFound"),
             wrong_sha256: Answered::Refused(400, "XAmzContentSHA256Mismatch"),
             wrong_md5: Answered::Refused(400, "BadDigest"),
+            wrong_crc64nvme: Answered::Refused(400, "BadDigest"),
+            wrong_whole_crc64nvme: Answered::Refused(400, "BadDigest"),
             refused_keys: &[(
                 "keys/folder/",
                 Answered::Refused(400, "DirectoryObjectContainsData"),

@@ -7,7 +7,7 @@
 //! and silence would look like a hang, so one line a minute says how far it is.
 
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -34,12 +34,25 @@ pub(super) enum Message {
 /// A crate that cargo has finished.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Crate {
+    /// Cargo's id of its package.
+    pub(super) package_id: String,
     pub(super) package: String,
+    /// The folder of its package.
+    pub(super) dir: PathBuf,
+    /// The files that were made of it.
+    pub(super) files: Vec<PathBuf>,
     pub(super) target: String,
     /// Whether it was up to date, so that nothing was compiled.
     pub(super) fresh: bool,
     /// The linked file of a binary.
     pub(super) executable: Option<PathBuf>,
+}
+
+impl Crate {
+    /// Returns whether its package lies in a folder, and not in a registry or a commit.
+    pub(super) fn is_local(&self) -> bool {
+        self.package_id.starts_with("path+")
+    }
 }
 
 /// Reads one line; `None` where it is no message that the build looks at.
@@ -58,12 +71,13 @@ pub(super) fn read(line: &str) -> Option<Message> {
             Some(Message::Diagnostic { text: rendered.to_owned(), refused_flag, error })
         }
         "build-script-executed" => {
-            let package = package_name(message["package_id"].as_str()?).to_owned();
+            let package_id = message["package_id"].as_str()?.to_owned();
+            let package = package_name(&package_id).to_owned();
             let out_dir = PathBuf::from(message["out_dir"].as_str()?);
             let linked = message["linked_paths"].as_array().into_iter().flatten();
             let path = |text: &str| text.split_once('=').map_or(text, |(_, path)| path).into();
             let linked_paths = linked.filter_map(Value::as_str).map(path).collect();
-            Some(Message::Script(Script { package, out_dir, linked_paths }))
+            Some(Message::Script(Script { package_id, package, out_dir, linked_paths }))
         }
         _ => None,
     }
@@ -72,8 +86,13 @@ pub(super) fn read(line: &str) -> Option<Message> {
 fn read_crate(message: &Value) -> Option<Crate> {
     let target = &message["target"];
     let is_bin = target["kind"].as_array()?.iter().any(|kind| kind == "bin");
+    let package_id = message["package_id"].as_str()?;
+    let files = message["filenames"].as_array().into_iter().flatten();
     Some(Crate {
-        package: package_name(message["package_id"].as_str()?).to_owned(),
+        package_id: package_id.to_owned(),
+        package: package_name(package_id).to_owned(),
+        dir: Path::new(message["manifest_path"].as_str()?).parent()?.to_owned(),
+        files: files.filter_map(Value::as_str).map(PathBuf::from).collect(),
         target: target["name"].as_str()?.to_owned(),
         fresh: message["fresh"].as_bool()?,
         executable: message["executable"].as_str().filter(|_| is_bin).map(PathBuf::from),
@@ -199,7 +218,7 @@ fn line(platform: Platform, counts: &Counts, elapsed: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use catalog::Platform;
 
@@ -223,7 +242,10 @@ mod tests {
     fn crates_are_read() {
         let finished = |fresh, executable: Option<&str>| {
             Some(Message::Crate(Crate {
+                package_id: "path+file:///w/services/web#0.1.0".into(),
                 package: "web".into(),
+                dir: "/w/services/web".into(),
+                files: vec!["/t/web".into()],
                 target: "web".into(),
                 fresh,
                 executable: executable.map(Into::into),
@@ -305,7 +327,9 @@ mod tests {
         let progress = Progress::start(Platform::ALL[0], false, &ui);
         for fresh in [true, false, true] {
             let (package, target) = ("serde".to_owned(), "serde".to_owned());
-            progress.count(&Crate { package, target, fresh, executable: None });
+            let package_id = "registry+https://example.org/index#serde@1.0.0".to_owned();
+            let (dir, files, executable) = (PathBuf::new(), Vec::new(), None);
+            progress.count(&Crate { package_id, package, dir, files, target, fresh, executable });
         }
         assert_eq!(progress.counts.lock().unwrap().compiled, 1);
         // Returns at once, though the thread's next line is a minute away.

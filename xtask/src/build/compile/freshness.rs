@@ -15,6 +15,7 @@ use ferror::{Error, Kind};
 
 use super::{build_dir_option, environment};
 use crate::build::toolchain::Toolchain;
+use crate::model::cargo_lock;
 use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
 use crate::system::{child_env, files, process};
@@ -101,6 +102,9 @@ fn clean(
     let output = process::output(&mut command).context("running cargo clean")?;
     if !output.status.success() {
         let reason = child_env::error_text(&output);
+        if let Some(error) = cargo_lock::refused_change(&reason) {
+            return Err(error.into());
+        }
         let message = format!("cargo cannot clean what changed since the last build: {reason}");
         return Err(Error::new(Kind::Failed, message)
             .hint(format!("mend that, or remove {}", toolchain.target_dir.display()))

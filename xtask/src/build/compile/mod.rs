@@ -32,12 +32,15 @@ mod cargo_output;
 mod environment;
 mod failure;
 mod freshness;
+mod history;
+mod observed;
 mod openssl;
 mod pkg_config;
 mod refused_flag;
 mod refused_input;
 mod sandbox;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
@@ -49,12 +52,15 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 
 use self::cargo_output::{Message, Progress};
+pub(crate) use self::environment::build_time;
 use self::failure::CompilerError;
+use self::history::{History, Writers};
+pub use self::observed::Observed;
 use self::refused_flag::Script;
 use self::refused_input::Refusal;
+pub use self::sandbox::Allowed;
 use crate::build::macos_sdk::{self, Sdk};
 use crate::build::toolchain::{Library, Toolchain};
-use crate::model::build_inputs::BuildInputs;
 use crate::model::native::Need;
 use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
@@ -82,20 +88,24 @@ pub struct Binary {
     pub service: String,
     /// The file, which the next build replaces.
     pub path: PathBuf,
-    /// Whether a crate of its build links the OpenSSL that was built for it.
+    /// `true` where a crate that was compiled for it links the OpenSSL that `dist` built.
     pub has_openssl: bool,
-    /// Whether it was compiled in the sandbox.
+    /// Whether it was compiled in the sandbox, in a folder to which only sandboxed builds have written.
     pub sandboxed: bool,
+    /// What was read for it, where that is known.
+    pub observed: Option<Observed>,
 }
 
 /// What a build reads.
 pub struct Sources<'a> {
     /// Reads the digests of all packages that lie in folders.
     pub digests: &'a dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
-    /// What each service may read.
-    pub inputs: &'a BTreeMap<String, BuildInputs>,
+    /// What each service may read in the sandbox; of one that is built without it, why.
+    pub allowed: &'a BTreeMap<String, Result<Allowed, String>>,
     /// What the machine has to keep builds from reading anything else; `None` where it has nothing.
     pub machine: Option<Machine>,
+    /// Whether they are those of a commit.
+    pub is_commit: bool,
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
@@ -111,10 +121,11 @@ pub fn build(
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<LockedBinaries> {
-    check_names(step)?;
-    std::fs::create_dir_all(&toolchain.target_dir)
-        .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
+    let written = written_folders(toolchain, env);
+    let histories: anyhow::Result<_> = written.iter().map(|it| History::open(it)).collect();
+    let histories: RefCell<Vec<History>> = RefCell::new(histories?);
+    let note = |writers| histories.borrow_mut().iter_mut().try_for_each(|it| it.add(writers));
     let digests = (sources.digests)()?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let sdk = macos_sdk::prepare(toolchain, &digests, lock_option, env)?;
@@ -135,7 +146,7 @@ pub fn build(
         variables.push(("RUSTC".into(), rustc.into()));
     }
     if sources.machine.is_some() {
-        fetch_library(toolchain, lock_option, env)?;
+        fetch(toolchain, lock_option, env)?;
     }
     // Last before cargo, since what was known of the sources is lost where a later step fails.
     let freshness = freshness::clean_changed(toolchain, profile, lock_option, &digests, env)?;
@@ -165,32 +176,64 @@ pub fn build(
     };
     let call = |service: &Build| {
         let openssl = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl));
-        let inputs = sources.inputs.get(&service.service).cloned().unwrap_or_default();
-        let one =
-            One { service, toolchain, profile, openssl, inputs, progress: &progress, env, ui };
-        match sources.machine.filter(|_| one.inputs.open.is_none()) {
-            Some(machine) => one.build_confined(machine, &|| command(service)),
-            None => one.build_open(command(service)?),
-        }
+        let one = One { service, toolchain, profile, openssl, progress: &progress, env, ui };
+        let command = || command(service);
+        let open = || {
+            note(Writers::Any)?;
+            one.build_open(command()?)
+        };
+        let allowed = sources.allowed.get(&service.service).and_then(|it| it.as_ref().ok());
+        let binary = match (sources.machine, allowed) {
+            (Some(machine), Some(allowed)) => {
+                let commit = Writers::SandboxedCommits;
+                note(if sources.is_commit { commit } else { Writers::Sandboxed })?;
+                let confined = Confined { one: &one, machine, allowed };
+                let binary = confined.build(&command, &open)?;
+                let sandboxed = histories.borrow()[0].writers() >= Writers::Sandboxed;
+                Binary { sandboxed, ..binary }
+            }
+            _ => open()?,
+        };
+        keep(binary, service, step, toolchain)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&(sources.digests)()?)?;
     Ok(LockedBinaries { binaries: binaries?, sdk, _lock: lock })
 }
 
-/// Has cargo download what the standard library depends on, where that is built too: nothing can be downloaded in a
-/// sandbox. Where this fails, the build does, and says why.
-fn fetch_library(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<()> {
-    let Some(library) = toolchain.library_sources() else { return Ok(()) };
-    for network in [&["--offline"][..], &[]] {
-        let mut command = Command::new(toolchain.compiler.cargo());
-        command.args(["fetch", lock_option, "--quiet", "--manifest-path"]);
-        command.arg(library.join("Cargo.toml")).args(network);
-        environment::set_variables(&mut command, toolchain, env);
-        // Cargo's configuration is that of the folder in which it runs.
-        command.current_dir(&toolchain.workspace_root);
-        if process::output(&mut command).context("running cargo fetch")?.status.success() {
-            break;
+/// Returns the folders to which builds write, of which the first is the build folder. In the sandbox they are the only
+/// ones.
+fn written_folders(toolchain: &Toolchain, env: &Env) -> Vec<PathBuf> {
+    let mut folders = vec![toolchain.target_dir.clone()];
+    folders.extend(environment::zig_caches(toolchain, env));
+    folders
+}
+
+/// Returns whether only sandboxed builds of commits have written to what builds with this toolchain write to, since `dist`
+/// made the folders on this machine.
+pub fn is_only_of_commits(toolchain: &Toolchain, env: &Env) -> bool {
+    let folders = written_folders(toolchain, env);
+    folders.iter().all(|folder| history::writers(folder) == Writers::SandboxedCommits)
+}
+
+/// Has cargo download what the services depend on, and the standard library where that is built too: nothing can be
+/// downloaded in a sandbox. Where this fails, the build does, and says why.
+fn fetch(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<()> {
+    let workspace = toolchain.workspace_root.clone();
+    for folder in std::iter::once(workspace).chain(toolchain.library_sources()) {
+        for network in [&["--offline"][..], &[]] {
+            let mut command = Command::new(toolchain.compiler.cargo());
+            command.args(["fetch", lock_option, "--quiet", "--manifest-path"]);
+            command.arg(folder.join("Cargo.toml")).args(network);
+            for triple in [toolchain.platform.triple(), &toolchain.compiler.host] {
+                command.args(["--target", triple]);
+            }
+            environment::set_variables(&mut command, toolchain, env);
+            // Cargo's configuration is that of the folder in which it runs.
+            command.current_dir(&toolchain.workspace_root);
+            if process::output(&mut command).context("running cargo fetch")?.status.success() {
+                break;
+            }
         }
     }
     Ok(())
@@ -212,16 +255,25 @@ pub fn read(binary: &Binary, toolchain: &Toolchain) -> anyhow::Result<Vec<u8>> {
     std::fs::read(real).with_context(name)
 }
 
-/// Checks that no two services have a binary of the same name, for which cargo has one place.
-fn check_names(step: &Step) -> ferror::Result<()> {
-    for (index, build) in step.builds.iter().enumerate() {
-        if let Some(other) = step.builds[..index].iter().find(|other| other.bin == build.bin) {
-            let (one, two, bin) = (&other.service, &build.service, &build.bin);
-            return Err(Error::config(format!("{one} and {two} both have a binary `{bin}`"))
-                .hint("give each service's binary a name of its own"));
-        }
+/// Copies a binary to a place of its own, where another service of the step has one of the same name: cargo has one
+/// place for both, and its next call replaces the file there.
+fn keep(
+    mut binary: Binary,
+    service: &Build,
+    step: &Step,
+    toolchain: &Toolchain,
+) -> anyhow::Result<Binary> {
+    let of_the_name = step.builds.iter().filter(|build| build.bin == service.bin);
+    if of_the_name.count() < 2 {
+        return Ok(binary);
     }
-    Ok(())
+    let dir = toolchain.target_dir.join(toolchain.platform.triple()).join("kept");
+    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    let kept = dir.join(&service.service);
+    std::fs::copy(&binary.path, &kept)
+        .with_context(|| format!("copying {} to {}", binary.path.display(), kept.display()))?;
+    binary.path = kept;
+    Ok(binary)
 }
 
 /// Waits for other builds with the same linker: two at once would overwrite each other's linker scripts.
@@ -236,7 +288,6 @@ struct One<'a> {
     toolchain: &'a Toolchain,
     profile: &'a str,
     openssl: Option<&'a Path>,
-    inputs: BuildInputs,
     progress: &'a Progress,
     env: &'a Env,
     ui: &'a Ui,
@@ -258,66 +309,6 @@ impl One<'_> {
     /// Builds without the sandbox.
     fn build_open(&self, command: Command) -> anyhow::Result<Binary> {
         self.run(command, true)?.map_err(|failure| self.error(&failure))
-    }
-
-    /// Builds in the sandbox. Where that fails, finds out whether something was refused to a build script or a macro, and
-    /// then builds without it, unless it is CI that builds.
-    fn build_confined(
-        &self,
-        machine: Machine,
-        command: &dyn Fn() -> anyhow::Result<Command>,
-    ) -> anyhow::Result<Binary> {
-        let sandbox =
-            sandbox::prepare(machine, self.toolchain, &self.inputs, self.profile, self.env)?;
-        let mut confined = self.clear(command()?);
-        sandbox.confine(&mut confined).context("making the sandbox")?;
-        let failure = match self.run(confined, true)? {
-            Ok(binary) => return Ok(Binary { sandboxed: true, ..binary }),
-            Err(failure) => failure,
-        };
-        let Some(refusal) = self.find_refusal(&sandbox, &failure, command)? else {
-            return Err(self.error(&failure));
-        };
-        let name = &self.service.service;
-        if self.env.get("CI").is_some() {
-            return Err(refusal.error(name).into());
-        }
-        self.ui.say("building", format_args!("{name} once more, without the sandbox"));
-        let binary = self.build_open(command()?)?;
-        self.ui.warn(refusal.warning(name));
-        Ok(binary)
-    }
-
-    /// Runs a build that failed once more, and looks at what it is refused.
-    fn find_refusal(
-        &self,
-        sandbox: &Sandbox,
-        failure: &Failure,
-        command: &dyn Fn() -> anyhow::Result<Command>,
-    ) -> anyhow::Result<Option<Refusal>> {
-        let printed = failure::printed(failure.first_error.as_ref(), &failure.said);
-        if !refused_input::is_possible(&printed) {
-            return Ok(None);
-        }
-        let mut watched = self.clear(command()?);
-        let watch = sandbox.confine_and_watch(&mut watched).context("making the sandbox")?;
-        self.run(watched, false)?.err();
-        let refused = watch.end();
-        let withheld = sandbox::withheld(&self.inputs, self.profile, self.env);
-        let root = &self.toolchain.workspace_root;
-        Ok(refused_input::find(&printed, &refused, &withheld, root))
-    }
-
-    /// Leaves what a sandboxed build gets of the environment.
-    fn clear(&self, mut command: Command) -> Command {
-        sandbox::set_environment(
-            &mut command,
-            self.toolchain,
-            &self.inputs,
-            self.profile,
-            self.env,
-        );
-        command
     }
 
     fn error(&self, failure: &Failure) -> anyhow::Error {
@@ -347,7 +338,7 @@ impl One<'_> {
         let stderr = child.take_stderr().context("cargo has no stderr")?;
         let said = thread::spawn(move || Progress::pass_on(stderr, is_shown));
         let (mut path, mut refused_flag, mut first_error) = (None, None, None);
-        let mut scripts = Vec::new();
+        let (mut scripts, mut crates) = (Vec::new(), Vec::new());
         // Macros may print what is not UTF-8, between cargo's messages.
         for line in BufReader::new(stdout).split(b'\n') {
             let line = line.context("reading cargo's messages")?;
@@ -362,9 +353,10 @@ impl One<'_> {
                 Some(Message::Script(script)) => scripts.push(script),
                 Some(Message::Crate(finished)) => {
                     self.progress.count(&finished);
-                    if finished.package == service.service && finished.target == service.bin {
-                        path = finished.executable.or(path);
+                    if finished.package == service.package && finished.target == service.bin {
+                        path = finished.executable.clone().or(path);
                     }
+                    crates.push(finished);
                 }
                 None => {}
             }
@@ -381,7 +373,75 @@ impl One<'_> {
         // A build script or a macro may have it, and not the service.
         let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
         let has_openssl = self.openssl.is_some_and(links);
-        Ok(Ok(Binary { service: name.clone(), path, has_openssl, sandboxed: false }))
+        let observed = observed::collect(&self.toolchain.workspace_root, &crates, &scripts);
+        let service = name.clone();
+        Ok(Ok(Binary { service, path, has_openssl, sandboxed: false, observed }))
+    }
+}
+
+/// The build of one service in a sandbox.
+struct Confined<'a> {
+    one: &'a One<'a>,
+    machine: Machine,
+    allowed: &'a Allowed,
+}
+
+impl Confined<'_> {
+    /// Builds in the sandbox. Where that fails, finds out whether something was refused to a build script or a macro, and
+    /// then builds without it by `open`, unless it is CI that builds.
+    fn build(
+        &self,
+        command: &dyn Fn() -> anyhow::Result<Command>,
+        open: &dyn Fn() -> anyhow::Result<Binary>,
+    ) -> anyhow::Result<Binary> {
+        let One { service, toolchain, profile, env, ui, .. } = *self.one;
+        let sandbox = sandbox::prepare(self.machine, toolchain, self.allowed, profile, env)?;
+        let mut confined = self.clear(command()?);
+        sandbox.confine(&mut confined).context("making the sandbox")?;
+        let failure = match self.one.run(confined, true)? {
+            Ok(binary) => return Ok(binary),
+            Err(failure) => failure,
+        };
+        let Some(refusal) = self.find_refusal(&sandbox, &failure, command)? else {
+            return Err(self.one.error(&failure));
+        };
+        let name = &service.service;
+        if env.get("CI").is_some() {
+            return Err(refusal.error(name).into());
+        }
+        ui.say("building", format_args!("{name} once more, without the sandbox"));
+        let binary = open()?;
+        ui.warn(refusal.warning(name));
+        // It reads what is no input, so the next `dist` has to ask cargo.
+        Ok(Binary { observed: None, ..binary })
+    }
+
+    /// Runs a build that failed once more, and looks at what it is refused.
+    fn find_refusal(
+        &self,
+        sandbox: &Sandbox,
+        failure: &Failure,
+        command: &dyn Fn() -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Option<Refusal>> {
+        let One { toolchain, profile, env, .. } = *self.one;
+        let printed = failure::printed(failure.first_error.as_ref(), &failure.said);
+        if !refused_input::is_possible(&printed) {
+            return Ok(None);
+        }
+        let mut watched = self.clear(command()?);
+        let watch = sandbox.confine_and_watch(&mut watched).context("making the sandbox")?;
+        self.one.run(watched, false)?.err();
+        let refused = watch.end();
+        let withheld = sandbox::withheld(&self.allowed.variables, profile, env);
+        Ok(refused_input::find(&printed, &refused, &withheld, &toolchain.workspace_root))
+    }
+
+    /// Leaves what a sandboxed build gets of the environment.
+    fn clear(&self, mut command: Command) -> Command {
+        let One { toolchain, profile, env, .. } = *self.one;
+        let variables = &self.allowed.variables;
+        sandbox::set_environment(&mut command, toolchain, variables, profile, env);
+        command
     }
 }
 
@@ -426,7 +486,7 @@ fn arguments(
     let format = if env.colour() { "json-diagnostic-rendered-ansi" } else { "json" };
     let mut arguments: Vec<OsString> = ["build", lock_option, "--message-format", format]
         .into_iter()
-        .chain(["--package", &service.service, "--bin", &service.bin, "--profile", profile])
+        .chain(["--package", &service.package, "--bin", &service.bin, "--profile", profile])
         .chain(["--target", toolchain.platform.triple(), "--target-dir"])
         .map(OsString::from)
         .collect();

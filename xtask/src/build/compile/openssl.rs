@@ -6,6 +6,7 @@
 //! fixed folders, and the compiler that it names is called `cc`. Its certificates and configuration are those in
 //! `/etc/ssl`, as where the system has it.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,6 @@ use serde_json::Value;
 use super::{environment, sandbox};
 use crate::build::pins;
 use crate::build::toolchain::Toolchain;
-use crate::model::build_inputs::BuildInputs;
 use crate::model::cargo_lock;
 use crate::system::env::Env;
 use crate::system::partial::Partial;
@@ -197,8 +197,8 @@ fn build(
         command.args(arguments).current_dir(&source).env("PATH", &path);
         command.envs([("CC", "cc"), ("AR", "ar"), ("RANLIB", "ranlib")]);
         if let Some(sandbox) = sandbox {
-            let inputs = BuildInputs::default();
-            sandbox::set_environment(&mut command, toolchain, &inputs, profile, env);
+            let none = BTreeSet::new();
+            sandbox::set_environment(&mut command, toolchain, &none, profile, env);
             sandbox.confine(&mut command).context("making the sandbox")?;
         }
         let output = process::run(&mut command, LIMIT)?;

@@ -22,6 +22,8 @@ const REFUSALS: [&str; 3] = [
 /// A build script that cargo ran.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Script {
+    /// Cargo's id of its package.
+    pub(super) package_id: String,
     pub(super) package: String,
     /// The folder for the files that it makes. What it printed is the file `output` beside that.
     pub(super) out_dir: PathBuf,

@@ -3,6 +3,7 @@
 //!
 //! What is readable here and may change a binary has to be in the build key.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,6 @@ use anyhow::Context as _;
 use super::environment;
 use crate::build::outside_flags;
 use crate::build::toolchain::Toolchain;
-use crate::model::build_inputs::BuildInputs;
 use crate::system::env::Env;
 use crate::system::files;
 use crate::system::sandbox::{Machine, Rules, Sandbox};
@@ -54,17 +54,28 @@ const PASSED_PREFIXES: [&str; 3] = ["CARGO_TERM_", "CARGO_SOURCE_", "CARGO_REGIS
 /// Ends of those that hold secrets, or name a program that tells them.
 const SECRET: [&str; 3] = ["_TOKEN", "_SECRET_KEY", "_CREDENTIAL_PROVIDER"];
 
+/// What the build of one service may read besides what every build finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Files, and folders of which everything below counts.
+    pub paths: Vec<PathBuf>,
+    /// Folders whose names may be listed.
+    pub folders: Vec<PathBuf>,
+    /// Variables.
+    pub variables: BTreeSet<String>,
+}
+
 /// Makes the sandbox of a service's build, with an empty scratch folder.
 pub(super) fn prepare(
     machine: Machine,
     toolchain: &Toolchain,
-    inputs: &BuildInputs,
+    allowed: &Allowed,
     profile: &str,
     env: &Env,
 ) -> anyhow::Result<Sandbox> {
     let mut rules = rules(toolchain, profile, env)?;
-    rules.read.extend(inputs.paths.iter().cloned());
-    rules.list.extend(inputs.folders.iter().cloned());
+    rules.read.extend(allowed.paths.iter().cloned());
+    rules.list.extend(allowed.folders.iter().cloned());
     rules.write.push(toolchain.target_dir.clone());
     Ok(machine.sandbox(rules))
 }
@@ -86,7 +97,7 @@ pub(super) fn prepare_in(
 fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rules> {
     let scratch = scratch(toolchain);
     files::remove_folder_if_there(&scratch)?;
-    let mut write = caches(toolchain, env);
+    let mut write: Vec<_> = environment::zig_caches(toolchain, env).into();
     for folder in write.iter().chain(&["tmp", "home"].map(|name| scratch.join(name))) {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
@@ -131,20 +142,12 @@ fn scratch(toolchain: &Toolchain) -> PathBuf {
     toolchain.target_dir.join("scratch")
 }
 
-/// Returns the folders in which zig keeps what it has compiled. The scripts beside them are run outside of sandboxes,
-/// too, and stay read-only.
-fn caches(toolchain: &Toolchain, env: &Env) -> Vec<PathBuf> {
-    let cache = &toolchain.cache_dir;
-    let time = environment::build_time(env);
-    [cache.join("zig"), cache.join(format!("zig-time-{time}")), cache.join("version")].into()
-}
-
 /// Leaves those variables of `command` that count in a sandbox: those that dist sets, those that are known to change
-/// what is built, and those that `inputs` name.
+/// what is built, and those of `named`.
 pub(super) fn set_environment(
     command: &mut Command,
     toolchain: &Toolchain,
-    inputs: &BuildInputs,
+    named: &BTreeSet<String>,
     profile: &str,
     env: &Env,
 ) {
@@ -156,7 +159,7 @@ pub(super) fn set_environment(
     command.env_clear();
     let is_set = |name: &OsStr| set.iter().any(|(known, _)| known == name);
     for (name, value) in &inherited {
-        if !is_set(name) && is_passed(name, inputs, profile) {
+        if !is_set(name) && is_passed(name, named, profile) {
             command.env(name, value);
         }
     }
@@ -164,7 +167,7 @@ pub(super) fn set_environment(
         let Some(value) = value else { continue };
         // cargo-zigbuild prints the inherited ones, too.
         let is_inherited = inherited.iter().any(|(known, old)| (known, old) == (name, value));
-        if !is_inherited || is_passed(name, inputs, profile) {
+        if !is_inherited || is_passed(name, named, profile) {
             command.env(name, value);
         }
     }
@@ -192,15 +195,15 @@ fn is_below<'a>(path: &Path, mut folders: impl Iterator<Item = &'a Path>) -> boo
 }
 
 /// Returns the names of the variables that a build does not get.
-pub(super) fn withheld(inputs: &BuildInputs, profile: &str, env: &Env) -> Vec<String> {
-    let is_withheld = |name: &&OsStr| !is_passed(name, inputs, profile);
+pub(super) fn withheld(named: &BTreeSet<String>, profile: &str, env: &Env) -> Vec<String> {
+    let is_withheld = |name: &&OsStr| !is_passed(name, named, profile);
     env.names().filter(is_withheld).filter_map(OsStr::to_str).map(str::to_owned).collect()
 }
 
-fn is_passed(name: &OsStr, inputs: &BuildInputs, profile: &str) -> bool {
+fn is_passed(name: &OsStr, named: &BTreeSet<String>, profile: &str) -> bool {
     let Some(name) = name.to_str() else { return false };
     let is_secret = SECRET.iter().any(|end| name.ends_with(end));
-    inputs.env.iter().any(|named| named == name)
+    named.contains(name)
         || PASSED.contains(&name)
         || !is_secret && PASSED_PREFIXES.iter().any(|start| name.starts_with(start))
         || outside_flags::changes_bytes(name, profile)

@@ -11,6 +11,8 @@ mod declared;
 pub mod extern_blocks;
 mod table;
 
+pub(crate) use self::table::SYMBOLS;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The text that `tools/apple-symbols` makes.
-const SYMBOLS: &str = include_str!("symbols.txt");
+pub(crate) const SYMBOLS: &str = include_str!("symbols.txt");
 
 /// The libraries of macOS.
 #[derive(Debug)]

@@ -124,6 +124,43 @@ fn pinned_else(active: &Compiler, workspace_root: &Path, pin: &str, env: &Env) -
     }
 }
 
+/// Finds a compiler for the programs that come with xtask and need at least its own pin, such as the local S3 server:
+/// the active one where it is new enough, else xtask's pin, else the newest of rustup's.
+///
+/// Fails with [`Kind::Config`] where every compiler is too old.
+pub(super) fn for_our_programs(workspace_root: &Path, env: &Env) -> Result<Compiler> {
+    let active = active(workspace_root, env)?;
+    let is_new_enough = |compiler: &Compiler| release(compiler) >= numbers(pins::RUSTC);
+    if is_new_enough(&active) {
+        return Ok(active);
+    }
+    if let Some(pinned) = pinned(pins::RUSTC, &active.host, env) {
+        return Ok(pinned);
+    }
+    let toolchains = rustup_home(env).map(|home| home.join("toolchains"));
+    let folders = toolchains.and_then(|folder| std::fs::read_dir(folder).ok());
+    let sysroots = folders.into_iter().flatten().flatten().map(|entry| entry.path());
+    let others = sysroots
+        .filter(|sysroot| sysroot.join("bin/cargo").is_file())
+        .filter_map(|sysroot| inspect(&sysroot, toolchain_name(&sysroot, env), env).ok())
+        .filter(|compiler| compiler.host == active.host && is_new_enough(compiler));
+    others.max_by_key(release).ok_or_else(|| {
+        let (pin, version) = (pins::RUSTC, active.version);
+        Error::config(format!("the local S3 server needs Rust {pin} or newer, and {version} is too old for it"))
+            .hint(format!("run `rustup toolchain install {pin}`; the services stay with the compiler that the repository pins"))
+    })
+}
+
+/// Returns the numbers of a compiler's release, and whether it is one and no nightly build before it.
+fn release(compiler: &Compiler) -> (Vec<u32>, bool) {
+    numbers(&compiler.release)
+}
+
+fn numbers(release: &str) -> (Vec<u32>, bool) {
+    let (digits, before) = release.split_once('-').unwrap_or((release, ""));
+    (digits.split('.').filter_map(|part| part.parse().ok()).collect(), before.is_empty())
+}
+
 /// Asks the compiler in `sysroot` for its version.
 pub(super) fn inspect(sysroot: &Path, toolchain: Option<String>, env: &Env) -> Result<Compiler> {
     let mut command = Command::new(sysroot.join("bin/rustc"));
@@ -221,7 +258,7 @@ fn read_version(printed: &str) -> Option<(String, String, String)> {
 mod tests {
     use std::path::Path;
 
-    use super::{is_chosen_by_hand, read_version, toolchain_name};
+    use super::{is_chosen_by_hand, numbers, read_version, toolchain_name};
     use crate::system::env::Env;
 
     #[test]
@@ -246,6 +283,14 @@ mod tests {
             let read =
                 read.as_ref().map(|(version, release, _)| (version.as_str(), release.as_str()));
             assert_eq!(read, expected, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn releases_are_ordered_by_their_numbers() {
+        let ordered = ["1.88.0", "1.95.0-nightly", "1.95.0", "1.95.1", "1.100.0"];
+        for two in ordered.windows(2) {
+            assert!(numbers(two[0]) < numbers(two[1]), "{two:?}");
         }
     }
 

@@ -95,11 +95,6 @@ impl Toolchain {
         (self.library == Library::Distribution).then(|| self.compiler.library_sources())
     }
 
-    /// Returns this machine's triple.
-    pub fn host(&self) -> &str {
-        &self.compiler.host
-    }
-
     /// Returns the folder of the tools.
     pub(crate) fn tools_dir(&self) -> &Path {
         self.cache_dir.parent().unwrap_or(&self.cache_dir)
@@ -226,6 +221,14 @@ pub fn other_compiler(
     };
     let other = found.ok().filter(|compiler| !compiler.is_pinned(pin));
     other.map(|compiler| compiler.version)
+}
+
+/// Returns the cargo that builds programs which come with xtask, such as the local S3 server, with at least xtask's own
+/// pin, whatever the repository pins.
+///
+/// Fails with [`ferror::Kind::Config`] where every compiler of this machine is too old.
+pub fn cargo_for_our_programs(workspace_root: &Path, env: &Env) -> ferror::Result<PathBuf> {
+    Ok(compiler::for_our_programs(workspace_root, env)?.cargo())
 }
 
 /// Removes the note about a refusal of rustup's server, so that the next run asks again.

@@ -3,23 +3,64 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use ferror::{Error, Result};
 
 use crate::build::pins;
 use crate::model::cargo_toml;
 use crate::model::config::is_pin;
 
+/// The oldest release that compiles xtask, by its Cargo.toml.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+/// The last day whose nightly compiler is older than that release: the day on which 1.88 left the nightly channel.
+const OLD_NIGHTLY: &str = "nightly-2025-05-09";
+
 /// Returns the pin of the repository around `workspace_root`: the release or the `nightly-DATE` of its
 /// rust-toolchain.toml, else `configured`, else the one of xtask. A channel such as `stable` is no pin.
+///
+/// Fails with [`ferror::Kind::Config`] where the pin is older than what compiles xtask.
 pub fn find(workspace_root: &Path, configured: Option<&str>) -> anyhow::Result<String> {
-    let own = match toolchain_file(workspace_root) {
-        Some(path) => {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("reading {}", path.display()))?;
-            channel(&text, &path.display().to_string())?.filter(|channel| is_pin(channel))
-        }
-        None => None,
+    if let Some(pin) = of_toolchain_file(workspace_root)? {
+        return Ok(pin);
+    }
+    let Some(pin) = configured else { return Ok(pins::RUSTC.to_owned()) };
+    check_age(pin, "`rust` in [workspace.metadata.xtask]")?;
+    Ok(pin.to_owned())
+}
+
+/// Returns the pin in the toolchain file of the repository around `workspace_root`, where it has one.
+///
+/// Fails as [`find`] does.
+pub fn of_toolchain_file(workspace_root: &Path) -> anyhow::Result<Option<String>> {
+    let Some(path) = toolchain_file(workspace_root) else { return Ok(None) };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name}"))?;
+    let pin = channel(&text, &name)?.filter(|channel| is_pin(channel));
+    if let Some(pin) = &pin {
+        check_age(pin, &name)?;
+    }
+    Ok(pin)
+}
+
+/// Refuses a release or a pin that is older than what compiles xtask; `place` says where it comes from.
+///
+/// Fails with [`ferror::Kind::Config`].
+pub fn check_age(pin: &str, place: &str) -> Result<()> {
+    let is_old = match release_numbers(pin) {
+        Some(numbers) => Some(numbers) < release_numbers(OLDEST),
+        // Dates of one form are ordered as texts are.
+        None => pin <= OLD_NIGHTLY,
     };
-    Ok(own.unwrap_or_else(|| configured.unwrap_or(pins::RUSTC).to_owned()))
+    if !is_old {
+        return Ok(());
+    }
+    Err(Error::config(format!("{place}: Rust {pin} is too old: xtask needs {OLDEST} or newer"))
+        .hint(format!("use a newer one there, such as {}", pins::RUSTC)))
+}
+
+/// Returns major and minor number of a release; `None` of a nightly one.
+fn release_numbers(release: &str) -> Option<(u32, u32)> {
+    let mut parts = release.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
 }
 
 /// Finds the file that rustup reads in `workspace_root`, if it belongs to the repository.
@@ -35,7 +76,7 @@ fn toolchain_file(workspace_root: &Path) -> Option<PathBuf> {
 }
 
 /// Reads `toolchain.channel`. An old file consists of the channel alone.
-fn channel(text: &str, name: &str) -> ferror::Result<Option<String>> {
+fn channel(text: &str, name: &str) -> Result<Option<String>> {
     if !text.contains('[') {
         return Ok(Some(text.trim().to_owned()));
     }
@@ -87,6 +128,40 @@ mod tests {
         ] {
             std::fs::write(root.join(name), text).unwrap();
             assert_eq!(pin(Some("1.90")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pin_that_does_not_compile_xtask_is_an_error_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(".git")).unwrap();
+        let file = folder.path().join("rust-toolchain.toml");
+        for (pin, is_too_old) in [
+            ("1.87.0", true),
+            ("1.9", true),
+            ("0.99.0", true),
+            ("nightly-2025-05-09", true),
+            ("1.88", false),
+            ("1.88.0", false),
+            ("1.100.0", false),
+            ("2.0.0", false),
+            ("nightly-2025-05-10", false),
+        ] {
+            let by_table = find(folder.path(), Some(pin));
+            std::fs::write(&file, format!("[toolchain]\nchannel = \"{pin}\"\n")).unwrap();
+            let by_file = find(folder.path(), None);
+            std::fs::remove_file(&file).unwrap();
+            let place = file.display().to_string();
+            for (found, place) in [(by_table, "`rust` in"), (by_file, place.as_str())] {
+                match found {
+                    Ok(found) => assert!(!is_too_old && found == pin, "{pin}: {found}"),
+                    Err(error) => {
+                        let text = error.to_string();
+                        assert!(is_too_old && text.starts_with(place), "{pin}: {text}");
+                        assert!(text.contains(&format!("Rust {pin} is too old")), "{text}");
+                    }
+                }
+            }
         }
     }
 

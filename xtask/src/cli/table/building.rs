@@ -90,6 +90,17 @@ fn dist_rows() -> Vec<Row<dist::Options>> {
             "another compiler than the pinned one is an error instead of a warning",
             |o| &mut o.strict,
         ),
+        switch(
+            "no-reuse",
+            "build every service, also what is unchanged since the last build on this machine",
+            |o| &mut o.no_reuse,
+        ),
+        switch(
+            "why",
+            "say of each service whether it is built or what the last build made of it is used, and the \
+             first input that differs",
+            |o| &mut o.why,
+        ),
         switch("dry-run", "print the plan and build nothing", |o| &mut o.dry_run),
         switch("json", "the manifest (or the plan) on stdout; everything else on stderr", |o| {
             &mut o.json

@@ -1,4 +1,4 @@
-//! The verbs about the repository itself: new, init, vendor, update, ci; and those about this
+//! The verbs about the repository itself: new, init, adopt, vendor, update, ci; and those about this
 //! program: completions, reference.
 
 use ferror::{Error, Result};
@@ -8,12 +8,13 @@ use super::{Operand, Row, Typed, Verb, assign, no_problem, option, switch, value
 use crate::cli::command::Command;
 use crate::cli::values::{Given, SHELLS, Shell, new_service, path, text};
 use crate::model::service_kind::ServiceKind;
-use crate::verbs::init::{self, XtaskOption};
+use crate::repository::xtask_source::XtaskOption;
+use crate::verbs::init;
 use crate::verbs::vendor::{self, Mode};
-use crate::verbs::{ci, new, update};
+use crate::verbs::{adopt, ci, new, update};
 
 pub(super) fn verbs() -> Vec<Verb> {
-    vec![new(), init(), vendor(), update(), ci(), completions(), reference()]
+    vec![new(), init(), adopt(), vendor(), update(), ci(), completions(), reference()]
 }
 
 fn new() -> Verb {
@@ -22,8 +23,8 @@ fn new() -> Verb {
         summary: "write a new service",
         usage: "NAME",
         about: "Writes a service into services/NAME, which builds, passes its own test, runs, and \
-                is in the next dist; adds it to the workspace where no pattern such as services/* \
-                covers it, and to Cargo.lock. It has foundation's crates from where xtask comes \
+                is in the next dist; adds it to `members` and `services` of the workspace where no \
+                pattern such as services/* covers it, and to Cargo.lock. It has foundation's crates from where xtask comes \
                 from. Where sources are vendored and it needs more, they are vendored again. \
                 Nothing that exists is overwritten.",
         operands: vec![Operand {
@@ -44,7 +45,7 @@ fn new() -> Verb {
                 |o: &mut new::Options| o.kind = ServiceKind::Worker,
             )
             .or(),
-            switch("dry-run", "print the files and write nothing", |o| &mut o.dry_run),
+            switch("dry-run", "print the change as a diff, and write nothing", |o| &mut o.dry_run),
         ],
         notes: &[],
         examples: &[("new billing", ""), ("new reaper --worker", "")],
@@ -118,26 +119,98 @@ fn init_rows() -> Vec<Row<init::Options>> {
             "xtask-git",
             ("URL", Any),
             "the repository that xtask comes from, by git: other machines can build it",
-            |o, given| set_source(o, XtaskOption::Git(text(given)?)),
+            |o: &mut init::Options, given| {
+                set_source("init", &mut o.xtask, XtaskOption::Git(text(given)?))
+            },
         ),
         valued(
             "xtask-path",
             ("P", Folders),
             "the same, a folder of this machine, as it is named: relative or absolute; default: \
              where this workspace has xtask from, by git at the same commit",
-            |o, given| set_source(o, XtaskOption::Path(path(given)?)),
+            |o: &mut init::Options, given| {
+                set_source("init", &mut o.xtask, XtaskOption::Path(path(given)?))
+            },
         )
         .or(),
     ]
 }
 
-fn set_source(options: &mut init::Options, source: XtaskOption) -> Result<()> {
-    match options.xtask.replace(source) {
+fn set_source(verb: &str, place: &mut Option<XtaskOption>, source: XtaskOption) -> Result<()> {
+    match place.replace(source) {
         None => Ok(()),
-        Some(_) => {
-            Err(Error::usage("init: xtask comes from one place: --xtask-git or --xtask-path"))
-        }
+        Some(_) => Err(Error::usage(format!(
+            "{verb}: xtask comes from one place: --xtask-git or --xtask-path"
+        ))),
     }
+}
+
+fn adopt() -> Verb {
+    Typed {
+        name: "adopt",
+        summary: "let a repository that exists use xtask",
+        usage: "DIR",
+        about: "Looks at the cargo workspace in DIR, with the toolchain that counts there, and writes \
+                what it needs to use xtask: a package xtask/ of three lines, the alias, the services and \
+                the compiler in [workspace.metadata.xtask], what builds read outside their packages, \
+                lines of .gitignore, a CI file where there is none, and Cargo.lock. Files that exist keep \
+                their comments and their order. No locked version moves: where one would have to, the \
+                moves are listed and nothing is written. Beside an xtask that is there already, the \
+                package and the alias are named bowline. All or nothing; nothing is committed; a second \
+                run changes nothing. Ends with the plan of a dist there.",
+        operands: vec![Operand {
+            name: "DIR",
+            values: Folders,
+            doc: "the folder of the workspace, or one in it",
+        }],
+        rows: vec![
+            switch("dry-run", "print the whole change as a diff, and write nothing", |o: &mut adopt::Options| {
+                &mut o.dry_run
+            }),
+            option(
+                "s3-bucket",
+                ("B", Any),
+                "the bucket that releases are published to",
+                text,
+                |o| &mut o.s3_bucket,
+            ),
+            switch(
+                "own-lock",
+                "make the package a workspace of its own with its own Cargo.lock, where a locked version \
+                 would move; then the alias works in the workspace's folder only",
+                |o| &mut o.own_lock,
+            ),
+            valued(
+                "xtask-git",
+                ("URL", Any),
+                "the repository that xtask comes from, by git: other machines can build it",
+                |o: &mut adopt::Options, given| set_source("adopt", &mut o.xtask, XtaskOption::Git(text(given)?)),
+            ),
+            valued(
+                "xtask-path",
+                ("P", Folders),
+                "the same, a folder of this machine, as it is named: relative or absolute; default: \
+                 where this workspace has xtask from, by git at the same commit",
+                |o: &mut adopt::Options, given| set_source("adopt", &mut o.xtask, XtaskOption::Path(path(given)?)),
+            )
+            .or(),
+        ],
+        notes: &[],
+        examples: &[
+            ("adopt ../shop --dry-run", ""),
+            ("adopt ../shop/server --xtask-git https://git.example.com/team/bowline", ""),
+        ],
+        operand: Some(|options, given| {
+            let is_first = options.dir.as_os_str().is_empty();
+            if is_first {
+                options.dir = path(given)?;
+            }
+            Ok(is_first)
+        }),
+        problem: |options| options.dir.as_os_str().is_empty().then_some("no DIR given"),
+        command: Command::Adopt,
+    }
+    .verb()
 }
 
 fn vendor() -> Verb {

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use ferror::Error;
+
 /// A package of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Package {
@@ -153,12 +155,38 @@ fn states(packages: &[Package]) -> States<'_> {
     states
 }
 
+impl Move {
+    /// Returns whether a locked version was replaced by another one: neither new nor gone.
+    pub fn is_to_another(&self) -> bool {
+        self.from.is_some() && self.to.is_some()
+    }
+
+    /// Returns name and version of the package as it was, unless it came from git.
+    pub fn release_before(&self) -> Option<(&str, &str)> {
+        let from = self.from.as_deref().filter(|state| !state.contains(' '))?;
+        Some((&self.name, from))
+    }
+}
+
 /// `itoa 1.0.9 -> 1.0.15`.
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |state: &Option<String>| state.clone().unwrap_or_else(|| "none".to_owned());
         write!(f, "{} {} -> {}", self.name, word(&self.from), word(&self.to))
     }
+}
+
+/// Makes the error of a cargo which says, in what it printed, that it would have to change Cargo.lock, as `--locked`
+/// forbids; `None` where it says something else.
+pub fn refused_change(printed: &str) -> Option<Error> {
+    let is_refused = printed.contains("lock file")
+        && ["--locked", "--frozen"].iter().any(|option| printed.contains(option));
+    is_refused.then(|| {
+        Error::config("Cargo.lock does not fit the Cargo.toml files").hint(
+            "run `cargo update --workspace`, which adds what is missing and moves no locked version that still fits; \
+             look at what changed in Cargo.lock, and commit it",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! A member added to a workspace's Cargo.toml, in the text: comments, order and layout are other
-//! people's and stay. The parser says where the list stands; what was made is parsed again, and
-//! refused unless it says the same and the new member.
+//! Adds a folder to `members` or `exclude` of a workspace's Cargo.toml, or a service to `services`, in the text: comments,
+//! order and layout are other people's and stay. The parser says where the list stands; what was made is parsed
+//! again, and refused unless it says the same and the new item.
 
 use ferror::{Error, Result};
 use glob::{MatchOptions, Pattern};
 use serde_json::Value;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{parse, quoted};
@@ -42,29 +43,67 @@ pub fn is_covered(text: &str, path: &str) -> Result<bool> {
 ///
 /// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
 pub fn with_member(text: &str, path: &str) -> Result<String> {
+    with_item(text, &["workspace", "members"], path)
+}
+
+/// Returns `text` with the folder `path` as one more that is no member.
+///
+/// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
+pub fn with_excluded(text: &str, path: &str) -> Result<String> {
+    with_item(text, &["workspace", "exclude"], path)
+}
+
+/// Returns `text` with `entry` as one more item of `services` in `[workspace.metadata.xtask]`, which has to be there.
+///
+/// Fails with [`ferror::Kind::Config`] where the list stands in a form that is not understood.
+pub fn with_service(text: &str, entry: &str) -> Result<String> {
+    with_item(text, &["workspace", "metadata", "xtask", "services"], entry)
+}
+
+/// Adds `item` to the list at `place`. A list of `[workspace]` that is missing is written; another one has to be there.
+fn with_item(text: &str, place: &[&str], item: &str) -> Result<String> {
     let not_understood = || {
-        Error::config("Cargo.toml: the list `members` stands in a form that is not understood here")
-            .hint(format!("add {path:?} to it by hand, or a pattern such as \"services/*\""))
+        let list = place.last().copied().unwrap_or_default();
+        let error =
+            format!("Cargo.toml: the list `{list}` stands in a form that is not understood here");
+        Error::config(error).hint(format!("add {item:?} to it by hand"))
     };
-    let made = insert(text, path).ok_or_else(not_understood)?;
+    let made = insert(text, place, item).ok_or_else(not_understood)?;
     let (mut expected, found) = (parse(text, "Cargo.toml")?, parse(&made, "Cargo.toml"));
-    match &mut expected["workspace"]["members"] {
-        Value::Array(members) => members.push(path.into()),
-        none => *none = Value::Array(vec![path.into()]),
+    let mut list = &mut expected;
+    for field in place {
+        list = &mut list[field];
+    }
+    match list {
+        Value::Array(listed) => listed.push(item.into()),
+        none => *none = Value::Array(vec![item.into()]),
     }
     if found.ok() == Some(expected) { Ok(made) } else { Err(not_understood()) }
 }
 
-fn insert(text: &str, path: &str) -> Option<String> {
+fn insert(text: &str, place: &[&str], item: &str) -> Option<String> {
     let table = DeTable::parse(text).ok()?;
-    let workspace = table.get_ref().get("workspace")?.get_ref().as_table()?;
+    let (list, tables) = place.split_last()?;
+    let mut around = table.get_ref();
+    for name in tables {
+        around = around.get(*name)?.get_ref().as_table()?;
+    }
+    match around.get(*list) {
+        Some(array) => insert_into(text, array, item),
+        None if tables == ["workspace"] => {
+            let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+            after_the_header(text, &format!("{list} = [{}]{end}", quoted(item)), end)
+        }
+        None => None,
+    }
+}
+
+/// Puts one more item at the end of a list in `text`; `None` where it is no list.
+fn insert_into(text: &str, array: &Spanned<DeValue<'_>>, item: &str) -> Option<String> {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let path = quoted(path);
-    let Some(members) = workspace.get("members") else {
-        return after_the_header(text, &format!("members = [{path}]{end}"), end);
-    };
-    let DeValue::Array(items) = members.get_ref() else { return None };
-    let (open, close) = (members.span().start, members.span().end.checked_sub(1)?);
+    let path = quoted(item);
+    let DeValue::Array(items) = array.get_ref() else { return None };
+    let (open, close) = (array.span().start, array.span().end.checked_sub(1)?);
     let Some(item) = items.iter().next_back() else {
         // Whatever stands in an empty list is a comment.
         return Some(spliced(text, open + 1, &path));

@@ -1,15 +1,17 @@
-//! Texts of Cargo.toml files: read as plain values, and a member added to a workspace.
+//! Texts of Cargo.toml files and others of that form: read as plain values, and added to.
 //!
 //! Cargo carries the tables of ours through `cargo metadata`; this is for what it does not say:
-//! where a list stands in the text, and which tables packages may inherit from.
+//! where a list or a table stands in the text, and which tables packages may inherit from.
 
 use ferror::{Error, Result};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+mod fields;
 mod members;
 
-pub use members::{is_covered, with_member};
+pub use fields::{Fields, with_fields};
+pub use members::{is_covered, with_excluded, with_member, with_service};
 
 /// Returns a Cargo.toml as JSON, which tables are read from everywhere else. `name` is for the error.
 ///

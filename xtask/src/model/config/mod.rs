@@ -4,14 +4,16 @@
 //! service's. Cargo carries both through `cargo metadata` untouched, so no TOML is read here. A
 //! field that is not known is an error: a misspelt one would silently do nothing.
 
+use std::collections::BTreeMap;
+
 use catalog::{Platform, Template};
 use ferror::{Error, Result};
 use s3::Attributes;
 use serde_json::Value;
 
-use crate::model::build_inputs::PackageInputs;
 use crate::model::platform_line;
-use tables::{ServiceTable, WorkspaceTable, read_table};
+use crate::model::service_entry::ServiceEntry;
+use tables::{PackageTable, ServiceTable, WorkspaceTable, read_table};
 
 mod attributes;
 mod tables;
@@ -90,6 +92,8 @@ pub struct Config {
     pub pass_env: Vec<String>,
     /// Whether the server knows `If-None-Match` and `If-Match` on writes.
     pub conditional_writes: bool,
+    /// Whether uploads carry the CRC64NVME of each object.
+    pub crc64nvme: bool,
     /// Whether `upload` publishes what was compiled from sources outside the repository, too.
     pub outside_sources: bool,
     /// The compiler that builds, as a release or `nightly-DATE`, where it is not the one that xtask pins.
@@ -105,10 +109,23 @@ pub struct Config {
     pub skip_checks: Vec<BinaryCheck>,
     /// Whether `dist` builds OpenSSL for `openssl-sys`.
     pub openssl: bool,
-    /// Globs below the workspace's root, of files that every service's build may read.
-    pub inputs: Vec<String>,
-    /// Variables that every service's build gets.
-    pub env: Vec<String>,
+    /// What every service is built from besides its packages.
+    pub inputs: Inputs,
+    /// The entries of `services`; `None` where the table has no such field.
+    pub services: Option<Vec<ServiceEntry>>,
+}
+
+/// What a package is built from besides the files of its folder. The first two are patterns of files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Other files of the repository.
+    pub files: Vec<String>,
+    /// Files of the package's folder that no build reads.
+    pub ignored: Vec<String>,
+    /// Variables of the environment.
+    pub variables: Vec<String>,
+    /// `sandbox = false`: whether its build may read what it likes.
+    pub no_sandbox: bool,
 }
 
 /// What of a finished binary is compared with the plan.
@@ -150,10 +167,34 @@ impl BinaryCheck {
     }
 }
 
-/// A service's own configuration, checked.
+/// `[package.metadata.xtask]`, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackageConfig {
+    /// The binary to ship, where the package has several and the workspace names none of them.
+    pub bin: Option<String>,
+    /// The service's name, where it is not the package's.
+    pub name: Option<String>,
+    /// What the package is built from. A library may have these fields, too.
+    pub inputs: Inputs,
+    /// The fields that apply to every binary of the package.
+    pub config: ServiceConfig,
+    /// The binaries that have a table of their own.
+    pub binaries: BTreeMap<String, BinaryConfig>,
+}
+
+/// `[package.metadata.xtask.binaries.BINARY]`, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BinaryConfig {
+    /// The service's name, where it is another one than by the rule.
+    pub name: Option<String>,
+    /// The fields of the binary's table, and those of the package that it does not replace.
+    pub config: ServiceConfig,
+}
+
+/// How a service is shipped, checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceConfig {
-    /// Globs below the service's folder, packed besides INSTALL*, README* and LICENSE*.
+    /// Globs below the package's folder, packed besides INSTALL*, README* and LICENSE*.
     pub include: Vec<String>,
     /// The platforms this service is built for, where they differ from the workspace's.
     pub platforms: Option<Vec<Platform>>,
@@ -161,12 +202,8 @@ pub struct ServiceConfig {
     pub features: Vec<String>,
     /// Whether the default features are off.
     pub no_default_features: bool,
-    /// The binary to ship, where the package has several.
-    pub bin: Option<String>,
     /// Whether `dist` leaves the service out unless it is named.
     pub skip: bool,
-    /// What the build of the package may read. Libraries may have these fields, too.
-    pub build: PackageInputs,
 }
 
 impl Config {
@@ -178,6 +215,9 @@ impl Config {
         let object_key = table.object_key.as_deref().map(Template::parse).transpose();
         let skip_checks = table.skip_checks.iter().flatten().map(|name| BinaryCheck::parse(name));
         let skip_checks: Result<_> = skip_checks.collect();
+        let entries =
+            |texts: Vec<String>| texts.iter().map(|text| ServiceEntry::parse(text)).collect();
+        let services: Result<_> = table.services.map(entries).transpose();
         let config = Self {
             platforms: platform_line::parse(table.platforms.as_deref().unwrap_or(PLATFORMS))
                 .map_err(|error| error.context(TABLE))?,
@@ -200,6 +240,8 @@ impl Config {
             allow_http: table.allow_http.unwrap_or_default(),
             pass_env: table.pass_env.unwrap_or_default(),
             conditional_writes: table.conditional_writes.unwrap_or(true),
+            crc64nvme: sends_crc64nvme(table.checksum.as_deref())
+                .map_err(|error| error.context(TABLE))?,
             outside_sources: table.outside_sources.unwrap_or_default(),
             rust: table.rust,
             outside_flags: table.outside_flags.unwrap_or_default(),
@@ -207,8 +249,12 @@ impl Config {
             system_libraries: table.system_libraries.unwrap_or_default(),
             skip_checks: skip_checks.map_err(|error| error.context(TABLE))?,
             openssl: table.openssl.unwrap_or(true),
-            inputs: table.inputs.unwrap_or_default(),
-            env: table.env.unwrap_or_default(),
+            inputs: Inputs {
+                files: table.inputs.unwrap_or_default(),
+                variables: table.env.unwrap_or_default(),
+                ..Inputs::default()
+            },
+            services: services.map_err(|error| error.context(TABLE))?,
         };
         config.check().map_err(|error| error.context(TABLE))?;
         Ok(config)
@@ -218,6 +264,7 @@ impl Config {
         check_release("glibc", &self.glibc, GLIBC)?;
         check_release("macos", &self.macos, MACOS)?;
         check_globs(&self.include)?;
+        self.inputs.check()?;
         let profile_is_a_name = self.profile.starts_with(|c: char| c.is_ascii_alphabetic())
             && self.profile.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !profile_is_a_name {
@@ -258,33 +305,75 @@ impl Config {
     }
 }
 
-impl ServiceConfig {
+impl PackageConfig {
     /// Checks the `metadata` of the package `name`; `None` when it has no table of ours.
     pub fn read(name: &str, metadata: &Value) -> Result<Option<Self>> {
         let table_name = format!("[package.metadata.xtask] of {name}");
-        let Some(table) = read_table(metadata, &table_name, ServiceTable::read)? else {
+        let Some(table) = read_table(metadata, &table_name, PackageTable::read)? else {
             return Ok(None);
         };
-        check_globs(&table.include).map_err(|error| error.context(&table_name))?;
-        let platforms = table
-            .platforms
-            .map(|line| platform_line::parse(&line))
-            .transpose()
-            .map_err(|error| error.context(&table_name))?;
-        Ok(Some(Self {
-            include: table.include,
-            platforms,
-            features: table.features,
+        let inputs = Inputs {
+            files: table.inputs,
+            ignored: table.ignore,
+            variables: table.env,
+            no_sandbox: table.sandbox == Some(false),
+        };
+        inputs.check().map_err(|error| error.context(&table_name))?;
+        let mut binaries = BTreeMap::new();
+        for (bin, own) in table.binaries {
+            let context = |error: Error| error.context(format!("{table_name}: binaries.{bin}"));
+            let config = ServiceConfig::read(own.clone().or(&table.service)).map_err(context)?;
+            binaries.insert(bin.clone(), BinaryConfig { name: own.name, config });
+        }
+        let name = table.service.name.clone();
+        let config =
+            ServiceConfig::read(table.service).map_err(|error| error.context(&table_name))?;
+        Ok(Some(Self { bin: table.bin, name, inputs, config, binaries }))
+    }
+}
+
+impl PackageConfig {
+    /// Returns whether the table says what the package is built from, and nothing else. A library may have such a one.
+    pub fn has_only_inputs(&self) -> bool {
+        let inputs = self.inputs.clone();
+        inputs != Inputs::default() && *self == Self { inputs, ..Self::default() }
+    }
+}
+
+impl ServiceConfig {
+    fn read(table: ServiceTable) -> Result<Self> {
+        let include = table.include.unwrap_or_default();
+        check_globs(&include)?;
+        Ok(Self {
+            include,
+            platforms: table.platforms.map(|line| platform_line::parse(&line)).transpose()?,
+            features: table.features.unwrap_or_default(),
             no_default_features: table.default_features == Some(false),
-            bin: table.bin,
-            skip: table.skip,
-            build: PackageInputs {
-                inputs: table.inputs,
-                ignore: table.ignore,
-                env: table.env,
-                is_open: table.sandbox == Some(false),
-            },
-        }))
+            skip: table.skip.unwrap_or_default(),
+        })
+    }
+}
+
+impl Inputs {
+    fn check(&self) -> Result<()> {
+        for (field, patterns) in [("inputs", &self.files), ("ignore", &self.ignored)] {
+            let example = if field == "inputs" { "../../proto/**" } else { "tests/**" };
+            let expected = |text: &str| {
+                expected(field, text, &format!("a pattern below a folder, such as {example}"))
+            };
+            for text in patterns {
+                let leaves = field == "ignore" && text.split('/').any(|part| part == "..");
+                if text.is_empty() || text.starts_with('/') || leaves {
+                    return Err(expected(text));
+                }
+                glob::Pattern::new(text).map_err(|error| expected(text).caused_by(error))?;
+            }
+        }
+        let is_name = |name: &&String| !name.is_empty() && !name.contains(['=', '\0']);
+        match self.variables.iter().find(|name| !is_name(name)) {
+            Some(wrong) => Err(expected("env", wrong, "the name of a variable")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -306,6 +395,14 @@ fn read_version_digits(digits: Option<u64>) -> Result<usize> {
     usize::try_from(digits).ok().filter(|count| *count <= 40).filter(is_version).ok_or_else(|| {
         Error::config(format!("version-digits = {digits}: expected 6 to 40 digits of the commit"))
     })
+}
+
+fn sends_crc64nvme(checksum: Option<&str>) -> Result<bool> {
+    match checksum {
+        None => Ok(false),
+        Some("crc64nvme") => Ok(true),
+        Some(other) => Err(expected("checksum", other, "crc64nvme, or no such field")),
+    }
 }
 
 fn read_prefix(prefix: Option<String>) -> Result<String> {

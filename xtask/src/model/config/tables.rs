@@ -35,6 +35,7 @@ pub(super) struct WorkspaceTable {
     pub(super) allow_http: Option<bool>,
     pub(super) pass_env: Option<Vec<String>>,
     pub(super) conditional_writes: Option<bool>,
+    pub(super) checksum: Option<String>,
     pub(super) outside_sources: Option<bool>,
     pub(super) rust: Option<String>,
     pub(super) outside_flags: Option<bool>,
@@ -44,21 +45,30 @@ pub(super) struct WorkspaceTable {
     pub(super) openssl: Option<bool>,
     pub(super) inputs: Option<Vec<String>>,
     pub(super) env: Option<Vec<String>>,
+    pub(super) services: Option<Vec<String>>,
 }
 
 /// `[package.metadata.xtask]`, as written.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct ServiceTable {
-    pub(super) include: Vec<String>,
-    pub(super) platforms: Option<String>,
-    pub(super) features: Vec<String>,
-    pub(super) default_features: Option<bool>,
+#[derive(Debug, Default, Clone)]
+pub(super) struct PackageTable {
     pub(super) bin: Option<String>,
-    pub(super) skip: bool,
     pub(super) inputs: Vec<String>,
     pub(super) ignore: Vec<String>,
     pub(super) env: Vec<String>,
     pub(super) sandbox: Option<bool>,
+    pub(super) binaries: BTreeMap<String, ServiceTable>,
+    pub(super) service: ServiceTable,
+}
+
+/// The fields that say how a binary is shipped, as written for a package or for one binary of it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct ServiceTable {
+    pub(super) name: Option<String>,
+    pub(super) include: Option<Vec<String>>,
+    pub(super) platforms: Option<String>,
+    pub(super) features: Option<Vec<String>>,
+    pub(super) default_features: Option<bool>,
+    pub(super) skip: Option<bool>,
 }
 
 impl WorkspaceTable {
@@ -89,6 +99,7 @@ impl WorkspaceTable {
             allow_http: table.find("allow-http")?,
             pass_env: table.find("pass-env")?,
             conditional_writes: table.find("conditional-writes")?,
+            checksum: table.find("checksum")?,
             outside_sources: table.find("outside-sources")?,
             rust: table.find("rust")?,
             outside_flags: table.find("outside-flags")?,
@@ -98,28 +109,56 @@ impl WorkspaceTable {
             openssl: table.find("openssl")?,
             inputs: table.find("inputs")?,
             env: table.find("env")?,
+            services: table.find("services")?,
         };
         table.end()?;
         Ok(read)
     }
 }
 
-impl ServiceTable {
+impl PackageTable {
     pub(super) fn read(mut table: Object<'_>) -> json::Result<Self> {
-        let read = Self {
-            include: table.find("include")?.unwrap_or_default(),
-            platforms: table.find("platforms")?,
-            features: table.find("features")?.unwrap_or_default(),
-            default_features: table.find("default-features")?,
-            bin: table.find("bin")?,
-            skip: table.find("skip")?.unwrap_or_default(),
-            inputs: table.find("inputs")?.unwrap_or_default(),
-            ignore: table.find("ignore")?.unwrap_or_default(),
-            env: table.find("env")?.unwrap_or_default(),
-            sandbox: table.find("sandbox")?,
-        };
+        let service = ServiceTable::read_fields(&mut table)?;
+        let bin = table.find("bin")?;
+        let binaries: BTreeMap<String, Object> = table.find("binaries")?.unwrap_or_default();
+        let inputs = table.find("inputs")?.unwrap_or_default();
+        let ignore = table.find("ignore")?.unwrap_or_default();
+        let env = table.find("env")?.unwrap_or_default();
+        let sandbox = table.find("sandbox")?;
         table.end()?;
-        Ok(read)
+        let read = |(bin, mut table): (String, Object<'_>)| {
+            let own = ServiceTable::read_fields(&mut table)?;
+            table.end()?;
+            Ok((bin, own))
+        };
+        let binaries = binaries.into_iter().map(read).collect::<json::Result<_>>()?;
+        Ok(Self { bin, inputs, ignore, env, sandbox, binaries, service })
+    }
+}
+
+impl ServiceTable {
+    fn read_fields(table: &mut Object<'_>) -> json::Result<Self> {
+        Ok(Self {
+            name: table.find("name")?,
+            include: table.find("include")?,
+            platforms: table.find("platforms")?,
+            features: table.find("features")?,
+            default_features: table.find("default-features")?,
+            skip: table.find("skip")?,
+        })
+    }
+
+    /// Takes the fields that are missing here, all but the name, from `package`.
+    pub(super) fn or(self, package: &Self) -> Self {
+        let package = package.clone();
+        Self {
+            name: self.name,
+            include: self.include.or(package.include),
+            platforms: self.platforms.or(package.platforms),
+            features: self.features.or(package.features),
+            default_features: self.default_features.or(package.default_features),
+            skip: self.skip.or(package.skip),
+        }
     }
 }
 
@@ -130,6 +169,6 @@ pub(super) fn read_table<T>(
 ) -> Result<Option<T>> {
     let Some(value) = metadata.get("xtask") else { return Ok(None) };
     Object::new(value).and_then(read).map(Some).map_err(|error| {
-        Error::config(format!("{name}: {error}")).hint("see the README's configuration table")
+        Error::config(format!("{name}: {error}")).hint("see docs/configuration.md")
     })
 }

@@ -3,7 +3,7 @@
 use s3::{Attributes, Encryption};
 use serde_json::{Value, json};
 
-use super::{Config, ServiceConfig};
+use super::{Config, PackageConfig};
 
 #[test]
 fn without_a_table_the_defaults_hold() {
@@ -67,6 +67,11 @@ fn a_bad_workspace_table_names_table_and_field() {
         ),
         (json!({"pass-env": "S3_KEY"}), "pass-env: expected an array, found a string"),
         (json!({"conditional-writes": "no"}), "conditional-writes: expected true or false"),
+        (
+            json!({"checksum": "crc32"}),
+            "checksum = \"crc32\": expected crc64nvme, or no such field",
+        ),
+        (json!({"checksum": true}), "checksum: expected a string"),
         (json!({"allow-http": "yes"}), "allow-http: expected true or false, found a string"),
         (json!({"rust": "stable"}), "rust = \"stable\": expected a release such as 1.95.0"),
         (json!({"rust": "1"}), "rust = \"1\""),
@@ -108,7 +113,7 @@ fn what_uploads_say_of_their_objects_is_read() {
         "acl": "bucket-owner-full-control",
         "storage-class": "STANDARD_IA", "encryption": "aws:kms", "kms-key-id": "alias/release",
         "tags": {"team": "tools", "cost": ""}, "metadata": {"pipeline": "17"},
-        "bucket-owner": "111122223333", "allow-http": true,
+        "bucket-owner": "111122223333", "allow-http": true, "checksum": "crc64nvme",
     }}))
     .unwrap();
     let headers = config.attributes.headers();
@@ -125,7 +130,8 @@ fn what_uploads_say_of_their_objects_is_read() {
             "x-amz-meta-pipeline: 17",
         ]
     );
-    assert!(config.object_key.is_some() && config.allow_http);
+    assert!(config.object_key.is_some() && config.allow_http && config.crc64nvme);
+    assert!(!plain.crc64nvme);
     assert_eq!(config.bucket_owner.as_deref(), Some("111122223333"));
     for (table, expected) in [
         (json!({"encryption": "AES256"}), Encryption::Aes256),
@@ -138,9 +144,10 @@ fn what_uploads_say_of_their_objects_is_read() {
 
 #[test]
 fn a_service_table_is_read_or_named_in_the_error() {
-    let read = |table: Value| ServiceConfig::read("janitor", &json!({ "xtask": table }));
-    assert_eq!(ServiceConfig::read("janitor", &Value::Null).unwrap(), None);
+    let read = |table: Value| PackageConfig::read("janitor", &json!({ "xtask": table }));
+    assert_eq!(PackageConfig::read("janitor", &Value::Null).unwrap(), None);
     let config = read(json!({"default-features": false, "platforms": "linux"})).unwrap().unwrap();
+    let config = config.config;
     assert!(config.no_default_features && !config.skip);
     assert_eq!(config.platforms.unwrap().len(), 2);
     let error = format!("{:#}", read(json!({"feature": []})).unwrap_err());

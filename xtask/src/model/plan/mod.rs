@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use catalog::{Names, Platform, archive_key, check_distinct, manifest_key};
+use catalog::{Arch, Names, Os, Platform, archive_key, check_distinct, manifest_key};
 use ferror::{Error, Result};
 
 use crate::model::commit::Commit;
@@ -48,7 +48,7 @@ pub struct Plan {
     pub outside_sources: Vec<PathBuf>,
     /// What builds use besides compiler and linker.
     pub tools: Vec<Tool>,
-    /// The builds, platform by platform.
+    /// The builds, platform by platform; this machine's first.
     pub steps: Vec<Step>,
 }
 
@@ -88,8 +88,10 @@ pub struct Resource {
 /// One service on one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
-    /// The service, which is also cargo's package.
+    /// The service.
     pub service: String,
+    /// Cargo's package.
+    pub package: String,
     /// Its binary as cargo names it.
     pub bin: String,
     /// Cargo features.
@@ -133,6 +135,8 @@ pub struct Request {
     pub needs: BTreeMap<(String, Platform), BTreeSet<Need>>,
     /// What builds use besides compiler and linker.
     pub tools: Vec<Tool>,
+    /// The operating system and the processor of this machine, whose platforms come first.
+    pub host: Option<(Os, Arch)>,
 }
 
 /// Plans `services` of `workspace` at `commit`. `resources` are each service's, by name.
@@ -149,7 +153,7 @@ pub fn plan(
     let version = version(&commit, request.version.as_deref(), digits)?;
     let mut by_platform: BTreeMap<Platform, Vec<Build>> = BTreeMap::new();
     for service in services {
-        check_name(&service.name)?;
+        check_name(service)?;
         for platform in platforms(config, service, request.platforms.as_deref()) {
             let object_key = object_key(config, service, platform, &version, &commit)?;
             let mut build = build(service, platform, object_key, resources);
@@ -158,8 +162,11 @@ pub fn plan(
             by_platform.entry(platform).or_default().push(build);
         }
     }
-    let steps: Vec<Step> =
+    let mut steps: Vec<Step> =
         by_platform.into_iter().map(|(platform, builds)| Step { platform, builds }).collect();
+    // What can be started here is there first.
+    let is_of_host = |platform: Platform| Some((platform.os, platform.arch)) == request.host;
+    steps.sort_by_key(|step| !is_of_host(step.platform));
     if steps.is_empty() {
         return Err(Error::config(
             "nothing to build: no service named is built for the platforms named",
@@ -224,14 +231,17 @@ fn check_version_shows(config: &Config, asked: Option<&str>) -> Result<()> {
 }
 
 /// Refuses a name that no manifest may have: `upload` would refuse it after all is built.
-fn check_name(name: &str) -> Result<()> {
+fn check_name(Service { name, package, .. }: &Service) -> Result<()> {
     if catalog::is_service(name) {
         return Ok(());
     }
     Err(Error::config(format!(
-        "service {name}: the name cannot be a folder of the bucket: expected 1 to 64 ASCII letters, digits, `-` and `_`, and not `channels`"
+        "service {name}: the name cannot be a folder of the bucket: expected 1 to 64 ASCII letters, digits, `-` and `_`, and not `channels` or `keys`"
     ))
-    .hint("rename the package, or take it out of services/"))
+    .hint(format!(
+        "give it another name: `name` in [package.metadata.xtask] of {package}, or in \
+         [package.metadata.xtask.binaries.BINARY] where the package ships several"
+    )))
 }
 
 fn version(commit: &Commit, asked: Option<&str>, digits: usize) -> Result<String> {
@@ -279,6 +289,7 @@ fn build(
     let name = &service.name;
     Build {
         service: name.clone(),
+        package: service.package.clone(),
         bin: service.bin.clone(),
         features: service.config.features.clone(),
         no_default_features: service.config.no_default_features,

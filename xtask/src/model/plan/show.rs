@@ -11,8 +11,8 @@ use crate::model::plan::Resource;
 
 impl Plan {
     /// Returns the plan as JSON, for programs.
-    pub fn to_json(&self) -> String {
-        let plan = json!({
+    pub fn to_json(&self) -> Value {
+        json!({
             "version": self.version,
             "commit": {
                 "id": self.commit.id,
@@ -33,8 +33,7 @@ impl Plan {
             "system_libraries": self.requirements.system_libraries,
             "tools": self.tools.iter().map(Tool::to_json).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
-        });
-        format!("{plan:#}")
+        })
     }
 
     /// Returns the glibc floor, where a platform of the plan uses glibc.
@@ -60,6 +59,7 @@ fn build_json(build: &Build) -> Value {
     };
     json!({
         "service": build.service,
+        "package": build.package,
         "bin": build.bin,
         "features": build.features,
         "no_default_features": build.no_default_features,
@@ -103,7 +103,7 @@ impl fmt::Display for Plan {
             let note = if step.platform.musl { ", static" } else { "" };
             writeln!(f, "\n{}  {}{note}", step.platform, step.platform.triple())?;
             for build in &step.builds {
-                writeln!(f, "  {}{}", build.service, features(build))?;
+                writeln!(f, "  {}{}{}", build.service, source(build), features(build))?;
                 writeln!(f, "    binary   {}", build.binary)?;
                 writeln!(f, "    archive  {}", build.file)?;
                 for resource in &build.resources {
@@ -114,6 +114,14 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+/// Names binary and package, where the service does not have the package's name.
+fn source(build: &Build) -> String {
+    if build.package == build.service {
+        return String::new();
+    }
+    format!(", binary {} of {}", build.bin, build.package)
 }
 
 fn features(build: &Build) -> String {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Plan, Request, dest, plan};
 use crate::model::commit::Commit;
-use crate::model::config::{Config, ServiceConfig};
+use crate::model::config::{Config, PackageConfig};
 use crate::model::plan::Resource;
 use crate::model::platform_line;
 use crate::model::workspace::{Service, Workspace};
@@ -15,9 +15,10 @@ use crate::model::workspace::{Service, Workspace};
 const HEAD: &str = "abc1234567abc1234567abc1234567abc1234567";
 
 fn service(name: &str, table: &Value) -> Service {
-    let config = ServiceConfig::read(name, &json!({ "xtask": table })).unwrap().unwrap();
+    let config = PackageConfig::read(name, &json!({ "xtask": table })).unwrap().unwrap().config;
     Service {
         name: name.into(),
+        package: name.into(),
         bin: name.into(),
         dir: format!("/r/services/{name}").into(),
         config,
@@ -39,6 +40,7 @@ fn make_with(
         target_dir: "/r/target".into(),
         config: Config::read(&json!({ "xtask": table })).unwrap(),
         services: tables.iter().map(|(name, table)| service(name, table)).collect(),
+        possible_entries: Vec::new(),
         packages: Vec::new(),
     };
     let readme = Resource {
@@ -235,7 +237,7 @@ linux_amd64_musl  x86_64-unknown-linux-musl, static
     object   a/a_abc123_linux_amd64_musl.tar.gz
 ";
     assert!(text.ends_with(expected), "{text}");
-    let json: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    let json = plan.to_json();
     assert_eq!(json["glibc"], Value::Null);
 }
 
@@ -272,7 +274,7 @@ fn dest_is_the_option_then_the_variable_then_pkg() {
 
 #[test]
 fn names_that_upload_would_refuse_are_refused_in_the_plan() {
-    for name in ["channels", "größe", &"a".repeat(65)] {
+    for name in ["channels", "keys", "größe", &"a".repeat(65)] {
         let error = make(&[(name, json!({}))], None, &Request::default()).unwrap_err();
         let expected = format!("service {name}: the name cannot be a folder of the bucket");
         assert!(error.to_string().starts_with(&expected), "{error}");

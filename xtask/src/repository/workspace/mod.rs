@@ -3,18 +3,21 @@
 //! `cargo metadata --no-deps` needs no lock file, no network and no toolchain component, and takes some
 //! thirty milliseconds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catalog::json::{self, Object};
-use ferror::{Error, Kind};
+use ferror::Error;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::model::config::{Config, ServiceConfig};
+use crate::model::cargo_lock;
+use crate::model::config::{Config, PackageConfig};
+use crate::model::services::{self, Candidate};
 use crate::model::sources::PathPackage;
 use crate::model::workspace::{Member, Root, Service, Workspace};
-use crate::repository::vendored;
+use crate::repository::{vendored, xtask_source};
 use crate::system::child_env;
 use crate::system::env::Env;
 
@@ -35,6 +38,7 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     bins: Vec<String>,
+    dependencies: Vec<String>,
     metadata: Value,
     source: Option<String>,
 }
@@ -45,18 +49,16 @@ struct Package {
 pub fn read(env: &Env) -> anyhow::Result<Workspace> {
     let metadata = read_metadata(&env.current_dir, &["--no-deps"], env)?;
     let config = Config::read(&metadata.tables)?;
-    let mut services = Vec::new();
-    for package in &metadata.packages {
-        services.extend(service(package, &metadata.workspace_root)?);
-    }
-    let packages = metadata.packages.iter().map(path_package).collect();
-    services.sort_by(|a: &Service, b| a.name.cmp(&b.name));
+    let candidates = metadata.packages.iter().map(|one| candidate(one, &metadata.workspace_root));
+    let candidates = candidates.collect::<ferror::Result<Vec<_>>>()?;
+    let services = services::find(config.services.as_deref(), &candidates)?;
     Ok(Workspace {
+        packages: in_folders(&metadata.packages, &services),
+        possible_entries: services::possible_entries(&candidates),
+        services,
         root: metadata.workspace_root,
         target_dir: metadata.target_directory,
         config,
-        services,
-        packages,
     })
 }
 
@@ -78,16 +80,41 @@ pub fn members(env: &Env) -> anyhow::Result<Vec<Member>> {
     Ok(packages.map(|p| Member { dir: p.dir().to_owned(), name: p.name }).collect())
 }
 
-/// Lists the members of the workspace at `root` and all other packages that it depends on by path.
-pub fn path_packages(root: &Path, env: &Env) -> anyhow::Result<Vec<PathPackage>> {
+/// Lists the members of the workspace and all other packages that it depends on by path.
+pub fn path_packages(workspace: &Workspace, env: &Env) -> anyhow::Result<Vec<PathPackage>> {
+    let root = &workspace.root;
     let metadata = read_metadata(root, &[vendored::lock_option(root)], env)?;
-    let packages = metadata.packages.iter().filter(|package| package.source.is_none());
-    Ok(packages.map(path_package).collect())
+    Ok(in_folders(&metadata.packages, &workspace.services))
 }
 
-fn path_package(package: &Package) -> PathPackage {
-    let Package { id, name, .. } = package;
-    PathPackage { id: id.clone(), name: name.clone(), dir: package.dir().to_owned() }
+/// Lists the packages that lie in folders.
+fn in_folders(packages: &[Package], services: &[Service]) -> Vec<PathPackage> {
+    let of_services = possible_dependencies(packages, services);
+    let in_folder = packages.iter().filter(|package| package.source.is_none());
+    let read = |package: &Package| PathPackage {
+        id: package.id.clone(),
+        name: package.name.clone(),
+        dir: package.dir().to_owned(),
+        is_of_services: of_services.contains(package.name.as_str()),
+    };
+    in_folder.map(read).collect()
+}
+
+/// Returns the names of the packages that services may depend on: whatever a Cargo.toml on the way names, on every
+/// platform and with every feature.
+fn possible_dependencies<'a>(
+    packages: &'a [Package],
+    services: &'a [Service],
+) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = services.iter().map(|service| &*service.package).collect();
+    while let Some(name) = open.pop() {
+        if found.insert(name) {
+            let named = packages.iter().filter(|package| package.name == name);
+            open.extend(named.flat_map(|package| &package.dependencies).map(String::as_str));
+        }
+    }
+    found
 }
 
 fn read_metadata(dir: &Path, options: &[&str], env: &Env) -> anyhow::Result<CargoMetadata> {
@@ -123,7 +150,10 @@ impl Package {
                 bins.push(target.get("name")?);
             }
         }
+        let dependencies: Vec<Object> = package.get("dependencies")?;
+        let name = |mut dependency: Object<'_>| dependency.get("name");
         Ok(Self {
+            dependencies: dependencies.into_iter().map(name).collect::<json::Result<_>>()?,
             id: package.get("id")?,
             source: package.get("source")?,
             name: package.get("name")?,
@@ -149,52 +179,37 @@ fn cargo_metadata(dir: &Path, options: &[&str], env: &Env) -> anyhow::Result<Str
         })?;
     if !output.status.success() {
         let reason = child_env::error_text(&output);
-        let error = Error::config(format!("cargo reads no workspace here: {reason}"));
-        return Err(error
-            .hint("run it inside the repository, with Cargo.toml files that cargo accepts")
-            .into());
+        return Err(refusal(&reason).into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Reads a package as a service; `None` where it is none: it lies outside services/ or has no binary.
-fn service(package: &Package, root: &Path) -> ferror::Result<Option<Service>> {
-    let name = package.name.as_str();
-    let config = ServiceConfig::read(name, &package.metadata)?;
-    let dir = package.dir();
-    if !dir.starts_with(root.join("services")) {
-        let is_of_service = config.is_some_and(|config| {
-            config != ServiceConfig { build: config.build.clone(), ..ServiceConfig::default() }
-        });
-        if !is_of_service {
-            return Ok(None);
-        }
-        return Err(Error::config(format!(
-            "[package.metadata.xtask] of {name}: {} is not below services/, so it is no service, and may have inputs, \
-             ignore, env and sandbox alone",
-            dir.display()
-        ))
-        .hint("move the package below services/, or remove the table"));
+/// Makes the error of a workspace that cargo does not read; `reason` is what it printed.
+fn refusal(reason: &str) -> Error {
+    if let Some(error) = cargo_lock::refused_change(reason) {
+        return error;
     }
-    let config = config.unwrap_or_default();
-    let bins: Vec<_> = package.bins.iter().map(String::as_str).collect();
-    let bin = match (&config.bin, bins.as_slice()) {
-        (None, []) => return Ok(None),
-        (None, [only]) => (*only).to_owned(),
-        (Some(bin), bins) if bins.contains(&bin.as_str()) => bin.clone(),
-        (wrong, bins) => return Err(ambiguous_binary(name, wrong.as_deref(), bins)),
-    };
-    Ok(Some(Service { name: name.to_owned(), bin, dir: dir.to_owned(), config }))
+    if reason.starts_with("could not find `Cargo.toml`") {
+        return Error::config(format!("cargo reads no workspace here: {reason}"))
+            .hint("run it in the folder of the workspace or below");
+    }
+    Error::config(format!("cargo refuses the workspace: {reason}"))
+        .hint("mend the Cargo.toml that it names; `cargo metadata --no-deps` says when it is right")
 }
 
-fn ambiguous_binary(name: &str, wrong: Option<&str>, bins: &[&str]) -> Error {
-    let listed = if bins.is_empty() { "none".to_owned() } else { bins.join(", ") };
-    let message = match wrong {
-        Some(bin) => format!(
-            "[package.metadata.xtask] of {name}: bin = {bin:?} is none of its binaries: {listed}"
-        ),
-        None => format!("service {name} has several binaries: {listed}"),
-    };
-    Error::new(Kind::Config, message)
-        .hint("name the one to ship: `bin = \"...\"` in [package.metadata.xtask] of the service's Cargo.toml")
+/// Reads what a package says about the services that it may hold.
+fn candidate(package: &Package, root: &Path) -> ferror::Result<Candidate> {
+    let (name, dir) = (package.name.as_str(), package.dir());
+    let is_automation = ["xtask", xtask_source::PACKAGE].contains(&name)
+        || package.dependencies.iter().any(|dependency| dependency == xtask_source::PACKAGE);
+    // cargo-fuzz writes this table into the package of its targets.
+    let has_fuzz_targets = package.metadata["cargo-fuzz"] == true;
+    Ok(Candidate {
+        name: name.to_owned(),
+        dir: dir.to_owned(),
+        folder: dir.strip_prefix(root).ok().and_then(Path::to_str).map(str::to_owned),
+        bins: package.bins.clone(),
+        config: PackageConfig::read(name, &package.metadata)?,
+        is_for_development: is_automation || has_fuzz_targets,
+    })
 }

@@ -13,6 +13,7 @@ use catalog::json::{self, Object};
 use ferror::Error;
 use serde_json::Value;
 
+use crate::model::cargo_lock;
 use crate::model::cargo_toml::{self, quoted};
 use crate::repository::vendored;
 use crate::system::env::Env;
@@ -20,6 +21,9 @@ use crate::system::{child_env, process};
 
 /// The name of xtask's package.
 pub const PACKAGE: &str = "bowline-xtask";
+
+/// The folders in which the package of three lines lies: the usual one, and the one beside an xtask that a team has.
+pub const FOLDERS: [&str; 2] = ["xtask", "bowline"];
 
 /// The repository in which xtask lies, as a dependency of another repository names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,56 @@ pub enum XtaskSource {
     },
 }
 
+/// The place of xtask that a person names on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum XtaskOption {
+    /// `--xtask-git`.
+    Git(String),
+    /// `--xtask-path`.
+    Path(PathBuf),
+}
+
+/// Returns where another repository takes xtask from: the place that an option names, else that of the workspace
+/// `here`, at the commit of its lock file.
+///
+/// Fails with [`ferror::Kind::Config`] where neither is there.
+pub fn choose(
+    option: Option<&XtaskOption>,
+    here: Option<&Path>,
+    env: &Env,
+) -> anyhow::Result<XtaskSource> {
+    match option {
+        Some(XtaskOption::Git(url)) => Ok(XtaskSource::at_url(url)?),
+        Some(XtaskOption::Path(path)) => XtaskSource::at_path(path, &env.current_dir),
+        None => {
+            let found = here.map(|dir| XtaskSource::of_workspace(dir, env)).transpose()?.flatten();
+            let found = found.ok_or_else(|| {
+                Error::config("nothing here says where xtask comes from")
+                    .hint("name its repository: --xtask-git URL or --xtask-path FOLDER")
+            })?;
+            let lock =
+                here.map(|dir| std::fs::read_to_string(dir.join("Cargo.lock")).unwrap_or_default());
+            Ok(found.at_commit(commit_of_xtask(&lock.unwrap_or_default()).as_deref()))
+        }
+    }
+}
+
+/// Finds the package that runs xtask for the workspace in `root`, where it is a workspace of its own with its own
+/// lock file (`adopt --own-lock`).
+pub fn own_workspace(root: &Path) -> Option<PathBuf> {
+    FOLDERS.iter().map(|folder| root.join(folder)).find(|dir| {
+        let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+        let toml = cargo_toml::parse(&text, "").unwrap_or_default();
+        toml["dependencies"][PACKAGE].is_object() && toml["workspace"].is_object()
+    })
+}
+
+/// Returns the commit at which a lock file has xtask, where it is a git dependency.
+fn commit_of_xtask(lock: &str) -> Option<String> {
+    let package = cargo_lock::parse(lock).into_iter().find(|package| package.name == PACKAGE)?;
+    package.source?.strip_prefix("git+")?.rsplit_once('#').map(|(_, commit)| commit.to_owned())
+}
+
 impl XtaskSource {
     /// Reads it from the workspace around `dir`; `None` where no package depends on xtask.
     pub fn of_workspace(dir: &Path, env: &Env) -> anyhow::Result<Option<Self>> {
@@ -58,7 +112,10 @@ impl XtaskSource {
                 return read_dependency(manifest, name, root).map(Some);
             }
         }
-        Ok(None)
+        match own_workspace(root) {
+            Some(dir) => read_dependency(&dir.join("Cargo.toml"), PACKAGE, &dir).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Takes a folder that a person named: that of the package, or of the repository around it.
@@ -123,6 +180,15 @@ impl XtaskSource {
         }
     }
 
+    /// Returns the same place, named by an absolute path where it is a folder.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        match self {
+            Self::Path { dir, .. } => Self::Path { dir: dir.clone(), absolute: true },
+            git @ Self::Git { .. } => git.clone(),
+        }
+    }
+
     /// Writes the dependency by which a Cargo.toml in the folder `from` names the crate in the folder
     /// `crate_folder` of the repository: `{ path = "../../bowline/foundation/stamp" }`.
     pub fn dependency(&self, crate_folder: &str, from: &Path) -> String {
@@ -162,6 +228,9 @@ impl XtaskSource {
 pub fn manifest_path(root: &Path, env: &Env) -> anyhow::Result<Option<PathBuf>> {
     let printed = metadata(vendored::with_lock_option(&["--locked"], root), root, env)?;
     let found = manifest_path_in(&printed)?;
+    if let (None, Some(dir)) = (&found, own_workspace(root)) {
+        return manifest_path_in(&metadata(["--locked"], &dir, env)?);
+    }
     if !found.as_ref().is_some_and(|path| path.starts_with(root.join(vendored::FOLDER))) {
         return Ok(found);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{XtaskSource, relative};
+use super::{XtaskSource, commit_of_xtask, relative};
 use crate::system::env::Env;
 
 fn path(dir: &Path, absolute: bool) -> XtaskSource {
@@ -127,4 +127,15 @@ fn what_a_workspace_has_is_found_as_it_is_written() {
         );
         assert_eq!(found("other/xtask/src").unwrap(), expected, "{dependency}{in_root}");
     }
+}
+
+#[test]
+fn the_commit_is_read_from_the_lock_file() {
+    let lock = |source: &str| {
+        format!("[[package]]\nname = \"bowline-xtask\"\nversion = \"0.1.0\"\n{source}")
+    };
+    let git = lock("source = \"git+https://h/b?branch=main#0123abcd\"\n");
+    assert_eq!(commit_of_xtask(&git).as_deref(), Some("0123abcd"));
+    assert_eq!(commit_of_xtask(&lock("")), None);
+    assert_eq!(commit_of_xtask(""), None);
 }

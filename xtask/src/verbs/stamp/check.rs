@@ -238,6 +238,7 @@ mod tests {
             openssl: None,
             system_libraries: Vec::new(),
             sandboxed: false,
+            offered: false,
             recognised: false,
         };
         let manifest = Manifest {

@@ -112,7 +112,7 @@ pub(crate) fn problems(text: &str, root: &Path) -> Vec<String> {
     problems
 }
 
-fn parse(text: &str) -> Value {
+pub(crate) fn parse(text: &str) -> Value {
     let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("{PATH}: {error}"));
     assert_eq!(documents.len(), 1, "{PATH}: one document");
     json(&documents[0])

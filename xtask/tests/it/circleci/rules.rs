@@ -236,7 +236,9 @@ fn trust_problems(config: &Value) -> Vec<String> {
         }
         let executor = job["executor"].as_str().unwrap_or_default();
         for of in [job, &config["executors"][executor]] {
-            if of.get("working_directory").is_some() {
+            // A workspace in a folder of the repository: the checkout stays where it is by default.
+            let place = of["working_directory"].as_str().unwrap_or("~/project/");
+            if !place.starts_with("~/project/") || place.contains("..") {
                 problems.push(format!("job {name} has credentials and moves its checkout"));
             }
         }

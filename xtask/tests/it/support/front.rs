@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ftime::Epoch;
+
 /// Longer than any answer takes here.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -20,6 +22,8 @@ pub(crate) enum Verdict {
     Refuse(u16, &'static str),
     /// The same, with a message.
     Explain(u16, &'static str, &'static str),
+    /// An answer that the request's time is wrong, from a server whose clock is so many seconds ahead.
+    Skewed(u64),
     /// No answer, until the client is gone.
     Hold,
 }
@@ -158,8 +162,14 @@ fn answer(
 fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<Vec<u8>> {
     match verdict {
         Verdict::Pass | Verdict::PassWith(_) => {}
-        Verdict::Refuse(status, code) => return Some(refusal(status, code, "no")),
-        Verdict::Explain(status, code, message) => return Some(refusal(status, code, message)),
+        Verdict::Refuse(status, code) => return Some(refusal(status, code, "no", "")),
+        Verdict::Explain(status, code, message) => {
+            return Some(refusal(status, code, message, ""));
+        }
+        Verdict::Skewed(secs) => {
+            let there = Epoch::now().saturating_add(Duration::from_secs(secs)).to_rfc1123();
+            return Some(refusal(403, "RequestTimeTooSkewed", "no", &format!("Date: {there}\r\n")));
+        }
         Verdict::Hold => return None,
     }
     let mut upstream = TcpStream::connect(server).ok()?;
@@ -174,11 +184,12 @@ fn answer_of(head: &str, body: &[u8], server: &str, verdict: Verdict) -> Option<
     Some(answer)
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> Vec<u8> {
+fn refusal(status: u16, code: &str, message: &str, headers: &str) -> Vec<u8> {
     let xml = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     let length = xml.len();
-    let head =
-        format!("HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status} No\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
     (head + &xml).into_bytes()
 }
 

@@ -80,6 +80,16 @@ impl Repo {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Unsets what [`Repo::set`] set.
+    pub(crate) fn unset_all(&mut self) {
+        self.variables.clear();
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, path: &str) {
+        std::fs::remove_file(self.path().join(path)).unwrap();
+    }
+
     /// Gives the repository a target folder of its own, with the tools of the shared one. A
     /// repository with vendored sources needs one: cargo takes a crate in another folder for a
     /// changed one, and would compile it again for this repository, and for the next one again.

@@ -1,7 +1,7 @@
 //! Tests `upload --local`: a whole upload into a bucket without an account.
 
 use crate::support::local::{alone, assert_published, assert_silent_and_gone};
-use crate::support::{Repo, root, run, target_dir};
+use crate::support::{Repo, installed_cargo, root, run, target_dir};
 
 #[test]
 #[ignore = "builds the local S3 server"]
@@ -29,6 +29,14 @@ fn upload_leaves_the_objects_as_files_and_nothing_else() {
     let second = upload(&[]);
     assert_published(&repo, &second, &objects);
     assert!(!objects.join("stale").exists(), "a run begins with an empty bucket");
+
+    // A repository may pin a compiler that is too old for the server.
+    if let Some(cargo) = installed_cargo("1.88.0") {
+        let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &["upload", "--local"]);
+        command.env("CARGO", cargo).env("RUSTUP_TOOLCHAIN", "1.88.0");
+        let old = run(&mut command, "upload --local with Rust 1.88").exits(0);
+        assert_published(&repo, &old, &objects);
+    }
 
     let third = upload(&["--bucket", "other"]);
     assert_published(&repo, &third, &target_dir().join("local-s3/other"));

@@ -131,6 +131,64 @@ fn a_server_without_conditions_is_an_error_unless_the_table_allows_uploads_witho
     repo.xtask("upload beta").exits(1).says("x-amz-tagging").says("remove tags from");
 }
 
+/// Plays a server that asks for the CRC64NVME of every object and of its parts. The server behind compares them
+/// with the bodies.
+fn asks_for_crc64nvme(head: &str) -> Verdict {
+    const OF_LARGE: &str = "APgB3lMLCzw=";
+    let has = |name: &str, value| header_of(head, name).as_deref() == Some(value);
+    let is_of_object = has("x-amz-checksum-type", "FULL_OBJECT");
+    let line = head.lines().next().unwrap();
+    let is_as_asked = if line.starts_with("PUT ") {
+        header_of(head, "x-amz-checksum-crc64nvme").is_some()
+    } else if line.starts_with("POST ") && line.contains("?uploads=") {
+        is_of_object && has("x-amz-checksum-algorithm", "CRC64NVME")
+    } else if line.starts_with("POST ") {
+        // What is completed is always the one large archive.
+        is_of_object && has("x-amz-checksum-crc64nvme", OF_LARGE)
+    } else {
+        true
+    };
+    let message = "Checksums are asked for.";
+    if is_as_asked { Verdict::Pass } else { Verdict::Explain(403, "AccessDenied", message) }
+}
+
+#[test]
+fn every_object_comes_with_a_crc64nvme_if_the_table_says_so() {
+    let (bucket, _front, repo) = behind(asks_for_crc64nvme, "checksum = \"crc64nvme\"");
+    repo.xtask("upload --verify").exits(0);
+    assert_eq!(bucket.keys(), all_keys());
+    repo.xtask(&format!("promote alpha {VERSION} --to stable --by me")).exits(0);
+    configure(&repo, "");
+    repo.xtask(&format!("promote beta {VERSION} --to stable --by me")).exits(1);
+    configure(&repo, "checksum = \"md5\"");
+    repo.xtask("upload").exits(3).says("checksum = \"md5\": expected crc64nvme");
+}
+
+/// Plays servers that do not take a CRC64NVME, in the two ways in which they say so.
+fn without_checksums(head: &str) -> Verdict {
+    if head.contains("?uploads=") && header_of(head, "x-amz-checksum-algorithm").is_some() {
+        let message = "Checksum algorithm provided is unsupported.";
+        return Verdict::Explain(400, "InvalidRequest", message);
+    }
+    if header_of(head, "x-amz-checksum-crc64nvme").is_some() {
+        let message = "A header you provided implies functionality that is not implemented";
+        return Verdict::Explain(501, "NotImplemented", message);
+    }
+    Verdict::Pass
+}
+
+#[test]
+fn a_server_that_takes_no_crc64nvme_is_an_error_that_names_the_field() {
+    let (bucket, _front, repo) = behind(without_checksums, "checksum = \"crc64nvme\"");
+    for service in ["alpha", "beta"] {
+        let run = repo.xtask(&format!("upload {service}")).exits(1);
+        run.says("x-amz-checksum-").says("remove checksum from [workspace.metadata.xtask]");
+    }
+    assert_eq!((bucket.keys(), bucket.unfinished()), (Vec::new(), 0));
+    configure(&repo, "");
+    repo.xtask("upload").exits(0);
+}
+
 /// Plays Cloudflare R2, which names the header that it does not implement.
 fn r2(head: &str) -> Verdict {
     let explain = |message| Verdict::Explain(501, "NotImplemented", message);

@@ -1,6 +1,6 @@
 //! Tests of `members`: the forms that people write a workspace in.
 
-use super::{is_covered, with_member};
+use super::{is_covered, with_excluded, with_member, with_service};
 
 /// Checks that adding a member changes the list `before` to `after`, and nothing around it.
 #[track_caller]
@@ -74,6 +74,16 @@ fn other_forms_of_a_workspace_are_understood_or_refused() {
 }
 
 #[test]
+fn a_folder_is_excluded_in_the_same_way() {
+    for (text, expected) in [
+        ("[workspace]\nmembers = [\"a\"]\n", "[workspace]\nexclude = [\"x\"]\nmembers = [\"a\"]\n"),
+        ("[workspace]\nexclude = [\"b\"] # why\n", "[workspace]\nexclude = [\"b\", \"x\"] # why\n"),
+    ] {
+        assert_eq!(with_excluded(text, "x").unwrap(), expected);
+    }
+}
+
+#[test]
 fn a_pattern_covers_what_it_covers_for_cargo() {
     let rows = [
         ("members = [\"services/*\"]", "services/a", true),
@@ -100,4 +110,27 @@ fn a_pattern_covers_what_it_covers_for_cargo() {
         assert!(error.contains(expected), "{error}");
     }
     assert!(!is_covered("[workspace]\nexclude = [\"services/ab\"]\n", "services/a").unwrap());
+}
+
+#[test]
+fn a_service_is_added_to_the_list_in_the_table() {
+    let around = |list: &str| {
+        format!(
+            "[workspace]\nmembers = [\"*\"]\n\n[workspace.metadata.xtask]\n{list} # end\nbucket = \"b\"\n"
+        )
+    };
+    for (before, after) in [
+        ("services = [\"a\"]", "services = [\"a\", \"new\"]"),
+        ("services = []", "services = [\"new\"]"),
+        (
+            "services = [\n  \"crates/*\", # all\n  \"api:worker\",\n]",
+            "services = [\n  \"crates/*\", # all\n  \"api:worker\",\n  \"new\",\n]",
+        ),
+    ] {
+        assert_eq!(with_service(&around(before), "new").unwrap(), around(after), "{before}");
+    }
+    for text in ["[workspace]\n", "[workspace.metadata.xtask]\nservices = \"a\"\n"] {
+        let error = with_service(text, "new").expect_err(text);
+        assert!(error.to_string().contains("the list `services` stands in a form"), "{error}");
+    }
 }

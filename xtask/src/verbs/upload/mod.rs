@@ -2,9 +2,10 @@
 //!
 //! The manifest is the only input, so that this can run in another job than `dist`: no repository,
 //! no workspace member and no clock of a build is looked at. The order of the work stands here;
-//! what is said to the bucket about one service stands in `publish`.
+//! what is said to the bucket about one service stands in `publish`, what is refused in `refusals`.
 
-use std::collections::BTreeSet;
+pub mod refusals;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -19,7 +20,7 @@ use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::bucket::progress::Progress;
 use crate::bucket::publish::{self, Receipt, Taken};
 use crate::bucket::timings::Timings;
-use crate::build::repack;
+use crate::build::{repack, toolchain};
 use crate::model::config::{CONTENT_TYPE, Config};
 use crate::model::{longer_version, plan, suggest};
 use crate::repository::local_server::LocalServer;
@@ -70,15 +71,16 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let snapshot_dir = snapshot_dir(root.as_ref(), options, env);
     let manifest = read_manifest(&snapshot_dir)?;
     let services = select(&manifest, &options.services)?;
-    refuse_other_commit(&manifest, options, env)?;
-    refuse_dirty(&manifest.version, manifest.dirty, options)?;
+    let local = options.destination.local;
+    refusals::other_commit(&manifest, local, env)?;
+    refusals::dirty(&manifest.version, manifest.dirty, options.allow_dirty, local)?;
     let config = root.as_ref().map(|root| &root.config);
-    refuse_outside_sources(&manifest.outside_sources, config, options)?;
-    check_sizes(&manifest, &services, &snapshot_dir)?;
+    refusals::outside_sources(&manifest.outside_sources, config, local)?;
+    refusals::sizes(&manifest, &services, &snapshot_dir)?;
 
     let selected = |artifact: &&Artifact| services.contains(&artifact.service.as_str());
     let artifacts: Vec<_> = manifest.artifacts.iter().filter(selected).collect();
-    check_origin(&artifacts, config, options, ui)?;
+    refusals::origin(&artifacts, config, local, ui)?;
     if options.dry_run {
         return dry_run(
             &manifest,
@@ -291,133 +293,6 @@ fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'
     Ok(services.into_iter().filter(wanted).collect())
 }
 
-/// Fails for a manifest of another commit than the one that CI says it builds: what was handed over is not what this
-/// job is to publish.
-fn refuse_other_commit(manifest: &Manifest, options: &Options, env: &Env) -> ferror::Result<()> {
-    let Some(sha1) = env.get("CIRCLE_SHA1") else { return Ok(()) };
-    if options.destination.local || sha1.trim().eq_ignore_ascii_case(&manifest.commit) {
-        return Ok(());
-    }
-    Err(Error::config(format!("CIRCLE_SHA1 is {sha1}, but the manifest is of commit {}", manifest.commit))
-        .hint("hand over what `dist` made of the commit that CI names, or unset CIRCLE_SHA1 to publish this one"))
-}
-
-/// Fails for a version with uncommitted changes, unless `--allow-dirty` or a local upload.
-pub fn refuse_dirty(version: &str, dirty: bool, options: &Options) -> ferror::Result<()> {
-    if !dirty || options.destination.local || options.allow_dirty {
-        return Ok(());
-    }
-    Err(Error::config(format!("version {version} is built from uncommitted changes"))
-        .hint("commit and run dist again, or publish it all the same with --allow-dirty"))
-}
-
-/// Fails for artifacts built from sources outside the repository, unless the configuration allows
-/// it.
-pub fn refuse_outside_sources(
-    outside: &[impl AsRef<str>],
-    config: Option<&Config>,
-    options: &Options,
-) -> ferror::Result<()> {
-    if outside.is_empty()
-        || options.destination.local
-        || config.is_some_and(|config| config.outside_sources)
-    {
-        return Ok(());
-    }
-    let paths: Vec<_> = outside.iter().map(AsRef::as_ref).collect();
-    let message = format!(
-        "built from sources outside the repository, which no commit holds: {}",
-        paths.join(", ")
-    );
-    Err(Error::config(message).hint(
-        "move them into the repository and run dist again, or publish it all the same with `outside-sources = true` in [workspace.metadata.xtask]",
-    ))
-}
-
-/// Fails for artifacts built with flags from outside the repository, unless the configuration allows it: nobody
-/// could build the same bytes from the commit.
-pub fn refuse_outside_flags(
-    flags: &[&str],
-    config: Option<&Config>,
-    options: &Options,
-) -> ferror::Result<()> {
-    if flags.is_empty() || options.destination.local || config.is_some_and(|c| c.outside_flags) {
-        return Ok(());
-    }
-    let message = format!("built with flags from outside the repository: {}", flags.join(", "));
-    Err(Error::config(message).hint(
-        "remove them and run dist again, put them into the repository's .cargo/config.toml, or allow them by \
-         outside-flags = true in [workspace.metadata.xtask]",
-    ))
-}
-
-/// Fails for what another compiler than the pinned one builds, unless the configuration allows it.
-pub fn refuse_other_compiler(
-    what: &str,
-    pin: &str,
-    config: Option<&Config>,
-    options: &Options,
-) -> ferror::Result<()> {
-    if options.destination.local || config.is_some_and(|config| config.other_compiler) {
-        return Ok(());
-    }
-    Err(Error::config(format!("{what}; expected {pin}, the pin")).hint(
-        "run dist again with the pinned compiler, name the distribution's by --library distribution, or allow \
-         any by `other-compiler = true` in [workspace.metadata.xtask]",
-    ))
-}
-
-/// Refuses artifacts whose flags or compiler are not the repository's: nobody could build the same bytes from the
-/// commit. With `--local`, they only get a warning.
-fn check_origin(
-    artifacts: &[&Artifact],
-    config: Option<&Config>,
-    options: &Options,
-    ui: &Ui,
-) -> ferror::Result<()> {
-    let flags = artifacts.iter().flat_map(|artifact| &artifact.outside_flags);
-    let flags: BTreeSet<_> = flags.map(String::as_str).collect();
-    let flags: Vec<_> = flags.into_iter().collect();
-    refuse_outside_flags(&flags, config, options)?;
-    if options.destination.local && !flags.is_empty() {
-        ui.warn(format_args!("built with flags from outside the repository: {}", flags.join(", ")));
-    }
-    for artifact in artifacts {
-        let Some(pin) = &artifact.expected_rustc else { continue };
-        let what = format!("{} was built by {}", artifact.file, artifact.rustc);
-        refuse_other_compiler(&what, pin, config, options)?;
-        if options.destination.local {
-            ui.warn(format_args!("{what}; the pin is {pin}"));
-        }
-    }
-    Ok(())
-}
-
-/// Checks, before the first request is made, that every file is a regular one of the manifest's size.
-fn check_sizes(manifest: &Manifest, services: &[&str], snapshot_dir: &Path) -> anyhow::Result<()> {
-    for artifact in manifest.artifacts.iter().filter(|a| services.contains(&a.service.as_str())) {
-        let path = snapshot_dir.join(&artifact.file);
-        // Of a link, only the link itself is looked at: another job's manifest must not make us
-        // publish a file from elsewhere.
-        let metadata = std::fs::symlink_metadata(&path);
-        let metadata =
-            metadata.map_err(|error| differs(&path, "it is not there").caused_by(error))?;
-        if !metadata.is_file() {
-            return Err(differs(&path, "it is no regular file").into());
-        }
-        if metadata.len() != artifact.size_bytes {
-            let sizes = format!("it has {} bytes, not {}", metadata.len(), artifact.size_bytes);
-            return Err(differs(&path, &sizes).into());
-        }
-    }
-    Ok(())
-}
-
-fn differs(path: &Path, how: &str) -> Error {
-    Error::invalid(format!("{} differs from the manifest: {how}", path.display()))
-        .hint("run `cargo xtask dist` again, or fetch the artifacts anew")
-}
-
 /// Returns a client for the bucket; `None` when there are no credentials and the options allow
 /// that.
 fn connect(
@@ -431,8 +306,12 @@ fn connect(
     let config = root.map(|root| &root.config);
     if options.destination.local {
         let location = destination::location(&options.destination, config, env)?;
-        let root = workspace::root(env)?;
-        let server = LocalServer::start(root.as_ref(), &location.bucket, env, ui)?;
+        let root = workspace::root(env)?.ok_or_else(|| {
+            Error::config("--local builds its server with cargo: there is no workspace here")
+                .hint("run it inside the repository, or name a bucket and an endpoint")
+        })?;
+        let cargo = toolchain::cargo_for_our_programs(&root.dir, env)?;
+        let server = LocalServer::start(&root, &location.bucket, &cargo, env, ui)?;
         let location = Location {
             endpoint: Some(server.endpoint().to_owned()),
             region: server.region().to_owned(),
