@@ -40,7 +40,7 @@ const OPERANDS: [(&str, &str); 17] = [
 /// where those of the verb do not go together with the option.
 type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'static str);
 
-const CASES: [Case; 41] = [
+const CASES: [Case; 43] = [
     (
         "dist ship setup",
         None,
@@ -52,6 +52,8 @@ const CASES: [Case; 41] = [
     ("dist ship", None, "--version abc1234", "version: None", "version: Some(\"abc1234\")"),
     ("dist ship setup", None, "--library rustup", "library: None", "library: Some(Rustup)"),
     ("dist ship", None, "--strict", "strict: false", "strict: true"),
+    ("dist ship", None, "--no-reuse", "no_reuse: false", "no_reuse: true"),
+    ("dist ship", None, "--why", "why: false", "why: true"),
     ("dist upload ship new update", None, "--dry-run", "dry_run: false", "dry_run: true"),
     (
         "dist upload ship stamp list presign fetch promote",
