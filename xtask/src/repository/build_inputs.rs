@@ -15,7 +15,7 @@ use crate::model::cargo_lock;
 use crate::model::source_file::SourceFile;
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::dependencies::Dependencies;
-use crate::repository::sources::{canonical, relative};
+use crate::repository::sources::{self, canonical, relative};
 use crate::system::env::Env;
 use crate::system::files;
 
@@ -43,6 +43,9 @@ pub struct Found {
     pub files: BTreeSet<PathBuf>,
     /// Those files that a build finds in its sandbox: not links out of the repository.
     pub readable: Vec<PathBuf>,
+    /// The folders of packages outside the repository. What is in them is no input, so where there are any, the inputs
+    /// are not all.
+    pub outside: BTreeSet<PathBuf>,
     /// The variables among them.
     pub variables: BTreeSet<String>,
     /// The package whose table says `sandbox = false`, if one does.
@@ -88,7 +91,7 @@ impl<'a> Sources<'a> {
 
     /// Reads what a service is built from.
     ///
-    /// Fails where that cannot be known: a package, or a folder that a link leads to, lies outside the repository.
+    /// Fails where that cannot be known: a folder that a link leads to lies outside the repository.
     pub fn of(&self, service: &Service, platform: Platform, env: &Env) -> anyhow::Result<Found> {
         let mut files = BTreeSet::new();
         let mut locked: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
@@ -106,8 +109,9 @@ impl<'a> Sources<'a> {
             } else if let Some(dir) = &package.dir {
                 let canonical = canonical(dir)?;
                 if !self.files.contains(canonical.join("Cargo.toml").as_path()) {
-                    let dir = relative(&canonical, &self.root);
-                    anyhow::bail!("{} is no part of the repository", dir.display());
+                    found.outside.insert(canonical);
+                    dirs.insert(dir.as_path());
+                    continue;
                 }
                 let own = self.by_package.get(&canonical).into_iter().flatten().copied();
                 if let Some(table) = self.dependencies.table(dir) {
@@ -140,8 +144,7 @@ impl<'a> Sources<'a> {
         files.extend(self.cargo_config.iter().map(PathBuf::as_path));
         let files = self.with_linked(files)?;
         let mut inputs = Vec::new();
-        let is_readable =
-            |file: &&PathBuf| !file.is_symlink() || leads_to_a_file_below(file, &self.root);
+        let is_readable = |file: &&PathBuf| stays_below(file, &self.root);
         found.readable = files.iter().filter(is_readable).cloned().collect();
         found.files = files;
         for file in &found.files {
@@ -164,6 +167,12 @@ impl<'a> Sources<'a> {
         }));
         found.inputs = inputs;
         Ok(found)
+    }
+
+    /// Returns why there is no key for such inputs, where some are missing.
+    pub fn why_not_all(&self, found: &Found) -> Option<String> {
+        let dir = relative(found.outside.first()?, &self.root);
+        Some(format!("{} is no part of the repository", dir.display()))
     }
 
     /// Adds what is in the folders to which links lead.
@@ -198,13 +207,21 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Returns whether a link leads to a file below `root`, and none of git's. It may name any file, credentials too.
-fn leads_to_a_file_below(link: &Path, root: &Path) -> bool {
-    link.canonicalize().is_ok_and(|real| {
-        real.is_file()
-            && real.starts_with(root)
-            && real.components().all(|part| part.as_os_str() != ".git")
-    })
+/// Lists the files of a package outside the repository that a build finds in its sandbox.
+pub fn readable_outside(dir: &Path, env: &Env) -> anyhow::Result<Vec<PathBuf>> {
+    let files = sources::files_outside(dir, env)?;
+    Ok(files.into_iter().filter(|file| stays_below(file, dir)).collect())
+}
+
+/// Returns whether a file is no link, or one to a file below `folder` that is none of git's. A link may name any file,
+/// credentials too.
+fn stays_below(file: &Path, folder: &Path) -> bool {
+    !file.is_symlink()
+        || file.canonicalize().is_ok_and(|real| {
+            real.is_file()
+                && real.starts_with(folder)
+                && real.components().all(|part| part.as_os_str() != ".git")
+        })
 }
 
 /// A pattern of files, of which a folder's name stands for everything below the folder.

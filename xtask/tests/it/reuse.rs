@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::{Repo, host, root, run, target_dir};
 
 /// Makes a repository that needs nothing outside of it, with services that print a line and their stamp.
-fn repository(services: &[&str]) -> Repo {
+pub(crate) fn repository(services: &[&str]) -> Repo {
     let repo = Repo::new(services);
     let stamp =
         "[package]\nname = \"bowline-stamp\"\nedition = \"2024\"\n\n[lib]\nname = \"stamp\"\n";
@@ -33,7 +33,7 @@ fn repository(services: &[&str]) -> Repo {
 }
 
 /// Has a service print an expression.
-fn say(repo: &Repo, service: &str, said: &str) {
+pub(crate) fn say(repo: &Repo, service: &str, said: &str) {
     let main = format!(
         "fn main() {{\n    let _ = stamp::line(\"\");\n    println!(\"{{}}\", {said});\n}}\n"
     );

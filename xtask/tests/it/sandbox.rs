@@ -6,6 +6,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
+use crate::reuse;
 use crate::support::{Repo, Run, host, run};
 
 /// A build script that tries to get at what is not its own, and has the program print what it got.
@@ -64,7 +65,7 @@ fn main() {
     }
     add("environ", environment);
     let parent = unsafe { getppid() };
-    add("ptrace", said(unsafe { syscall(NUMBERS[1], 16i64, parent as i64, 0i64, 0i64) }));
+    add("ptrace", said(unsafe { syscall(NUMBERS[1], 0x4206i64, parent as i64, 0i64, 0i64) }));
     add("io_uring", said(unsafe { syscall(NUMBERS[0], 8i64, [0u64; 16].as_mut_ptr()) }));
     add("keyring", said(unsafe { syscall(NUMBERS[2], 0i64, -3i64, 0i64) }));
     let (header, mut sets) = ([0x2008_0522u32, 0], [9u32; 6]);
@@ -108,6 +109,7 @@ struct Scene {
 impl Scene {
     fn new(name: &str) -> Self {
         let mut repo = Repo::new(&[name, "other"]);
+        repo.own_target();
         let outside = tempfile::tempdir().unwrap();
         let cargo_home = outside.path().join("cargo-home");
         std::fs::create_dir(&cargo_home).unwrap();
@@ -221,7 +223,9 @@ fn a_build_script_gets_no_more_where_there_are_no_namespaces() {
 
 /// Makes a service whose build script runs `statement` and fails where that does.
 fn repo_that_wants(name: &str, statement: &str) -> Repo {
-    let repo = Repo::new(&[name, "other"]);
+    let mut repo = Repo::new(&[name, "other"]);
+    // What builds without a sandbox leave in the shared folder makes no build count as sandboxed.
+    repo.own_target();
     let script = format!(
         "use std::fs;\n\nfn main() {{\n    println!(\"cargo::rerun-if-changed=build.rs\");\n    {statement};\n}}\n"
     );
@@ -233,6 +237,16 @@ fn repo_that_wants(name: &str, statement: &str) -> Repo {
 
 fn dist(repo: &Repo, name: &str) -> Run {
     repo.xtask(&format!("dist {name} --platforms {}", host()))
+}
+
+/// Removes what was compiled in a repository with a target folder of its own.
+fn remove_build_folders(repo: &Repo) {
+    for entry in std::fs::read_dir(repo.path().join("target/dist")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tools") {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
 }
 
 fn is_sandboxed(repo: &Repo) -> bool {
@@ -281,6 +295,9 @@ fn what_a_build_script_lacks_is_named_with_the_field_that_allows_it() {
         repo.commit("the field");
         repo.set("CI", "true");
         dist(&repo, name).exits(0);
+        assert!(!is_sandboxed(&repo), "{name}: a build without the sandbox wrote to the folder");
+        remove_build_folders(&repo);
+        dist(&repo, name).exits(0);
         assert_eq!(is_sandboxed(&repo), field != "sandbox = false", "{name}");
     }
 }
@@ -296,7 +313,8 @@ fn a_library_a_macro_and_c_code_are_built_inside() {
     if !has_sandbox() {
         return;
     }
-    let repo = Repo::new(&["first-user", "second-user"]);
+    let mut repo = Repo::new(&["first-user", "second-user"]);
+    repo.own_target();
     let package = |name: &str, rest: &str| {
         format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{rest}")
     };
@@ -345,4 +363,44 @@ fn a_library_a_macro_and_c_code_are_built_inside() {
     }
     let binary = repo.path().join("pkg/snapshot").join(host().as_str()).join("second-user");
     assert_eq!(run(&mut Command::new(binary), "second-user").exits(0).stdout, "quoted\n");
+}
+
+/// Returns `sandboxed` and `offered` of a service's artifact.
+fn facts(repo: &Repo, service: &str) -> [bool; 2] {
+    let manifest = repo.manifest();
+    let artifacts = manifest["artifacts"].as_array().unwrap();
+    let artifact = artifacts.iter().find(|one| one["service"] == service).unwrap();
+    ["sandboxed", "offered"].map(|field| artifact[field] == true)
+}
+
+#[test]
+fn only_what_sandboxed_builds_of_commits_made_is_offered() {
+    if !has_sandbox() {
+        return;
+    }
+    let mut repo = reuse::repository(&["offered-one", "offered-two"]);
+    repo.own_caches();
+    let dist = |expected: &str, one: [bool; 2], two: [bool; 2]| {
+        let line = format!("dist --why --platforms {}", host());
+        repo.xtask(&line).exits(0).prints(expected);
+        assert_eq!(facts(&repo, "offered-one"), one, "{expected}");
+        assert_eq!(facts(&repo, "offered-two"), two, "{expected}");
+    };
+    dist("built   offered-one", [true, true], [true, true]);
+    repo.commit("nothing");
+    dist("reused  offered-one", [true, true], [true, true]);
+
+    reuse::say(&repo, "offered-one", "\"second\"");
+    dist("built   offered-one", [true, false], [true, false]);
+    repo.commit("second");
+    // What the build of the changes left may be in it.
+    dist("reused  offered-one", [true, false], [true, false]);
+
+    let path = "services/offered-two/Cargo.toml";
+    let text = std::fs::read_to_string(repo.path().join(path)).unwrap();
+    repo.write(path, &format!("{text}\n[package.metadata.xtask]\nsandbox = false\n"));
+    repo.commit("no sandbox");
+    dist("reused  offered-one", [true, false], [false, false]);
+    let why = format!("built   offered-two for {}: sandbox = false of offered-two", host());
+    dist(&why, [true, false], [false, false]);
 }

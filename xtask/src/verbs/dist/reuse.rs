@@ -20,7 +20,7 @@ use crate::model::plan::{Build, Plan, Resource};
 use crate::model::source_file::SourceFile;
 use crate::model::sources::PathPackage;
 use crate::model::workspace::{Service, Workspace};
-use crate::repository::build_inputs::{Found, Sources};
+use crate::repository::build_inputs::{self, Found, Sources};
 use crate::repository::cargo_config::CargoConfig;
 use crate::repository::cargo_files::{self, CargoFiles};
 use crate::repository::dependencies::{self, Dependencies};
@@ -49,13 +49,14 @@ pub(super) struct Request<'a> {
 /// The build keys of a plan.
 pub(super) struct Reuse<'a> {
     request: Request<'a>,
-    /// By service and platform; where there is no key, why.
+    /// By service and platform; where nothing is known, why.
     keys: BTreeMap<(String, Platform), Result<Keyed, String>>,
     cargo_files: CargoFiles,
 }
 
 struct Keyed {
-    key: BuildKey,
+    /// Why there is none, where some inputs are not known.
+    key: Result<BuildKey, String>,
     found: Found,
 }
 
@@ -134,7 +135,8 @@ impl<'a> Reuse<'a> {
                     let digest = flags.digest.as_deref();
                     let mut inputs = std::mem::take(&mut found.inputs);
                     inputs.extend(key_inputs::of(build, plan, toolchain, &machine, digest, env));
-                    Ok(Keyed { key: BuildKey::new(inputs), found })
+                    let key = sources.why_not_all(&found).map_or(Ok(BuildKey::new(inputs)), Err);
+                    Ok(Keyed { key, found })
                 };
                 let key = key().map_err(|error| format!("{error:#}"));
                 keys.insert((build.service.clone(), step.platform), key);
@@ -154,8 +156,13 @@ impl<'a> Reuse<'a> {
         if let Some(package) = &found.no_sandbox {
             return Err(says_no_sandbox(package));
         }
+        let mut outside = Vec::new();
+        for dir in &found.outside {
+            let files = build_inputs::readable_outside(dir, self.request.env);
+            outside.extend(files.map_err(|error| format!("{error:#}"))?);
+        }
         Ok(Allowed {
-            paths: found.readable.iter().chain(paths).cloned().collect(),
+            paths: found.readable.iter().chain(paths).cloned().chain(outside).collect(),
             folders: folders.clone(),
             variables: found.variables.clone(),
         })
@@ -167,6 +174,9 @@ impl<'a> Reuse<'a> {
         let (Ok(keyed), Some(observed)) = (self.keyed(build, platform), &binary.observed) else {
             return false;
         };
+        if keyed.key.is_err() {
+            return false;
+        }
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
         let of_cargo: Vec<_> = self.cargo_files.paths.iter().map(real).collect();
         observed.paths.iter().map(real).all(|path| {
@@ -186,27 +196,28 @@ impl<'a> Reuse<'a> {
     /// Decides about one service.
     pub(super) fn decide(&self, build: &Build, toolchain: &Toolchain) -> Decision {
         let keyed = self.keyed(build, toolchain.platform);
-        let key = keyed.as_ref().ok().map(|keyed| keyed.key.digest());
-        let (source, because) = match keyed {
+        let both = keyed.and_then(|keyed| Ok((keyed.key.as_ref().map_err(Clone::clone)?, keyed)));
+        let key = both.as_ref().ok().map(|(key, _)| key.digest());
+        let (source, because) = match both {
             Err(why) => (Source::Build, why),
             Ok(_) if self.request.no_reuse => (Source::Build, "--no-reuse".to_owned()),
-            Ok(Keyed { found: Found { no_sandbox: Some(package), .. }, .. }) => {
+            Ok((_, Keyed { found: Found { no_sandbox: Some(package), .. }, .. })) => {
                 (Source::Build, says_no_sandbox(package))
             }
-            Ok(keyed) => self.look(build, toolchain, keyed),
+            Ok((key, _)) => self.look(build, toolchain, key),
         };
         Decision { source, because, key }
     }
 
     /// Looks at what the last build left.
-    fn look(&self, build: &Build, toolchain: &Toolchain, keyed: &Keyed) -> (Source, String) {
+    fn look(&self, build: &Build, toolchain: &Toolchain, key: &BuildKey) -> (Source, String) {
         let Request { plan, our_folders, env, .. } = self.request;
         let path = reuse::path(toolchain, &plan.profile, &build.service);
         let Some(record) = Record::read(&path) else {
             return (Source::Build, "no build of it is known here".to_owned());
         };
         let root = &toolchain.workspace_root;
-        match record.difference(root, &keyed.key, our_folders, env) {
+        match record.difference(root, key, our_folders, env) {
             Ok(None) => {}
             Ok(Some(input)) => return (Source::Build, input),
             Err(error) => return (Source::Build, format!("{error:#}")),
@@ -237,7 +248,7 @@ impl<'a> Reuse<'a> {
         binary: &Binary,
     ) -> anyhow::Result<Option<Record>> {
         let Request { our_folders, started, env, .. } = self.request;
-        let Ok(Keyed { key, found }) = self.keyed(build, toolchain.platform) else {
+        let Ok(Keyed { key: Ok(key), found }) = self.keyed(build, toolchain.platform) else {
             return Ok(None);
         };
         let Some(observed) = &binary.observed else { return Ok(None) };
