@@ -412,8 +412,7 @@ impl Confined<'_> {
         ui.say("building", format_args!("{name} once more, without the sandbox"));
         let binary = open()?;
         ui.warn(refusal.warning(name));
-        // It reads what is no input, so the next `dist` has to ask cargo.
-        Ok(Binary { observed: None, ..binary })
+        Ok(binary)
     }
 
     /// Runs a build that failed once more, and looks at what it is refused.
