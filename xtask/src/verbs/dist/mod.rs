@@ -9,7 +9,6 @@ mod reuse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Instant, SystemTime};
 
@@ -144,13 +143,16 @@ pub fn run(
     let toolchains = ready(plan, prepare(true), options.strict)?;
     let reuse = Reuse::read(&reuse_request, &toolchains);
     let earlier = read_manifest(plan);
-    let machine = OnceLock::new();
+    let machine = Machine::look();
+    let mut is_anything_built = false;
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
-        let run = StepRun { plan, step, toolchain, reuse: &reuse, machine: &machine, env, ui };
+        let machine = machine.as_ref().ok().copied();
+        let run = StepRun { plan, step, toolchain, reuse: &reuse, machine, env, ui };
         match run.run(&read_sources, options.why) {
             Ok(made) => {
                 for made in made {
+                    is_anything_built |= made.is_built;
                     warn_of(&made, ui);
                     print(&made.artifact, plan, env, ui);
                     artifacts.push(made.artifact);
@@ -159,6 +161,11 @@ pub fn run(
             }
             Err(error) => failures.push((step.platform, error)),
         }
+    }
+    if let Err(reason) = machine
+        && is_anything_built
+    {
+        ui.say("built", format_args!("without a sandbox: {reason}"));
     }
     if !failures.is_empty() {
         // Whoever runs `upload` now means what failed here, and not what was built before.
@@ -183,17 +190,6 @@ fn may_offer(plan: &Plan, toolchains: &[Toolchain], env: &Env) -> bool {
         // Their values are in the key, and not what is in the files that they name.
         && plan.outside_flags.is_empty()
         && toolchains.iter().all(|toolchain| compile::is_only_of_commits(toolchain, env))
-}
-
-/// Finds out what keeps builds from reading anything but their inputs here, and says where nothing does.
-fn look_at_machine(ui: &Ui) -> Option<Machine> {
-    match Machine::look() {
-        Ok(machine) => Some(machine),
-        Err(reason) => {
-            ui.say("building", format_args!("without a sandbox: {reason}"));
-            None
-        }
-    }
 }
 
 /// Finds out what a `dist` would build, and why.
@@ -404,8 +400,8 @@ struct StepRun<'a> {
     step: &'a Step,
     toolchain: &'a Toolchain,
     reuse: &'a Reuse<'a>,
-    /// What the machine has to keep builds from reading anything else; looked for when the first service is built.
-    machine: &'a OnceLock<Option<Machine>>,
+    /// What the machine has to keep builds from reading anything else.
+    machine: Option<Machine>,
     env: &'a Env,
     ui: &'a Ui,
 }
@@ -414,6 +410,8 @@ struct StepRun<'a> {
 struct Made {
     artifact: Artifact,
     is_stamped: bool,
+    /// Whether cargo built it now.
+    is_built: bool,
     record: Option<(PathBuf, Record)>,
 }
 
@@ -474,7 +472,7 @@ impl StepRun<'_> {
         step: &Step,
         read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     ) -> anyhow::Result<Vec<Made>> {
-        let Self { plan, toolchain, env, ui, .. } = *self;
+        let Self { plan, toolchain, machine, env, ui, .. } = *self;
         let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
         ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
         let start = Instant::now();
@@ -484,7 +482,6 @@ impl StepRun<'_> {
         }
         let lock_option = vendored::lock_option(root);
         let profile = &plan.profile;
-        let machine = *self.machine.get_or_init(|| look_at_machine(ui));
         let mut allowed = BTreeMap::new();
         for build in &step.builds {
             allowed.insert(build.service.clone(), self.reuse.allowed(build, step.platform));
@@ -500,12 +497,12 @@ impl StepRun<'_> {
         remove_manifest(plan)?;
         let work: Vec<_> = step.builds.iter().zip(&built.binaries).collect();
         parallel::map(&work, threads(), |(build, binary)| {
-            let pack = || {
+            let pack = || -> anyhow::Result<Made> {
                 let record = self.reuse.record(build, toolchain, binary)?;
                 let is_keyed = self.reuse.is_keyed(build, step.platform, binary);
                 let image = compile::read(binary, toolchain)?;
                 let binary = Unstamped::of(binary, image, is_keyed, built.sdk.as_ref())?;
-                self.pack(build, binary, record)
+                Ok(Made { is_built: true, ..self.pack(build, binary, record)? })
             };
             pack().with_context(|| in_service(build))
         })
@@ -662,7 +659,8 @@ impl StepRun<'_> {
             let path = build_reuse::path(toolchain, &plan.profile, &build.service);
             (path, Record { packed, unstamped_sha256, unchecked_symbols: unchecked, ..record })
         });
-        Ok(Made { artifact, is_stamped: outcome == stamp::Outcome::Stamped, record })
+        let is_stamped = outcome == stamp::Outcome::Stamped;
+        Ok(Made { artifact, is_stamped, is_built: false, record })
     }
 
     /// Returns the artifact of an archive that stays as it is.
@@ -670,7 +668,8 @@ impl StepRun<'_> {
         let facts = BuildFacts::of(record);
         let (unstamped, unchecked) = (&record.unstamped_sha256, &record.unchecked_symbols);
         let artifact = self.artifact(build, &record.packed, unstamped, unchecked, facts);
-        Made { artifact, is_stamped: record.packed.is_stamped, record: None }
+        let is_stamped = record.packed.is_stamped;
+        Made { artifact, is_stamped, is_built: false, record: None }
     }
 
     /// Returns the artifact of an archive.
