@@ -45,6 +45,10 @@ pub struct Record {
     pub unstamped_sha256: String,
     /// Whether it has the OpenSSL that was built for it.
     pub has_openssl: bool,
+    /// Whether it was compiled in the sandbox.
+    pub sandboxed: bool,
+    /// Whether the key has all that it was compiled from, as far as cargo knows.
+    pub is_keyed: bool,
     /// Symbols of macOS that only a crate's word says exist.
     pub unchecked_symbols: Vec<String>,
     /// The archive that was made of it.
@@ -210,6 +214,8 @@ impl Record {
             linked: text(&record["linked"])?.into(),
             unstamped_sha256: text(&record["unstamped_sha256"])?,
             has_openssl: record["has_openssl"].as_bool()?,
+            sandboxed: record["sandboxed"].as_bool()?,
+            is_keyed: record["is_keyed"].as_bool()?,
             unchecked_symbols: texts(&record["unchecked_symbols"])?,
             packed: Packed {
                 key: BuildKey::read(&packed["key"])?,
@@ -236,6 +242,8 @@ impl Record {
             "linked": self.linked.to_string_lossy(),
             "unstamped_sha256": self.unstamped_sha256,
             "has_openssl": self.has_openssl,
+            "sandboxed": self.sandboxed,
+            "is_keyed": self.is_keyed,
             "unchecked_symbols": self.unchecked_symbols,
             "packed": {
                 "key": packed.key.to_json(),

@@ -15,7 +15,7 @@ use crate::model::cargo_lock;
 use crate::model::source_file::SourceFile;
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::dependencies::Dependencies;
-use crate::repository::sources::{canonical, relative};
+use crate::repository::sources::{self, canonical, relative};
 use crate::system::env::Env;
 use crate::system::files;
 
@@ -41,8 +41,15 @@ pub struct Found {
     pub inputs: Vec<Input>,
     /// The files among them.
     pub files: BTreeSet<PathBuf>,
-    /// The folders of the packages of the repository.
-    pub packages: BTreeSet<PathBuf>,
+    /// Those files that a build finds in its sandbox: not links out of the repository.
+    pub readable: Vec<PathBuf>,
+    /// The folders of packages outside the repository. What is in them is no input, so where there are any, the inputs
+    /// are not all.
+    pub outside: BTreeSet<PathBuf>,
+    /// The variables among them.
+    pub variables: BTreeSet<String>,
+    /// The package whose table says `sandbox = false`, if one does.
+    pub no_sandbox: Option<String>,
 }
 
 impl<'a> Sources<'a> {
@@ -84,12 +91,15 @@ impl<'a> Sources<'a> {
 
     /// Reads what a service is built from.
     ///
-    /// Fails where that cannot be known: a package, or a folder that a link leads to, lies outside the repository.
+    /// Fails where that cannot be known: a folder that a link leads to lies outside the repository.
     pub fn of(&self, service: &Service, platform: Platform, env: &Env) -> anyhow::Result<Found> {
         let mut files = BTreeSet::new();
         let mut locked: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
         let mut dirs = BTreeSet::new();
-        let mut packages = BTreeSet::new();
+        let mut named = Vec::new();
+        let mut found = Found::default();
+        let root_inputs = &self.workspace.config.inputs;
+        found.variables.extend(root_inputs.variables.iter().cloned());
         for package in self.dependencies.of(&service.name, platform) {
             if let Some(source) = &package.source {
                 let (name, version) = (package.name.clone(), package.version.clone());
@@ -99,38 +109,45 @@ impl<'a> Sources<'a> {
             } else if let Some(dir) = &package.dir {
                 let canonical = canonical(dir)?;
                 if !self.files.contains(canonical.join("Cargo.toml").as_path()) {
-                    let dir = relative(&canonical, &self.root);
-                    anyhow::bail!("{} is no part of the repository", dir.display());
+                    found.outside.insert(canonical);
+                    dirs.insert(dir.as_path());
+                    continue;
                 }
-                files.extend(self.by_package.get(&canonical).into_iter().flatten().copied());
-                packages.insert(canonical);
+                let own = self.by_package.get(&canonical).into_iter().flatten().copied();
+                if let Some(table) = self.dependencies.table(dir) {
+                    let ignored = patterns(&table.ignored, &canonical)?;
+                    let is_ignored = |file: &&Path| ignored.iter().any(|it| it.names(file));
+                    files.extend(own.filter(|file| !is_ignored(file)));
+                    named.extend(patterns(&table.files, &canonical)?);
+                    found.variables.extend(table.variables.iter().cloned());
+                    if table.no_sandbox {
+                        found.no_sandbox.get_or_insert_with(|| package.name.clone());
+                    }
+                } else {
+                    files.extend(own);
+                }
                 dirs.insert(dir.as_path());
             }
         }
         anyhow::ensure!(!dirs.is_empty(), "cargo names no package {}", service.name);
-        let dir = canonical(&service.dir)?;
-        let ignored = patterns(&service.config.inputs.ignored, &dir)?;
-        files.retain(|file| !ignored.iter().any(|pattern| pattern.names(file)));
-        for (base, inputs) in
-            [(&dir, &service.config.inputs), (&self.root, &self.workspace.config.inputs)]
-        {
-            for pattern in patterns(&inputs.files, base)? {
-                let named = self.files.iter().copied().filter(|file| pattern.names(file));
-                let before = files.len();
-                let mut count = 0;
-                files.extend(named.inspect(|_| count += 1));
-                debug_assert!(files.len() >= before, "a set that only grows");
-                anyhow::ensure!(
-                    count > 0,
-                    "inputs = {:?} names no file of the repository",
-                    pattern.text
-                );
-            }
+        named.extend(patterns(&root_inputs.files, &self.root)?);
+        for pattern in named {
+            let mut matching = self.files.iter().copied().filter(|file| pattern.names(file));
+            let first = matching.next();
+            files.extend(first.into_iter().chain(matching));
+            anyhow::ensure!(
+                first.is_some(),
+                "inputs = {:?} names no file of the repository",
+                pattern.text
+            );
         }
         files.extend(self.cargo_config.iter().map(PathBuf::as_path));
         let files = self.with_linked(files)?;
         let mut inputs = Vec::new();
-        for file in &files {
+        let is_readable = |file: &&PathBuf| stays_below(file, &self.root);
+        found.readable = files.iter().filter(is_readable).cloned().collect();
+        found.files = files;
+        for file in &found.files {
             let name = relative(file, &self.root).to_string_lossy().into_owned();
             let digest = self.digest(file)?;
             inputs.push(Input { name, version: None, digest });
@@ -143,14 +160,19 @@ impl<'a> Sources<'a> {
             Input::versioned(name, &shown.join(", "), exact.join("\n").as_bytes())
         }));
         inputs.extend(self.dependencies.from_root(dirs.into_iter()));
-        let variables = [&self.workspace.config.inputs, &service.config.inputs];
-        let variables: BTreeSet<_> = variables.into_iter().flat_map(|own| &own.variables).collect();
-        inputs.extend(variables.into_iter().map(|name| {
+        inputs.extend(found.variables.iter().map(|name| {
             let value = env.of_build(name).map(std::ffi::OsStr::as_encoded_bytes);
             let content = value.map_or(vec![0], |value| [b"=", value].concat());
             Input::of(format!("env {name}"), &content)
         }));
-        Ok(Found { inputs, files, packages })
+        found.inputs = inputs;
+        Ok(found)
+    }
+
+    /// Returns why there is no key for such inputs, where some are missing.
+    pub fn why_not_all(&self, found: &Found) -> Option<String> {
+        let dir = relative(found.outside.first()?, &self.root);
+        Some(format!("{} is no part of the repository", dir.display()))
     }
 
     /// Adds what is in the folders to which links lead.
@@ -183,6 +205,23 @@ impl<'a> Sources<'a> {
         self.digests.borrow_mut().insert(file.to_owned(), digest.clone());
         Ok(digest)
     }
+}
+
+/// Lists the files of a package outside the repository that a build finds in its sandbox.
+pub fn readable_outside(dir: &Path, env: &Env) -> anyhow::Result<Vec<PathBuf>> {
+    let files = sources::files_outside(dir, env)?;
+    Ok(files.into_iter().filter(|file| stays_below(file, dir)).collect())
+}
+
+/// Returns whether a file is no link, or one to a file below `folder` that is none of git's. A link may name any file,
+/// credentials too.
+fn stays_below(file: &Path, folder: &Path) -> bool {
+    !file.is_symlink()
+        || file.canonicalize().is_ok_and(|real| {
+            real.is_file()
+                && real.starts_with(folder)
+                && real.components().all(|part| part.as_os_str() != ".git")
+        })
 }
 
 /// A pattern of files, of which a folder's name stands for everything below the folder.

@@ -14,6 +14,7 @@ use crate::system::{child_env, process};
 
 /// What of cargo's configuration xtask looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one setting")]
 pub struct CargoConfig {
     /// Whether `paths` replaces packages by folders.
     pub has_paths: bool,
@@ -21,6 +22,10 @@ pub struct CargoConfig {
     pub has_unstable: bool,
     /// Whether a file has `build.target`, so that a cargo without `--target` builds for that.
     pub has_build_target: bool,
+    /// Whether another program runs rustc, such as a compiler cache.
+    pub has_wrapper: bool,
+    /// The folders that replace registries, as they are written.
+    pub source_dirs: Vec<String>,
 }
 
 /// Reads the configuration for a cargo that runs in `dir`.
@@ -42,7 +47,16 @@ pub fn read(dir: &Path, env: &Env) -> anyhow::Result<CargoConfig> {
         has_paths: has(&config["paths"]),
         has_unstable: has(&config["unstable"]),
         has_build_target: has(&config["build"]["target"]),
+        has_wrapper: has(&config["build"]["rustc-wrapper"])
+            || has(&config["build"]["rustc-workspace-wrapper"]),
+        source_dirs: source_dirs(&config),
     })
+}
+
+fn source_dirs(config: &Value) -> Vec<String> {
+    let sources = config["source"].as_object().into_iter().flatten().map(|(_, source)| source);
+    let dirs = sources.flat_map(|source| [&source["directory"], &source["local-registry"]]);
+    dirs.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Fails where a configuration file has a table `[unstable]`.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::model::build_key::Input;
 use crate::model::cargo_toml;
 use crate::model::closure::{self, Graph, Package};
+use crate::model::config::{Inputs, PackageConfig};
 use crate::model::root_inputs;
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::manifests::Manifests;
@@ -50,6 +51,8 @@ pub struct Dependencies {
     inherited: BTreeMap<PathBuf, Vec<Input>>,
     /// What all of them take from there.
     root: Vec<Input>,
+    /// What the tables of those packages say of their inputs, by their folder; without those that say nothing.
+    tables: BTreeMap<PathBuf, Inputs>,
 }
 
 impl Dependencies {
@@ -62,6 +65,11 @@ impl Dependencies {
     /// Returns the folder of every package that lies in one, whoever uses it.
     pub fn path_packages(&self) -> &[PathBuf] {
         &self.path_packages
+    }
+
+    /// Returns what the table of the package in a folder says of its inputs.
+    pub fn table(&self, dir: &Path) -> Option<&Inputs> {
+        self.tables.get(dir)
     }
 
     /// Returns what packages in these folders take from the root's Cargo.toml, sorted.
@@ -120,16 +128,23 @@ fn ask_cargo(request: &Request<'_>) -> anyhow::Result<Dependencies> {
     let dirs = graphs.values().flat_map(Graph::path_packages).filter_map(|one| one.dir.clone());
     let path_packages: BTreeSet<PathBuf> = dirs.collect();
     let root = cargo_toml_of(&workspace.root)?;
-    let mut inherited = BTreeMap::new();
+    let (mut inherited, mut tables) = (BTreeMap::new(), BTreeMap::new());
     for dir in &path_packages {
-        inherited.insert(dir.clone(), root_inputs::inherited(&cargo_toml_of(dir)?, &root));
+        let cargo_toml = cargo_toml_of(dir)?;
+        inherited.insert(dir.clone(), root_inputs::inherited(&cargo_toml, &root));
+        let package = &cargo_toml["package"];
+        let name = package["name"].as_str().unwrap_or_default();
+        let table = PackageConfig::read(name, &package["metadata"])?;
+        tables.extend(table.map(|table| (dir.clone(), table.inputs)));
     }
+    tables.retain(|_, inputs| *inputs != Inputs::default());
     Ok(Dependencies {
         packages,
         services,
         path_packages: path_packages.into_iter().collect(),
         inherited,
         root: root_inputs::of_all(&root, &workspace.config.profile),
+        tables,
     })
 }
 
@@ -172,6 +187,10 @@ impl Dependencies {
         };
         let package = |one: &Package| json!([one.name, one.version, one.source, one.dir]);
         let inherited = self.inherited.iter().map(|(dir, all)| json!([dir, inputs(all)]));
+        let table = |(dir, inputs): (&PathBuf, &Inputs)| {
+            let Inputs { files, ignored, variables, no_sandbox } = inputs;
+            json!([dir, files, ignored, variables, no_sandbox])
+        };
         json!({
             "asked": asked,
             "packages": self.packages.iter().map(package).collect::<Vec<_>>(),
@@ -179,6 +198,7 @@ impl Dependencies {
             "path_packages": self.path_packages,
             "inherited": inherited.collect::<Vec<_>>(),
             "root": inputs(&self.root),
+            "tables": self.tables.iter().map(table).collect::<Vec<_>>(),
         })
     }
 
@@ -201,6 +221,17 @@ impl Dependencies {
         let service = |(name, value): (&String, &Value)| Some((name.clone(), places(value)?));
         let inherited = |row: &Value| Some((PathBuf::from(text(&row[0])?), inputs(&row[1])?));
         let path = |value: &Value| text(value).map(PathBuf::from);
+        let texts =
+            |value: &Value| -> Option<Vec<String>> { value.as_array()?.iter().map(text).collect() };
+        let table = |row: &Value| {
+            let inputs = Inputs {
+                files: texts(&row[1])?,
+                ignored: texts(&row[2])?,
+                variables: texts(&row[3])?,
+                no_sandbox: row[4].as_bool()?,
+            };
+            Some((path(&row[0])?, inputs))
+        };
         Some(Self {
             packages: kept["packages"].as_array()?.iter().map(package).collect::<Option<_>>()?,
             services: kept["services"].as_object()?.iter().map(service).collect::<Option<_>>()?,
@@ -215,6 +246,7 @@ impl Dependencies {
                 .map(inherited)
                 .collect::<Option<_>>()?,
             root: inputs(&kept["root"])?,
+            tables: kept["tables"].as_array()?.iter().map(table).collect::<Option<_>>()?,
         })
     }
 }

@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod build_inputs;
 pub mod cargo_config;
+pub mod cargo_files;
 pub mod changes;
 pub mod dependencies;
 pub mod git;

@@ -118,17 +118,19 @@ fn source_files<'a>(
 ) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut files = files_of_repository(top, env)?;
     for dir in dirs {
-        let cargo_toml = dir.join("Cargo.toml");
-        if files.contains(&cargo_toml) {
-            continue;
+        if !files.contains(&dir.join("Cargo.toml")) {
+            files.extend(files_outside(dir, env)?);
         }
-        // In another repository, or in none.
-        let own = files_of_repository(dir, env).unwrap_or_default();
-        if own.contains(&cargo_toml) {
-            files.extend(own);
-        } else {
-            add_files(dir, &mut files)?;
-        }
+    }
+    Ok(files)
+}
+
+/// Lists the files of a package that lies in another repository, or in none.
+pub fn files_outside(dir: &Path, env: &Env) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut files = files_of_repository(dir, env).unwrap_or_default();
+    if !files.contains(&dir.join("Cargo.toml")) {
+        files.clear();
+        add_files(dir, &mut files)?;
     }
     Ok(files)
 }

@@ -90,7 +90,7 @@ pub const VARIABLES: [(&str, &str); 64] = [
     ("CMAKE_GENERATOR", "what cmake builds with (default: Ninja)"),
     ("PKG_CONFIG", "pkg-config of your own, which may find libraries of this machine"),
     ("NO_COLOR", "when not empty: no colour"),
-    ("CI", "when not empty: never ask a question"),
+    ("CI", "when not empty: never ask a question, nor build without the sandbox what fails in it"),
 ];
 
 /// The environment of a process.

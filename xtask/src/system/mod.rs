@@ -10,6 +10,7 @@ pub mod parallel;
 pub mod partial;
 pub mod process;
 pub mod prompt;
+pub mod sandbox;
 pub mod terminal;
 pub mod ui;
 pub mod undo;

@@ -93,9 +93,14 @@ fn repository() -> (Repo, Repo) {
     repo.write("services/keyed-other/src/main.rs", "fn main() {}\n");
     for name in ["shared", "testing"] {
         let toml = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
-        repo.write(&format!("libs/{name}/Cargo.toml"), &toml);
+        let table = "\n[package.metadata.xtask]\ninputs = [\"../../schema\"]\nignore = [\"NOTES.md\"]\n\
+                     env = [\"SHARED_MODE\"]\n";
+        let table = if name == "shared" { table } else { "" };
+        repo.write(&format!("libs/{name}/Cargo.toml"), &(toml + table));
         repo.write(&format!("libs/{name}/src/lib.rs"), "");
     }
+    repo.write("libs/shared/NOTES.md", "notes\n");
+    repo.write("schema/a.sql", "select 1;\n");
     let url = library.path().display().to_string();
     repo.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "inner"]);
     repo.lock();
@@ -104,7 +109,7 @@ fn repository() -> (Repo, Repo) {
 }
 
 /// Changes that move the key of the service, and not that of the other one.
-const MOVES_ONE: [(&str, Change); 20] = [
+const MOVES_ONE: [(&str, Change); 22] = [
     ("a source file", |r| append(r, "services/keyed-billing/src/main.rs", "// more\n")),
     ("a file that is included", |r| append(r, "services/keyed-billing/src/said.txt", "more")),
     ("a build script", |r| append(r, "services/keyed-billing/build.rs", "// more\n")),
@@ -133,6 +138,8 @@ const MOVES_ONE: [(&str, Change); 20] = [
     ("a file that `inputs` names", |r| append(r, "proto/deep/a.proto", "more")),
     ("a new file that `inputs` names", |r| r.write("proto/b.proto", "new")),
     ("a variable that `env` names", |r| r.set("SQLX_OFFLINE", "true")),
+    ("a file that `inputs` of a library names", |r| append(r, "schema/a.sql", "-- more\n")),
+    ("a variable that `env` of a library names", |r| r.set("SHARED_MODE", "fast")),
     ("a locked version", |r| {
         write_registry_crate(r, "used", "1.0.1");
         r.lock();
@@ -190,8 +197,9 @@ const MOVES_ALL: [(&str, Change); 9] = [
 ];
 
 /// Changes that move no key.
-const STAYS: [(&str, Change); 12] = [
+const STAYS: [(&str, Change); 13] = [
     ("a file that `ignore` names", |r| append(r, "services/keyed-billing/README.md", "more")),
+    ("a file that `ignore` of a library names", |r| append(r, "libs/shared/NOTES.md", "more")),
     ("tests that `ignore` names", |r| append(r, "services/keyed-billing/tests/it.rs", "// more\n")),
     ("a file that git ignores", |r| r.write("services/keyed-billing/x.ignored", "new")),
     ("a dependency of tests", |r| append(r, "libs/testing/src/lib.rs", "// more\n")),

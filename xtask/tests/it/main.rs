@@ -40,6 +40,7 @@ mod promote;
 mod proxies;
 mod reference;
 mod reuse;
+mod sandbox;
 mod services;
 mod setup;
 mod ship;

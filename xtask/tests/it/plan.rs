@@ -13,8 +13,15 @@ use crate::support::{Repo, host};
 /// Clones a repository onto a machine that has built nothing yet.
 fn new_machine(repo: &Repo, bucket: &Bucket) -> Repo {
     let mut clone = bucket.serve(Repo::clone_of(repo.path()));
-    clone.own_target();
+    clone.own_caches();
     clone
+}
+
+/// Makes a repository on a machine that has built nothing yet: what others built may be written to is not offered.
+fn first_machine(services: &[&str], bucket: &Bucket) -> Repo {
+    let mut repo = bucket.serve(repository(services));
+    repo.own_caches();
+    repo
 }
 
 /// Builds and publishes; whether the binaries are offered to others.
@@ -39,7 +46,7 @@ fn entries(bucket: &Bucket) -> Vec<String> {
 #[test]
 fn another_machine_builds_what_changed_and_takes_the_rest_from_the_bucket() {
     let bucket = Bucket::new();
-    let repo = bucket.serve(repository(&["planned-one", "planned-two"]));
+    let repo = first_machine(&["planned-one", "planned-two"], &bucket);
     let offered = publish(&repo);
     let first = repo.manifest()["version"].as_str().unwrap().to_owned();
     if !offered {
@@ -95,7 +102,7 @@ fn another_machine_builds_what_changed_and_takes_the_rest_from_the_bucket() {
 #[test]
 fn what_nobody_merged_is_not_offered() {
     let bucket = Bucket::new();
-    let repo = bucket.serve(repository(&["unmerged"]));
+    let repo = first_machine(&["unmerged"], &bucket);
     if !publish(&repo) {
         return;
     }
@@ -124,7 +131,7 @@ fn what_nobody_merged_is_not_offered() {
 #[test]
 fn an_index_or_archive_that_is_wrong_is_as_none() {
     let bucket = Bucket::new();
-    let repo = bucket.serve(repository(&["poisoned", "poison"]));
+    let repo = first_machine(&["poisoned", "poison"], &bucket);
     say(&repo, "poison", "\"poison\"");
     repo.commit("another program");
     if !publish(&repo) {

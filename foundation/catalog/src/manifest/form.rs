@@ -44,6 +44,7 @@ fn artifact_strict(mut fields: Object<'_>) -> json::Result<Artifact> {
         unchecked_symbols: fields.find("unchecked_symbols")?.unwrap_or_default(),
         openssl: fields.find("openssl")?,
         system_libraries: fields.find("system_libraries")?.unwrap_or_default(),
+        sandboxed: fields.find("sandboxed")?.unwrap_or_default(),
         build_key: fields.find("build_key")?,
         recognised: false,
     };
@@ -131,6 +132,9 @@ fn artifact_to_json(artifact: &Artifact) -> String {
     }
     if !artifact.system_libraries.is_empty() {
         fields.push(("system_libraries", value(artifact.system_libraries.clone())));
+    }
+    if artifact.sandboxed {
+        fields.push(("sandboxed", value(true)));
     }
     if let Some(key) = &artifact.build_key {
         fields.push(("build_key", value(&**key)));

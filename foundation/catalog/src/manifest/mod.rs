@@ -102,8 +102,10 @@ pub struct Artifact {
     pub openssl: Option<String>,
     /// The shared libraries that it loads and that are not part of every system. Left out where there are none.
     pub system_libraries: Vec<String>,
-    /// The digest of everything that can change the binary before its stamp. Left out where that is not known, and where
-    /// the binary may not be offered to other builds.
+    /// Whether it was compiled in the sandbox, where nothing but its inputs can be read. Older writers say nothing.
+    pub sandboxed: bool,
+    /// The digest of everything that can change the binary before its stamp. Left out where another machine may not take
+    /// the binary for what a build of the same inputs would give there.
     pub build_key: Option<String>,
     /// Whether the object at `object_key` was asked and says itself that it is this archive; not
     /// part of the written form. See [`read_manifest`](crate::read_manifest).

@@ -49,9 +49,15 @@ fn the_written_form_is_read_back_and_a_part_has_no_branch() {
 #[test]
 fn what_another_machine_added_is_written_only_where_there_is_something() {
     let plain = parse(&manifest()).unwrap();
-    for field in
-        ["outside_flags", "expected_rustc", "openssl", "system_libraries", "unchecked_symbols"]
-    {
+    for field in [
+        "outside_flags",
+        "expected_rustc",
+        "openssl",
+        "system_libraries",
+        "unchecked_symbols",
+        "sandboxed",
+        "build_key",
+    ] {
         assert!(!plain.to_json().contains(field), "an old reader would refuse {field}");
     }
 
@@ -61,6 +67,8 @@ fn what_another_machine_added_is_written_only_where_there_is_something() {
     json["artifacts"][1]["unchecked_symbols"] = json!(["IOHIDEventGetType in IOKit, by x 1.0.0"]);
     json["artifacts"][1]["openssl"] = json!("3.6.3");
     json["artifacts"][1]["system_libraries"] = json!(["libpq.so.5"]);
+    json["artifacts"][1]["sandboxed"] = json!(true);
+    json["artifacts"][1]["build_key"] = json!("a".repeat(64));
     let part = parse(&json).unwrap().part_of("a");
     let written: Value = serde_json::from_str(&part.to_json()).unwrap();
     assert_eq!(parse(&written).unwrap(), part);
@@ -70,6 +78,8 @@ fn what_another_machine_added_is_written_only_where_there_is_something() {
     assert_eq!(artifact["unchecked_symbols"], json!(["IOHIDEventGetType in IOKit, by x 1.0.0"]));
     assert_eq!(artifact["openssl"], "3.6.3");
     assert_eq!(artifact["system_libraries"], json!(["libpq.so.5"]));
+    assert_eq!(artifact["sandboxed"], true);
+    assert_eq!(artifact["build_key"], "a".repeat(64));
 
     json["artifacts"][1]["outside_flags"] = json!(["CC=\u{1b}[2J"]);
     let error = parse(&json).unwrap_err().to_string();

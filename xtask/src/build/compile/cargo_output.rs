@@ -171,12 +171,14 @@ impl Progress {
         }
     }
 
-    /// Shows what cargo writes to stderr while it is written, and returns it.
-    pub(super) fn pass_on(mut stderr: impl Read) -> String {
+    /// Returns what cargo writes to stderr, and shows it while it is written where `is_shown`.
+    pub(super) fn pass_on(mut stderr: impl Read, is_shown: bool) -> String {
         let mut said = Vec::new();
         let mut buffer = [0; 8192];
         while let Ok(length @ 1..) = stderr.read(&mut buffer) {
-            let _ = std::io::stderr().lock().write_all(&buffer[..length]);
+            if is_shown {
+                let _ = std::io::stderr().lock().write_all(&buffer[..length]);
+            }
             // No build script that says why it failed says so much.
             if said.len() < LARGEST_OUTPUT {
                 said.extend_from_slice(&buffer[..length]);

@@ -68,6 +68,7 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
     let time = build_time(env);
     command.env("SOURCE_DATE_EPOCH", &time);
     let cache = &toolchain.cache_dir;
+    let [global, local, _] = zig_caches(toolchain, env);
     command
         .env("CARGO_ZIGBUILD_ZIG_COMMAND", &toolchain.linker.zig)
         .env("CARGO_ZIGBUILD_ZIG_PATH", &toolchain.linker.zig)
@@ -75,9 +76,16 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
         .env("CARGO_ZIGBUILD_ZIG_VERSION", pins::ZIG)
         .env("CARGO_ZIGBUILD_RUSTC_VERSION", &compiler.release)
         .env("CARGO_ZIGBUILD_CACHE_DIR", cache)
-        .env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig"))
-        // zig does not tell objects with different times apart.
-        .env("ZIG_LOCAL_CACHE_DIR", cache.join(format!("zig-time-{time}")));
+        .env("ZIG_GLOBAL_CACHE_DIR", global)
+        .env("ZIG_LOCAL_CACHE_DIR", local);
+}
+
+/// Returns the folders in which zig keeps what it has compiled. The scripts beside them are run outside of sandboxes,
+/// too, and stay read-only.
+pub(super) fn zig_caches(toolchain: &Toolchain, env: &Env) -> [PathBuf; 3] {
+    // zig does not tell objects with different times apart.
+    let local = format!("zig-time-{}", build_time(env));
+    ["zig", &local, "version"].map(|name| toolchain.cache_dir.join(name))
 }
 
 /// Lets build scripts find the tools that a service needs, and no others: what is built beside it must change nothing.

@@ -22,6 +22,9 @@
 //! not read it, so no crate sees unstable features. The distribution's library alone needs unstable
 //! features of rustc.
 //!
+//! **In a sandbox.** Where the machine has one, cargo and all that it starts find the service's inputs and nothing
+//! else, see [`sandbox`].
+//!
 //! **A target folder of its own.** In plain cargo's folder, everything would be compiled again at each change
 //! between the two sets of flags.
 
@@ -29,11 +32,16 @@ mod cargo_output;
 mod environment;
 mod failure;
 mod freshness;
+mod history;
 mod observed;
 mod openssl;
 mod pkg_config;
 mod refused_flag;
+mod refused_input;
+mod sandbox;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -41,11 +49,16 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::Context as _;
-use ferror::Error;
+use ferror::{Error, Kind};
 
 use self::cargo_output::{Message, Progress};
 pub(crate) use self::environment::build_time;
+use self::failure::CompilerError;
+use self::history::{History, Writers};
 pub use self::observed::Observed;
+use self::refused_flag::Script;
+use self::refused_input::Refusal;
+pub use self::sandbox::Allowed;
 use crate::build::macos_sdk::{self, Sdk};
 use crate::build::toolchain::{Library, Toolchain};
 use crate::model::native::Need;
@@ -53,6 +66,7 @@ use crate::model::plan::{Build, Step};
 use crate::model::sources::SourceDigest;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
+use crate::system::sandbox::{Machine, Sandbox};
 use crate::system::ui::Ui;
 use crate::system::{process, terminal};
 
@@ -76,12 +90,26 @@ pub struct Binary {
     pub path: PathBuf,
     /// `true` where a crate that was compiled for it links the OpenSSL that `dist` built.
     pub has_openssl: bool,
+    /// Whether it was compiled in the sandbox, in a folder to which only sandboxed builds have written.
+    pub sandboxed: bool,
     /// What was read for it, where that is known.
     pub observed: Option<Observed>,
 }
 
+/// What a build reads.
+pub struct Sources<'a> {
+    /// Reads the digests of all packages that lie in folders.
+    pub digests: &'a dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+    /// What each service may read in the sandbox; of one that is built without it, why.
+    pub allowed: &'a BTreeMap<String, Result<Allowed, String>>,
+    /// What the machine has to keep builds from reading anything else; `None` where it has nothing.
+    pub machine: Option<Machine>,
+    /// Whether they are those of a commit.
+    pub is_commit: bool,
+}
+
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
-/// sources are vendored; `sources` reads the digests of all packages that lie in folders.
+/// sources are vendored.
 ///
 /// Fails with [`ferror::Kind::Failed`] when cargo does; cargo's reason is on stderr then.
 pub fn build(
@@ -89,14 +117,16 @@ pub fn build(
     step: &Step,
     profile: &str,
     lock_option: &str,
-    sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+    sources: &Sources<'_>,
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<LockedBinaries> {
-    std::fs::create_dir_all(&toolchain.target_dir)
-        .with_context(|| format!("making {}", toolchain.target_dir.display()))?;
     let lock = lock(toolchain, ui)?;
-    let digests = sources()?;
+    let written = written_folders(toolchain, env);
+    let histories: anyhow::Result<_> = written.iter().map(|it| History::open(it)).collect();
+    let histories: RefCell<Vec<History>> = RefCell::new(histories?);
+    let note = |writers| histories.borrow_mut().iter_mut().try_for_each(|it| it.add(writers));
+    let digests = (sources.digests)()?;
     let progress = Progress::start(step.platform, env.stderr_is_terminal, ui);
     let sdk = macos_sdk::prepare(toolchain, &digests, lock_option, env)?;
     let sdk_path = sdk.as_ref().map(|sdk| sdk.path.as_path());
@@ -106,7 +136,7 @@ pub fn build(
         variables.push(("PKG_CONFIG".into(), pkg_config::script(toolchain, env)?.into()));
     }
     let openssl = if step.builds.iter().any(|build| build.needs.contains(&Need::Openssl)) {
-        Some(openssl::find_or_build(toolchain, &variables, env, ui)?)
+        Some(openssl::find_or_build(toolchain, &variables, profile, sources.machine, env, ui)?)
     } else {
         None
     };
@@ -115,9 +145,12 @@ pub fn build(
         let rustc = environment::rustc_without_paths(toolchain, env)?;
         variables.push(("RUSTC".into(), rustc.into()));
     }
+    if sources.machine.is_some() {
+        fetch(toolchain, lock_option, env)?;
+    }
     // Last before cargo, since what was known of the sources is lost where a later step fails.
     let freshness = freshness::clean_changed(toolchain, profile, lock_option, &digests, env)?;
-    let call = |service: &Build| {
+    let command = |service: &Build| -> anyhow::Result<Command> {
         let mut command = Command::new(toolchain.compiler.cargo());
         command.args(arguments(toolchain, service, profile, lock_option, env));
         if trims_paths {
@@ -136,16 +169,90 @@ pub fn build(
         environment::set_variables(&mut command, toolchain, env);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         environment::set_tools(&mut command, toolchain, &service.needs, env)?;
-        let openssl = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl));
-        if let Some(home) = openssl {
+        if let Some(home) = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl)) {
             command.envs(openssl::variables(toolchain, home));
         }
-        let binary = run(command, service, toolchain, openssl, &progress, env)?;
+        Ok(command)
+    };
+    let call = |service: &Build| {
+        let openssl = openssl.as_deref().filter(|_| service.needs.contains(&Need::Openssl));
+        let one = One { service, toolchain, profile, openssl, progress: &progress, env, ui };
+        let command = || command(service);
+        let open = || {
+            note(Writers::Any)?;
+            one.build_open(command()?)
+        };
+        let allowed = sources.allowed.get(&service.service).and_then(|it| it.as_ref().ok());
+        let binary = match (sources.machine, allowed) {
+            (Some(machine), Some(allowed)) => {
+                let commit = Writers::SandboxedCommits;
+                note(if sources.is_commit { commit } else { Writers::Sandboxed })?;
+                let confined = Confined { one: &one, machine, allowed };
+                let binary = confined.build(&command, &open)?;
+                let sandboxed = histories.borrow()[0].writers() >= Writers::Sandboxed;
+                Binary { sandboxed, ..binary }
+            }
+            _ => open()?,
+        };
         keep(binary, service, step, toolchain)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
-    freshness.write(&sources()?)?;
+    freshness.write(&(sources.digests)()?)?;
     Ok(LockedBinaries { binaries: binaries?, sdk, _lock: lock })
+}
+
+/// Returns the folders to which builds write, of which the first is the build folder. In the sandbox they are the only
+/// ones.
+fn written_folders(toolchain: &Toolchain, env: &Env) -> Vec<PathBuf> {
+    let mut folders = vec![toolchain.target_dir.clone()];
+    folders.extend(environment::zig_caches(toolchain, env));
+    folders
+}
+
+/// Returns whether only sandboxed builds of commits have written to what builds with this toolchain write to, since `dist`
+/// made the folders on this machine.
+pub fn is_only_of_commits(toolchain: &Toolchain, env: &Env) -> bool {
+    let folders = written_folders(toolchain, env);
+    folders.iter().all(|folder| history::writers(folder) == Writers::SandboxedCommits)
+}
+
+/// Has cargo download what the services depend on, and the standard library where that is built too: nothing can be
+/// downloaded in a sandbox. Where this fails, the build does, and says why.
+fn fetch(toolchain: &Toolchain, lock_option: &str, env: &Env) -> anyhow::Result<()> {
+    let workspace = toolchain.workspace_root.clone();
+    for folder in std::iter::once(workspace).chain(toolchain.library_sources()) {
+        for network in [&["--offline"][..], &[]] {
+            let mut command = Command::new(toolchain.compiler.cargo());
+            command.args(["fetch", lock_option, "--quiet", "--manifest-path"]);
+            command.arg(folder.join("Cargo.toml")).args(network);
+            for triple in [toolchain.platform.triple(), &toolchain.compiler.host] {
+                command.args(["--target", triple]);
+            }
+            environment::set_variables(&mut command, toolchain, env);
+            // Cargo's configuration is that of the folder in which it runs.
+            command.current_dir(&toolchain.workspace_root);
+            if process::output(&mut command).context("running cargo fetch")?.status.success() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a linked binary. A build script may have put a link in its place, to a file that nobody wants packed.
+pub fn read(binary: &Binary, toolchain: &Toolchain) -> anyhow::Result<Vec<u8>> {
+    let path = &binary.path;
+    let name = || format!("reading {}", path.display());
+    let real = path.canonicalize().with_context(name)?;
+    let folder = toolchain.target_dir.canonicalize().with_context(name)?;
+    if !real.starts_with(&folder) {
+        let message =
+            format!("{} leads out of the build folder, to {}", path.display(), real.display());
+        return Err(Error::new(Kind::Failed, message)
+            .hint("look for the build script that made the link")
+            .into());
+    }
+    std::fs::read(real).with_context(name)
 }
 
 /// Copies a binary to a place of its own, where another service of the step has one of the same name: cargo has one
@@ -175,68 +282,166 @@ fn lock(toolchain: &Toolchain, ui: &Ui) -> anyhow::Result<FileLock> {
     file_lock::lock(&toolchain.cache_dir.join("build.lock"), waiting)
 }
 
-/// Runs cargo for one service, and returns the binary that it names.
-fn run(
-    mut command: Command,
-    service: &Build,
-    toolchain: &Toolchain,
-    openssl: Option<&Path>,
-    progress: &Progress,
-    env: &Env,
-) -> anyhow::Result<Binary> {
-    let workspace_root = &toolchain.workspace_root;
-    command.current_dir(workspace_root).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    show_progress(&mut command, env);
-    let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = process::spawn(&mut command)
-        .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
-    let stdout = child.take_stdout().context("cargo has no stdout")?;
-    let stderr = child.take_stderr().context("cargo has no stderr")?;
-    let said = thread::spawn(move || Progress::pass_on(stderr));
-    let (mut path, mut refused, mut first_error) = (None, None, None);
-    let (mut scripts, mut crates) = (Vec::new(), Vec::new());
-    // Macros may print what is not UTF-8, between cargo's messages.
-    for line in BufReader::new(stdout).split(b'\n') {
-        let line = line.context("reading cargo's messages")?;
-        match cargo_output::read(&String::from_utf8_lossy(&line)) {
-            Some(Message::Diagnostic { text, refused_flag, error }) => {
-                progress.show_diagnostic(&text);
-                refused = refused.or(refused_flag);
-                first_error = first_error.or(error);
-            }
-            Some(Message::Script(script)) => scripts.push(script),
-            Some(Message::Crate(finished)) => {
-                progress.count(&finished);
-                if finished.package == service.package && finished.target == service.bin {
-                    path = finished.executable.clone().or(path);
-                }
-                crates.push(finished);
-            }
-            None => {}
-        }
+/// The build of one service.
+struct One<'a> {
+    service: &'a Build,
+    toolchain: &'a Toolchain,
+    profile: &'a str,
+    openssl: Option<&'a Path>,
+    progress: &'a Progress,
+    env: &'a Env,
+    ui: &'a Ui,
+}
+
+/// What cargo said of a build that failed.
+struct Failure {
+    /// The program that ran.
+    program: String,
+    refused_flag: Option<String>,
+    first_error: Option<CompilerError>,
+    /// What it wrote to stderr.
+    said: String,
+    /// The build scripts that had run.
+    scripts: Vec<Script>,
+}
+
+impl One<'_> {
+    /// Builds without the sandbox.
+    fn build_open(&self, command: Command) -> anyhow::Result<Binary> {
+        self.run(command, true)?.map_err(|failure| self.error(&failure))
     }
-    let name = &service.service;
-    let said = said.join().unwrap_or_default();
-    if !child.wait().context("waiting for cargo")?.success() {
-        if let Some(flag) = refused {
+
+    fn error(&self, failure: &Failure) -> anyhow::Error {
+        let (name, env) = (&self.service.service, self.env);
+        let Failure { program, refused_flag, first_error, said, scripts } = failure;
+        if let Some(flag) = refused_flag {
             let mut cargo = Command::new(program);
-            cargo.current_dir(workspace_root);
-            return Err(refused_flag::error(&flag, name, &scripts, cargo, env).into());
+            cargo.current_dir(&self.toolchain.workspace_root);
+            return refused_flag::error(flag, name, scripts, cargo, env).into();
         }
-        let platform = toolchain.platform;
-        let error = failure::error(name, platform, first_error.as_ref(), &said, &scripts, env);
-        return Err(error.into());
+        let platform = self.toolchain.platform;
+        failure::error(name, platform, first_error.as_ref(), said, scripts, env).into()
     }
-    let path = path.ok_or_else(|| {
-        Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
-            .hint("its `required-features` have to be among the service's `features`")
-    })?;
-    // A build script or a macro may have it, and not the service.
-    let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
-    let has_openssl = openssl.is_some_and(links);
-    let observed = observed::collect(workspace_root, &crates, &scripts);
-    Ok(Binary { service: name.clone(), path, has_openssl, observed })
+
+    /// Runs cargo, and returns the binary that it names. `is_shown` says whether its output is.
+    fn run(&self, mut command: Command, is_shown: bool) -> anyhow::Result<Result<Binary, Failure>> {
+        let service = self.service;
+        command.current_dir(&self.toolchain.workspace_root).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if is_shown {
+            show_progress(&mut command, self.env);
+        }
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = process::spawn(&mut command)
+            .map_err(|error| Error::config(format!("cannot run {program}")).caused_by(error))?;
+        let stdout = child.take_stdout().context("cargo has no stdout")?;
+        let stderr = child.take_stderr().context("cargo has no stderr")?;
+        let said = thread::spawn(move || Progress::pass_on(stderr, is_shown));
+        let (mut path, mut refused_flag, mut first_error) = (None, None, None);
+        let (mut scripts, mut crates) = (Vec::new(), Vec::new());
+        // Macros may print what is not UTF-8, between cargo's messages.
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.context("reading cargo's messages")?;
+            match cargo_output::read(&String::from_utf8_lossy(&line)) {
+                Some(Message::Diagnostic { text, refused_flag: flag, error }) => {
+                    if is_shown {
+                        self.progress.show_diagnostic(&text);
+                    }
+                    refused_flag = refused_flag.or(flag);
+                    first_error = first_error.or(error);
+                }
+                Some(Message::Script(script)) => scripts.push(script),
+                Some(Message::Crate(finished)) => {
+                    self.progress.count(&finished);
+                    if finished.package == service.package && finished.target == service.bin {
+                        path = finished.executable.clone().or(path);
+                    }
+                    crates.push(finished);
+                }
+                None => {}
+            }
+        }
+        let name = &service.service;
+        let said = said.join().unwrap_or_default();
+        if !child.wait().context("waiting for cargo")?.success() {
+            return Ok(Err(Failure { program, refused_flag, first_error, said, scripts }));
+        }
+        let path = path.ok_or_else(|| {
+            Error::config(format!("cargo made no binary `{}` of {name}", service.bin))
+                .hint("its `required-features` have to be among the service's `features`")
+        })?;
+        // A build script or a macro may have it, and not the service.
+        let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
+        let has_openssl = self.openssl.is_some_and(links);
+        let observed = observed::collect(&self.toolchain.workspace_root, &crates, &scripts);
+        let service = name.clone();
+        Ok(Ok(Binary { service, path, has_openssl, sandboxed: false, observed }))
+    }
+}
+
+/// The build of one service in a sandbox.
+struct Confined<'a> {
+    one: &'a One<'a>,
+    machine: Machine,
+    allowed: &'a Allowed,
+}
+
+impl Confined<'_> {
+    /// Builds in the sandbox. Where that fails, finds out whether something was refused to a build script or a macro, and
+    /// then builds without it by `open`, unless it is CI that builds.
+    fn build(
+        &self,
+        command: &dyn Fn() -> anyhow::Result<Command>,
+        open: &dyn Fn() -> anyhow::Result<Binary>,
+    ) -> anyhow::Result<Binary> {
+        let One { service, toolchain, profile, env, ui, .. } = *self.one;
+        let sandbox = sandbox::prepare(self.machine, toolchain, self.allowed, profile, env)?;
+        let mut confined = self.clear(command()?);
+        sandbox.confine(&mut confined).context("making the sandbox")?;
+        let failure = match self.one.run(confined, true)? {
+            Ok(binary) => return Ok(binary),
+            Err(failure) => failure,
+        };
+        let Some(refusal) = self.find_refusal(&sandbox, &failure, command)? else {
+            return Err(self.one.error(&failure));
+        };
+        let name = &service.service;
+        if env.get("CI").is_some() {
+            return Err(refusal.error(name).into());
+        }
+        ui.say("building", format_args!("{name} once more, without the sandbox"));
+        let binary = open()?;
+        ui.warn(refusal.warning(name));
+        Ok(binary)
+    }
+
+    /// Runs a build that failed once more, and looks at what it is refused.
+    fn find_refusal(
+        &self,
+        sandbox: &Sandbox,
+        failure: &Failure,
+        command: &dyn Fn() -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Option<Refusal>> {
+        let One { toolchain, profile, env, .. } = *self.one;
+        let printed = failure::printed(failure.first_error.as_ref(), &failure.said);
+        if !refused_input::is_possible(&printed) {
+            return Ok(None);
+        }
+        let mut watched = self.clear(command()?);
+        let watch = sandbox.confine_and_watch(&mut watched).context("making the sandbox")?;
+        self.one.run(watched, false)?.err();
+        let refused = watch.end();
+        let withheld = sandbox::withheld(&self.allowed.variables, profile, env);
+        Ok(refused_input::find(&printed, &refused, &withheld, &toolchain.workspace_root))
+    }
+
+    /// Leaves what a sandboxed build gets of the environment.
+    fn clear(&self, mut command: Command) -> Command {
+        let One { toolchain, profile, env, .. } = *self.one;
+        let variables = &self.allowed.variables;
+        sandbox::set_environment(&mut command, toolchain, variables, profile, env);
+        command
+    }
 }
 
 /// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. `CARGO_TERM_PROGRESS_WHEN`, a

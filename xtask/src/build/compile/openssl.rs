@@ -6,6 +6,7 @@
 //! fixed folders, and the compiler that it names is called `cc`. Its certificates and configuration are those in
 //! `/etc/ssl`, as where the system has it.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,13 @@ use anyhow::Context as _;
 use ferror::{Error, Kind};
 use serde_json::Value;
 
-use super::environment;
+use super::{environment, sandbox};
 use crate::build::pins;
 use crate::build::toolchain::Toolchain;
 use crate::model::cargo_lock;
 use crate::system::env::Env;
 use crate::system::partial::Partial;
+use crate::system::sandbox::{Machine, Sandbox};
 use crate::system::ui::{self, Ui};
 use crate::system::{child_env, file_lock, files, process};
 
@@ -89,16 +91,20 @@ pub(super) fn variables(toolchain: &Toolchain, home: &Path) -> [(OsString, OsStr
 pub(super) fn find_or_build(
     toolchain: &Toolchain,
     variables: &[(OsString, OsString)],
+    profile: &str,
+    machine: Option<Machine>,
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<PathBuf> {
-    make(toolchain, variables, env, ui)
+    make(toolchain, variables, profile, machine, env, ui)
         .with_context(|| format!("OpenSSL {}", pins::openssl_version()))
 }
 
 fn make(
     toolchain: &Toolchain,
     variables: &[(OsString, OsString)],
+    profile: &str,
+    machine: Option<Machine>,
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<PathBuf> {
@@ -117,7 +123,13 @@ fn make(
     let started = Instant::now();
     ui.say("building", format_args!("OpenSSL {version} for {platform}, once"));
     let partial = Partial::folder(&home).with_context(|| format!("making {}", home.display()))?;
-    build(toolchain, &sources, partial.path(), variables, env)?;
+    let room = match machine {
+        Some(machine) => {
+            Some(sandbox::prepare_in(machine, toolchain, partial.path(), profile, env)?)
+        }
+        None => None,
+    };
+    build(toolchain, &sources, partial.path(), variables, profile, room.as_ref(), env)?;
     partial.rename(&home).with_context(|| format!("naming {}", home.display()))?;
     let took = ui::seconds(started.elapsed());
     ui.say("built", format_args!("OpenSSL {version} for {platform} in {took}"));
@@ -159,6 +171,8 @@ fn build(
     sources: &Path,
     folder: &Path,
     variables: &[(OsString, OsString)],
+    profile: &str,
+    sandbox: Option<&Sandbox>,
     env: &Env,
 ) -> anyhow::Result<()> {
     let [source, programs, installed] = ["source", "bin", "installed"].map(|it| folder.join(it));
@@ -182,6 +196,11 @@ fn build(
         }
         command.args(arguments).current_dir(&source).env("PATH", &path);
         command.envs([("CC", "cc"), ("AR", "ar"), ("RANLIB", "ranlib")]);
+        if let Some(sandbox) = sandbox {
+            let none = BTreeSet::new();
+            sandbox::set_environment(&mut command, toolchain, &none, profile, env);
+            sandbox.confine(&mut command).context("making the sandbox")?;
+        }
         let output = process::run(&mut command, LIMIT)?;
         if output.status.success() {
             return Ok(());

@@ -117,15 +117,17 @@ pub struct Config {
     pub services: Option<Vec<ServiceEntry>>,
 }
 
-/// What a service is built from besides the files of its packages. The first two are patterns of files.
+/// What a package is built from besides the files of its folder. The first two are patterns of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// Other files of the repository.
     pub files: Vec<String>,
-    /// Files of the service's folder that no build reads.
+    /// Files of the package's folder that no build reads.
     pub ignored: Vec<String>,
     /// Variables of the environment.
     pub variables: Vec<String>,
+    /// `sandbox = false`: whether its build may read what it likes.
+    pub no_sandbox: bool,
 }
 
 /// What of a finished binary is compared with the plan.
@@ -174,6 +176,8 @@ pub struct PackageConfig {
     pub bin: Option<String>,
     /// The service's name, where it is not the package's.
     pub name: Option<String>,
+    /// What the package is built from. A library may have these fields, too.
+    pub inputs: Inputs,
     /// The fields that apply to every binary of the package.
     pub config: ServiceConfig,
     /// The binaries that have a table of their own.
@@ -202,10 +206,6 @@ pub struct ServiceConfig {
     pub no_default_features: bool,
     /// Whether `dist` leaves the service out unless it is named.
     pub skip: bool,
-    /// What the service is built from besides its packages.
-    pub inputs: Inputs,
-    /// `sandbox = false`: whether its build may read what it likes.
-    pub no_sandbox: bool,
 }
 
 impl Config {
@@ -253,8 +253,8 @@ impl Config {
             openssl: table.openssl.unwrap_or(true),
             inputs: Inputs {
                 files: table.inputs.unwrap_or_default(),
-                ignored: Vec::new(),
                 variables: table.env.unwrap_or_default(),
+                ..Inputs::default()
             },
             index_branches: table.index_branches.unwrap_or_else(|| vec!["main".into()]),
             services: services.map_err(|error| error.context(TABLE))?,
@@ -315,32 +315,31 @@ impl PackageConfig {
         let Some(table) = read_table(metadata, &table_name, PackageTable::read)? else {
             return Ok(None);
         };
-        let inputs = Inputs { files: table.inputs, ignored: table.ignore, variables: table.env };
+        let inputs = Inputs {
+            files: table.inputs,
+            ignored: table.ignore,
+            variables: table.env,
+            no_sandbox: table.sandbox == Some(false),
+        };
         inputs.check().map_err(|error| error.context(&table_name))?;
-        let no_sandbox = table.sandbox == Some(false);
-        let with_inputs =
-            |config: ServiceConfig| ServiceConfig { inputs: inputs.clone(), no_sandbox, ..config };
         let mut binaries = BTreeMap::new();
         for (bin, own) in table.binaries {
             let context = |error: Error| error.context(format!("{table_name}: binaries.{bin}"));
             let config = ServiceConfig::read(own.clone().or(&table.service)).map_err(context)?;
-            let config = with_inputs(config);
             binaries.insert(bin.clone(), BinaryConfig { name: own.name, config });
         }
         let name = table.service.name.clone();
         let config =
             ServiceConfig::read(table.service).map_err(|error| error.context(&table_name))?;
-        Ok(Some(Self { bin: table.bin, name, config: with_inputs(config), binaries }))
+        Ok(Some(Self { bin: table.bin, name, inputs, config, binaries }))
     }
 }
 
 impl PackageConfig {
     /// Returns whether the table says what the package is built from, and nothing else. A library may have such a one.
     pub fn has_only_inputs(&self) -> bool {
-        let ServiceConfig { inputs, no_sandbox, .. } = self.config.clone();
-        let config = ServiceConfig { inputs, no_sandbox, ..ServiceConfig::default() };
-        let is_empty = config == ServiceConfig::default();
-        !is_empty && *self == Self { config, ..Self::default() }
+        let inputs = self.inputs.clone();
+        inputs != Inputs::default() && *self == Self { inputs, ..Self::default() }
     }
 }
 
@@ -354,7 +353,6 @@ impl ServiceConfig {
             features: table.features.unwrap_or_default(),
             no_default_features: table.default_features == Some(false),
             skip: table.skip.unwrap_or_default(),
-            ..Self::default()
         })
     }
 }

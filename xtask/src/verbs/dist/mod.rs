@@ -17,7 +17,7 @@ use catalog::{Arch, Artifact, Branch, MANIFEST_FILE, Manifest, Os, Platform};
 use ferror::{Error, Kind};
 
 use crate::build::archive::{self, Entry};
-use crate::build::compile::{self, Binary};
+use crate::build::compile::{self, Binary, Sources};
 use crate::build::handed_over::HandedOver;
 use crate::build::macos_sdk::Sdk;
 use crate::build::outside_flags::{self, OutsideFlags};
@@ -31,10 +31,12 @@ use crate::model::plan::{self, Build, Plan, Request, Step};
 use crate::model::source_file::SourceFile;
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
+use crate::repository::cargo_config::CargoConfig;
 use crate::repository::manifests::Manifests;
 use crate::repository::{cargo_config, git, native, sources, vendored, work_tree, workspace};
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
+use crate::system::sandbox::Machine;
 use crate::system::ui::{self, Ui};
 use crate::system::{files, parallel};
 
@@ -111,6 +113,8 @@ pub fn run(
         workspace: &workspace,
         plan,
         files: &planned.files,
+        packages: &planned.packages,
+        cargo_config: &planned.cargo_config,
         flags: &planned.flags,
         manifests: &planned.manifests,
         our_folders: &our_folders,
@@ -131,12 +135,20 @@ pub fn run(
     let identities: Vec<_> = toolchains.iter().map(Toolchain::identity).collect();
     let reuse = Reuse::read(&reuse_request, &identities);
     let earlier = read_manifest(plan);
+    let machine = Machine::look();
+    let mut is_anything_built = false;
+    let mut published = BTreeSet::new();
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
-        let run = StepRun { plan, step, toolchain, reuse: &reuse, env, ui };
+        let machine = machine.as_ref().ok().copied();
+        let run = StepRun { plan, step, toolchain, reuse: &reuse, machine, env, ui };
         match run.run(&read_sources, options.why) {
             Ok(made) => {
                 for made in made {
+                    is_anything_built |= made.is_built;
+                    if made.is_published {
+                        published.insert(made.artifact.file.clone());
+                    }
                     warn_of(&made, ui);
                     print(&made.artifact, plan, env, ui);
                     artifacts.push(made.artifact);
@@ -145,6 +157,11 @@ pub fn run(
             }
             Err(error) => failures.push((step.platform, error)),
         }
+    }
+    if let Err(reason) = machine
+        && is_anything_built
+    {
+        ui.say("built", format_args!("without a sandbox: {reason}"));
     }
     if !failures.is_empty() {
         // Whoever runs `upload` now means what failed here, and not what was built before.
@@ -155,7 +172,10 @@ pub fn run(
     for (path, record) in records {
         record.write(&path)?;
     }
-    let manifest = write_manifest(plan, artifacts, earlier)?;
+    let may_offer = may_offer(plan, &toolchains, env);
+    // Of a published binary, it was said before; this machine's folders have no part in it.
+    let may_offer = |artifact: &Artifact| may_offer || published.contains(&artifact.file);
+    let manifest = write_manifest(plan, artifacts, earlier, may_offer)?;
     ui.document(&manifest.to_json());
     Ok(Some(manifest))
 }
@@ -249,6 +269,8 @@ pub fn keys(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Keys> {
         workspace: &workspace,
         plan,
         files: &planned.files,
+        packages: &planned.packages,
+        cargo_config: &planned.cargo_config,
         flags: &planned.flags,
         manifests: &planned.manifests,
         our_folders: &[],
@@ -265,6 +287,16 @@ pub fn keys(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Keys> {
         }
     }
     Ok(Keys { plan: planned.plan, workspace, by_build })
+}
+
+/// Returns whether others may get what was built, in place of a build of their own: it was built of a commit and nothing
+/// else, in folders to which nothing else has ever written.
+fn may_offer(plan: &Plan, toolchains: &[Toolchain], env: &Env) -> bool {
+    plan.commit.dirty.is_none()
+        && plan.outside_sources.is_empty()
+        // Their values are in the key, and not what is in the files that they name.
+        && plan.outside_flags.is_empty()
+        && toolchains.iter().all(|toolchain| compile::is_only_of_commits(toolchain, env))
 }
 
 /// Finds out what a `dist` would build, and why.
@@ -336,6 +368,7 @@ struct Planned {
     flags: OutsideFlags,
     /// What cargo's answers follow from.
     manifests: Manifests,
+    cargo_config: CargoConfig,
 }
 
 /// Returns the toolchains when all of them are there. Until then nothing is built or removed: what an earlier
@@ -420,7 +453,7 @@ fn plan(workspace: &Workspace, options: &Options, env: &Env) -> anyhow::Result<P
         host: host(),
     };
     let plan = plan::plan(workspace, &services, &found, commit, &request)?;
-    Ok(Planned { plan, packages, files, flags, manifests })
+    Ok(Planned { plan, packages, files, flags, manifests, cargo_config })
 }
 
 /// Returns the result of a thread, or goes on with its panic.
@@ -476,6 +509,8 @@ struct StepRun<'a> {
     step: &'a Step,
     toolchain: &'a Toolchain,
     reuse: &'a Reuse<'a>,
+    /// What the machine has to keep builds from reading anything else.
+    machine: Option<Machine>,
     env: &'a Env,
     ui: &'a Ui,
 }
@@ -484,6 +519,10 @@ struct StepRun<'a> {
 struct Made {
     artifact: Artifact,
     is_stamped: bool,
+    /// Whether cargo built it now.
+    is_built: bool,
+    /// Whether its binary is a published one.
+    is_published: bool,
     record: Option<(PathBuf, Record)>,
 }
 
@@ -537,8 +576,8 @@ impl StepRun<'_> {
             Source::Published(found) => {
                 remove_manifest(self.plan)?;
                 let binary = Unstamped::published(*found);
-                let packed = self.pack(build, binary, None);
-                Some(packed.with_context(|| in_service(build))?)
+                let packed = self.pack(build, binary, None).with_context(|| in_service(build))?;
+                Some(Made { is_published: true, ..packed })
             }
         };
         Ok((made, why))
@@ -550,7 +589,7 @@ impl StepRun<'_> {
         step: &Step,
         read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     ) -> anyhow::Result<Vec<Made>> {
-        let Self { plan, toolchain, env, ui, .. } = *self;
+        let Self { plan, toolchain, machine, env, ui, .. } = *self;
         let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
         ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
         let start = Instant::now();
@@ -560,19 +599,43 @@ impl StepRun<'_> {
         }
         let lock_option = vendored::lock_option(root);
         let profile = &plan.profile;
-        let built = compile::build(toolchain, step, profile, lock_option, read_sources, env, ui)?;
+        let mut allowed = BTreeMap::new();
+        for build in &step.builds {
+            allowed.insert(build.service.clone(), self.reuse.allowed(build, step.platform));
+        }
+        if machine.is_some() {
+            say_open(&allowed, ui);
+        }
+        let is_commit = plan.commit.dirty.is_none();
+        let sources = Sources { digests: read_sources, allowed: &allowed, machine, is_commit };
+        let built = compile::build(toolchain, step, profile, lock_option, &sources, env, ui)?;
         ui.say("built", format_args!("{} in {}", step.platform, ui::seconds(start.elapsed())));
 
         remove_manifest(plan)?;
         let work: Vec<_> = step.builds.iter().zip(&built.binaries).collect();
         parallel::map(&work, threads(), |(build, binary)| {
-            let pack = || {
+            let pack = || -> anyhow::Result<Made> {
                 let record = self.reuse.record(build, toolchain, binary)?;
-                let binary = Unstamped::read(binary, built.sdk.as_ref())?;
-                self.pack(build, binary, record)
+                let is_keyed = self.reuse.is_keyed(build, step.platform, binary);
+                let image = compile::read(binary, toolchain)?;
+                let binary = Unstamped::of(binary, image, is_keyed, built.sdk.as_ref())?;
+                Ok(Made { is_built: true, ..self.pack(build, binary, record)? })
             };
             pack().with_context(|| in_service(build))
         })
+    }
+}
+
+/// Says which services are built without the sandbox, and why.
+fn say_open(allowed: &BTreeMap<String, Result<compile::Allowed, String>>, ui: &Ui) {
+    let mut reasons = BTreeMap::<_, Vec<_>>::new();
+    for (service, allowed) in allowed {
+        if let Err(reason) = allowed {
+            reasons.entry(reason).or_default().push(service.as_str());
+        }
+    }
+    for (reason, services) in reasons {
+        ui.say("building", format_args!("{} without a sandbox: {reason}", services.join(", ")));
     }
 }
 
@@ -589,8 +652,16 @@ fn in_service(build: &Build) -> String {
 struct Unstamped<'a> {
     image: Vec<u8>,
     name: String,
-    has_openssl: bool,
+    facts: BuildFacts,
     unchecked: Unchecked<'a>,
+}
+
+/// What a manifest says of a build besides its bytes.
+#[derive(Clone, Copy)]
+struct BuildFacts {
+    has_openssl: bool,
+    sandboxed: bool,
+    is_keyed: bool,
 }
 
 /// The symbols of macOS that only a crate's word says exist.
@@ -602,35 +673,46 @@ enum Unchecked<'a> {
 }
 
 impl<'a> Unstamped<'a> {
-    /// Reads what cargo has just linked.
-    fn read(binary: &Binary, sdk: Option<&'a Sdk>) -> anyhow::Result<Self> {
+    /// Takes what cargo has just linked.
+    fn of(
+        binary: &Binary,
+        mut image: Vec<u8>,
+        is_keyed: bool,
+        sdk: Option<&'a Sdk>,
+    ) -> anyhow::Result<Self> {
         let name = binary.path.display().to_string();
-        let mut image = std::fs::read(&binary.path).with_context(|| format!("reading {name}"))?;
         stamp::normalise(&mut image).with_context(|| name.clone())?;
-        Ok(Self { image, name, has_openssl: binary.has_openssl, unchecked: Unchecked::By(sdk) })
+        let Binary { has_openssl, sandboxed, .. } = *binary;
+        let facts = BuildFacts { has_openssl, sandboxed, is_keyed };
+        Ok(Self { image, name, facts, unchecked: Unchecked::By(sdk) })
     }
 
     /// Takes the binary of the last build.
     fn again(record: &Record, image: Vec<u8>) -> Self {
-        Self {
-            image,
-            name: record.linked.display().to_string(),
-            has_openssl: record.has_openssl,
-            unchecked: Unchecked::Known(record.unchecked_symbols.clone()),
-        }
+        let name = record.linked.display().to_string();
+        let unchecked = Unchecked::Known(record.unchecked_symbols.clone());
+        Self { image, name, facts: BuildFacts::of(record), unchecked }
+    }
+}
+
+impl BuildFacts {
+    fn of(record: &Record) -> Self {
+        let Record { has_openssl, sandboxed, is_keyed, .. } = *record;
+        Self { has_openssl, sandboxed, is_keyed }
     }
 }
 
 impl Unstamped<'_> {
-    /// Takes a published binary.
+    /// Takes a published binary. Only those that were built in the sandbox are offered.
     fn published(found: HandedOver) -> Self {
         let HandedOver { artifact, image, .. } = found;
-        Self {
-            image,
-            name: artifact.object_key,
+        let facts = BuildFacts {
             has_openssl: artifact.openssl.is_some(),
-            unchecked: Unchecked::Known(artifact.unchecked_symbols),
-        }
+            sandboxed: artifact.sandboxed,
+            is_keyed: true,
+        };
+        let unchecked = Unchecked::Known(artifact.unchecked_symbols);
+        Self { image, name: artifact.object_key, facts, unchecked }
     }
 }
 
@@ -669,7 +751,7 @@ impl StepRun<'_> {
         record: Option<Record>,
     ) -> anyhow::Result<Made> {
         let Self { plan, step, toolchain, .. } = *self;
-        let Unstamped { mut image, name, has_openssl, unchecked } = binary;
+        let Unstamped { mut image, name, facts: of_build, unchecked } = binary;
         let facts = stamp::facts(&image).with_context(|| name.clone())?;
         binary_check::check(&build.service, step.platform, &facts, &plan.requirements)?;
         let unchecked = match unchecked {
@@ -703,21 +785,22 @@ impl StepRun<'_> {
             system_libraries: binary_check::system_libraries(step.platform, &facts),
             is_stamped: outcome == stamp::Outcome::Stamped,
         };
-        let has_openssl = has_openssl.then(|| pins::openssl_version().to_owned());
-        let artifact = self.artifact(build, &packed, &unstamped_sha256, &unchecked, has_openssl);
+        let artifact = self.artifact(build, &packed, &unstamped_sha256, &unchecked, of_build);
         let record = record.map(|record| {
             let path = build_reuse::path(toolchain, &plan.profile, &build.service);
             (path, Record { packed, unstamped_sha256, unchecked_symbols: unchecked, ..record })
         });
-        Ok(Made { artifact, is_stamped: outcome == stamp::Outcome::Stamped, record })
+        let is_stamped = outcome == stamp::Outcome::Stamped;
+        Ok(Made { artifact, is_stamped, is_built: false, is_published: false, record })
     }
 
     /// Returns the artifact of an archive that stays as it is.
     fn kept(&self, build: &Build, record: &Record) -> Made {
-        let has_openssl = record.has_openssl.then(|| pins::openssl_version().to_owned());
+        let facts = BuildFacts::of(record);
         let (unstamped, unchecked) = (&record.unstamped_sha256, &record.unchecked_symbols);
-        let artifact = self.artifact(build, &record.packed, unstamped, unchecked, has_openssl);
-        Made { artifact, is_stamped: record.packed.is_stamped, record: None }
+        let artifact = self.artifact(build, &record.packed, unstamped, unchecked, facts);
+        let is_stamped = record.packed.is_stamped;
+        Made { artifact, is_stamped, is_built: false, is_published: false, record: None }
     }
 
     /// Returns the artifact of an archive.
@@ -727,7 +810,7 @@ impl StepRun<'_> {
         packed: &Packed,
         unstamped_sha256: &str,
         unchecked: &[String],
-        openssl: Option<String>,
+        facts: BuildFacts,
     ) -> Artifact {
         let Self { plan, step, toolchain, .. } = *self;
         Artifact {
@@ -744,9 +827,15 @@ impl StepRun<'_> {
             expected_rustc: toolchain.expected_rustc.clone(),
             outside_flags: plan.outside_flags.clone(),
             unchecked_symbols: unchecked.to_vec(),
-            openssl,
+            openssl: facts.has_openssl.then(|| pins::openssl_version().to_owned()),
             system_libraries: packed.system_libraries.clone(),
-            build_key: self.reuse.key(build, step.platform).ok(),
+            sandboxed: facts.sandboxed,
+            // As far as the build itself says; the rest is known when all are built.
+            build_key: if facts.sandboxed && facts.is_keyed {
+                self.reuse.key(build, step.platform).ok()
+            } else {
+                None
+            },
             recognised: false,
         }
     }
@@ -818,6 +907,7 @@ fn write_manifest(
     plan: &Plan,
     mut artifacts: Vec<Artifact>,
     earlier: Option<Manifest>,
+    may_offer: impl Fn(&Artifact) -> bool,
 ) -> anyhow::Result<Manifest> {
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
     let mut manifest = Manifest {
@@ -843,6 +933,11 @@ fn write_manifest(
         };
         earlier.artifacts.retain(is_there);
         manifest.extend_from(&earlier);
+    }
+    for artifact in &mut manifest.artifacts {
+        if !may_offer(artifact) {
+            artifact.build_key = None;
+        }
     }
     let mut sums = String::new();
     for artifact in &manifest.artifacts {

@@ -10,7 +10,7 @@ use catalog::Platform;
 use serde_json::{Value, json};
 
 use crate::build::archive::Entry;
-use crate::build::compile::Binary;
+use crate::build::compile::{Allowed, Binary};
 use crate::build::handed_over::{self, HandedOver};
 use crate::build::key_inputs::{self, Machine};
 use crate::build::outside_flags::OutsideFlags;
@@ -19,8 +19,11 @@ use crate::build::toolchain::{Identity, Toolchain};
 use crate::model::build_key::{BuildKey, Input};
 use crate::model::plan::{Build, Plan, Resource};
 use crate::model::source_file::SourceFile;
+use crate::model::sources::PathPackage;
 use crate::model::workspace::{Service, Workspace};
-use crate::repository::build_inputs::{Found, Sources};
+use crate::repository::build_inputs::{self, Found, Sources};
+use crate::repository::cargo_config::CargoConfig;
+use crate::repository::cargo_files::{self, CargoFiles};
 use crate::repository::dependencies::{self, Dependencies};
 use crate::repository::manifests::Manifests;
 use crate::system::env::Env;
@@ -35,6 +38,9 @@ pub(super) struct Request<'a> {
     pub(super) plan: &'a Plan,
     /// The files of the repository.
     pub(super) files: &'a [SourceFile],
+    /// Every package that lies in a folder.
+    pub(super) packages: &'a [PathPackage],
+    pub(super) cargo_config: &'a CargoConfig,
     pub(super) flags: &'a OutsideFlags,
     pub(super) manifests: &'a Manifests,
     pub(super) our_folders: &'a [&'a Path],
@@ -47,12 +53,14 @@ pub(super) struct Request<'a> {
 /// The build keys of a plan.
 pub(super) struct Reuse<'a> {
     request: Request<'a>,
-    /// By service and platform; where there is no key, why.
+    /// By service and platform; where nothing is known, why.
     keys: BTreeMap<(String, Platform), Result<Keyed, String>>,
+    cargo_files: CargoFiles,
 }
 
 struct Keyed {
-    key: BuildKey,
+    /// Why there is none, where some inputs are not known.
+    key: Result<BuildKey, String>,
     found: Found,
 }
 
@@ -88,8 +96,12 @@ impl<'a> Reuse<'a> {
     /// Reads the inputs of every service. What cannot be read is built, and fails there for the same reason.
     pub(super) fn read(request: &Request<'a>, toolchains: &[Identity]) -> Self {
         let Request { workspace, plan, files, flags, manifests, env, .. } = *request;
+        let Request { packages, cargo_config, .. } = *request;
+        let cargo_files = cargo_files::find(workspace, packages, cargo_config, env);
         let mut keys = BTreeMap::new();
-        let Some(first) = toolchains.first() else { return Self { request: *request, keys } };
+        let Some(first) = toolchains.first() else {
+            return Self { request: *request, keys, cargo_files };
+        };
         let services: Vec<&Service> = workspace
             .services
             .iter()
@@ -129,13 +141,53 @@ impl<'a> Reuse<'a> {
                     let digest = flags.digest.as_deref();
                     let mut inputs = std::mem::take(&mut found.inputs);
                     inputs.extend(key_inputs::of(build, plan, toolchain, &machine, digest, env));
-                    Ok(Keyed { key: BuildKey::new(inputs), found })
+                    let key = sources.why_not_all(&found).map_or(Ok(BuildKey::new(inputs)), Err);
+                    Ok(Keyed { key, found })
                 };
                 let key = key().map_err(|error| format!("{error:#}"));
                 keys.insert((build.service.clone(), step.platform), key);
             }
         }
-        Self { request: *request, keys }
+        Self { request: *request, keys, cargo_files }
+    }
+
+    /// Returns what the build of a service may read in the sandbox: what its key is made of, and what cargo reads; or why
+    /// it is built without the sandbox.
+    pub(super) fn allowed(&self, build: &Build, platform: Platform) -> Result<Allowed, String> {
+        let CargoFiles { paths, folders, no_sandbox } = &self.cargo_files;
+        let Keyed { found, .. } = self.keyed(build, platform)?;
+        if let Some(reason) = no_sandbox {
+            return Err(reason.clone());
+        }
+        if let Some(package) = &found.no_sandbox {
+            return Err(says_no_sandbox(package));
+        }
+        let mut outside = Vec::new();
+        for dir in &found.outside {
+            let files = build_inputs::readable_outside(dir, self.request.env);
+            outside.extend(files.map_err(|error| format!("{error:#}"))?);
+        }
+        Ok(Allowed {
+            paths: found.readable.iter().chain(paths).cloned().chain(outside).collect(),
+            folders: folders.clone(),
+            variables: found.variables.clone(),
+        })
+    }
+
+    /// Returns whether the key of a service has what the build read, as far as cargo knows. Some of what cargo reads is
+    /// readable in the sandbox, and not in the key.
+    pub(super) fn is_keyed(&self, build: &Build, platform: Platform, binary: &Binary) -> bool {
+        let (Ok(keyed), Some(observed)) = (self.keyed(build, platform), &binary.observed) else {
+            return false;
+        };
+        if keyed.key.is_err() {
+            return false;
+        }
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        let of_cargo: Vec<_> = self.cargo_files.paths.iter().map(real).collect();
+        observed.paths.iter().map(real).all(|path| {
+            keyed.found.files.contains(&path) || !of_cargo.iter().any(|it| path.starts_with(it))
+        })
     }
 
     fn keyed(&self, build: &Build, platform: Platform) -> Result<&Keyed, String> {
@@ -149,19 +201,22 @@ impl<'a> Reuse<'a> {
 
     /// Returns the build key of a service, or why it has none.
     pub(super) fn key(&self, build: &Build, platform: Platform) -> Result<String, String> {
-        self.keyed(build, platform).map(|keyed| keyed.key.digest())
+        self.keyed(build, platform)?.key.as_ref().map(BuildKey::digest).map_err(Clone::clone)
     }
 
     /// Decides about one service.
     pub(super) fn decide(&self, build: &Build, toolchain: &Toolchain) -> Decision {
         let keyed = self.keyed(build, toolchain.platform);
-        let key = keyed.as_ref().ok().map(|keyed| keyed.key.digest());
-        let (source, because) = match (keyed, &key) {
-            (Err(why), _) => (Source::Build, why),
-            (Ok(_), _) if self.request.no_reuse => (Source::Build, "--no-reuse".to_owned()),
-            (Ok(keyed), key) => match self.look(build, toolchain, keyed) {
+        let both = keyed.and_then(|keyed| Ok((keyed.key.as_ref().map_err(Clone::clone)?, keyed)));
+        let key = both.as_ref().ok().map(|(key, _)| key.digest());
+        let (source, because) = match both {
+            Err(why) => (Source::Build, why),
+            Ok(_) if self.request.no_reuse => (Source::Build, "--no-reuse".to_owned()),
+            Ok((_, Keyed { found: Found { no_sandbox: Some(package), .. }, .. })) => {
+                (Source::Build, says_no_sandbox(package))
+            }
+            Ok((key, _)) => match self.look(build, toolchain, key) {
                 (Source::Build, because) => {
-                    let key = key.as_deref().unwrap_or_default();
                     self.look_at_handed_over(build, toolchain.platform, key, because)
                 }
                 found => found,
@@ -175,11 +230,11 @@ impl<'a> Reuse<'a> {
         &self,
         build: &Build,
         platform: Platform,
-        key: &str,
+        key: &BuildKey,
         because: String,
     ) -> (Source, String) {
         let folder = handed_over_dir(self.request.plan);
-        match handed_over::read(&folder, key, &build.service, platform) {
+        match handed_over::read(&folder, &key.digest(), &build.service, platform) {
             Ok(None) => (Source::Build, because),
             Ok(Some(found)) => {
                 let because = format!("same program as {}", found.version);
@@ -190,14 +245,14 @@ impl<'a> Reuse<'a> {
     }
 
     /// Looks at what the last build left.
-    fn look(&self, build: &Build, toolchain: &Toolchain, keyed: &Keyed) -> (Source, String) {
+    fn look(&self, build: &Build, toolchain: &Toolchain, key: &BuildKey) -> (Source, String) {
         let Request { plan, our_folders, env, .. } = self.request;
         let path = reuse::path(toolchain, &plan.profile, &build.service);
         let Some(record) = Record::read(&path) else {
             return (Source::Build, "no build of it is known here".to_owned());
         };
         let root = &toolchain.workspace_root;
-        match record.difference(root, &keyed.key, our_folders, env) {
+        match record.difference(root, key, our_folders, env) {
             Ok(None) => {}
             Ok(Some(input)) => return (Source::Build, input),
             Err(error) => return (Source::Build, format!("{error:#}")),
@@ -228,7 +283,7 @@ impl<'a> Reuse<'a> {
         binary: &Binary,
     ) -> anyhow::Result<Option<Record>> {
         let Request { our_folders, started, env, .. } = self.request;
-        let Ok(Keyed { key, found }) = self.keyed(build, toolchain.platform) else {
+        let Ok(Keyed { key: Ok(key), found }) = self.keyed(build, toolchain.platform) else {
             return Ok(None);
         };
         let Some(observed) = &binary.observed else { return Ok(None) };
@@ -241,6 +296,8 @@ impl<'a> Reuse<'a> {
             linked: binary.path.clone(),
             unstamped_sha256: String::new(),
             has_openssl: binary.has_openssl,
+            sandboxed: binary.sandboxed,
+            is_keyed: self.is_keyed(build, toolchain.platform, binary),
             unchecked_symbols: Vec::new(),
             packed: Packed::default(),
         }))
@@ -250,6 +307,10 @@ impl<'a> Reuse<'a> {
 /// Returns the folder in which `plan` leaves what it downloaded, beside the snapshot.
 pub(super) fn handed_over_dir(plan: &Plan) -> PathBuf {
     plan.snapshot_dir.with_file_name(HANDED_OVER)
+}
+
+fn says_no_sandbox(package: &str) -> String {
+    format!("sandbox = false of {package}")
 }
 
 /// Reads the files that are packed beside a binary.

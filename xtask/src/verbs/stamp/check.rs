@@ -237,6 +237,7 @@ mod tests {
             unchecked_symbols: Vec::new(),
             openssl: None,
             system_libraries: Vec::new(),
+            sandboxed: false,
             build_key: None,
             recognised: false,
         };

@@ -102,6 +102,22 @@ impl Repo {
         target
     }
 
+    /// Gives the repository a target folder of its own, with the tools of the shared one and none of what zig has
+    /// compiled: that of the shared one has been written to by who knows what.
+    pub(crate) fn own_caches(&mut self) {
+        let target = self.own_target();
+        let tools = target.join("dist/tools");
+        let shared = tools.canonicalize().unwrap();
+        std::fs::remove_file(&tools).unwrap();
+        std::fs::create_dir(&tools).unwrap();
+        for entry in std::fs::read_dir(shared).unwrap().map(|entry| entry.unwrap().path()) {
+            if !entry.ends_with("cache") {
+                let name = entry.file_name().unwrap();
+                std::os::unix::fs::symlink(&entry, tools.join(name)).unwrap();
+            }
+        }
+    }
+
     /// Writes a file.
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path().join(path);

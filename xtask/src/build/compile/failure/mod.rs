@@ -133,6 +133,29 @@ pub(super) fn compiler_error(krate: String, diagnostic: &Value) -> Option<Compil
     })
 }
 
+/// Returns what the crate that failed printed, with its name in front where a build script failed.
+pub(super) fn printed(error: Option<&CompilerError>, said: &str) -> Printed {
+    match error {
+        Some(error) => {
+            let text = error.linker.as_ref().unwrap_or(&error.line).clone();
+            Printed { krate: error.krate.clone(), text, is_build_script: false }
+        }
+        None => match failed_script(said) {
+            Some((krate, text)) => Printed { krate, text: text.to_owned(), is_build_script: true },
+            None => Printed::default(),
+        },
+    }
+}
+
+/// What a crate printed when it failed.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    /// The crate, with its version.
+    pub(super) krate: String,
+    pub(super) text: String,
+    pub(super) is_build_script: bool,
+}
+
 /// Makes the error about a service that cargo could not build. `error` is the first of a compiler, and `said` is what
 /// cargo wrote to stderr, with the output of a build script that failed.
 pub(super) fn error(
