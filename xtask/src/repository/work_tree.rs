@@ -264,8 +264,11 @@ fn changes(
 /// Lists what git itself sees as changed or untracked.
 fn status(top: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Vec<PathBuf>> {
     let mut command = git(top, env);
-    // A file system monitor is a program of the user's, and answers instead of the files.
-    command.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z", "--no-renames"]);
+    // A file system monitor is a program of the user's, and answers instead of the files. The other two make
+    // git take a file of the same size and time for unchanged, as `rsync -a` leaves it.
+    let looks = ["core.fsmonitor=false", "core.checkStat=default", "core.trustctime=true"];
+    command.args(looks.into_iter().flat_map(|setting| ["-c", setting]));
+    command.args(["status", "--porcelain=v1", "-z", "--no-renames"]);
     command.args(["--untracked-files=all", "--ignore-submodules=none", "--", ":(top)"]);
     exclude(&mut command, top, ignored_folders);
     let listed = output(&mut command).context("asking git for changes")?;

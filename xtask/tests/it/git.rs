@@ -1,9 +1,10 @@
 //! Checks the version that git's state gives, and whether uncommitted changes are noticed, in every
 //! kind of checkout and however a change is hidden from `git status`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ fn add_submodule(repo: &Repo, other: &Repo, name: &str) {
 /// committed.
 type Case = (&'static str, fn(&Repo), bool);
 
-const CASES: [Case; 22] = [
+const CASES: [Case; 24] = [
     ("nothing", |_| {}, false),
     ("an edit", |repo| append(&repo.path().join(MAIN), "\n"), true),
     (
@@ -87,6 +88,34 @@ const CASES: [Case; 22] = [
         |repo| {
             repo.git(&["config", "status.showUntrackedFiles", "no"]);
             repo.write("services/alpha/src/more.rs", "");
+        },
+        true,
+    ),
+    (
+        "core.fsmonitor that sees nothing",
+        |repo| {
+            repo.git(&["config", "core.fsmonitor", "true #"]);
+            repo.git(&["update-index", "--fsmonitor"]);
+            append(&repo.path().join(MAIN), "\n");
+        },
+        true,
+    ),
+    (
+        "core.checkStat = minimal, and another file of the same size and time",
+        |repo| {
+            let (path, new) = (repo.path().join(MAIN), repo.path().join("target-new"));
+            let text = fs::read_to_string(&path).unwrap();
+            let then = SystemTime::UNIX_EPOCH + Duration::from_secs(981_173_106);
+            let set_time = |path: &Path| {
+                File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+            };
+            set_time(&path);
+            repo.git(&["update-index", "--refresh"]);
+            repo.git(&["config", "core.checkStat", "minimal"]);
+            fs::write(&new, text.replacen("main", "niam", 1)).unwrap();
+            set_time(&new);
+            fs::rename(&new, &path).unwrap();
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "git itself is misled");
         },
         true,
     ),
