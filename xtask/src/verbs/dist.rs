@@ -111,14 +111,15 @@ pub fn run(
     let read_sources = || sources::digests(&packages, &workspace.root, &our_folders, env);
     let toolchains = ready(&plan, toolchain::prepare(&toolchain_request, ui), options.strict)?;
     let earlier = read_manifest(&plan);
-    let (mut artifacts, mut failures) = (Vec::new(), Vec::new());
+    let (mut artifacts, mut failures, mut compiled) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (step, toolchain) in plan.steps.iter().zip(toolchains) {
         match run_step(&plan, step, &toolchain, &read_sources, env, ui) {
             Ok(made) => {
-                for artifact in &made {
+                for artifact in &made.artifacts {
                     print(artifact, &plan, env, ui);
                 }
-                artifacts.extend(made);
+                artifacts.extend(made.artifacts);
+                compiled.extend(made.sources);
             }
             Err(error) => failures.push((step.platform, error)),
         }
@@ -129,7 +130,9 @@ pub fn run(
         return Err(failed_builds(&plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, &plan, env)?;
-    let manifest = write_manifest(&plan, artifacts, earlier)?;
+    let ignored = ignored_files(&workspace, &plan, &compiled, &our_folders, env)?;
+    warn_of_ignored(&ignored, ui);
+    let manifest = write_manifest(&plan, artifacts, &ignored, earlier)?;
     ui.document(&manifest.to_json());
     Ok(Some(manifest))
 }
@@ -148,6 +151,29 @@ fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
         ui.warn(format_args!(
             "flags from outside the repository change the bytes, so `upload` refuses them: {}",
             plan.outside_flags.join(", ")
+        ));
+    }
+}
+
+/// Finds the compiled files that no commit holds, beside the folders that the plan names already.
+fn ignored_files(
+    workspace: &Workspace,
+    plan: &Plan,
+    compiled: &BTreeSet<PathBuf>,
+    our_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let named: Vec<_> = plan.outside_sources.iter().map(|dir| workspace.root.join(dir)).collect();
+    let known: Vec<_> = our_folders.iter().copied().chain(named.iter().map(|dir| &**dir)).collect();
+    sources::ignored_files(compiled, &workspace.root, &known, env)
+}
+
+fn warn_of_ignored(paths: &[PathBuf], ui: &Ui) {
+    if !paths.is_empty() {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+        ui.warn(format_args!(
+            "in no commit: {}: git ignores these files or they lie elsewhere, they are compiled, and the version does not say what they held",
+            paths.join(", ")
         ));
     }
 }
@@ -271,6 +297,13 @@ fn remove_manifest(plan: &Plan) -> anyhow::Result<()> {
     files::remove_if_there(&plan.snapshot_dir.join(SUMS))
 }
 
+/// What one step of the plan made.
+struct Made {
+    artifacts: Vec<Artifact>,
+    /// The files in folders that the binaries were made from.
+    sources: Vec<PathBuf>,
+}
+
 fn run_step(
     plan: &Plan,
     step: &Step,
@@ -278,7 +311,7 @@ fn run_step(
     read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
     env: &Env,
     ui: &Ui,
-) -> anyhow::Result<Vec<Artifact>> {
+) -> anyhow::Result<Made> {
     let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
     ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
     let start = Instant::now();
@@ -298,7 +331,8 @@ fn run_step(
             .with_context(|| format!("service {}", build.service))?;
         artifacts.push(artifact);
     }
-    Ok(artifacts)
+    let sources = built.binaries.into_iter().flat_map(|binary| binary.sources).collect();
+    Ok(Made { artifacts, sources })
 }
 
 /// Prints the line of an archive that is there.
@@ -450,6 +484,7 @@ const SUMS: &str = "SHA256SUMS";
 fn write_manifest(
     plan: &Plan,
     mut artifacts: Vec<Artifact>,
+    ignored: &[PathBuf],
     earlier: Option<Manifest>,
 ) -> anyhow::Result<Manifest> {
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
@@ -463,6 +498,7 @@ fn write_manifest(
         outside_sources: plan
             .outside_sources
             .iter()
+            .chain(ignored)
             .map(|path| path.to_string_lossy().into_owned())
             .collect(),
         platforms: sorted_platforms(plan),

@@ -26,6 +26,7 @@
 //! between the two sets of flags.
 
 mod cargo_output;
+mod debug_map;
 mod environment;
 mod failure;
 mod freshness;
@@ -73,6 +74,8 @@ pub struct Binary {
     pub path: PathBuf,
     /// `true` where a crate that was compiled for it links the OpenSSL that `dist` built.
     pub has_openssl: bool,
+    /// The files that cargo says it was made from, without those of dependencies from a registry or from git.
+    pub sources: Vec<PathBuf>,
 }
 
 /// Builds the services of `step`, in their order. `lock_option` is `--locked`, or `--frozen` where
@@ -136,7 +139,8 @@ pub fn build(
             command.envs(openssl::variables(toolchain, home));
         }
         let binary = run(command, service, toolchain, openssl, &progress, env)?;
-        keep(binary, service, step, toolchain)
+        let binary = keep(binary, service, step, toolchain)?;
+        debug_map::remove(binary, toolchain, env, ui)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&sources()?)?;
@@ -155,13 +159,18 @@ fn keep(
     if of_the_name.count() < 2 {
         return Ok(binary);
     }
-    let dir = toolchain.target_dir.join(toolchain.platform.triple()).join("kept");
-    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
-    let kept = dir.join(&service.service);
+    let kept = place_of_its_own(&service.service, "kept", toolchain)?;
     std::fs::copy(&binary.path, &kept)
         .with_context(|| format!("copying {} to {}", binary.path.display(), kept.display()))?;
     binary.path = kept;
     Ok(binary)
+}
+
+/// Returns a path for a changed or copied binary of a service, where cargo puts nothing.
+fn place_of_its_own(service: &str, folder: &str, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    let dir = toolchain.target_dir.join(toolchain.platform.triple()).join(folder);
+    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    Ok(dir.join(service))
 }
 
 /// Waits for other builds with the same linker: two at once would overwrite each other's linker scripts.
@@ -227,7 +236,27 @@ fn run(
     })?;
     // A build script or a macro may have it, and not the service.
     let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
-    Ok(Binary { service: name.clone(), path, has_openssl: openssl.is_some_and(links) })
+    let sources = sources(&path.with_extension("d"), workspace_root)?;
+    Ok(Binary { service: name.clone(), path, has_openssl: openssl.is_some_and(links), sources })
+}
+
+/// Reads the line `BINARY: FILE FILE...` that cargo writes beside each binary. A blank in a path has a `\` before it.
+fn sources(dep_info: &Path, workspace_root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let text = std::fs::read_to_string(dep_info)
+        .with_context(|| format!("reading {}", dep_info.display()))?;
+    let (_, paths) = text.trim_end().split_once(':').unwrap_or_default();
+    let (mut sources, mut path) = (Vec::new(), String::new());
+    for part in paths.split(' ') {
+        if let Some(begin) = part.strip_suffix('\\') {
+            path.push_str(begin);
+            path.push(' ');
+        } else if !(path.is_empty() && part.is_empty()) {
+            path.push_str(part);
+            // Relative ones are so by `build.dep-info-basedir`.
+            sources.push(workspace_root.join(std::mem::take(&mut path)));
+        }
+    }
+    Ok(sources)
 }
 
 /// Lets cargo show its progress on our terminal, though its stderr is a pipe to us. `CARGO_TERM_PROGRESS_WHEN`, a
