@@ -5,20 +5,17 @@
 //! the version, and may be a secret.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::plan::Resource;
-use crate::model::source_file::SourceFile;
+use crate::model::source_file::{LFS_POINTER, SourceFile};
 use crate::model::workspace::{Service, Workspace};
+use crate::system::files;
 
 const ALWAYS: [&str; 3] = ["INSTALL*", "README*", "LICENSE*"];
-/// The beginning of the file that stands for another one until `git lfs pull` downloads it.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
 /// Finds the resources of a service among the repository's files, sorted by name.
 ///
@@ -140,12 +137,7 @@ fn check_content(path: &Path, files: &[SourceFile]) -> ferror::Result<bool> {
         ))
         .hint("let it lead to a committed file, name the folder itself, or narrow the `include` pattern"));
     };
-    let mut start = Vec::new();
-    let length = LFS_POINTER.len() as u64;
-    File::open(path)
-        .and_then(|file| file.take(length).read_to_end(&mut start))
-        .map_err(unreadable)?;
-    if start == LFS_POINTER {
+    if files::begins_with(path, LFS_POINTER).map_err(unreadable)? {
         let message = format!("{} holds a pointer of Git LFS, not the file", path.display());
         return Err(Error::config(message).hint("run `git lfs pull`"));
     }

@@ -21,6 +21,7 @@ use crate::build::{binary_check, outside_flags, pins, resources, stamp};
 use crate::model::commit::Commit;
 use crate::model::config::Config;
 use crate::model::plan::{self, Build, Plan, Request, Step};
+use crate::model::source_file::LFS_POINTER;
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::{cargo_config, git, native, sources, vendored, work_tree, workspace};
@@ -130,6 +131,7 @@ pub fn run(
         return Err(failed_builds(&plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, &plan, env)?;
+    refuse_lfs_pointers(&compiled)?;
     let ignored = ignored_files(&workspace, &plan, &compiled, &our_folders, env)?;
     warn_of_ignored(&ignored, ui);
     let manifest = write_manifest(&plan, artifacts, &ignored, earlier)?;
@@ -152,6 +154,22 @@ fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
             "flags from outside the repository change the bytes, so `upload` refuses them: {}",
             plan.outside_flags.join(", ")
         ));
+    }
+}
+
+/// Fails where a file that stands for another one was compiled in its place: a clone with the real file would make
+/// another program of the same commit.
+fn refuse_lfs_pointers(compiled: &BTreeSet<PathBuf>) -> ferror::Result<()> {
+    // What a build script names need not be there, and may be a folder.
+    let is_pointer = |path: &&PathBuf| files::begins_with(path, LFS_POINTER).unwrap_or_default();
+    match compiled.iter().find(is_pointer) {
+        None => Ok(()),
+        Some(path) => {
+            let path = path.display();
+            let message =
+                format!("{path} was compiled, and holds a pointer of Git LFS, not the file");
+            Err(Error::config(message).hint("run `git lfs pull`, then dist again"))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::support::{Repo, run};
+use crate::support::{Repo, host, run};
 
 /// Returns the plan of a `dist`, with the version checked against the commit in it.
 #[track_caller]
@@ -280,6 +280,28 @@ fn files_of_submodules_are_packed() {
     repo.add_to_table("include = [\"library\"]");
     let plan = repo.xtask("dist --dry-run").exits(0);
     plan.prints("with   library/library.rs\n").prints("with   library/inner/inner.rs\n");
+}
+
+#[test]
+fn a_pointer_of_git_lfs_is_neither_compiled_nor_packed() {
+    let repo = Repo::new(&["pointed"]);
+    repo.write(".gitattributes", "*.bin filter=lfs\n");
+    let main = "fn main() {\n    println!(\"{}\", include_str!(\"model.bin\"));\n}\n";
+    repo.write("services/pointed/src/main.rs", main);
+    // What a clone without git-lfs has: for git, the file is as it was committed.
+    let text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    repo.write("services/pointed/src/model.bin", text);
+    repo.write("services/pointed/tests/unused.bin", text);
+    repo.commit("pointers");
+    assert!(!version(&repo).contains("dirty"));
+    let line = format!("dist --platforms {}", host());
+    let run = repo.xtask(&line).exits(3).says("src/model.bin was compiled").says("`git lfs pull`");
+    assert!(!run.stderr.contains("unused.bin"), "{}", run.stderr);
+    assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
+    repo.write("services/pointed/src/model.bin", "the file\n");
+    repo.xtask(&line).exits(0);
+    repo.add_to_table("include = [\"services/pointed/tests/*.bin\"]");
+    repo.xtask("dist --dry-run").exits(3).says("unused.bin holds a pointer of Git LFS");
 }
 
 #[test]
