@@ -123,9 +123,12 @@ fn add(
 /// executable. A link is packed as the file that it leads to.
 fn check_content(path: &Path, files: &[SourceFile]) -> ferror::Result<bool> {
     let unreadable = |error| {
-        Error::config(format!("cannot read {}", path.display()))
-            .hint("mend the file or link, or narrow the `include` pattern")
-            .caused_by(error)
+        let hint = if path.symlink_metadata().is_err() {
+            "the commit has this file, but the sparse checkout leaves it out: add its folder by `git sparse-checkout add`, or narrow the `include` pattern"
+        } else {
+            "mend the file or link, or narrow the `include` pattern"
+        };
+        Error::config(format!("cannot read {}", path.display())).hint(hint).caused_by(error)
     };
     let real = path.canonicalize().map_err(unreadable)?;
     let Some(file) = files.iter().find(|file| file.path == real) else {

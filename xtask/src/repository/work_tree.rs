@@ -137,7 +137,7 @@ pub fn index(top: &Path, env: &Env) -> anyhow::Result<Vec<IndexEntry>> {
 }
 
 /// Lists the files around `dir` that are tracked, or untracked and not ignored, those of checked-out
-/// submodules included. Untracked files below `ignored_folders` do not count.
+/// submodules included, and those that a sparse checkout leaves out. Untracked files below `ignored_folders` do not count.
 pub fn files(dir: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Vec<SourceFile>> {
     let mut files = BTreeMap::new();
     add_files(&mut files, &top(dir, env)?, ignored_folders, env)?;
@@ -164,7 +164,11 @@ fn add_files(
                     if has_modes { is_executable(&metadata) } else { entry.mode == 0o100_755 };
                 files.insert(path, executable);
             }
-            // Removed, or left out by a sparse checkout.
+            // Left out by a sparse checkout: the commit has it, so whoever needs it must not miss it silently.
+            Err(_) if entry.skip_worktree && entry.mode != SUBMODULE => {
+                files.insert(path, entry.mode == 0o100_755);
+            }
+            // Removed.
             _ => {}
         }
     }

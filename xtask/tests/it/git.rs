@@ -283,6 +283,46 @@ fn files_of_submodules_are_packed() {
 }
 
 #[test]
+fn what_a_sparse_checkout_leaves_out_is_not_missed_in_an_archive() {
+    let origin = Repo::new(&["alpha"]);
+    for path in ["static/here/a", "static/there/b"] {
+        origin.write(path, "");
+    }
+    origin.add_to_table("include = [\"static\"]");
+    origin.commit("resources");
+    let clone = Repo::clone_of(origin.path());
+    let plan = clone.xtask("dist --dry-run").exits(0);
+    plan.prints("with   static/here/a\n").prints("with   static/there/b\n");
+    clone.git(&["sparse-checkout", "set", "services", "static/here"]);
+    let run = clone.xtask("dist --dry-run").exits(3);
+    run.says("static/there/b").says("`git sparse-checkout add`");
+}
+
+#[test]
+fn a_repository_inside_the_repository_is_a_part_of_the_version() {
+    let repo = Repo::new(&["alpha"]);
+    let mut seen = vec![version(&repo)];
+    assert!(!seen[0].contains("dirty"));
+    repo.write("services/alpha/src/inner/mod.rs", "");
+    repo.git(&["init", "--quiet", "services/alpha/src/inner"]);
+    let inner = |arguments: &[&str]| {
+        repo.git(&[&["-C", "services/alpha/src/inner"], arguments].concat());
+    };
+    for (nth, prepare) in [None, Some("add"), Some("commit")].into_iter().enumerate() {
+        repo.write("services/alpha/src/inner/mod.rs", &format!("// {nth}\n"));
+        if prepare.is_some() {
+            inner(&["add", "--all"]);
+        }
+        if prepare == Some("commit") {
+            inner(&["commit", "--quiet", "--message", "inner"]);
+        }
+        let version = version(&repo);
+        assert!(version.contains("-dirty.") && !seen.contains(&version), "{version}: {prepare:?}");
+        seen.push(version);
+    }
+}
+
+#[test]
 fn a_pointer_of_git_lfs_is_neither_compiled_nor_packed() {
     let repo = Repo::new(&["pointed"]);
     repo.write(".gitattributes", "*.bin filter=lfs\n");
