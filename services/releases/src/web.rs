@@ -8,7 +8,6 @@ use axum::middleware;
 use axum::response::{Html, IntoResponse as _, Json, Redirect, Response};
 use axum::routing::get;
 use ferror::Kind;
-use ftime::Epoch;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -57,7 +56,7 @@ fn without_slash(scope: Option<Scope>) -> Response {
 async fn page(State(source): State<Source>, scope: Option<Scope>) -> Response {
     let Some(scope) = scope else { return no_such_page(None) };
     match source.view(scope.clone()).await {
-        Ok(Some(view)) => Html(page::draw(&view, &scope, Epoch::now())).into_response(),
+        Ok(Some(view)) => Html(page::draw(&view, &scope, source.now())).into_response(),
         Ok(None) => no_such_page(Some(&scope)),
         Err(error) => {
             let failure = Failure::of(&error);

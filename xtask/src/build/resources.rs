@@ -5,20 +5,17 @@
 //! the version, and may be a secret.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::plan::Resource;
-use crate::model::source_file::SourceFile;
+use crate::model::source_file::{LFS_POINTER, SourceFile};
 use crate::model::workspace::{Service, Workspace};
+use crate::system::files;
 
 const ALWAYS: [&str; 3] = ["INSTALL*", "README*", "LICENSE*"];
-/// The beginning of the file that stands for another one until `git lfs pull` downloads it.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
 /// Finds the resources of a service among the repository's files, sorted by name.
 ///
@@ -126,9 +123,12 @@ fn add(
 /// executable. A link is packed as the file that it leads to.
 fn check_content(path: &Path, files: &[SourceFile]) -> ferror::Result<bool> {
     let unreadable = |error| {
-        Error::config(format!("cannot read {}", path.display()))
-            .hint("mend the file or link, or narrow the `include` pattern")
-            .caused_by(error)
+        let hint = if path.symlink_metadata().is_err() {
+            "the commit has this file, but the sparse checkout leaves it out: add its folder by `git sparse-checkout add`, or narrow the `include` pattern"
+        } else {
+            "mend the file or link, or narrow the `include` pattern"
+        };
+        Error::config(format!("cannot read {}", path.display())).hint(hint).caused_by(error)
     };
     let real = path.canonicalize().map_err(unreadable)?;
     let Some(file) = files.iter().find(|file| file.path == real) else {
@@ -140,12 +140,7 @@ fn check_content(path: &Path, files: &[SourceFile]) -> ferror::Result<bool> {
         ))
         .hint("let it lead to a committed file, name the folder itself, or narrow the `include` pattern"));
     };
-    let mut start = Vec::new();
-    let length = LFS_POINTER.len() as u64;
-    File::open(path)
-        .and_then(|file| file.take(length).read_to_end(&mut start))
-        .map_err(unreadable)?;
-    if start == LFS_POINTER {
+    if files::begins_with(path, LFS_POINTER).map_err(unreadable)? {
         let message = format!("{} holds a pointer of Git LFS, not the file", path.display());
         return Err(Error::config(message).hint("run `git lfs pull`"));
     }

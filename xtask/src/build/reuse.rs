@@ -108,6 +108,11 @@ impl Read {
         Ok((youngest + TICK < started).then_some(read))
     }
 
+    /// Returns the files and folders.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.paths.keys().map(PathBuf::as_path)
+    }
+
     /// Returns the first that is another one now.
     fn difference(&self, ignored: &[&Path], env: &Env) -> anyhow::Result<Option<String>> {
         for (path, digest) in &self.paths {

@@ -10,3 +10,6 @@ pub struct SourceFile {
     /// Whether git's mode of it is 100755.
     pub executable: bool,
 }
+
+/// The beginning of the file that stands for another one until `git lfs pull` downloads it.
+pub const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";

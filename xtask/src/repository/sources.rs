@@ -65,6 +65,38 @@ pub fn outside_repository(
     Ok(outside.into_iter().collect())
 }
 
+/// Returns those of the files `compiled` that are named by a path in the repository around `root` and that no commit
+/// can hold: git ignores them, or a link or `..` leads out of the repository. A folder of which git has nothing stands for
+/// all files below it. The paths are relative to `root`.
+///
+/// Files below `known_folders` do not count, nor does what git itself writes.
+pub fn ignored_files(
+    compiled: &BTreeSet<PathBuf>,
+    root: &Path,
+    known_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let top = canonical(&work_tree::top(root, env)?)?;
+    let root = canonical(root)?;
+    let known: Vec<_> = known_folders.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
+    let files = files_of_repository(&top, env)?;
+    let folders: BTreeSet<_> = files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+    let mut ignored = BTreeSet::new();
+    for path in compiled.iter().filter(|path| path.starts_with(&top)) {
+        // What a build script names need not be there, and may be a folder.
+        let Ok(real) = path.canonicalize() else { continue };
+        let is_of_git = real.components().any(|part| part.as_os_str() == ".git");
+        let is_known = known.iter().any(|folder| real.starts_with(folder));
+        if files.contains(&real) || is_of_git || is_known || !real.is_file() {
+            continue;
+        }
+        let of_nobody = real.ancestors().take_while(|above| !folders.contains(above)).last();
+        let shown = if real.starts_with(&top) { of_nobody.unwrap_or(&real) } else { &real };
+        ignored.insert(relative(shown, &root));
+    }
+    Ok(ignored.into_iter().collect())
+}
+
 /// Returns the path of `to` relative to the folder `from`, both absolute.
 pub(super) fn relative(to: &Path, from: &Path) -> PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();

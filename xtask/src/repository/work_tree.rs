@@ -137,7 +137,7 @@ pub fn index(top: &Path, env: &Env) -> anyhow::Result<Vec<IndexEntry>> {
 }
 
 /// Lists the files around `dir` that are tracked, or untracked and not ignored, those of checked-out
-/// submodules included. Untracked files below `ignored_folders` do not count.
+/// submodules included, and those that a sparse checkout leaves out. Untracked files below `ignored_folders` do not count.
 pub fn files(dir: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Vec<SourceFile>> {
     let mut files = BTreeMap::new();
     add_files(&mut files, &top(dir, env)?, ignored_folders, env)?;
@@ -164,7 +164,11 @@ fn add_files(
                     if has_modes { is_executable(&metadata) } else { entry.mode == 0o100_755 };
                 files.insert(path, executable);
             }
-            // Removed, or left out by a sparse checkout.
+            // Left out by a sparse checkout: the commit has it, so whoever needs it must not miss it silently.
+            Err(_) if entry.skip_worktree && entry.mode != SUBMODULE => {
+                files.insert(path, entry.mode == 0o100_755);
+            }
+            // Removed.
             _ => {}
         }
     }
@@ -264,8 +268,11 @@ fn changes(
 /// Lists what git itself sees as changed or untracked.
 fn status(top: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Vec<PathBuf>> {
     let mut command = git(top, env);
-    // A file system monitor is a program of the user's, and answers instead of the files.
-    command.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v1", "-z", "--no-renames"]);
+    // A file system monitor is a program of the user's, and answers instead of the files. The other two make
+    // git take a file of the same size and time for unchanged, as `rsync -a` leaves it.
+    let looks = ["core.fsmonitor=false", "core.checkStat=default", "core.trustctime=true"];
+    command.args(looks.into_iter().flat_map(|setting| ["-c", setting]));
+    command.args(["status", "--porcelain=v1", "-z", "--no-renames"]);
     command.args(["--untracked-files=all", "--ignore-submodules=none", "--", ":(top)"]);
     exclude(&mut command, top, ignored_folders);
     let listed = output(&mut command).context("asking git for changes")?;

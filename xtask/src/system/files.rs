@@ -1,7 +1,7 @@
 //! Writes files that appear whole or not at all, and computes digests.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -47,6 +47,13 @@ fn write(
         rename(partial, path)
     };
     write().with_context(|| format!("writing {}", path.display()))
+}
+
+/// Returns whether the file begins with these bytes.
+pub fn begins_with(path: &Path, bytes: &[u8]) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    fs::File::open(path)?.take(bytes.len() as u64).read_to_end(&mut start)?;
+    Ok(start == bytes)
 }
 
 /// Removes a file, if it exists.

@@ -94,6 +94,16 @@ fn a_workspace_is_adopted_whole_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn where_cargo_builds_for_another_platform_the_alias_names_this_machine() {
+    let repo = adoptable();
+    repo.write(".cargo/config.toml", "[build]\ntarget = \"riscv64gc-unknown-linux-gnu\"\n");
+    repo.commit("another platform");
+    adopt(&repo, ".").exits(0);
+    let alias = "run --target host-tuple --quiet --locked --package xtask --";
+    assert_eq!(toml(&repo, ".cargo/config.toml", "/alias/xtask"), alias);
+}
+
+#[test]
 fn services_are_found_wherever_they_lie() {
     let gated = "[[bin]]\nname = \"import\"\nrequired-features = [\"cli\"]\n[features]\ncli = []\n";
     let repo = repository(&[

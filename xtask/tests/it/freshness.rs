@@ -194,6 +194,103 @@ fn sources_outside_the_repository_are_named_and_published_only_where_the_table_s
 }
 
 #[test]
+fn packages_that_the_users_cargo_configuration_replaces_are_named() {
+    let package = "[package]\nname = \"told\"\nedition = \"2024\"\n\n[workspace]\n";
+    let [upstream, mine] = [(); 2].map(|()| {
+        let repo = Repo::empty();
+        repo.write("Cargo.toml", package);
+        repo.write("src/lib.rs", "");
+        repo
+    });
+    upstream.git(&["init", "--quiet", "--initial-branch", "main"]);
+    upstream.commit("first");
+    let url = format!("file://{}", upstream.path().display());
+    let home = tempfile::tempdir().unwrap();
+    let mut repo = Repo::new(&["patched"]);
+    repo.set("CARGO_HOME", home.path().to_str().unwrap());
+    repo.write(
+        "services/patched/Cargo.toml",
+        &format!(
+            "[package]\nname = \"patched\"\nedition = \"2024\"\n\n[dependencies]\ntold = {{ git = \"{url}\" }}\n"
+        ),
+    );
+    let lock = || {
+        let mut cargo = repo.prepare(env!("CARGO"), &["generate-lockfile", "--quiet"]);
+        run(&mut cargo, "cargo generate-lockfile").exits(0);
+    };
+    lock();
+    let outside = || repo.xtask("dist --dry-run --json").exits(0).json()["outside_sources"].clone();
+    assert_eq!(outside(), serde_json::json!([]));
+    let folder = mine.path().display();
+    let named = format!("../{}", mine.path().file_name().unwrap().to_str().unwrap());
+    for config in [
+        format!("paths = [\"{folder}\"]\n"),
+        format!("[patch.\"{url}\"]\ntold = {{ path = \"{folder}\" }}\n"),
+    ] {
+        std::fs::write(home.path().join("config.toml"), &config).unwrap();
+        lock();
+        assert_eq!(outside(), serde_json::json!([named]), "{config}");
+    }
+}
+
+#[test]
+fn compiled_files_that_git_ignores_are_named_and_published_only_where_the_table_says_so() {
+    let beside = Repo::empty();
+    beside.write("linked.txt", "of a link\n");
+    let repo = Repo::new(&["reader"]);
+    let table = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &table.replace("outside-sources = true\n", ""));
+    repo.write("services/reader/Cargo.toml", "[package]\nname = \"reader\"\nedition = \"2024\"\n");
+    repo.lock();
+    repo.write(
+        "services/reader/src/main.rs",
+        "mod own;\n\nfn main() {\n    print!(\"{}{}{}\", own::TEXT, include_str!(\"../pages/a b.txt\"), \
+         include_str!(\"../linked.txt\"));\n    print!(\"{}\", include_str!(concat!(env!(\"OUT_DIR\"), \
+         \"/made\")));\n}\n",
+    );
+    repo.write(
+        "services/reader/build.rs",
+        "fn main() {\n    println!(\"cargo::rerun-if-changed=../../.git/HEAD\");\n    \
+         println!(\"cargo::rerun-if-changed=nowhere\");\n    println!(\"cargo::rerun-if-changed=src\");\n    \
+         let dir = std::env::var(\"OUT_DIR\").unwrap();\n    \
+         std::fs::write(dir + \"/made\", \"made\").unwrap();\n}\n",
+    );
+    repo.write("services/reader/src/own.rs", "pub const TEXT: &str = \"own\";\n");
+    repo.write("services/reader/pages/a b.txt", "a page\n");
+    repo.write("services/reader/linked.txt", "here\n");
+    repo.commit("everything is in the commit");
+    let line = format!("dist --platforms {}", host());
+    let run = repo.xtask(&line).exits(0);
+    assert!(!run.stderr.contains("in no commit"), "{}", run.stderr);
+    assert!(repo.manifest().get("outside_sources").is_none(), "{}", repo.manifest());
+
+    repo.write(".git/info/exclude", "pages\nown.rs\n");
+    repo.git(&["rm", "--quiet", "--cached", "-r", "services/reader/pages"]);
+    repo.git(&["rm", "--quiet", "--cached", "services/reader/src/own.rs"]);
+    std::fs::remove_file(repo.path().join("services/reader/linked.txt")).unwrap();
+    let linked = beside.path().join("linked.txt").canonicalize().unwrap();
+    std::os::unix::fs::symlink(&linked, repo.path().join("services/reader/linked.txt")).unwrap();
+    repo.commit("some are not");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "", "git sees a clean tree");
+    let run = repo.xtask(&line).exits(0).says("in no commit: ");
+    let folder = beside.path().file_name().unwrap().to_str().unwrap();
+    let outside = [
+        format!("../{folder}/linked.txt"),
+        "services/reader/pages".to_owned(),
+        "services/reader/src/own.rs".to_owned(),
+    ];
+    run.says(&format!("in no commit: {}: ", outside.join(", ")));
+    assert_eq!(repo.manifest()["outside_sources"], serde_json::json!(outside));
+    let mut repo = repo;
+    repo.set("AWS_ACCESS_KEY_ID", "id");
+    repo.set("AWS_SECRET_ACCESS_KEY", "secret");
+    let upload = "upload --bucket builds --endpoint http://127.0.0.1:9 --dry-run";
+    repo.xtask(upload).exits(3).says(&outside[2]).says("outside-sources = true");
+    repo.add_to_table("outside-sources = true");
+    repo.xtask(upload).exits(0).prints("would PUT");
+}
+
+#[test]
 fn unstable_settings_of_cargo_are_refused_with_their_file() {
     let mut repo = Repo::new(&["settled"]);
     repo.set("CARGO_UNSTABLE_BUILD_STD", "std");

@@ -1,13 +1,14 @@
 //! Checks the version that git's state gives, and whether uncommitted changes are noticed, in every
 //! kind of checkout and however a change is hidden from `git status`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::support::{Repo, run};
+use crate::support::{Repo, host, run};
 
 /// Returns the plan of a `dist`, with the version checked against the commit in it.
 #[track_caller]
@@ -69,7 +70,7 @@ fn add_submodule(repo: &Repo, other: &Repo, name: &str) {
 /// committed.
 type Case = (&'static str, fn(&Repo), bool);
 
-const CASES: [Case; 22] = [
+const CASES: [Case; 24] = [
     ("nothing", |_| {}, false),
     ("an edit", |repo| append(&repo.path().join(MAIN), "\n"), true),
     (
@@ -87,6 +88,34 @@ const CASES: [Case; 22] = [
         |repo| {
             repo.git(&["config", "status.showUntrackedFiles", "no"]);
             repo.write("services/alpha/src/more.rs", "");
+        },
+        true,
+    ),
+    (
+        "core.fsmonitor that sees nothing",
+        |repo| {
+            repo.git(&["config", "core.fsmonitor", "true #"]);
+            repo.git(&["update-index", "--fsmonitor"]);
+            append(&repo.path().join(MAIN), "\n");
+        },
+        true,
+    ),
+    (
+        "core.checkStat = minimal, and another file of the same size and time",
+        |repo| {
+            let (path, new) = (repo.path().join(MAIN), repo.path().join("target-new"));
+            let text = fs::read_to_string(&path).unwrap();
+            let then = SystemTime::UNIX_EPOCH + Duration::from_secs(981_173_106);
+            let set_time = |path: &Path| {
+                File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+            };
+            set_time(&path);
+            repo.git(&["update-index", "--refresh"]);
+            repo.git(&["config", "core.checkStat", "minimal"]);
+            fs::write(&new, text.replacen("main", "niam", 1)).unwrap();
+            set_time(&new);
+            fs::rename(&new, &path).unwrap();
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "git itself is misled");
         },
         true,
     ),
@@ -251,6 +280,68 @@ fn files_of_submodules_are_packed() {
     repo.add_to_table("include = [\"library\"]");
     let plan = repo.xtask("dist --dry-run").exits(0);
     plan.prints("with   library/library.rs\n").prints("with   library/inner/inner.rs\n");
+}
+
+#[test]
+fn what_a_sparse_checkout_leaves_out_is_not_missed_in_an_archive() {
+    let origin = Repo::new(&["alpha"]);
+    for path in ["static/here/a", "static/there/b"] {
+        origin.write(path, "");
+    }
+    origin.add_to_table("include = [\"static\"]");
+    origin.commit("resources");
+    let clone = Repo::clone_of(origin.path());
+    let plan = clone.xtask("dist --dry-run").exits(0);
+    plan.prints("with   static/here/a\n").prints("with   static/there/b\n");
+    clone.git(&["sparse-checkout", "set", "services", "static/here"]);
+    let run = clone.xtask("dist --dry-run").exits(3);
+    run.says("static/there/b").says("`git sparse-checkout add`");
+}
+
+#[test]
+fn a_repository_inside_the_repository_is_a_part_of_the_version() {
+    let repo = Repo::new(&["alpha"]);
+    let mut seen = vec![version(&repo)];
+    assert!(!seen[0].contains("dirty"));
+    repo.write("services/alpha/src/inner/mod.rs", "");
+    repo.git(&["init", "--quiet", "services/alpha/src/inner"]);
+    let inner = |arguments: &[&str]| {
+        repo.git(&[&["-C", "services/alpha/src/inner"], arguments].concat());
+    };
+    for (nth, prepare) in [None, Some("add"), Some("commit")].into_iter().enumerate() {
+        repo.write("services/alpha/src/inner/mod.rs", &format!("// {nth}\n"));
+        if prepare.is_some() {
+            inner(&["add", "--all"]);
+        }
+        if prepare == Some("commit") {
+            inner(&["commit", "--quiet", "--message", "inner"]);
+        }
+        let version = version(&repo);
+        assert!(version.contains("-dirty.") && !seen.contains(&version), "{version}: {prepare:?}");
+        seen.push(version);
+    }
+}
+
+#[test]
+fn a_pointer_of_git_lfs_is_neither_compiled_nor_packed() {
+    let repo = Repo::new(&["pointed"]);
+    repo.write(".gitattributes", "*.bin filter=lfs\n");
+    let main = "fn main() {\n    println!(\"{}\", include_str!(\"model.bin\"));\n}\n";
+    repo.write("services/pointed/src/main.rs", main);
+    // What a clone without git-lfs has: for git, the file is as it was committed.
+    let text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    repo.write("services/pointed/src/model.bin", text);
+    repo.write("services/pointed/tests/unused.bin", text);
+    repo.commit("pointers");
+    assert!(!version(&repo).contains("dirty"));
+    let line = format!("dist --platforms {}", host());
+    let run = repo.xtask(&line).exits(3).says("src/model.bin was compiled").says("`git lfs pull`");
+    assert!(!run.stderr.contains("unused.bin"), "{}", run.stderr);
+    assert!(!repo.path().join("pkg/snapshot/manifest.json").exists());
+    repo.write("services/pointed/src/model.bin", "the file\n");
+    repo.xtask(&line).exits(0);
+    repo.add_to_table("include = [\"services/pointed/tests/*.bin\"]");
+    repo.xtask("dist --dry-run").exits(3).says("unused.bin holds a pointer of Git LFS");
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod circleci;
 mod command_line;
 mod completions;
 mod dist;
+#[cfg(target_os = "linux")]
+mod durable;
 mod exactly_once;
 mod fetch;
 mod freshness;

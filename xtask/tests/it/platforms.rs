@@ -120,6 +120,22 @@ fn two_clones_in_different_surroundings_give_equal_archives() {
 }
 
 #[test]
+#[ignore = "builds for macOS"]
+fn debug_information_for_macos_depends_on_no_folder_and_no_time() {
+    let repo = repo();
+    let table = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &table.replace("strip = true", "debug = true"));
+    repo.commit("debug information");
+    // Both build in one target folder, so that the second writes the object files again.
+    let clone = Repo::clone_of(repo.path());
+    for repo in [&repo, &clone] {
+        repo.xtask("dist --platforms darwin_arm64").exits(0);
+        check(repo, &["darwin_arm64"]);
+    }
+    assert_eq!(digests(&repo), digests(&clone));
+}
+
+#[test]
 #[ignore = "builds the standard library for three platforms; installs the distribution's compiler"]
 fn programs_with_the_distributions_library_are_right_for_linux_and_macos() {
     let repo = repo();

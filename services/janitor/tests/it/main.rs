@@ -6,6 +6,8 @@ mod command_line;
 mod interrupted;
 mod retention;
 
+#[path = "../../../../foundation/service/tests/other_clock/mod.rs"]
+mod other_clock;
 #[path = "../../../../foundation/service/tests/settings/mod.rs"]
 mod settings;
 

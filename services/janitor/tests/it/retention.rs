@@ -1,13 +1,9 @@
 //! What goes and what stays, in a bucket with everything in it.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
-
-use ftime::Epoch;
 
 use crate::bucket::{Bucket, run};
+use crate::other_clock::with_another_clock;
 
 /// Makes a bucket with old and young releases of two services, unfinished uploads, and objects that
 /// are not the janitor's.
@@ -118,39 +114,6 @@ fn an_archive_that_two_releases_name_stays_while_one_of_them_does() {
     assert_eq!(bucket.keys(), left.map(str::to_owned).into());
 }
 
-/// Passes requests on to the server at `endpoint`, save the first: that one is refused because of its time, with
-/// that of a clock which is `secs` seconds behind. Returns the endpoint of this server.
-fn with_a_slower_clock(endpoint: &str, secs: i64) -> String {
-    let server = endpoint.trim_start_matches("http://").to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for (number, client) in listener.incoming().flatten().enumerate() {
-            let mut client = BufReader::new(client);
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                client.read_line(&mut head).unwrap();
-            }
-            let mut client = client.into_inner();
-            if number == 0 {
-                let then = Epoch::from_secs(Epoch::now().secs() - secs);
-                let body = "<Error><Code>RequestTimeTooSkewed</Code></Error>";
-                let (date, length) = (then.to_rfc1123(), body.len());
-                let head = format!(
-                    "HTTP/1.1 403 No\r\nDate: {date}\r\nContent-Length: {length}\r\nConnection: close"
-                );
-                client.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
-                continue;
-            }
-            let mut server = TcpStream::connect(&server).unwrap();
-            let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-            server.write_all(head.as_bytes()).unwrap();
-            io::copy(&mut server, &mut client).unwrap();
-        }
-    });
-    endpoint
-}
-
 #[test]
 fn the_servers_clock_says_how_old_a_release_is() {
     let bucket = Bucket::start();
@@ -160,7 +123,7 @@ fn the_servers_clock_says_how_old_a_release_is() {
     let (code, listed, log) = run(bucket.janitor(&policy));
     assert_eq!((code, listed.lines().count()), (Some(0), 3), "{log}");
     // Within what the server behind it lets pass.
-    let endpoint = with_a_slower_clock(&bucket.endpoint(), 10 * 60);
+    let endpoint = with_another_clock(&bucket.endpoint(), -10 * 60);
     let mut janitor = bucket.janitor(&policy);
     janitor.env("AWS_ENDPOINT_URL", endpoint);
     let (code, listed, log) = run(janitor);

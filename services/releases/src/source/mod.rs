@@ -87,6 +87,11 @@ impl Source {
         }
     }
 
+    /// Returns the time by which ages are counted.
+    pub(crate) fn now(&self) -> Epoch {
+        self.reader.now()
+    }
+
     async fn slot(&self, scope: &Scope) -> Slot {
         let mut pages = self.pages.lock().await;
         if pages.len() >= MAX_PAGES {
@@ -106,9 +111,7 @@ fn fresh((made, outcome): &(Instant, Outcome)) -> Option<&Outcome> {
 
 fn read(reader: &Reader, scope: &Scope) -> Outcome {
     let begun = Instant::now();
-    // In whole seconds: what people read needs no more.
-    let now = Epoch::from_secs(Epoch::now().secs());
-    let outcome = reader.view(scope, now);
+    let outcome = reader.view(scope);
     match &outcome {
         Ok(view) => debug!(
             ?scope,

@@ -36,20 +36,28 @@ impl Reader {
         Self { bucket, manifests, channels }
     }
 
-    /// Returns what `scope` shows at `now`; `None` where there is no such service or release.
+    /// Returns the time by which ages are counted: the bucket's, since it says when an object was uploaded.
+    pub(crate) fn now(&self) -> Epoch {
+        self.bucket.client.server_time()
+    }
+
+    /// Returns what `scope` shows; `None` where there is no such service or release.
     ///
     /// # Errors
     /// What the bucket answers.
-    pub(crate) fn view(&self, scope: &Scope, now: Epoch) -> ferror::Result<Option<View>> {
+    pub(crate) fn view(&self, scope: &Scope) -> ferror::Result<Option<View>> {
         let Bucket { client, prefix } = &self.bucket;
         let (listed, truncated) = list(client, prefix, scope, MOST)?;
-        let links_until = Cell::new(now.saturating_add(LINKS_WORK));
+        // After the first request, by which a client learns that this machine's clock is wrong; in whole
+        // seconds, because people read it.
+        let read_at = Epoch::from_secs(self.now().secs());
+        let links_until = Cell::new(read_at.saturating_add(LINKS_WORK));
         let mut services = Vec::new();
         let sorted = catalog::by_service(prefix, listed);
         // Some have no release, and no part of the reading either.
         let newest = scope.newest(sorted.values().filter(|it| !it.manifests.is_empty()).count());
         for (name, objects) in sorted {
-            let service = self.service(scope, (name, &objects), newest, now, &links_until)?;
+            let service = self.service(scope, (name, &objects), newest, &links_until)?;
             // Archives and channels alone are no release yet, or none any more.
             services
                 .extend((!service.releases.is_empty() || service.not_shown > 0).then_some(service));
@@ -60,7 +68,7 @@ impl Reader {
         Ok(Some(View {
             bucket: client.location().bucket.clone(),
             prefix: prefix.clone(),
-            read_at: now,
+            read_at,
             links_until: links_until.get(),
             truncated,
             services,
@@ -72,7 +80,6 @@ impl Reader {
         scope: &Scope,
         (name, objects): (String, &catalog::Service),
         newest: usize,
-        now: Epoch,
         links_until: &Cell<Epoch>,
     ) -> ferror::Result<Service> {
         let Bucket { client, prefix } = &self.bucket;
@@ -87,6 +94,8 @@ impl Reader {
 
         let mut service =
             Service { name, channels, releases: Vec::new(), not_shown: objects.manifests.len() };
+        // presign_get takes this machine's time.
+        let now = Epoch::now();
         let link = |object_key: &str| {
             let presigned = client.presign_get(object_key, now, LINKS_WORK)?;
             // Sooner where the credentials expire.

@@ -9,6 +9,8 @@ mod pages;
 mod rendering;
 mod stopping;
 
+#[path = "../../../../foundation/service/tests/other_clock/mod.rs"]
+mod other_clock;
 #[path = "../../../../foundation/service/tests/settings/mod.rs"]
 mod settings;
 

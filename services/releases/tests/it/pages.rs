@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bucket::{Bucket, SlowBucket, env, manifest};
+use crate::other_clock::with_another_clock;
 use crate::running::{Running, get};
 
 fn start(env: &[(&'static str, String)], more: &[(&'static str, &str)]) -> Running {
@@ -95,6 +96,31 @@ fn a_service_and_a_release_have_pages_and_json_of_their_own() {
     assert_eq!(release["channels"][0]["current"], false, "{release}");
     let url = release["artifacts"][0]["download_url"].as_str().expect("a link");
     assert_eq!(get(url).body, "the archive");
+}
+
+#[test]
+fn ages_and_links_are_by_the_clock_of_the_server() {
+    let bucket = Bucket::start();
+    put_release(&bucket, "", "oddjob", "abc123", b"the archive");
+    let uploaded = |service: &Running| {
+        let page = service.get("/oddjob/abc123").body;
+        let shown = page.split_once("<dt>uploaded</dt>").expect("when it was uploaded").1;
+        shown.split_once("</dd>").expect("its end").0.to_owned()
+    };
+    assert!(uploaded(&start(&bucket.env("builds"), &[])).contains(", just now<"));
+
+    // Ten minutes and a half, because the server behind it lets that pass. The half is for what the test takes.
+    let endpoint = with_another_clock(&bucket.server.endpoint(), 630);
+    let service = start(&env("builds", &endpoint, bucket.server.credentials()), &[]);
+    let json = service.get("/api/releases").body;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let seconds = |field: &str| json[field].as_i64().expect("seconds");
+    let ahead = seconds("read_at") - ftime::Epoch::now().secs();
+    assert!((300..=630).contains(&ahead), "{json}");
+    let lasts = seconds("links_until") - seconds("read_at");
+    assert!((3598..=3600).contains(&lasts), "{json}");
+    let shown = uploaded(&service);
+    assert!(shown.contains(", 10 minutes ago<") || shown.contains(", 11 minutes ago<"), "{shown}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::system::env::Env;
 use crate::system::{child_env, files, process};
 
 /// The variable with the folders of shared libraries, to which `cargo run` and rustup's proxy add theirs.
-const LIBRARY_PATH: &str =
+pub(super) const LIBRARY_PATH: &str =
     if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
 
 /// The time that builds are told, in seconds since 1970 UTC: the first day of 1980, the oldest that zip knows.

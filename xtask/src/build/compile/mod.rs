@@ -29,6 +29,7 @@
 //! between the two sets of flags.
 
 mod cargo_output;
+mod debug_map;
 mod environment;
 mod failure;
 mod freshness;
@@ -41,7 +42,7 @@ mod refused_input;
 mod sandbox;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -94,6 +95,8 @@ pub struct Binary {
     pub sandboxed: bool,
     /// What was read for it, where that is known.
     pub observed: Option<Observed>,
+    /// The files that cargo says it was made from, without those of dependencies from a registry or from git.
+    pub sources: BTreeSet<PathBuf>,
 }
 
 /// What a build reads.
@@ -194,7 +197,8 @@ pub fn build(
             }
             _ => open()?,
         };
-        keep(binary, service, step, toolchain)
+        let binary = keep(binary, service, step, toolchain)?;
+        debug_map::remove(binary, toolchain, env, ui)
     };
     let binaries: anyhow::Result<_> = step.builds.iter().map(call).collect();
     freshness.write(&(sources.digests)()?)?;
@@ -267,13 +271,18 @@ fn keep(
     if of_the_name.count() < 2 {
         return Ok(binary);
     }
-    let dir = toolchain.target_dir.join(toolchain.platform.triple()).join("kept");
-    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
-    let kept = dir.join(&service.service);
+    let kept = place_of_its_own(&service.service, "kept", toolchain)?;
     std::fs::copy(&binary.path, &kept)
         .with_context(|| format!("copying {} to {}", binary.path.display(), kept.display()))?;
     binary.path = kept;
     Ok(binary)
+}
+
+/// Returns a path for a changed or copied binary of a service, where cargo puts nothing.
+fn place_of_its_own(service: &str, folder: &str, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    let dir = toolchain.target_dir.join(toolchain.platform.triple()).join(folder);
+    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    Ok(dir.join(service))
 }
 
 /// Waits for other builds with the same linker: two at once would overwrite each other's linker scripts.
@@ -374,8 +383,9 @@ impl One<'_> {
         let links = |home: &Path| scripts.iter().any(|script| script.links_below(home));
         let has_openssl = self.openssl.is_some_and(links);
         let observed = observed::collect(&self.toolchain.workspace_root, &crates, &scripts);
+        let read = observed::sources(&path, &self.toolchain.workspace_root)?;
         let service = name.clone();
-        Ok(Ok(Binary { service, path, has_openssl, sandboxed: false, observed }))
+        Ok(Ok(Binary { service, path, has_openssl, sandboxed: false, observed, sources: read }))
     }
 }
 

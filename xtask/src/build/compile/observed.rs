@@ -12,6 +12,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+
 use super::cargo_output::Crate;
 use super::refused_flag::Script;
 
@@ -58,6 +60,16 @@ pub(super) fn collect(root: &Path, crates: &[Crate], scripts: &[Script]) -> Opti
         observed.variables.extend(variables);
     }
     Some(observed)
+}
+
+/// Reads the files that cargo lists beside a binary: those that it was made from, without those of dependencies from a
+/// registry or from git. Relative ones are so by `build.dep-info-basedir`.
+pub(super) fn sources(binary: &Path, root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let path = binary.with_extension("d");
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let (paths, _) = read_dep_info(&text);
+    Ok(paths.into_iter().map(|path| root.join(path)).collect())
 }
 
 /// Finds the files in which rustc listed what it read for a crate.

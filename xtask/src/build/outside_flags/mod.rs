@@ -21,8 +21,9 @@ use crate::system::env::Env;
 use crate::system::files;
 use catalog::Platform;
 
-/// Variables with one name. `RUSTC_BOOTSTRAP` lets crates use unstable features.
-const NAMES: [&str; 28] = [
+/// Variables with one name. `RUSTC_BOOTSTRAP` lets crates use unstable features, and `CCC_OVERRIDE_OPTIONS` changes
+/// the options of every clang, that in zig included.
+const NAMES: [&str; 33] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
@@ -40,15 +41,20 @@ const NAMES: [&str; 28] = [
     "CPATH",
     "C_INCLUDE_PATH",
     "CPLUS_INCLUDE_PATH",
+    "OBJC_INCLUDE_PATH",
+    "CCC_OVERRIDE_OPTIONS",
+    "CC_SHELL_ESCAPED_FLAGS",
+    "CC_FORCE_DISABLE",
     "COMPILER_PATH",
     "LIBRARY_PATH",
     "SDKROOT",
     "ZIG_LIB_DIR",
     "ZIG_LIBC",
-    "CMAKE_TOOLCHAIN_FILE",
+    "CARGO_ZIGBUILD_ZIG_COMMAND_ARGS",
     "CMAKE",
-    "CMAKE_GENERATOR",
     "LIBCLANG_PATH",
+    "LLVM_CONFIG_PATH",
+    "CLANG_PATH",
     "PROTOC",
     "PROTOC_INCLUDE",
 ];
@@ -65,9 +71,30 @@ const LIBRARIES: [&str; 8] = [
     "OPENSSL_ROOT_DIR",
 ];
 /// Variables of C tools, which also have the forms `HOST_CC`, `TARGET_CC` and `CC_<triple>`.
-const C_NAMES: [&str; 14] = [
-    "CC", "CXX", "AR", "AS", "LD", "NM", "RANLIB", "STRIP", "CFLAGS", "CXXFLAGS", "CPPFLAGS",
-    "ARFLAGS", "ASFLAGS", "LDFLAGS",
+const C_NAMES: [&str; 16] = [
+    "CC",
+    "CXX",
+    "AR",
+    "AS",
+    "LD",
+    "NM",
+    "RANLIB",
+    "STRIP",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "ARFLAGS",
+    "ASFLAGS",
+    "LDFLAGS",
+    "RANLIBFLAGS",
+    "CXXSTDLIB",
+];
+/// Variables of cmake that change no byte of what it builds. All others count.
+const HARMLESS_OF_CMAKE: [&str; 4] = [
+    "CMAKE_BUILD_PARALLEL_LEVEL",
+    "CMAKE_COLOR_DIAGNOSTICS",
+    "CMAKE_EXPORT_COMPILE_COMMANDS",
+    "CMAKE_NO_VERBOSE",
 ];
 /// Flags and settings that change a build and do not come from the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,6 +158,7 @@ pub fn changes_bytes(name: &str, profile: &str) -> bool {
         || has_affixes("CARGO_TARGET_", &["_RUSTFLAGS", "_LINKER", "_AR"])
         || has_affixes("CARGO_HOST_", &["RUSTFLAGS", "LINKER"])
         || ["CARGO_UNSTABLE_", "BINDGEN_EXTRA_CLANG_ARGS"].iter().any(|p| name.starts_with(p))
+        || (name.starts_with("CMAKE_") && !HARMLESS_OF_CMAKE.contains(&name))
         || LIBRARIES.iter().any(|part| name.contains(part))
         || is_of_c(name)
 }
@@ -183,6 +211,13 @@ mod tests {
             "OPENSSL_DIR",
             "AARCH64_APPLE_DARWIN_OPENSSL_DIR",
             "PROTOC",
+            "CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_gnu",
+            "CMAKE_PREFIX_PATH",
+            "CMAKE_CXX_COMPILER_LAUNCHER",
+            "CXXSTDLIB_aarch64_apple_darwin",
+            "CCC_OVERRIDE_OPTIONS",
+            "CARGO_ZIGBUILD_ZIG_COMMAND_ARGS",
+            "CLANG_PATH",
         ];
         let others = [
             "CARGO_NET_OFFLINE",
@@ -199,6 +234,8 @@ mod tests {
             "RUSTDOCFLAGS",
             "CC_REPORTER",
             "AR_TOKEN",
+            "CMAKE_BUILD_PARALLEL_LEVEL",
+            "AWS_LC_SYS_CMAKE_BUILDER",
             "PATH",
         ];
         for name in flags {

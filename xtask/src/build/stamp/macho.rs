@@ -8,7 +8,7 @@ use std::ops::Range;
 use ferror::Error;
 use object::LittleEndian;
 use object::macho::{self, MachHeader64, Section64, SegmentCommand64, SymtabCommand};
-use object::read::macho::{LoadCommandVariant, MachHeader as _, Nlist as _, Segment as _};
+use object::read::macho::{LoadCommandVariant, MachHeader as _, Nlist, Segment as _};
 use sha2::{Digest as _, Sha256};
 
 use super::executable::{Facts, Format, Import, Section, Version, range};
@@ -151,6 +151,14 @@ fn layout(image: &[u8]) -> anyhow::Result<Layout> {
         }
     }
     Ok(layout)
+}
+
+/// Returns whether the image names the object files that hold its debug information, and their times.
+pub(super) fn has_debug_map(image: &[u8]) -> anyhow::Result<bool> {
+    let Some(symbols) = layout(image)?.symbols else { return Ok(false) };
+    let table =
+        symbols.symbols::<MachHeader64<LittleEndian>, _>(ENDIAN, image).map_err(malformed)?;
+    Ok(table.iter().any(Nlist::is_stab))
 }
 
 /// Lists the symbols that the file does not define, each with the library that it is bound to.

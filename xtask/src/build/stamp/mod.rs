@@ -61,6 +61,12 @@ pub fn remove(image: &mut [u8]) -> anyhow::Result<()> {
     normalise(image)
 }
 
+/// Returns whether a Mach-O image names the object files of this machine that hold its debug information, and their
+/// times. ELF images hold the information itself.
+pub fn has_debug_map(image: &[u8]) -> anyhow::Result<bool> {
+    Ok(Format::of(image)? == Format::MachO && macho::has_debug_map(image)?)
+}
+
 /// Writes `record` into the image, over zeros or an earlier stamp, renews the signature of a Mach-O image,
 /// and reads the record back. Errors name the binary `name`.
 pub fn write(image: &mut [u8], record: &Record, name: &str) -> anyhow::Result<Outcome> {

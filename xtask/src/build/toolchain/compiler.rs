@@ -47,6 +47,12 @@ impl Compiler {
         self.sysroot.join("bin/cargo")
     }
 
+    /// Returns the program that changes object files and binaries, if the compiler has it.
+    pub(crate) fn objcopy(&self) -> Option<PathBuf> {
+        let folder = self.sysroot.join("lib/rustlib").join(&self.host).join("bin");
+        Some(folder.join("rust-objcopy")).filter(|program| program.is_file())
+    }
+
     /// Returns whether it is the one that `pin` names.
     pub(crate) fn is_pinned(&self, pin: &str) -> bool {
         pin::names(pin, &self.release, self.toolchain.as_deref())

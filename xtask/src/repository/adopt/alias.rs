@@ -41,13 +41,16 @@ pub fn aliases(root: &Path, top: &Path) -> anyhow::Result<Vec<String>> {
 /// Returns the command line of the alias.
 ///
 /// Cargo takes the path after `--manifest-path` as relative to the current folder, and has no other way to name a
-/// package outside the workspace: with a lock file of its own, the alias works in the workspace's folder only.
-pub fn command_line(program: &Program) -> String {
+/// package outside the workspace: with a lock file of its own, the alias works in the workspace's folder only. Where
+/// `config` says for which platform cargo builds, xtask is built for this machine all the same, since it has to run
+/// here.
+fn command_line(program: &Program, config: &Value) -> String {
     let Program { name, folder, .. } = program;
+    let target = if config["build"]["target"].is_null() { "" } else { "--target host-tuple " };
     if program.has_own_lock {
-        format!("run --quiet --locked --manifest-path {folder}/Cargo.toml --")
+        format!("run {target}--quiet --locked --manifest-path {folder}/Cargo.toml --")
     } else {
-        format!("run --quiet --locked --package {name} --")
+        format!("run {target}--quiet --locked --package {name} --")
     }
 }
 
@@ -55,7 +58,7 @@ pub fn command_line(program: &Program) -> String {
 pub fn with_alias(text: &str, path: &str, program: &Program) -> Result<String> {
     let config = cargo_toml::parse(text, path)?;
     let name = program.name.as_str();
-    let line = command_line(program);
+    let line = command_line(program, &config);
     if let Some(other) = config["alias"].get(name).filter(|_| !program.is_there) {
         return Err(Error::config(format!("{path} has an alias `{name}` already: {other}"))
             .hint("rename it: nothing was written"));

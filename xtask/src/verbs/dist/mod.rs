@@ -28,7 +28,7 @@ use crate::model::commit::Commit;
 use crate::model::config::Config;
 use crate::model::native::Need;
 use crate::model::plan::{self, Build, Plan, Request, Step};
-use crate::model::source_file::SourceFile;
+use crate::model::source_file::{LFS_POINTER, SourceFile};
 use crate::model::sources::{PathPackage, SourceDigest};
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::cargo_config::CargoConfig;
@@ -137,7 +137,7 @@ pub fn run(
     let earlier = read_manifest(plan);
     let machine = Machine::look();
     let mut is_anything_built = false;
-    let mut published = BTreeSet::new();
+    let (mut published, mut compiled) = (BTreeSet::new(), BTreeSet::new());
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
         let machine = machine.as_ref().ok().copied();
@@ -146,6 +146,7 @@ pub fn run(
             Ok(made) => {
                 for made in made {
                     is_anything_built |= made.is_built;
+                    compiled.extend(made.sources.iter().cloned());
                     if made.is_published {
                         published.insert(made.artifact.file.clone());
                     }
@@ -169,13 +170,16 @@ pub fn run(
         return Err(failed_builds(plan, &failures, earlier.is_some()).into());
     }
     check_unchanged(&workspace, plan, env)?;
+    refuse_lfs_pointers(&compiled)?;
+    let ignored = ignored_files(&workspace, plan, &compiled, &our_folders, env)?;
+    warn_of_ignored(&ignored, ui);
     for (path, record) in records {
         record.write(&path)?;
     }
-    let may_offer = may_offer(plan, &toolchains, env);
+    let may_offer = ignored.is_empty() && may_offer(plan, &toolchains, env);
     // Of a published binary, it was said before; this machine's folders have no part in it.
     let may_offer = |artifact: &Artifact| may_offer || published.contains(&artifact.file);
-    let manifest = write_manifest(plan, artifacts, earlier, may_offer)?;
+    let manifest = write_manifest(plan, artifacts, &ignored, earlier, may_offer)?;
     ui.document(&manifest.to_json());
     Ok(Some(manifest))
 }
@@ -357,6 +361,45 @@ fn warn_of_outside(plan: &Plan, purpose: Purpose, config: &Config, ui: &Ui) {
     }
 }
 
+/// Fails where a file that stands for another one was compiled in its place: a clone with the real file would make
+/// another program of the same commit.
+fn refuse_lfs_pointers(compiled: &BTreeSet<PathBuf>) -> ferror::Result<()> {
+    // What a build script names need not be there, and may be a folder.
+    let is_pointer = |path: &&PathBuf| files::begins_with(path, LFS_POINTER).unwrap_or_default();
+    match compiled.iter().find(is_pointer) {
+        None => Ok(()),
+        Some(path) => {
+            let path = path.display();
+            let message =
+                format!("{path} was compiled, and holds a pointer of Git LFS, not the file");
+            Err(Error::config(message).hint("run `git lfs pull`, then dist again"))
+        }
+    }
+}
+
+/// Finds the compiled files that no commit holds, beside the folders that the plan names already.
+fn ignored_files(
+    workspace: &Workspace,
+    plan: &Plan,
+    compiled: &BTreeSet<PathBuf>,
+    our_folders: &[&Path],
+    env: &Env,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let named: Vec<_> = plan.outside_sources.iter().map(|dir| workspace.root.join(dir)).collect();
+    let known: Vec<_> = our_folders.iter().copied().chain(named.iter().map(|dir| &**dir)).collect();
+    sources::ignored_files(compiled, &workspace.root, &known, env)
+}
+
+fn warn_of_ignored(paths: &[PathBuf], ui: &Ui) {
+    if !paths.is_empty() {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+        ui.warn(format_args!(
+            "in no commit: {}: git ignores these files or they lie elsewhere, they are compiled, and the version does not say what they held",
+            paths.join(", ")
+        ));
+    }
+}
+
 /// A plan, and what its stamps stand for.
 struct Planned {
     plan: Plan,
@@ -516,6 +559,7 @@ struct StepRun<'a> {
 }
 
 /// An artifact, and what the next `dist` has to know of its build.
+#[derive(Default)]
 struct Made {
     artifact: Artifact,
     is_stamped: bool,
@@ -523,6 +567,8 @@ struct Made {
     is_built: bool,
     /// Whether its binary is a published one.
     is_published: bool,
+    /// The files that it was made from, as far as they may be in no commit.
+    sources: BTreeSet<PathBuf>,
     record: Option<(PathBuf, Record)>,
 }
 
@@ -569,8 +615,9 @@ impl StepRun<'_> {
             Source::Linked(record, image) => {
                 remove_manifest(self.plan)?;
                 let binary = Unstamped::again(&record, image);
+                let sources = record.read.paths().map(Path::to_owned).collect();
                 let packed = self.pack(build, binary, Some(record));
-                Some(packed.with_context(|| in_service(build))?)
+                Some(Made { sources, ..packed.with_context(|| in_service(build))? })
             }
             Source::Archive(record) => Some(self.kept(build, &record)),
             Source::Published(found) => {
@@ -616,10 +663,11 @@ impl StepRun<'_> {
         parallel::map(&work, threads(), |(build, binary)| {
             let pack = || -> anyhow::Result<Made> {
                 let record = self.reuse.record(build, toolchain, binary)?;
+                let sources = binary.sources.clone();
                 let is_keyed = self.reuse.is_keyed(build, step.platform, binary);
                 let image = compile::read(binary, toolchain)?;
                 let binary = Unstamped::of(binary, image, is_keyed, built.sdk.as_ref())?;
-                Ok(Made { is_built: true, ..self.pack(build, binary, record)? })
+                Ok(Made { is_built: true, sources, ..self.pack(build, binary, record)? })
             };
             pack().with_context(|| in_service(build))
         })
@@ -791,7 +839,7 @@ impl StepRun<'_> {
             (path, Record { packed, unstamped_sha256, unchecked_symbols: unchecked, ..record })
         });
         let is_stamped = outcome == stamp::Outcome::Stamped;
-        Ok(Made { artifact, is_stamped, is_built: false, is_published: false, record })
+        Ok(Made { artifact, is_stamped, record, ..Made::default() })
     }
 
     /// Returns the artifact of an archive that stays as it is.
@@ -800,7 +848,8 @@ impl StepRun<'_> {
         let (unstamped, unchecked) = (&record.unstamped_sha256, &record.unchecked_symbols);
         let artifact = self.artifact(build, &record.packed, unstamped, unchecked, facts);
         let is_stamped = record.packed.is_stamped;
-        Made { artifact, is_stamped, is_built: false, is_published: false, record: None }
+        let sources = record.read.paths().map(Path::to_owned).collect();
+        Made { artifact, is_stamped, sources, ..Made::default() }
     }
 
     /// Returns the artifact of an archive.
@@ -906,6 +955,7 @@ const SUMS: &str = "SHA256SUMS";
 fn write_manifest(
     plan: &Plan,
     mut artifacts: Vec<Artifact>,
+    ignored: &[PathBuf],
     earlier: Option<Manifest>,
     may_offer: impl Fn(&Artifact) -> bool,
 ) -> anyhow::Result<Manifest> {
@@ -920,6 +970,7 @@ fn write_manifest(
         outside_sources: plan
             .outside_sources
             .iter()
+            .chain(ignored)
             .map(|path| path.to_string_lossy().into_owned())
             .collect(),
         platforms: sorted_platforms(plan),
