@@ -143,16 +143,13 @@ pub fn run(
     let toolchains = ready(plan, prepare(true), options.strict)?;
     let reuse = Reuse::read(&reuse_request, &toolchains);
     let earlier = read_manifest(plan);
-    let machine = Machine::look();
-    let mut is_anything_built = false;
+    let mut machine = None;
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
-        let machine = machine.as_ref().ok().copied();
-        let run = StepRun { plan, step, toolchain, reuse: &reuse, machine, env, ui };
-        match run.run(&read_sources, options.why) {
+        let run = StepRun { plan, step, toolchain, reuse: &reuse, env, ui };
+        match run.run(&read_sources, options.why, &mut machine) {
             Ok(made) => {
                 for made in made {
-                    is_anything_built |= made.is_built;
                     warn_of(&made, ui);
                     print(&made.artifact, plan, env, ui);
                     artifacts.push(made.artifact);
@@ -161,11 +158,6 @@ pub fn run(
             }
             Err(error) => failures.push((step.platform, error)),
         }
-    }
-    if let Err(reason) = machine
-        && is_anything_built
-    {
-        ui.say("built", format_args!("without a sandbox: {reason}"));
     }
     if !failures.is_empty() {
         // Whoever runs `upload` now means what failed here, and not what was built before.
@@ -400,8 +392,6 @@ struct StepRun<'a> {
     step: &'a Step,
     toolchain: &'a Toolchain,
     reuse: &'a Reuse<'a>,
-    /// What the machine has to keep builds from reading anything else.
-    machine: Option<Machine>,
     env: &'a Env,
     ui: &'a Ui,
 }
@@ -410,8 +400,6 @@ struct StepRun<'a> {
 struct Made {
     artifact: Artifact,
     is_stamped: bool,
-    /// Whether cargo built it now.
-    is_built: bool,
     record: Option<(PathBuf, Record)>,
 }
 
@@ -420,6 +408,7 @@ impl StepRun<'_> {
         &self,
         read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
         show_why: bool,
+        machine: &mut Option<Result<Machine, String>>,
     ) -> anyhow::Result<Vec<Made>> {
         let Self { step, ui, .. } = *self;
         let again = parallel::map(&step.builds, threads(), |build| self.use_again(build))?;
@@ -439,7 +428,7 @@ impl StepRun<'_> {
         }
         let rest = Step { platform: step.platform, builds: to_build };
         if !rest.builds.is_empty() {
-            let built = self.build(&rest, read_sources)?;
+            let built = self.build(&rest, read_sources, look_once(machine, ui))?;
             made.extend(rest.builds.iter().map(|build| build.service.as_str()).zip(built));
         }
         let mut in_order = Vec::new();
@@ -471,8 +460,9 @@ impl StepRun<'_> {
         &self,
         step: &Step,
         read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+        machine: Option<Machine>,
     ) -> anyhow::Result<Vec<Made>> {
-        let Self { plan, toolchain, machine, env, ui, .. } = *self;
+        let Self { plan, toolchain, env, ui, .. } = *self;
         let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
         ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
         let start = Instant::now();
@@ -482,9 +472,11 @@ impl StepRun<'_> {
         }
         let lock_option = vendored::lock_option(root);
         let profile = &plan.profile;
+        let cargo_files = self.reuse.cargo_files();
         let mut allowed = BTreeMap::new();
         for build in &step.builds {
-            allowed.insert(build.service.clone(), self.reuse.allowed(build, step.platform));
+            let files = self.reuse.allowed(build, step.platform, &cargo_files);
+            allowed.insert(build.service.clone(), files);
         }
         if machine.is_some() {
             say_open(&allowed, ui);
@@ -498,15 +490,28 @@ impl StepRun<'_> {
         let work: Vec<_> = step.builds.iter().zip(&built.binaries).collect();
         parallel::map(&work, threads(), |(build, binary)| {
             let pack = || -> anyhow::Result<Made> {
-                let record = self.reuse.record(build, toolchain, binary)?;
-                let is_keyed = self.reuse.is_keyed(build, step.platform, binary);
+                let is_keyed = self.reuse.is_keyed(build, step.platform, binary, &cargo_files);
+                let record = self.reuse.record(build, toolchain, binary, is_keyed)?;
                 let image = compile::read(binary, toolchain)?;
                 let binary = Unstamped::of(binary, image, is_keyed, built.sdk.as_ref())?;
-                Ok(Made { is_built: true, ..self.pack(build, binary, record)? })
+                self.pack(build, binary, record)
             };
             pack().with_context(|| in_service(build))
         })
     }
+}
+
+/// Finds out what keeps builds from reading anything but their inputs here, when the first service is built, and says
+/// where nothing does.
+fn look_once(known: &mut Option<Result<Machine, String>>, ui: &Ui) -> Option<Machine> {
+    let looked = known.get_or_insert_with(|| {
+        let looked = Machine::look();
+        if let Err(reason) = &looked {
+            ui.say("building", format_args!("without a sandbox: {reason}"));
+        }
+        looked
+    });
+    looked.as_ref().ok().copied()
 }
 
 /// Says which services are built without the sandbox, and why.
@@ -660,7 +665,7 @@ impl StepRun<'_> {
             (path, Record { packed, unstamped_sha256, unchecked_symbols: unchecked, ..record })
         });
         let is_stamped = outcome == stamp::Outcome::Stamped;
-        Ok(Made { artifact, is_stamped, is_built: false, record })
+        Ok(Made { artifact, is_stamped, record })
     }
 
     /// Returns the artifact of an archive that stays as it is.
@@ -669,7 +674,7 @@ impl StepRun<'_> {
         let (unstamped, unchecked) = (&record.unstamped_sha256, &record.unchecked_symbols);
         let artifact = self.artifact(build, &record.packed, unstamped, unchecked, facts);
         let is_stamped = record.packed.is_stamped;
-        Made { artifact, is_stamped, is_built: false, record: None }
+        Made { artifact, is_stamped, record: None }
     }
 
     /// Returns the artifact of an archive.
