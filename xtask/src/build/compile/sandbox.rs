@@ -105,6 +105,13 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
     let mut read: Vec<_> = SYSTEM.map(PathBuf::from).into();
     let compiler = &toolchain.compiler;
     read.extend([compiler.sysroot.clone(), toolchain.tools_dir().to_owned()]);
+    // Its programs may be links into another toolchain.
+    for program in [compiler.cargo(), compiler.rustc()] {
+        let program = program.canonicalize().unwrap_or(program);
+        let sysroot = program.ancestors().nth(2).filter(|folder| !holds_home(folder, env));
+        read.extend(sysroot.map(Path::to_owned));
+        read.push(program);
+    }
     // It may be a link to a folder elsewhere.
     read.push(toolchain.cache_dir.clone());
     // zig finds its libraries beside itself.

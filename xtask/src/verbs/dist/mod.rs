@@ -135,17 +135,14 @@ pub fn run(
     let identities: Vec<_> = toolchains.iter().map(Toolchain::identity).collect();
     let reuse = Reuse::read(&reuse_request, &identities);
     let earlier = read_manifest(plan);
-    let machine = Machine::look();
-    let mut is_anything_built = false;
+    let mut machine = None;
     let (mut published, mut compiled) = (BTreeSet::new(), BTreeSet::new());
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
-        let machine = machine.as_ref().ok().copied();
-        let run = StepRun { plan, step, toolchain, reuse: &reuse, machine, env, ui };
-        match run.run(&read_sources, options.why) {
+        let run = StepRun { plan, step, toolchain, reuse: &reuse, env, ui };
+        match run.run(&read_sources, options.why, &mut machine) {
             Ok(made) => {
                 for made in made {
-                    is_anything_built |= made.is_built;
                     compiled.extend(made.sources.iter().cloned());
                     if made.is_published {
                         published.insert(made.artifact.file.clone());
@@ -158,11 +155,6 @@ pub fn run(
             }
             Err(error) => failures.push((step.platform, error)),
         }
-    }
-    if let Err(reason) = machine
-        && is_anything_built
-    {
-        ui.say("built", format_args!("without a sandbox: {reason}"));
     }
     if !failures.is_empty() {
         // Whoever runs `upload` now means what failed here, and not what was built before.
@@ -552,8 +544,6 @@ struct StepRun<'a> {
     step: &'a Step,
     toolchain: &'a Toolchain,
     reuse: &'a Reuse<'a>,
-    /// What the machine has to keep builds from reading anything else.
-    machine: Option<Machine>,
     env: &'a Env,
     ui: &'a Ui,
 }
@@ -563,8 +553,6 @@ struct StepRun<'a> {
 struct Made {
     artifact: Artifact,
     is_stamped: bool,
-    /// Whether cargo built it now.
-    is_built: bool,
     /// Whether its binary is a published one.
     is_published: bool,
     /// The files that it was made from, as far as they may be in no commit.
@@ -577,6 +565,7 @@ impl StepRun<'_> {
         &self,
         read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
         show_why: bool,
+        machine: &mut Option<Result<Machine, String>>,
     ) -> anyhow::Result<Vec<Made>> {
         let Self { step, ui, .. } = *self;
         let again = parallel::map(&step.builds, threads(), |build| self.use_again(build))?;
@@ -596,7 +585,7 @@ impl StepRun<'_> {
         }
         let rest = Step { platform: step.platform, builds: to_build };
         if !rest.builds.is_empty() {
-            let built = self.build(&rest, read_sources)?;
+            let built = self.build(&rest, read_sources, look_once(machine, ui))?;
             made.extend(rest.builds.iter().map(|build| build.service.as_str()).zip(built));
         }
         let mut in_order = Vec::new();
@@ -635,8 +624,9 @@ impl StepRun<'_> {
         &self,
         step: &Step,
         read_sources: &dyn Fn() -> anyhow::Result<Vec<SourceDigest>>,
+        machine: Option<Machine>,
     ) -> anyhow::Result<Vec<Made>> {
-        let Self { plan, toolchain, machine, env, ui, .. } = *self;
+        let Self { plan, toolchain, env, ui, .. } = *self;
         let names: Vec<_> = step.builds.iter().map(|build| build.service.as_str()).collect();
         ui.say("building", format_args!("{} for {}", names.join(", "), step.platform));
         let start = Instant::now();
@@ -646,9 +636,11 @@ impl StepRun<'_> {
         }
         let lock_option = vendored::lock_option(root);
         let profile = &plan.profile;
+        let cargo_files = self.reuse.cargo_files();
         let mut allowed = BTreeMap::new();
         for build in &step.builds {
-            allowed.insert(build.service.clone(), self.reuse.allowed(build, step.platform));
+            let files = self.reuse.allowed(build, step.platform, &cargo_files);
+            allowed.insert(build.service.clone(), files);
         }
         if machine.is_some() {
             say_open(&allowed, ui);
@@ -662,16 +654,29 @@ impl StepRun<'_> {
         let work: Vec<_> = step.builds.iter().zip(&built.binaries).collect();
         parallel::map(&work, threads(), |(build, binary)| {
             let pack = || -> anyhow::Result<Made> {
-                let record = self.reuse.record(build, toolchain, binary)?;
+                let is_keyed = self.reuse.is_keyed(build, step.platform, binary, &cargo_files);
+                let record = self.reuse.record(build, toolchain, binary, is_keyed)?;
                 let sources = binary.sources.clone();
-                let is_keyed = self.reuse.is_keyed(build, step.platform, binary);
                 let image = compile::read(binary, toolchain)?;
                 let binary = Unstamped::of(binary, image, is_keyed, built.sdk.as_ref())?;
-                Ok(Made { is_built: true, sources, ..self.pack(build, binary, record)? })
+                Ok(Made { sources, ..self.pack(build, binary, record)? })
             };
             pack().with_context(|| in_service(build))
         })
     }
+}
+
+/// Finds out what keeps builds from reading anything but their inputs here, when the first service is built, and says
+/// where nothing does.
+fn look_once(known: &mut Option<Result<Machine, String>>, ui: &Ui) -> Option<Machine> {
+    let looked = known.get_or_insert_with(|| {
+        let looked = Machine::look();
+        if let Err(reason) = &looked {
+            ui.say("building", format_args!("without a sandbox: {reason}"));
+        }
+        looked
+    });
+    looked.as_ref().ok().copied()
 }
 
 /// Says which services are built without the sandbox, and why.

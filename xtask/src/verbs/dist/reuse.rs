@@ -55,7 +55,6 @@ pub(super) struct Reuse<'a> {
     request: Request<'a>,
     /// By service and platform; where nothing is known, why.
     keys: BTreeMap<(String, Platform), Result<Keyed, String>>,
-    cargo_files: CargoFiles,
 }
 
 struct Keyed {
@@ -96,12 +95,8 @@ impl<'a> Reuse<'a> {
     /// Reads the inputs of every service. What cannot be read is built, and fails there for the same reason.
     pub(super) fn read(request: &Request<'a>, toolchains: &[Identity]) -> Self {
         let Request { workspace, plan, files, flags, manifests, env, .. } = *request;
-        let Request { packages, cargo_config, .. } = *request;
-        let cargo_files = cargo_files::find(workspace, packages, cargo_config, env);
         let mut keys = BTreeMap::new();
-        let Some(first) = toolchains.first() else {
-            return Self { request: *request, keys, cargo_files };
-        };
+        let Some(first) = toolchains.first() else { return Self { request: *request, keys } };
         let services: Vec<&Service> = workspace
             .services
             .iter()
@@ -148,13 +143,24 @@ impl<'a> Reuse<'a> {
                 keys.insert((build.service.clone(), step.platform), key);
             }
         }
-        Self { request: *request, keys, cargo_files }
+        Self { request: *request, keys }
+    }
+
+    /// Finds what cargo itself reads.
+    pub(super) fn cargo_files(&self) -> CargoFiles {
+        let Request { workspace, packages, cargo_config, env, .. } = self.request;
+        cargo_files::find(workspace, packages, cargo_config, env)
     }
 
     /// Returns what the build of a service may read in the sandbox: what its key is made of, and what cargo reads; or why
     /// it is built without the sandbox.
-    pub(super) fn allowed(&self, build: &Build, platform: Platform) -> Result<Allowed, String> {
-        let CargoFiles { paths, folders, no_sandbox } = &self.cargo_files;
+    pub(super) fn allowed(
+        &self,
+        build: &Build,
+        platform: Platform,
+        cargo_files: &CargoFiles,
+    ) -> Result<Allowed, String> {
+        let CargoFiles { paths, folders, no_sandbox } = cargo_files;
         let Keyed { found, .. } = self.keyed(build, platform)?;
         if let Some(reason) = no_sandbox {
             return Err(reason.clone());
@@ -176,7 +182,13 @@ impl<'a> Reuse<'a> {
 
     /// Returns whether the key of a service has what the build read, as far as cargo knows. Some of what cargo reads is
     /// readable in the sandbox, and not in the key.
-    pub(super) fn is_keyed(&self, build: &Build, platform: Platform, binary: &Binary) -> bool {
+    pub(super) fn is_keyed(
+        &self,
+        build: &Build,
+        platform: Platform,
+        binary: &Binary,
+        cargo_files: &CargoFiles,
+    ) -> bool {
         let (Ok(keyed), Some(observed)) = (self.keyed(build, platform), &binary.observed) else {
             return false;
         };
@@ -184,7 +196,7 @@ impl<'a> Reuse<'a> {
             return false;
         }
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        let of_cargo: Vec<_> = self.cargo_files.paths.iter().map(real).collect();
+        let of_cargo: Vec<_> = cargo_files.paths.iter().map(real).collect();
         observed.paths.iter().map(real).all(|path| {
             keyed.found.files.contains(&path) || !of_cargo.iter().any(|it| path.starts_with(it))
         })
@@ -281,6 +293,7 @@ impl<'a> Reuse<'a> {
         build: &Build,
         toolchain: &Toolchain,
         binary: &Binary,
+        is_keyed: bool,
     ) -> anyhow::Result<Option<Record>> {
         let Request { our_folders, started, env, .. } = self.request;
         let Ok(Keyed { key: Ok(key), found }) = self.keyed(build, toolchain.platform) else {
@@ -297,7 +310,7 @@ impl<'a> Reuse<'a> {
             unstamped_sha256: String::new(),
             has_openssl: binary.has_openssl,
             sandboxed: binary.sandboxed,
-            is_keyed: self.is_keyed(build, toolchain.platform, binary),
+            is_keyed,
             unchecked_symbols: Vec::new(),
             packed: Packed::default(),
         }))
