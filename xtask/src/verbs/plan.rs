@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use anyhow::Context as _;
 use catalog::{Manifest, Platform};
@@ -23,6 +24,9 @@ use crate::verbs::upload;
 
 /// How many binaries are looked up at a time.
 const JOBS: usize = 8;
+
+/// The result for programs, in the folder of what was downloaded.
+const FILE: &str = "plan.json";
 
 /// The options of `plan`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,8 +55,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let folder = keys.handed_over_dir();
     files::remove_folder_if_there(&folder)?;
     let Some(bucket) = open(options, &keys, env, ui)? else {
-        ui.document(&format!("{:#}", json!({ "builds": [] })));
-        return Ok(());
+        return finish(&folder, &[], ui);
     };
     let name = &bucket.client.location().bucket;
     ui.say("looking", format_args!("for published binaries in bucket {name}"));
@@ -81,8 +84,15 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     }
     let count = |known| counts.get(&known).copied().unwrap_or(0);
     ui.say("planned", format_args!("{} published already, {} to build", count(true), count(false)));
+    finish(&folder, &rows, ui)
+}
+
+/// Writes the result for programs beside what was downloaded: so there is always something to hand on to another job.
+fn finish(folder: &Path, rows: &[Row], ui: &Ui) -> anyhow::Result<()> {
     let document = json!({ "builds": rows.iter().map(Row::to_json).collect::<Vec<_>>() });
-    ui.document(&format!("{document:#}"));
+    let text = format!("{document:#}\n");
+    files::write_cheaply(&folder.join(FILE), text.as_bytes(), 0o644)?;
+    ui.document(text.trim_end());
     Ok(())
 }
 

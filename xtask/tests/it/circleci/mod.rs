@@ -51,6 +51,8 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
             .env("CIRCLE_SHA1", &head)
             .envs(rules::environment(&config, job));
     };
+    run_lines(&config, "plan", &clone, environment, None);
+    assert!(clone.path().join("pkg/plan/plan.json").is_file(), "there is something to hand on");
     run_lines(&config, "dist", &clone, environment, None);
     let manifest = clone.manifest();
     assert_eq!(manifest["commit"], head.as_str());
@@ -75,7 +77,9 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     expected.sort();
     expected.dedup();
     assert_eq!(artifacts.len(), 4, "two services for two platforms");
-    assert_eq!(bucket.keys(), expected, "objects in {BUCKET}");
+    let releases: Vec<_> =
+        bucket.keys().into_iter().filter(|key| !key.starts_with("keys/")).collect();
+    assert_eq!(releases, expected, "objects in {BUCKET}");
 }
 
 /// Runs a job's lines in `repo`. The folder at which the job attaches the workspace is replaced by

@@ -19,12 +19,13 @@ const WITH_CREDENTIALS: [&str; 3] = ["checkout", "attach_workspace", "run"];
 pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     let lines = text.lines().count();
-    if lines >= 150 {
-        problems.push(format!("{lines} lines: keep it under 150, and decisions in xtask"));
+    if lines >= 200 {
+        problems.push(format!("{lines} lines: keep it under 200, and decisions in xtask"));
     }
-    for job in ["test", "dist", "upload", "macos"] {
+    for job in ["test", "plan", "dist", "upload", "macos"] {
         let expected = match job {
             "test" => "cargo xtask ci".to_owned(),
+            "plan" => "cargo xtask plan --skip-without-credentials".to_owned(),
             "dist" => "cargo xtask dist".to_owned(),
             "macos" => format!(
                 "cargo xtask stamp --check {}/pkg/snapshot",
@@ -56,10 +57,13 @@ pub(super) fn run_lines(job: &Value) -> Vec<&str> {
     runs.filter_map(|(_, run)| run.as_str().or_else(|| run["command"].as_str())).collect()
 }
 
-/// Returns the paths that the dist job persists for later jobs.
-fn handed_on(config: &Value) -> Vec<String> {
+/// The jobs that persist something for later ones, and what.
+const HANDED_ON: [(&str, &str); 2] = [("plan", "pkg/plan"), ("dist", "pkg/snapshot")];
+
+/// Returns the paths that a job persists for later jobs.
+fn handed_on(config: &Value, job: &str) -> Vec<String> {
     let persisted =
-        steps(&config["jobs"]["dist"]).filter(|(name, _)| *name == "persist_to_workspace");
+        steps(&config["jobs"][job]).filter(|(name, _)| *name == "persist_to_workspace");
     let paths = persisted.flat_map(|(_, step)| step["paths"].as_array().into_iter().flatten());
     paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
 }
@@ -188,24 +192,42 @@ fn cache_problems(config: &Value, root: &Path) -> Vec<String> {
 
 fn hand_over_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
-    let stores = |(name, step): (&str, &Value)| name == "store_artifacts" && step["path"] == "pkg";
+    let stores =
+        |(name, step): (&str, &Value)| name == "store_artifacts" && step["path"] == "pkg/snapshot";
     if !steps(&config["jobs"]["dist"]).any(stores) {
-        problems.push("job dist does not store `pkg`, where dist leaves the artifacts".to_owned());
+        let what = "job dist does not store `pkg/snapshot`, where dist leaves the artifacts";
+        problems.push(what.to_owned());
     }
-    let handed_on = handed_on(config);
-    if handed_on != ["pkg"] {
-        let list = handed_on.join("`, `");
-        problems.push(format!("job dist hands on `{list}`: expected `pkg` and nothing else"));
+    for (job, expected) in HANDED_ON {
+        let handed_on = handed_on(config, job);
+        if handed_on != [expected] {
+            let list = handed_on.join("`, `");
+            problems.push(format!(
+                "job {job} hands on `{list}`: expected `{expected}` and nothing else"
+            ));
+        }
     }
-    let others = with_steps(config).filter(|(name, _)| *name != "dist");
+    let others = with_steps(config).filter(|(name, _)| HANDED_ON.iter().all(|(it, _)| it != name));
     let hands_on = |of: &Value| steps(of).any(|(step, _)| step == "persist_to_workspace");
     problems.extend(
         others
             .filter(|(_, of)| hands_on(of))
-            .map(|(name, _)| format!("{name} hands something on: that is for dist alone")),
+            .map(|(name, _)| format!("{name} hands something on: that is for plan and dist alone")),
     );
-    if taken_over_at(config, "upload").count() != 1 {
-        problems.push("job upload does not take over what dist hands on, once".to_owned());
+    for (job, from) in [("dist", "plan"), ("upload", "dist")] {
+        if taken_over_at(config, job).count() != 1 {
+            problems.push(format!("job {job} does not take over what {from} hands on, once"));
+        }
+    }
+    let restores = |(name, _): (&str, &Value)| ["restore", "restore_cache"].contains(&name);
+    if steps(&config["jobs"]["dist"]).any(restores) {
+        let what = "job dist restores a cache: what is built with it is offered to no other build";
+        problems.push(what.to_owned());
+    }
+    for given in in_workflows(config, "dist") {
+        if !requires(given).any(|one| one == "plan") {
+            problems.push("dist does not wait for plan".to_owned());
+        }
     }
     problems
 }
@@ -221,7 +243,10 @@ fn trust_problems(config: &Value) -> Vec<String> {
             ["pre-steps", "post-steps"].into_iter().filter_map(|list| given[list].as_array())
         });
         let around = around.flatten().map(super::structure::named);
-        for (step, _) in steps(job).chain(around).filter(|(it, _)| !WITH_CREDENTIALS.contains(it)) {
+        let may_have = |step: &str| {
+            WITH_CREDENTIALS.contains(&step) || (name, step) == ("plan", "persist_to_workspace")
+        };
+        for (step, _) in steps(job).chain(around).filter(|(step, _)| !may_have(step)) {
             problems.push(format!(
                 "job {name} has credentials and the step `{step}`: it takes over nothing but artifacts"
             ));
@@ -246,8 +271,7 @@ fn trust_problems(config: &Value) -> Vec<String> {
     problems
 }
 
-/// Checks that upload runs on every branch, after the other jobs, and is the only job that gets
-/// credentials.
+/// Checks that upload runs on every branch, after the other jobs, and that besides it only plan gets credentials.
 fn upload_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for given in in_workflows(config, "upload") {
@@ -260,13 +284,15 @@ fn upload_problems(config: &Value) -> Vec<String> {
             problems.push("upload is filtered: it runs on every branch".to_owned());
         }
     }
-    if !gets_context(config, "upload") {
-        problems.push("job upload gets no context: it would have no credentials".to_owned());
+    for job in ["plan", "upload"] {
+        if !gets_context(config, job) {
+            problems.push(format!("job {job} gets no context: it would have no credentials"));
+        }
     }
-    let others = entries(config, "jobs").filter(|(name, _)| *name != "upload");
+    let others = entries(config, "jobs").filter(|(name, _)| !["plan", "upload"].contains(name));
     problems.extend(
         others.filter(|(name, _)| gets_context(config, name)).map(|(name, _)| {
-            format!("job {name} gets a context: credentials are for upload alone")
+            format!("job {name} gets a context: credentials are for plan and upload alone")
         }),
     );
     problems
