@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::model::cargo_toml;
 use crate::model::sources::PathPackage;
 use crate::model::workspace::Workspace;
+use crate::model::{cargo_lock, cargo_toml};
 use crate::repository::cargo_config::CargoConfig;
 use crate::repository::vendored;
 use crate::system::env::Env;
@@ -22,6 +22,10 @@ const WRAPPERS: [&str; 4] = [
     "CARGO_BUILD_RUSTC_WRAPPER",
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
 ];
+
+/// The settings of git for the whole machine. cargo reads them for packages from git, and takes a file that it may not
+/// open for an error.
+const GIT_CONFIG: &str = "/etc/gitconfig";
 
 /// What cargo reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,6 +78,15 @@ pub fn find(
             }
         }
     }
+    let git_config = fs::read_to_string(GIT_CONFIG).ok();
+    if let Some(text) = git_config.filter(|_| has_git_packages(root)) {
+        found.paths.push(GIT_CONFIG.into());
+        if let Some(setting) = git_secret(&text) {
+            found.no_sandbox = Some(format!(
+                "{GIT_CONFIG} holds a secret in `{setting}`, and cargo has to read that file"
+            ));
+        }
+    }
     let wrapper = WRAPPERS.into_iter().find(|name| env.names().any(|set| set == *name));
     let wrapper = wrapper.or(cargo_config.has_wrapper.then_some("build.rustc-wrapper"));
     if let Some(name) = wrapper {
@@ -100,6 +113,32 @@ fn cargo_home(env: &Env) -> Option<PathBuf> {
     }
 }
 
+/// Returns whether Cargo.lock names packages from git.
+fn has_git_packages(root: &Path) -> bool {
+    let text = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let is_git = |source: &String| source.starts_with("git+");
+    cargo_lock::parse(&text).iter().any(|package| package.source.as_ref().is_some_and(is_git))
+}
+
+/// Returns the name of a line of git's configuration that holds a secret: a header for servers, or a password in an
+/// address.
+fn git_secret(text: &str) -> Option<String> {
+    let lines = text.lines().map(str::trim);
+    let mut secret = lines.filter(|line| {
+        let is_header = line.to_ascii_lowercase().starts_with("extraheader");
+        is_header || line.split([' ', '"', '=']).any(has_password)
+    });
+    let name = secret.next()?.split([' ', '=']).next()?;
+    Some(name.trim_start_matches('[').to_owned())
+}
+
+/// Returns whether an address has a password.
+fn has_password(text: &str) -> bool {
+    let authority = text.split_once("://").map(|(_, rest)| rest);
+    let authority = authority.and_then(|rest| rest.split('/').next()).unwrap_or("");
+    authority.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
 /// Returns the name of a setting in a configuration file that is a secret.
 fn secret(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
@@ -114,13 +153,7 @@ fn secret_in(above: &str, table: &Value) -> Option<String> {
             Value::Object(_) => secret_in(&path, value),
             _ if ["token", "secret-key"].contains(&name.as_str()) => Some(path),
             // A proxy or a registry may have a password in its address.
-            Value::String(text) => {
-                let authority = text.split_once("://").map(|(_, rest)| rest);
-                let authority = authority.and_then(|rest| rest.split('/').next()).unwrap_or("");
-                let has_password =
-                    authority.split_once('@').is_some_and(|(user, _)| user.contains(':'));
-                has_password.then_some(path)
-            }
+            Value::String(text) => has_password(text).then_some(path),
             _ => None,
         }
     })
@@ -128,8 +161,25 @@ fn secret_in(above: &str, table: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::secret_in;
+    use super::{git_secret, secret_in};
     use crate::model::cargo_toml;
+
+    #[test]
+    fn headers_and_passwords_in_gits_configuration_are_found() {
+        let rows = [
+            ("[credential \"https://a.example\"]\n\thelper = store\n", None),
+            ("[url \"ssh://git@a.example/\"]\n\tinsteadOf = https://a.example/\n", None),
+            (
+                "[url \"https://me:word@a.example/\"]\n\tinsteadOf = https://a.example/\n",
+                Some("url"),
+            ),
+            ("[http]\n\textraHeader = Authorization: Basic x\n", Some("extraHeader")),
+            ("[http]\n\tproxy=http://me:word@proxy.example:1\n", Some("proxy")),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(git_secret(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn tokens_and_passwords_in_a_configuration_are_found() {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -78,8 +79,10 @@ impl Sandbox {
         let real = landlock::real(&self.rules.write);
         let writable: Result<_, _> =
             real.iter().map(|path| CString::new(path.as_os_str().as_bytes())).collect();
+        let current_dir = std::path::absolute(command.get_current_dir().unwrap_or(Path::new(".")))?;
+        let current_dir = CString::new(current_dir.as_os_str().as_bytes())?;
         let confinement = Arc::new(Confinement {
-            plan: Plan::new(self.machine.namespaces, writable?),
+            plan: Plan::new(self.machine.namespaces, writable?, current_dir),
             ruleset: landlock::ruleset(self.machine.landlock, &self.rules)?,
             refusing: filter::refusing(watcher.is_none()),
             watching: watcher.map(|socket| (filter::watching(), socket)),
@@ -90,5 +93,29 @@ impl Sandbox {
             command.pre_exec(move || child::enter(&confinement));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::Machine;
+    use crate::system::sandbox::Rules;
+
+    #[test]
+    fn the_current_folder_is_writable_where_the_rules_say_so() {
+        let Ok(machine) = Machine::look() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let rules = Rules {
+            read: ["/usr", "/bin", "/lib", "/lib64"].map(Into::into).into(),
+            write: vec![folder.path().to_owned()],
+            ..Rules::default()
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo written > here"]).current_dir(folder.path());
+        machine.sandbox(rules).confine(&mut command).unwrap();
+        assert!(command.status().unwrap().success());
+        assert_eq!(std::fs::read_to_string(folder.path().join("here")).unwrap(), "written\n");
     }
 }

@@ -32,17 +32,24 @@ pub(super) struct Plan {
     pub(super) namespaces: Namespaces,
     /// Folders that stay writable.
     pub(super) writable: Vec<CString>,
+    /// The current folder. What was opened before the mounts stays what it was, so it has to be opened anew: it may be
+    /// one of those that stay writable.
+    current_dir: CString,
     user_map: CString,
     group_map: CString,
 }
 
 impl Plan {
-    pub(super) fn new(namespaces: Namespaces, writable: Vec<CString>) -> Self {
+    pub(super) fn new(
+        namespaces: Namespaces,
+        writable: Vec<CString>,
+        current_dir: CString,
+    ) -> Self {
         #[expect(unsafe_code, reason = "the standard library does not tell ids")]
         // SAFETY: neither call takes a pointer, nor fails.
         let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
         let map = |id: u32| CString::new(format!("{id} {id} 1")).unwrap_or_default();
-        Self { namespaces, writable, user_map: map(user), group_map: map(group) }
+        Self { namespaces, writable, current_dir, user_map: map(user), group_map: map(group) }
     }
 
     /// Puts this process into namespaces of its own; its next child is the first in the PID namespace.
@@ -70,8 +77,15 @@ impl Plan {
         for folder in &self.writable {
             set_attributes(folder, 0, 0, READ_ONLY)?;
         }
-        Ok(())
+        enter_folder(&self.current_dir)
     }
+}
+
+fn enter_folder(path: &CString) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "this runs between fork and exec")]
+    // SAFETY: the path is a whole string.
+    let result = unsafe { libc::chdir(path.as_ptr()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn unshare(flags: libc::c_int) -> io::Result<()> {
@@ -129,7 +143,7 @@ pub(super) fn probe() -> Namespaces {
 }
 
 fn works(way: Namespaces) -> bool {
-    let plan = Plan::new(way, Vec::new());
+    let plan = Plan::new(way, Vec::new(), c"/".to_owned());
     #[expect(unsafe_code, reason = "the attempt must not change this process")]
     // SAFETY: between the fork and its end, the child makes system calls and nothing else.
     unsafe {

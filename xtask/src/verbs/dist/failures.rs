@@ -58,11 +58,7 @@ pub(super) fn failed_builds(
 
 /// Joins the errors of all platforms into one, whose kind is the gravest: a compile error goes before all
 /// others. What `note` says stands before them, so that the last words are what was wrong and what to do.
-fn cannot_build(
-    plan: &Plan,
-    failures: &[(Platform, anyhow::Error)],
-    note: &str,
-) -> Error {
+fn cannot_build(plan: &Plan, failures: &[(Platform, anyhow::Error)], note: &str) -> Error {
     let kinds =
         || failures.iter().map(|(_, error)| ui::ours(error).map_or(Kind::Config, Error::kind));
     let kind = kinds().find(|kind| *kind == Kind::Failed).or_else(|| kinds().next());

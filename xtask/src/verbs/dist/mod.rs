@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use catalog::{Artifact, Manifest, Platform};
 
 use crate::build::compile::{self};
-use crate::build::toolchain::{self, Toolchain};
+use crate::build::toolchain::{self, Identity, Toolchain};
 use crate::model::config::Config;
 use crate::model::plan::Plan;
 use crate::repository::sources;
@@ -58,7 +58,13 @@ pub fn run(
     let our_folders = our_folders.each_ref().map(PathBuf::as_path);
     let reuse_request = planned.reuse(&our_folders, options.no_reuse, env);
     if options.dry_run {
-        let why = if options.why { Some(why(&reuse_request, &prepare(false))) } else { None };
+        let why = if options.why {
+            let request = planned.toolchains(purpose, options, false, env);
+            let expected = toolchain::expected(&request, ui).unwrap_or_default();
+            Some(why(&reuse_request, &prepare(false), &expected))
+        } else {
+            None
+        };
         show(plan, why, options.json, ui);
         return Ok(None);
     }
@@ -121,21 +127,27 @@ fn may_offer(plan: &Plan, toolchains: &[Toolchain], env: &Env) -> bool {
         && toolchains.iter().all(|toolchain| compile::is_only_of_commits(toolchain, env))
 }
 
-/// Finds out what a `dist` would build, and why.
+/// Finds out what a `dist` would build, and why. Where a toolchain has to be installed first, its build keys are known all
+/// the same.
 fn why(
     request: &reuse::Request<'_>,
     toolchains: &[(Platform, anyhow::Result<Toolchain>)],
+    expected: &[Identity],
 ) -> Vec<Why> {
     let plan = request.plan;
-    let ready = toolchains.iter().filter_map(|(_, toolchain)| toolchain.as_ref().ok());
-    let ready: Vec<_> = ready.map(Toolchain::identity).collect();
-    let reuse = Reuse::read(request, &ready);
+    let identities = toolchains.iter().filter_map(|(platform, toolchain)| match toolchain {
+        Ok(toolchain) => Some(toolchain.identity()),
+        Err(_) => expected.iter().find(|identity| identity.platform == *platform).cloned(),
+    });
+    let reuse = Reuse::read(request, &identities.collect::<Vec<_>>());
     let mut all = Vec::new();
     for (step, (_, toolchain)) in plan.steps.iter().zip(toolchains) {
         for build in &step.builds {
             all.push(match toolchain {
                 Ok(toolchain) => reuse.decide(build, toolchain).why(build, step.platform),
-                Err(error) => Why::built(build, step.platform, format!("{error:#}")),
+                Err(error) => {
+                    Why::built(build, step.platform, reuse.key(build, step.platform), error)
+                }
             });
         }
     }

@@ -373,9 +373,18 @@ impl Decision {
 }
 
 impl Why {
-    /// Returns that a service is built because of `because`.
-    pub(super) fn built(build: &Build, platform: Platform, because: String) -> Self {
-        Self { service: build.service.clone(), platform, outcome: "built", because, key: None }
+    /// Returns that a service is built: it has no `key`, or its toolchain cannot be had because of `error`.
+    pub(super) fn built(
+        build: &Build,
+        platform: Platform,
+        key: Result<String, String>,
+        error: &anyhow::Error,
+    ) -> Self {
+        let (key, because) = match key {
+            Ok(key) => (Some(key), format!("{error:#}")),
+            Err(why) => (None, why),
+        };
+        Self { service: build.service.clone(), platform, outcome: "built", because, key }
     }
 
     /// Returns it for programs.

@@ -358,11 +358,7 @@ impl StepRun<'_> {
 }
 
 /// Reads the finished binary as a stranger would: through the file format, signature and all.
-fn check(
-    image: &[u8],
-    record: &::stamp::Record,
-    outcome: stamp::Outcome,
-) -> anyhow::Result<()> {
+fn check(image: &[u8], record: &::stamp::Record, outcome: stamp::Outcome) -> anyhow::Result<()> {
     stamp::verify(image)?;
     let expected = (outcome == stamp::Outcome::Stamped).then_some(record);
     anyhow::ensure!(

@@ -90,14 +90,26 @@ const OF_RULES: &[Mistake] = &[
         "cache key `v1-` does not name",
     ),
     ("{{ arch }}-{{ .Branch }}", "{{ arch }}", "does not name the branch"),
-    ("          path: pkg/snapshot", "          path: out", "job dist does not store `pkg/snapshot`"),
-    ("            - pkg/snapshot\n", "", "job dist hands on ``: expected `pkg/snapshot` and nothing"),
+    (
+        "          path: pkg/snapshot",
+        "          path: out",
+        "job dist does not store `pkg/snapshot`",
+    ),
+    (
+        "            - pkg/snapshot\n",
+        "",
+        "job dist hands on ``: expected `pkg/snapshot` and nothing",
+    ),
     (
         "            - pkg/snapshot\n",
         "            - pkg/snapshot\n            - target/debug\n",
         "job dist hands on `pkg/snapshot`, `target/debug`: expected `pkg/snapshot`",
     ),
-    ("            - pkg/plan\n", "            - xtask\n", "job plan hands on `xtask`: expected `pkg/plan`"),
+    (
+        "            - pkg/plan\n",
+        "            - xtask\n",
+        "job plan hands on `xtask`: expected `pkg/plan`",
+    ),
     ("      - attach_workspace: { at: . }\n", "", "job dist does not take over what plan hands on"),
     (
         "      - attach_workspace: { at: . }\n",

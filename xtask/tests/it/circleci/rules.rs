@@ -62,8 +62,7 @@ const HANDED_ON: [(&str, &str); 2] = [("plan", "pkg/plan"), ("dist", "pkg/snapsh
 
 /// Returns the paths that a job persists for later jobs.
 fn handed_on(config: &Value, job: &str) -> Vec<String> {
-    let persisted =
-        steps(&config["jobs"][job]).filter(|(name, _)| *name == "persist_to_workspace");
+    let persisted = steps(&config["jobs"][job]).filter(|(name, _)| *name == "persist_to_workspace");
     let paths = persisted.flat_map(|(_, step)| step["paths"].as_array().into_iter().flatten());
     paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
 }
@@ -290,10 +289,8 @@ fn upload_problems(config: &Value) -> Vec<String> {
         }
     }
     let others = entries(config, "jobs").filter(|(name, _)| !["plan", "upload"].contains(name));
-    problems.extend(
-        others.filter(|(name, _)| gets_context(config, name)).map(|(name, _)| {
-            format!("job {name} gets a context: credentials are for plan and upload alone")
-        }),
-    );
+    problems.extend(others.filter(|(name, _)| gets_context(config, name)).map(|(name, _)| {
+        format!("job {name} gets a context: credentials are for plan and upload alone")
+    }));
     problems
 }
