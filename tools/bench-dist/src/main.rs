@@ -14,23 +14,28 @@
 //! | `commit` | the same after an empty commit | the same |
 //! | `one` | one of the ten changed | `cargo build --release -p` of that one |
 //! | `everything` | from an empty target folder, with zig there | `cargo build --release` from an empty one |
+//! | `bucket` | `plan` and `dist` on a machine that has built nothing, all ten published | `dist` of all ten there |
+//! | `bucket-one` | the same after one of the ten changed | `cargo build --release -p` of that one from empty |
 //! | `hundred` | a hundred small services, nothing changed | ten of them |
 //! | `archive` | 150 MB of machine code to `.tar.gz` | `tar czf` |
 //!
-//! Without `--case`, all run but `everything`, which takes minutes.
+//! Without `--case`, all run but the last three, which take minutes.
 
 mod measure;
 mod repository;
+mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ferror::{Error, Result};
 
 use measure::{Row, compare};
 use repository::Repository;
+use server::Server;
 
-const CASES: [&str; 6] = ["unchanged", "commit", "one", "hundred", "archive", "everything"];
+const CASES: [&str; 8] =
+    ["unchanged", "commit", "one", "hundred", "archive", "everything", "bucket", "bucket-one"];
 
 struct Options {
     cases: Vec<String>,
@@ -52,19 +57,23 @@ fn options() -> Result<Options> {
     let mut parser = lexopt::Parser::from_env();
     let wrong = |error: lexopt::Error| Error::usage(error.to_string());
     while let Some(argument) = parser.next().map_err(wrong)? {
-        match argument {
-            lexopt::Arg::Long("case" | "runs") => {}
+        let is_case = match argument {
+            lexopt::Arg::Long("case") => true,
+            lexopt::Arg::Long("runs") => false,
             other => return Err(wrong(other.unexpected())),
-        }
+        };
         let value = parser.value().map_err(wrong)?.into_string();
         let value = value.map_err(|_| Error::usage("a value is not UTF-8"))?;
-        if let Ok(runs) = value.parse() {
-            options.runs = runs;
+        if !is_case {
+            let count = value
+                .parse()
+                .map_err(|_| Error::usage(format!("--runs {value}: expected a number")));
+            options.runs = count?;
         } else if CASES.contains(&value.as_str()) {
             options.cases.push(value);
         } else {
             let known = CASES.join(", ");
-            return Err(Error::usage(format!("{value}: expected a number, or one of {known}")));
+            return Err(Error::usage(format!("--case {value}: expected one of {known}")));
         }
     }
     if options.cases.is_empty() {
@@ -123,14 +132,47 @@ fn bench(options: &Options) -> Result<()> {
     }
     if asked("everything") {
         let ten = Repository::of_axum(scratch.join("axum"), 10)?;
-        let row = compare(1, || ten.dist_from_empty(), || ten.cargo_from_empty())?;
+        let row = compare(1, || ten.dist_from_empty(), || ten.cargo_from_empty(None))?;
         println!("{}", row.shown("everything changed", "cargo build from empty"));
+    }
+    if asked("bucket") || asked("bucket-one") {
+        bucket(&scratch, asked("bucket"), asked("bucket-one"))?;
+    }
+    Ok(())
+}
+
+/// Publishes ten services, and lets `plan` and `dist` find them again on a machine that has built nothing.
+fn bucket(scratch: &Path, all: bool, one: bool) -> Result<()> {
+    let ten = Repository::of_axum(scratch.join("axum"), 10)?;
+    let server = Server::start(scratch)?;
+    ten.forget_builds()?;
+    ten.xtask("dist", &server.variables())?;
+    ten.xtask("upload", &server.variables())?;
+    let plan_and_dist = || {
+        ten.forget_builds()?;
+        let plan = ten.xtask("plan", &server.variables())?;
+        Ok(plan + ten.xtask("dist", &[])?)
+    };
+    if all {
+        let row = compare(1, plan_and_dist, || {
+            ten.forget_builds()?;
+            ten.xtask("dist", &[])
+        })?;
+        println!("{}", row.shown("nothing changed, ten in the bucket", "dist of all ten"));
+    }
+    if one {
+        ten.change("service0")?;
+        let row = compare(1, plan_and_dist, || ten.cargo_from_empty(Some("service0")))?;
+        println!(
+            "{}",
+            row.shown("one of ten changed, nine in the bucket", "cargo build of that one")
+        );
     }
     Ok(())
 }
 
 /// Packs 150 MB of machine code with xtask and with tar.
-fn archive(scratch: &std::path::Path, runs: usize) -> Result<String> {
+fn archive(scratch: &Path, runs: usize) -> Result<String> {
     let io = |error: std::io::Error| Error::config("packing").caused_by(error);
     let folder: PathBuf = scratch.join("archive");
     std::fs::create_dir_all(&folder).map_err(io)?;
@@ -155,8 +197,7 @@ fn archive(scratch: &std::path::Path, runs: usize) -> Result<String> {
             measure::time(|| measure::run(&mut tar))
         },
     )?;
-    let size =
-        |path: &std::path::Path| std::fs::metadata(path).map(|found| found.len()).map_err(io);
+    let size = |path: &Path| std::fs::metadata(path).map(|found| found.len()).map_err(io);
     let sizes = format!("tar czf ({} and {} bytes)", size(&ours)?, size(&theirs)?);
     Ok(row.shown("150 MB to .tar.gz, read back", &sizes))
 }

@@ -83,14 +83,7 @@ impl Repository {
             repository.write(&format!("{folder}/Cargo.toml"), &toml)?;
             repository.write(&format!("{folder}/src/main.rs"), main)?;
         }
-        // zig and what else pip installs need not be downloaded again.
-        let tools = bowline().join("target/dist/tools");
-        if tools.is_dir() {
-            let link = repository.dir.join("target/dist/tools");
-            fs::create_dir_all(repository.dir.join("target/dist"))
-                .and_then(|()| std::os::unix::fs::symlink(&tools, &link))
-                .map_err(|error| failed(&link, error))?;
-        }
+        repository.link_tools()?;
         run(repository.program("cargo").arg("generate-lockfile"))?;
         run(repository.program("git").args(["init", "--quiet", "--initial-branch", "main"]))?;
         run(repository.program("git").args(["add", "--all"]))?;
@@ -124,13 +117,36 @@ impl Repository {
         self.cargo(None).map(drop)
     }
 
-    /// Runs `cargo xtask dist`, with Bowline's own alias and profiles.
+    /// Links zig and what else is installed, which need not be downloaded again, but nothing that was compiled.
+    fn link_tools(&self) -> Result<()> {
+        let (tools, own) =
+            (bowline().join("target/dist/tools"), self.dir.join("target/dist/tools"));
+        fs::create_dir_all(&own).map_err(|error| failed(&own, error))?;
+        for entry in fs::read_dir(&tools).into_iter().flatten().flatten() {
+            let link = own.join(entry.file_name());
+            if entry.path().is_dir() && !["cache", "openssl"].iter().any(|it| link.ends_with(it)) {
+                std::os::unix::fs::symlink(entry.path(), &link)
+                    .map_err(|error| failed(&link, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `cargo xtask dist`.
     pub(crate) fn dist(&self) -> Result<Duration> {
+        self.xtask("dist", &[])
+    }
+
+    /// Runs `cargo xtask` with Bowline's own alias and profiles.
+    pub(crate) fn xtask(&self, verb: &str, variables: &[(&str, String)]) -> Result<Duration> {
         let mut cargo = self.program("cargo");
         cargo.arg("--config").arg(bowline().join(".cargo/config.toml"));
         cargo.args(["run", "--quiet", "--locked", "--manifest-path"]);
         cargo.arg(bowline().join("Cargo.toml"));
-        cargo.args(["--package", "bowline-xtask", "--bin", "xtask", "--", "dist"]);
+        cargo.args(["--package", "bowline-xtask", "--bin", "xtask", "--", verb]);
+        for (name, value) in variables {
+            cargo.env(name, value);
+        }
         time(|| run(&mut cargo))
     }
 
@@ -152,10 +168,18 @@ impl Repository {
         self.dist()
     }
 
+    /// Removes everything that `dist` and zig compiled, packed or downloaded.
+    pub(crate) fn forget_builds(&self) -> Result<()> {
+        for folder in ["dist/rustup", "dist/distribution", "dist/tools/cache"] {
+            remove(&self.dir.join("target").join(folder))?;
+        }
+        remove(&self.dir.join("pkg"))
+    }
+
     /// Runs `cargo build --release` without what it built before.
-    pub(crate) fn cargo_from_empty(&self) -> Result<Duration> {
+    pub(crate) fn cargo_from_empty(&self, service: Option<&str>) -> Result<Duration> {
         remove(&self.dir.join("target/release"))?;
-        self.cargo(None)
+        self.cargo(service)
     }
 
     fn program(&self, name: &str) -> Command {
@@ -176,7 +200,7 @@ impl Repository {
     }
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(folder, error)),
         _ => Ok(()),
