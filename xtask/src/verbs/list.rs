@@ -1,8 +1,9 @@
 //! `list`: prints the releases in a bucket, by service, newest first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use catalog::{Channel, Found, Manifest, Service};
+use catalog::{Artifact, Channel, Found, Manifest, Service};
 use ferror::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -74,8 +75,11 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let width = |of: fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or_default();
     let service_width = width(|row| row.service.len());
     let version_width = width(|row| row.found.name.len());
-    for row in &rows {
+    let older = |at: usize| rows.get(at + 1..).unwrap_or_default();
+    for (at, row) in rows.iter().enumerate() {
         let Row { service, found: Found { name: version, last_modified, .. }, content, .. } = row;
+        let same = same_program(row, older(at));
+        let same = same.map_or(String::new(), |other| format!("  same program as {other}"));
         let age = age(now.since(*last_modified).unwrap_or_default());
         let names = naming(&channels, row).collect::<Vec<_>>().join(", ");
         let names = if names.is_empty() { names } else { format!("  [{names}]") };
@@ -84,10 +88,14 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
             Err(reason) => format!("cannot be read: {reason}"),
         };
         ui.result(format_args!(
-            "{service:service_width$}  {version:version_width$}  {age:>7}  {what}{names}"
+            "{service:service_width$}  {version:version_width$}  {age:>7}  {what}{same}{names}"
         ));
     }
-    let releases: Vec<_> = rows.iter().map(|row| to_json(row, &channels)).collect();
+    let releases: Vec<_> = rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| to_json(row, same_program(row, older(at)), &channels))
+        .collect();
     let document = json!({
         "bucket": name,
         "prefix": bucket.prefix,
@@ -163,6 +171,18 @@ fn channel_to_json(channel: &Channel) -> Value {
     })
 }
 
+/// Returns the version of the release before `row`, the first of the same service in `older`, where both have the same
+/// programs but for the stamp.
+fn same_program<'a>(row: &Row<'_>, older: &'a [Row<'a>]) -> Option<&'a str> {
+    let before = older.iter().find(|other| other.service == row.service)?;
+    let programs = |row: &Row<'_>| {
+        let manifest = row.content.as_ref().ok()?;
+        let program = |it: &Artifact| (it.platform.clone(), it.unstamped_sha256.clone());
+        Some(manifest.artifacts.iter().map(program).collect::<BTreeSet<_>>())
+    };
+    (programs(row)? == programs(before)?).then_some(&*before.found.name)
+}
+
 fn describe(manifest: &Manifest) -> String {
     let size = ui::size(size_bytes(manifest));
     format!("{}  {size:>9}  {}", manifest.commit, manifest.platforms.join(" "))
@@ -172,7 +192,7 @@ fn size_bytes(manifest: &Manifest) -> u64 {
     manifest.artifacts.iter().fold(0, |sum, artifact| sum.saturating_add(artifact.size_bytes))
 }
 
-fn to_json(row: &Row<'_>, channels: &[Channel]) -> Value {
+fn to_json(row: &Row<'_>, same_program: Option<&str>, channels: &[Channel]) -> Value {
     let mut release = json!({
         "service": row.service,
         "version": row.found.name,
@@ -186,6 +206,7 @@ fn to_json(row: &Row<'_>, channels: &[Channel]) -> Value {
             release["committed_at"] = json!(manifest.committed_at);
             release["platforms"] = json!(manifest.platforms);
             release["size_bytes"] = json!(size_bytes(manifest));
+            release["same_program_as"] = json!(same_program);
         }
         Err(reason) => release["problem"] = json!(reason),
     }

@@ -29,6 +29,8 @@ fn list_shows_releases_by_service_and_newest_first() {
     assert_eq!(shown, expected, "{}", run.stdout);
     assert_eq!((&words[1][2..4], &words[2][2..4]), (&["1", "min"][..], &["2", "h"][..]));
     let run = run.prints("cannot be read: object builds/alpha/alpha_cccccc.json");
+    // But for the stamp.
+    let run = run.prints("same program as eeeeee");
     run.prints("linux_amd64 darwin_arm64").prints(&format!("bbbbbb{PADDING}"));
 
     let run = nowhere.xtask("list beta --json").exits(0);
@@ -42,6 +44,7 @@ fn list_shows_releases_by_service_and_newest_first() {
     assert_eq!(releases[0]["commit"], format!("bbbbbb{PADDING}"));
     assert_eq!(releases[0]["platforms"], serde_json::json!(both));
     assert_eq!(releases[0]["committed_at"], 1_369_353_600);
+    assert_eq!(releases[0]["same_program_as"], serde_json::Value::Null, "there is none before it");
     assert!(releases[0]["uploaded_at"].as_str().unwrap().starts_with("20"), "{document}");
 }
 

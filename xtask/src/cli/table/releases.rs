@@ -86,8 +86,8 @@ fn list() -> Verb {
         summary: "the releases in the bucket",
         usage: "[SERVICE]",
         about: "Prints the releases in the bucket, by service, newest upload first: version, \
-                commit, time since the upload, size of all archives, platforms, and in brackets \
-                the channels that name it.",
+                commit, time since the upload, size of all archives, platforms, whether the program is that of \
+                the release before, and in brackets the channels that name it.",
         operands: services(),
         rows,
         notes: &[CREDENTIALS],

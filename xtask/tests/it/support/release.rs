@@ -69,11 +69,12 @@ impl<'a> Release<'a> {
         });
         let suffix = suffix(platform);
         let triple = platform.parse::<Platform>().unwrap().triple();
-        let other = files::sha256(binary.as_bytes());
+        let stamped = files::sha256(binary.as_bytes());
+        let unstamped = files::sha256(format!("{service} {platform}").as_bytes());
         json!({
             "service": service, "platform": platform, "triple": triple,
             "file": format!("{top}.tar.gz"), "size_bytes": size_bytes, "sha256": sha256,
-            "binary_sha256": other, "unstamped_sha256": other, "rustc": "rustc",
+            "binary_sha256": stamped, "unstamped_sha256": unstamped, "rustc": "rustc",
             "object_key": format!("{prefix}{service}/{service}_{version}{suffix}.tar.gz"),
         })
     }
