@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::json::{self, Object};
 use crate::keys::{is_digest, is_service, is_version};
-use crate::{Artifact, Manifest};
+use crate::{Artifact, Manifest, manifest_key};
 
 /// The one form that is written and understood.
 const SCHEMA: u64 = 1;
@@ -66,7 +66,7 @@ impl IndexEntry {
         format!("{}{}", folder(prefix, build_key), self.unstamped_sha256)
     }
 
-    /// Writes the entry, in the place of an older one: the newest release is kept longest.
+    /// Writes the entry. One that is there stays while its release does: more commits descend from the older release.
     ///
     /// # Errors
     /// What the bucket answers.
@@ -77,6 +77,13 @@ impl IndexEntry {
         build_key: &str,
         attributes: &Attributes,
     ) -> Result<()> {
+        let key = self.object_key(prefix, build_key);
+        if let Some(object) = client.get(&key, MAX_ENTRY_BYTES)?
+            && let Ok(there) = read(&object.bytes, self.unstamped_sha256.clone())
+            && client.head(&manifest_key(prefix, &there.service, &there.version))?.is_some()
+        {
+            return Ok(());
+        }
         let document = json!({
             "schema": SCHEMA,
             "service": self.service,
@@ -93,7 +100,7 @@ impl IndexEntry {
             attributes: Some(attributes),
             precondition: Precondition::None,
         };
-        client.put(&self.object_key(prefix, build_key), &put).map(drop)
+        client.put(&key, &put).map(drop)
     }
 
     /// Returns the artifact of the release that the entry names.

@@ -37,6 +37,9 @@ pub fn find(
         Ok(Indexed::Nothing) => return nothing("no release has a binary of its inputs".to_owned()),
         Ok(Indexed::Several(digests)) => return Ok(Found::Several(digests)),
         Err(error) if error.kind() == Kind::Invalid => return nothing(error.to_string()),
+        Err(error) if error.kind() == Kind::Denied => {
+            return nothing(format!("these credentials may not look into the index: {error}"));
+        }
         Err(error) => return Err(error.into()),
     };
     let IndexEntry { version, commit, .. } = &entry;
@@ -45,9 +48,12 @@ pub fn find(
         return nothing(format!("its index entry is of {service} for {platform}"));
     }
     if !is_ancestor(commit) {
-        return nothing(format!("{version}, which has it, is no ancestor of this commit here"));
+        return nothing(format!(
+            "{version}, which has it, is no ancestor of this commit, as far as this clone knows (a shallow one knows \
+             none: `git fetch --unshallow`)"
+        ));
     }
-    match release(bucket, &entry) {
+    match release(bucket, &entry, build_key) {
         Ok(manifest) => Ok(Found::Release(Box::new(manifest))),
         Err(error) => match ui::ours(&error).map(Error::kind) {
             Some(Kind::Config | Kind::Invalid) => nothing(format!("{error:#}")),
@@ -57,9 +63,19 @@ pub fn find(
 }
 
 /// Reads the release that an entry names, with the one artifact of the entry.
-fn release(bucket: &ReleaseBucket, entry: &IndexEntry) -> anyhow::Result<Manifest> {
+fn release(
+    bucket: &ReleaseBucket,
+    entry: &IndexEntry,
+    build_key: &str,
+) -> anyhow::Result<Manifest> {
     let mut manifest = bucket.manifest(&entry.service, &entry.version)?;
     let artifact = entry.artifact(&manifest)?.clone();
+    // Who can write the index alone cannot have another release stand for the key.
+    if artifact.build_key.as_deref() != Some(build_key) {
+        let version = &manifest.version;
+        let what = format!("release {version} does not say that it was built with this build key");
+        return Err(Error::invalid(what).into());
+    }
     if manifest.dirty {
         let version = &manifest.version;
         let what = format!("release {version} was built from uncommitted changes");

@@ -60,6 +60,9 @@ pub fn read(
     if (artifact.service.as_str(), artifact.platform.as_str()) != (service, platform.as_str()) {
         return Err(wrong("it is of another service or platform").into());
     }
+    if artifact.build_key.as_deref() != Some(build_key) {
+        return Err(wrong("its release was built with another build key").into());
+    }
     let packed = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     if files::sha256(&packed) != artifact.sha256 {
         return Err(wrong("it has another sha256 than its release says").into());

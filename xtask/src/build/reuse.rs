@@ -191,7 +191,9 @@ pub fn program() -> String {
 
 /// Returns where the record of a service is.
 pub fn path(toolchain: &Toolchain, profile: &str, service: &str) -> PathBuf {
-    let folder = toolchain.target_dir.join("reuse").join(profile);
+    // Beside the build folder, in which builds can write.
+    let folder = toolchain.target_dir.file_name().unwrap_or_default().to_string_lossy();
+    let folder = toolchain.target_dir.with_file_name(format!("{folder}.reuse")).join(profile);
     folder.join(toolchain.platform.as_str()).join(format!("{service}.json"))
 }
 

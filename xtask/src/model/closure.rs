@@ -15,7 +15,7 @@ pub struct Package {
     pub version: String,
     /// Where it comes from; `None` is a folder.
     pub source: Option<String>,
-    /// The folder of its Cargo.toml, where it has no source.
+    /// The folder of its Cargo.toml.
     pub dir: Option<PathBuf>,
 }
 
@@ -51,7 +51,7 @@ impl Graph {
             }
             let source: Option<String> = package.get("source")?;
             let cargo_toml: PathBuf = package.get("manifest_path")?;
-            let dir = cargo_toml.parent().filter(|_| source.is_none()).map(ToOwned::to_owned);
+            let dir = cargo_toml.parent().map(ToOwned::to_owned);
             let (name, version) = (package.get("name")?, package.get("version")?);
             packages.insert(id, Package { name, version, source, dir });
         }

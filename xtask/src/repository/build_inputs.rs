@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
 use catalog::Platform;
@@ -106,6 +107,20 @@ impl<'a> Sources<'a> {
                 let checksum = self.checksums.get(&(name, version, source.clone()));
                 let exact = format!("{source} {}", checksum.map_or("", String::as_str));
                 locked.entry(&package.name).or_default().push((&package.version, exact));
+                // In cargo's home, cargo has compared it with the checksum. What lies elsewhere may have been edited.
+                let Some(dir) = &package.dir else { continue };
+                let dir = canonical(dir)?;
+                let home = env.cargo_home().and_then(|home| home.canonicalize().ok());
+                if home.is_some_and(|home| dir.starts_with(home)) {
+                    continue;
+                }
+                let from = (Bound::Included(&*dir), Bound::Unbounded);
+                let own = self.files.range::<Path, _>(from).copied();
+                let before = files.len();
+                files.extend(own.take_while(|file| file.starts_with(&dir)));
+                if files.len() == before {
+                    found.outside.insert(dir);
+                }
             } else if let Some(dir) = &package.dir {
                 let canonical = canonical(dir)?;
                 if !self.files.contains(canonical.join("Cargo.toml").as_path()) {
@@ -116,7 +131,11 @@ impl<'a> Sources<'a> {
                 let own = self.by_package.get(&canonical).into_iter().flatten().copied();
                 if let Some(table) = self.dependencies.table(dir) {
                     let ignored = patterns(&table.ignored, &canonical)?;
-                    let is_ignored = |file: &&Path| ignored.iter().any(|it| it.names(file));
+                    // Cargo reads it whatever the table says.
+                    let cargo_toml = canonical.join("Cargo.toml");
+                    let is_ignored = |file: &&Path| {
+                        **file != *cargo_toml && ignored.iter().any(|it| it.names(file))
+                    };
                     files.extend(own.filter(|file| !is_ignored(file)));
                     named.extend(patterns(&table.files, &canonical)?);
                     found.variables.extend(table.variables.iter().cloned());

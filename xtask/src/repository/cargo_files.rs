@@ -101,16 +101,9 @@ pub fn find(
 
 /// Lists cargo's configuration files: those in the folders from the root upwards, and in cargo's home.
 fn config_files(root: &Path, env: &Env) -> Vec<PathBuf> {
-    let folders = root.ancestors().map(|dir| dir.join(".cargo")).chain(cargo_home(env));
+    let folders = root.ancestors().map(|dir| dir.join(".cargo")).chain(env.cargo_home());
     let files = folders.flat_map(|dir| [dir.join("config.toml"), dir.join("config")]);
     files.filter(|path| path.is_file()).collect()
-}
-
-fn cargo_home(env: &Env) -> Option<PathBuf> {
-    match env.get_os("CARGO_HOME") {
-        Some(home) => Some(PathBuf::from(home)),
-        None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
-    }
 }
 
 /// Returns whether Cargo.lock names packages from git.
@@ -132,11 +125,13 @@ fn git_secret(text: &str) -> Option<String> {
     Some(name.trim_start_matches('[').to_owned())
 }
 
-/// Returns whether an address has a password.
+/// Returns whether an address holds a secret: whatever stands before the host of a web server, which may be a token
+/// alone, and a password anywhere.
 fn has_password(text: &str) -> bool {
-    let authority = text.split_once("://").map(|(_, rest)| rest);
-    let authority = authority.and_then(|rest| rest.split('/').next()).unwrap_or("");
-    authority.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let authority = rest.split('/').next().unwrap_or("");
+    let is_of_web = ["http", "https"].iter().any(|it| scheme.ends_with(it));
+    authority.rsplit_once('@').is_some_and(|(user, _)| is_of_web || user.contains(':'))
 }
 
 /// Returns the name of a setting in a configuration file that is a secret.
@@ -151,6 +146,10 @@ fn secret_in(above: &str, table: &Value) -> Option<String> {
         let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
         match value {
             Value::Object(_) => secret_in(&path, value),
+            Value::Array(items) => {
+                let mut texts = items.iter().filter_map(Value::as_str);
+                texts.any(has_password).then_some(path)
+            }
             _ if ["token", "secret-key"].contains(&name.as_str()) => Some(path),
             // A proxy or a registry may have a password in its address.
             Value::String(text) => has_password(text).then_some(path),
@@ -190,6 +189,12 @@ mod tests {
             ("[registries.team]\ntoken = \"x\"\n", Some("registries.team.token")),
             ("[http]\nproxy = \"http://me:word@proxy.example:1\"\n", Some("http.proxy")),
             ("[http]\nproxy = \"http://proxy.example:1\"\n", None),
+            ("[http]\nproxy = \"me:word@proxy.example:1\"\n", Some("http.proxy")),
+            (
+                "[registries.team]\nindex = \"sparse+https://token@a.example/i/\"\n",
+                Some("registries.team.index"),
+            ),
+            ("[a]\nb = [\"https://token@a.example\"]\n", Some("a.b")),
             ("[source.a]\nregistry = \"ssh://git@a.example/i\"\n", None),
         ];
         for (text, expected) in rows {

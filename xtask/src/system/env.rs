@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The name and meaning of every environment variable that this program reads.
 pub const VARIABLES: [(&str, &str); 64] = [
@@ -127,6 +127,14 @@ impl Env {
             current_dir: PathBuf::from("."),
             stderr_is_terminal: false,
             stdin_is_terminal: false,
+        }
+    }
+
+    /// Returns the folder in which cargo keeps its settings and the sources of crates.
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        match self.get_os("CARGO_HOME") {
+            Some(home) => Some(PathBuf::from(home)),
+            None => self.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
         }
     }
 

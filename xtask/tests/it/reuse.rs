@@ -120,7 +120,7 @@ fn the_same_commit_is_kept_and_another_one_gets_a_new_stamp_alone() {
 fn what_is_damaged_or_of_another_checkout_is_never_used() {
     let repo = repository(&["damaged"]);
     dist(&repo, "");
-    let record = format!("reuse/release/{}/damaged.json", host());
+    let record = format!("release/{}/damaged.json", host());
     let linked = format!("{}/release/damaged", host().triple());
     let truncate = |path: PathBuf| {
         let file = File::options().write(true).open(path).unwrap();

@@ -51,6 +51,8 @@ pub(super) fn set_variables(command: &mut Command, toolchain: &Toolchain, env: &
         Some(folders) => command.env(LIBRARY_PATH, folders),
         None => command.env_remove(LIBRARY_PATH),
     };
+    // With it, rustc divides a crate otherwise, and the bytes are others.
+    command.env("CARGO_INCREMENTAL", "0");
     // By its full path: a proxy could choose another compiler.
     command.env("RUSTC", compiler.rustc());
     if let Some(name) = &compiler.toolchain {

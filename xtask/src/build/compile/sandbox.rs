@@ -38,14 +38,13 @@ const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom
 
 /// Variables that every build gets where a person has set them: they say how output looks, how much is done at once
 /// and where cargo has its crates.
-const PASSED: [&str; 9] = [
+const PASSED: [&str; 8] = [
     "PATH",
     "TERM",
     "COLORTERM",
     "NO_COLOR",
     "CARGO_HOME",
     "CARGO_BUILD_JOBS",
-    "CARGO_INCREMENTAL",
     "RUST_BACKTRACE",
     "RUST_LOG",
 ];
@@ -102,7 +101,12 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
     write.sort();
-    let mut read: Vec<_> = SYSTEM.map(PathBuf::from).into();
+    let homes = [env.get_os("HOME").map(PathBuf::from), env.cargo_home()];
+    let mut closed: Vec<_> = homes.into_iter().flatten().collect();
+    closed.push(toolchain.workspace_root.clone());
+    let closed: Vec<_> = closed.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut read: Vec<_> =
+        SYSTEM.into_iter().flat_map(|folder| without(Path::new(folder), &closed)).collect();
     let compiler = &toolchain.compiler;
     read.extend([compiler.sysroot.clone(), toolchain.tools_dir().to_owned()]);
     // Its programs may be links into another toolchain.
@@ -118,7 +122,7 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
     let zig = toolchain.linker.zig.canonicalize().unwrap_or_default();
     read.extend(zig.parent().filter(|folder| !holds_home(folder, env)).map(Path::to_owned));
     read.extend([zig, toolchain.linker.cargo_zigbuild.clone()]);
-    if let Some(home) = cargo_home(env) {
+    if let Some(home) = env.cargo_home() {
         read.extend([home.join("registry"), home.join("git")]);
     }
     // A person's own tools and libraries, by the variables that name them.
@@ -132,16 +136,21 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
     Ok(Rules { read, list: Vec::new(), devices: DEVICES.map(PathBuf::from).into(), write })
 }
 
+/// Returns a folder without those of `closed` that lie in it: itself, or what is in it.
+fn without(folder: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
+    if closed.iter().any(|path| folder == path) {
+        return Vec::new();
+    }
+    if !closed.iter().any(|path| path.starts_with(folder)) {
+        return vec![folder.to_owned()];
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.flat_map(|entry| without(&entry.path(), closed)).collect()
+}
+
 /// Returns whether a folder is a home, or one above it.
 fn holds_home(folder: &Path, env: &Env) -> bool {
     env.get_os("HOME").is_some_and(|home| Path::new(home).starts_with(folder))
-}
-
-fn cargo_home(env: &Env) -> Option<PathBuf> {
-    match env.get_os("CARGO_HOME") {
-        Some(home) => Some(PathBuf::from(home)),
-        None => env.get_os("HOME").map(|home| Path::new(home).join(".cargo")),
-    }
 }
 
 /// Returns the folder for temporary files. It lies in the build folder, since files are renamed from one to the other.
@@ -189,7 +198,7 @@ pub(super) fn set_environment(
     if let Ok(path) = std::env::join_paths(std::iter::once(ours).chain(folders)) {
         command.env("PATH", path);
     }
-    if let Some(home) = cargo_home(env) {
+    if let Some(home) = env.cargo_home() {
         command.env("CARGO_HOME", home);
     }
     let scratch = scratch(toolchain);

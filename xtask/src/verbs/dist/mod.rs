@@ -124,6 +124,8 @@ fn may_offer(plan: &Plan, toolchains: &[Toolchain], env: &Env) -> bool {
         && plan.outside_sources.is_empty()
         // Their values are in the key, and not what is in the files that they name.
         && plan.outside_flags.is_empty()
+        // The key has the names of libraries of this machine, and not their bytes.
+        && plan.requirements.system_libraries.is_empty()
         && toolchains.iter().all(|toolchain| compile::is_only_of_commits(toolchain, env))
 }
 

@@ -125,6 +125,8 @@ pub(super) fn plan(options: &Options, env: &Env) -> anyhow::Result<Planned> {
         (joined(cargo_config), joined(compiler), commit, files)
     });
     let cargo_config = cargo_config?;
+    let handed_over_dir = snapshot_dir.with_file_name(reuse::HANDED_OVER);
+    refuse_tracked(&handed_over_dir, files.as_deref().unwrap_or_default())?;
     cargo_config::refuse_unstable(&cargo_config, &workspace.root, env)?;
     let (commit, files) = (commit?, files?);
     let packages = sources::packages(&workspace, &cargo_config, env)?;
@@ -172,6 +174,17 @@ pub(super) fn plan(options: &Options, env: &Env) -> anyhow::Result<Planned> {
         manifests,
         cargo_config,
     })
+}
+
+/// Fails where git tracks a file in the folder of what `plan` downloaded: it would be packed in the place of a build.
+fn refuse_tracked(folder: &Path, files: &[SourceFile]) -> ferror::Result<()> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let Some(file) = files.iter().find(|file| file.path.starts_with(&folder)) else {
+        return Ok(());
+    };
+    let path = file.path.display();
+    Err(Error::config(format!("git tracks {path}: only `plan` may put files there"))
+        .hint(format!("remove it from the repository: `git rm {path}`")))
 }
 
 /// Returns the result of a thread, or goes on with its panic.

@@ -144,6 +144,8 @@ impl StepRun<'_> {
             let pack = || -> anyhow::Result<Made> {
                 let is_keyed = self.reuse.is_keyed(build, step.platform, binary, &cargo_files);
                 let record = self.reuse.record(build, toolchain, binary, is_keyed)?;
+                // Without a record, not all that it read is known, or some of it changed meanwhile.
+                let is_keyed = is_keyed && record.is_some();
                 let sources = binary.sources.clone();
                 let image = compile::read(binary, toolchain)?;
                 let binary = Unstamped::of(binary, image, is_keyed, built.sdk.as_ref())?;

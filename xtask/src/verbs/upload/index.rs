@@ -32,8 +32,7 @@ impl Offer {
         }
         let found = match table {
             None => Err("there is no workspace here to compute build keys from".to_owned()),
-            Some(table) => may_offer(manifest, &table.config)
-                .and_then(|()| keys(manifest, env, ui).map_err(|error| format!("{error:#}"))),
+            Some(_) => keys(manifest, env, ui).map_err(|error| format!("{error:#}")),
         };
         match found {
             Ok(keys) => Self { keys },
@@ -85,19 +84,6 @@ impl Offer {
     }
 }
 
-/// Says why nothing of a manifest may be offered.
-fn may_offer(manifest: &Manifest, config: &Config) -> Result<(), String> {
-    let branches = &config.index_branches;
-    match manifest.branch.name() {
-        _ if manifest.dirty => Err("it was built from uncommitted changes".to_owned()),
-        Some(branch) if branches.iter().any(|one| one == branch) => Ok(()),
-        Some(branch) => {
-            Err(format!("branch {branch} is none of index-branches ({})", branches.join(", ")))
-        }
-        None => Err("it was built on no branch".to_owned()),
-    }
-}
-
 /// Computes the build keys of a manifest's artifacts from this checkout. Those that are others than the manifest's are left
 /// out.
 fn keys(
@@ -118,8 +104,26 @@ fn keys(
     };
     let here = dist::keys(&options, env, ui)?;
     let commit = &here.plan.commit;
-    anyhow::ensure!(commit.id == manifest.commit, "HEAD is {} here", commit.id);
-    anyhow::ensure!(commit.dirty.is_none(), "there are uncommitted changes here");
+    let branches = &here.workspace.config.index_branches;
+    anyhow::ensure!(!manifest.dirty, "it was built from uncommitted changes");
+    anyhow::ensure!(
+        commit.id == manifest.commit,
+        "it is of commit {}, and HEAD is {} here: run upload in a checkout of that commit",
+        manifest.commit,
+        commit.id
+    );
+    anyhow::ensure!(
+        commit.dirty.is_none(),
+        "there are uncommitted changes here: run upload in a clean checkout"
+    );
+    match &commit.branch {
+        Some(branch) if branches.contains(branch) => {}
+        Some(branch) => {
+            let branches = branches.join(", ");
+            anyhow::bail!("branch {branch} is none of index-branches ({branches})");
+        }
+        None => anyhow::bail!("HEAD is on no branch here, and CIRCLE_BRANCH names none"),
+    }
     let mut keys = BTreeMap::new();
     for artifact in &manifest.artifacts {
         let key = here.of(&artifact.service, artifact.platform.parse()?);
