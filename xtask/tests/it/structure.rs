@@ -249,7 +249,7 @@ fn names(base: &str, text: &str) -> Vec<String> {
 const CRATES: [(&str, &[&str], &[&str]); 4] = [
     ("foundation", &["foundation"], &[]),
     ("services", &["foundation"], &["tools"]),
-    ("tools", &["foundation", "xtask"], &[]),
+    ("tools", &["foundation", "tools", "xtask"], &[]),
     ("xtask", &["foundation", "xtask"], &["tools"]),
 ];
 
