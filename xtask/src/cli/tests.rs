@@ -52,7 +52,7 @@ const CASES: [Case; 41] = [
     ("dist ship", None, "--version abc1234", "version: None", "version: Some(\"abc1234\")"),
     ("dist ship setup", None, "--library rustup", "library: None", "library: Some(Rustup)"),
     ("dist ship", None, "--strict", "strict: false", "strict: true"),
-    ("dist upload ship new update", None, "--dry-run", "dry_run: false", "dry_run: true"),
+    ("dist upload ship new init update", None, "--dry-run", "dry_run: false", "dry_run: true"),
     (
         "dist upload ship stamp list presign fetch promote",
         None,

@@ -45,7 +45,11 @@ fn new() -> Verb {
                 |o: &mut new::Options| o.kind = ServiceKind::Worker,
             )
             .or(),
-            switch("dry-run", "print the change as a diff, and write nothing", |o| &mut o.dry_run),
+            switch(
+                "dry-run",
+                "print the whole change as a diff, with Cargo.lock, and leave nothing of it",
+                |o| &mut o.dry_run,
+            ),
         ],
         notes: &[],
         examples: &[("new billing", ""), ("new reaper --worker", "")],
@@ -99,6 +103,11 @@ fn init() -> Verb {
 
 fn init_rows() -> Vec<Row<init::Options>> {
     vec![
+        switch(
+            "dry-run",
+            "print all files as a diff, with Cargo.lock, and leave nothing",
+            |o: &mut init::Options| &mut o.dry_run,
+        ),
         option(
             "name",
             ("N", Any),
