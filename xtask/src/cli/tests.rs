@@ -187,6 +187,7 @@ fn new_and_init_are_read() {
             github_username: Some("u".to_owned()),
             s3_bucket: Some("b".to_owned()),
             xtask: Some(xtask),
+            dry_run: false,
         })
     };
     let options = "--name n --github-username u --s3-bucket=b";
