@@ -168,6 +168,9 @@ fn what_a_new_service_needs_is_vendored() {
         entries.any(|one| one.expect("it").file_name().to_string_lossy().starts_with("axum-0"))
     };
     assert!(!has_axum(), "nothing needs it yet");
+    let dry = repo.xtask("new beta --dry-run").exits(0).says("comes into vendor/ too");
+    assert!(dry.stdout.contains("+name = \"axum\"\n"), "{}", dry.stdout);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "", "a dry run leaves nothing");
     repo.xtask("new beta").exits(0).prints("vendor/ holds").prints("services/beta/src/main.rs");
     assert!(has_axum());
     assert_eq!(read(&repo, ".cargo/config.toml"), config, "the block is as it was");
