@@ -303,4 +303,12 @@ fn a_locked_version_that_would_move_is_named_and_a_lock_file_of_its_own_moves_no
     cargo("metadata --locked --format-version 1");
     cargo("metadata --locked --format-version 1 --manifest-path xtask/Cargo.toml");
     adopt(&repo, ".").exits(0).says("unchanged");
+
+    // Vendored sources are for both.
+    repo.commit("adopted");
+    repo.xtask("vendor").exits(0);
+    for manifest in ["Cargo.toml", "xtask/Cargo.toml"] {
+        cargo(&format!("metadata --frozen --format-version 1 --manifest-path {manifest}"));
+    }
+    repo.xtask("vendor --check").exits(0);
 }
