@@ -115,7 +115,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
     let command = cli::parse(arguments)?;
     let env = &passing(env);
     let ui = Ui::new(env);
-    if !matches!(command, Command::Print(_) | Command::Completions(_) | Command::Reference) {
+    if !matches!(
+        command,
+        Command::Print(_)
+            | Command::Completions(_)
+            | Command::CompletionsServices
+            | Command::Reference
+    ) {
         undo::take_back_around(&env.current_dir, &ui)?;
     }
     dispatch(command, env, &ui)?;
@@ -125,7 +131,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> anyhow::
 fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     match command {
         Command::Print(text) => ui.print(&env.with_alias(&text)),
-        Command::Completions(shell) => ui.print(&cli::completions::script(shell)),
+        Command::Completions(shell) => {
+            ui.print(&cli::completions::script(shell, &env.alias()));
+        }
+        Command::CompletionsServices => {
+            for service in repository::workspace::read(env)?.services {
+                ui.result(service.name);
+            }
+        }
         Command::Reference => ui.print(&cli::reference::page()),
         Command::Dist(options) => {
             let ui = ui.with_json(options.json);

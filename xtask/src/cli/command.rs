@@ -45,6 +45,8 @@ pub enum Command {
     Update(update::Options),
     /// `completions`, for a shell.
     Completions(Shell),
+    /// `completions-services`.
+    CompletionsServices,
     /// `reference`.
     Reference,
 }

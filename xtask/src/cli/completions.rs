@@ -1,4 +1,4 @@
-//! Scripts that let a shell complete `cargo xtask`, made from the table.
+//! Scripts that let a shell complete `cargo xtask`, or another alias of this program, made from the table.
 //!
 //! A shell has one completion for the command `cargo`. So each script looks whether the word after
 //! `cargo` is `xtask`, and hands everything else to the completion that cargo or rustup brings.
@@ -9,20 +9,22 @@ use crate::cli::help;
 use crate::cli::table::{self, Values, Verb};
 use crate::cli::values::Shell;
 
-/// Returns the completion script of a shell.
-pub fn script(shell: Shell) -> String {
+/// Returns the completion script of a shell, for the alias `alias`: `xtask`, or the name of a second program.
+pub fn script(shell: Shell, alias: &str) -> String {
     let verbs = table::verbs();
+    // The table is not ours to rename: it has options such as `--xtask-git`.
+    let named = |script: &str| script.replace("xtask", alias);
     match shell {
-        Shell::Bash => BASH.replace("@TABLE@\n", &cases(&verbs)),
-        Shell::Zsh => ZSH.replace("@TABLE@\n", &cases(&verbs)),
-        Shell::Fish => fish(&verbs),
+        Shell::Bash => named(BASH).replace("@TABLE@\n", &cases(&verbs, alias)),
+        Shell::Zsh => named(ZSH).replace("@TABLE@\n", &cases(&verbs, alias)),
+        Shell::Fish => named(FISH) + &fish(&verbs, alias),
     }
 }
 
 /// Writes the table that the bash and zsh scripts share: the options of each verb, and the values
 /// that each option and operand takes.
-fn cases(verbs: &[Verb]) -> String {
-    let mut text = String::from("_cargo_xtask_table() {\n    case $1 in\n");
+fn cases(verbs: &[Verb], alias: &str) -> String {
+    let mut text = format!("_cargo_{alias}_table() {{\n    case $1 in\n");
     let names: Vec<_> = help::shown(verbs).map(|verb| verb.name).collect();
     let _ = writeln!(text, "    verbs) REPLY='help {}' ;;", names.join(" "));
     let _ = writeln!(text, "    'help operand') REPLY='words {}' ;;", names.join(" "));
@@ -62,14 +64,21 @@ const BASH: &str = r#"# Completion of `cargo xtask` for bash, written by `cargo 
 # Sets REPLY to what the table has: `verbs`, `VERB options`, `VERB operand` or `VERB --OPTION`.
 @TABLE@
 
-# Prints the services of the workspace around the current folder.
+# Prints the services of the workspace around the current folder: asks the program that cargo built last, and lists
+# services/ where there is none yet.
 _cargo_xtask_services() {
-    local dir=$PWD manifest
-    while [[ -n $dir && ! -d $dir/services ]]; do dir=${dir%/*}; done
-    for manifest in "$dir"/services/*/Cargo.toml; do
-        [[ -f $manifest ]] || continue
-        manifest=${manifest%/Cargo.toml}
-        printf '%s\n' "${manifest##*/}"
+    local dir=$PWD program manifest
+    while [[ -n $dir ]]; do
+        for program in "$dir"/target/debug/xtask "$dir"/xtask/target/debug/xtask "$CARGO_TARGET_DIR"/debug/xtask; do
+            [[ -x $program ]] && "$program" completions-services 2>/dev/null && return
+        done
+        for manifest in "$dir"/services/*/Cargo.toml; do
+            [[ -f $manifest ]] || continue
+            manifest=${manifest%/Cargo.toml}
+            printf '%s\n' "${manifest##*/}"
+        done
+        [[ -d $dir/services ]] && return
+        dir=${dir%/*}
     done
 }
 
@@ -176,13 +185,25 @@ const ZSH: &str = r#"# Completion of `cargo xtask` for zsh, written by `cargo xt
 # Sets REPLY to what the table has: `verbs`, `VERB options`, `VERB operand` or `VERB --OPTION`.
 @TABLE@
 
-# Adds the services of the workspace around the current folder.
+# Adds the services of the workspace around the current folder: asks the program that cargo built last, and lists
+# services/ where there is none yet.
 _cargo_xtask_services() {
-    local dir=$PWD
-    while [[ -n $dir && ! -d $dir/services ]]; do dir=${dir%/*}; done
+    local dir=$PWD program
     local -a services
-    services=($dir/services/*/Cargo.toml(N:h:t))
-    compadd -a services
+    while [[ -n $dir ]]; do
+        for program in $dir/target/debug/xtask $dir/xtask/target/debug/xtask $CARGO_TARGET_DIR/debug/xtask; do
+            if [[ -x $program ]] && services=(${(f)"$($program completions-services 2>/dev/null)"}) && (( $#services )); then
+                compadd -a services
+                return
+            fi
+        done
+        if [[ -d $dir/services ]]; then
+            services=($dir/services/*/Cargo.toml(N:h:t))
+            compadd -a services
+            return
+        fi
+        dir=${dir%/*}
+    done
 }
 
 # Adds what is of the kind $1.
@@ -251,28 +272,28 @@ fi
 compdef _cargo_or_xtask cargo
 "#;
 
-/// Writes the fish script, which adds a rule for each word to those that fish has for cargo
-/// already.
-fn fish(verbs: &[Verb]) -> String {
-    let mut text = FISH.to_owned();
+/// Writes the rules of the fish script, one for each word, which come to those that fish has for cargo already.
+fn fish(verbs: &[Verb], alias: &str) -> String {
+    let mut text = String::new();
+    let is_verb = format!("__cargo_{alias}_verb");
     let mut rule = |condition: &str, rest: &str, what: &str| {
         let what = what.replace('\\', "\\\\").replace('\'', "\\'");
         let _ = writeln!(text, "complete -c cargo -n '{condition}' {rest} -d '{what}'");
     };
     let names: Vec<_> = help::shown(verbs).map(|verb| verb.name).collect();
     for verb in help::shown(verbs) {
-        rule("__cargo_xtask_verb", &format!("-f -a {}", verb.name), verb.summary);
+        rule(&is_verb, &format!("-f -a {}", verb.name), verb.summary);
     }
-    rule("__cargo_xtask_verb", "-f -a help", "the options of a verb");
-    rule("__cargo_xtask_verb help", &format!("-f -a '{}'", names.join(" ")), "verb");
+    rule(&is_verb, "-f -a help", "the options of a verb");
+    rule(&format!("{is_verb} help"), &format!("-f -a '{}'", names.join(" ")), "verb");
     for verb in help::shown(verbs) {
-        let condition = format!("__cargo_xtask_verb {}", verb.name);
+        let condition = format!("{is_verb} {}", verb.name);
         match verb.operands.first() {
-            Some(operand) => rule(&condition, &fish_values(operand.values), operand.name),
+            Some(operand) => rule(&condition, &fish_values(operand.values, alias), operand.name),
             None => rule(&condition, "-f", ""),
         }
         for flag in &verb.flags {
-            let values = flag.value.map(|(_, values)| fish_values(values));
+            let values = flag.value.map(|(_, values)| fish_values(values, alias));
             let values = values.map_or_else(String::new, |values| format!(" -r {values}"));
             rule(&condition, &format!("-l {}{values}", flag.long), first_clause(flag.doc));
         }
@@ -280,12 +301,12 @@ fn fish(verbs: &[Verb]) -> String {
     text
 }
 
-fn fish_values(values: Values) -> String {
+fn fish_values(values: Values, alias: &str) -> String {
     match values {
         Values::Any => "-f".to_owned(),
         Values::Files => "-F".to_owned(),
         Values::Folders => "-f -a '(__fish_complete_directories)'".to_owned(),
-        Values::Services => "-f -a '(__cargo_xtask_services)'".to_owned(),
+        Values::Services => format!("-f -a '(__cargo_{alias}_services)'"),
         Values::Words(words) => format!("-f -a '{}'", words.join(" ")),
     }
 }
@@ -309,14 +330,19 @@ function __cargo_xtask_verb
     end
 end
 
-# Prints the services of the workspace around the current folder.
+# Prints the services of the workspace around the current folder: asks the program that cargo built last, and lists
+# services/ where there is none yet.
 function __cargo_xtask_services
     set -l dir $PWD
-    while test -n "$dir" -a ! -d "$dir/services"
+    while test -n "$dir"
+        for program in $dir/target/debug/xtask $dir/xtask/target/debug/xtask $CARGO_TARGET_DIR/debug/xtask
+            test -x $program; and $program completions-services 2>/dev/null; and return
+        end
+        for manifest in $dir/services/*/Cargo.toml
+            basename (dirname $manifest)
+        end
+        test -d $dir/services; and return
         set dir (string replace -r '/[^/]*$' '' -- $dir)
-    end
-    for manifest in $dir/services/*/Cargo.toml
-        basename (dirname $manifest)
     end
 end
 

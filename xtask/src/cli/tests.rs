@@ -55,7 +55,7 @@ const CASES: [Case; 43] = [
     ("dist ship", None, "--strict", "strict: false", "strict: true"),
     ("dist ship", None, "--no-reuse", "no_reuse: false", "no_reuse: true"),
     ("dist ship", None, "--why", "why: false", "why: true"),
-    ("dist upload ship new update", None, "--dry-run", "dry_run: false", "dry_run: true"),
+    ("dist upload ship new init update", None, "--dry-run", "dry_run: false", "dry_run: true"),
     (
         "plan dist upload ship stamp list presign fetch promote",
         None,
@@ -190,6 +190,7 @@ fn new_and_init_are_read() {
             github_username: Some("u".to_owned()),
             s3_bucket: Some("b".to_owned()),
             xtask: Some(xtask),
+            dry_run: false,
         })
     };
     let options = "--name n --github-username u --s3-bucket=b";

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::{cargo_lock, cargo_toml};
+use crate::repository::changes::Changes;
 use crate::repository::service_template::{self, ParentWorkspace};
 use crate::repository::templates::{self, Place};
 use crate::repository::xtask_source::XtaskSource;
 use crate::system::env::Env;
 use crate::system::partial::Partial;
-use crate::system::{child_env, files, process};
+use crate::system::{child_env, process};
 
 /// What a person or the options say about a new repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +71,13 @@ pub fn refuse_ambiguous_name(name: &str, dir: &Path) -> anyhow::Result<()> {
     Err(Error::usage(error).hint("take another name: nothing was written").into())
 }
 
-/// Writes the files of the repository into `dir`. `rustc` is the version of the compiler that CI uses.
-pub fn write(
+/// Makes the files of the repository in `dir`. `rustc` is the version of the compiler that CI uses.
+pub fn files(
     answers: &Answers,
     source: &XtaskSource,
     rustc: &str,
     dir: &Path,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Changes> {
     let xtask = source.dependency("xtask", &dir.join("xtask"));
     let [ferror, service, stamp] = ["ferror", "service", "stamp"]
         .map(|name| source.dependency(&format!("foundation/{name}"), dir));
@@ -94,17 +95,17 @@ pub fn write(
         ("OTHERS", &registry_dependencies()),
     ];
     let mut all = templates::render(templates::REPOSITORY, "", &values)?;
-    let root = all.iter().find(|(path, _)| path == "Cargo.toml").map(|(_, bytes)| bytes.clone());
-    let root = String::from_utf8(root.unwrap_or_default())?;
-    let root = cargo_toml::parse(&root, "Cargo.toml")?;
+    let root = all.iter().find(|(path, _)| path == "Cargo.toml").map(|(_, text)| &**text);
+    let root = cargo_toml::parse(root.unwrap_or_default(), "Cargo.toml")?;
     let workspace = ParentWorkspace { dir, cargo_toml: &root, xtask_source: source };
     all.extend(service_template::first_service(&answers.name, workspace)?);
     let deploy = templates::DEPLOY.iter();
-    all.extend(deploy.map(|(path, bytes)| (format!("deploy/{path}"), bytes.to_vec())));
-    for (path, bytes) in &all {
-        files::write_cheaply(&dir.join(path), bytes, 0o644)?;
+    all.extend(deploy.map(|(path, text)| (format!("deploy/{path}"), (*text).to_owned())));
+    let mut changes = Changes::default();
+    for (path, text) in all {
+        changes.set(&dir.join(path), text)?;
     }
-    Ok(())
+    Ok(changes)
 }
 
 /// Writes the dependencies from the registry that services have, as lines of `[workspace.dependencies]`.

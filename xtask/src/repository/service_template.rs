@@ -132,7 +132,7 @@ mod tests {
         };
         let files = service("odd-job", ServiceKind::Web, workspace).unwrap();
         assert!(files.iter().all(|(path, _)| path.starts_with("services/odd-job/")));
-        String::from_utf8(files[0].1.clone()).unwrap()
+        files[0].1.clone()
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::model::placeholders::{self, Value};
 
 /// A template: the path of the file to write, and its text, both with placeholders.
 pub type Template = (&'static str, &'static str);
-/// A file to write: its path and its content.
-pub type File = (String, Vec<u8>);
+/// A file to write: its path and its text.
+pub type File = (String, String);
 
 /// Embeds the text of a file below `xtask/templates`.
 macro_rules! text {
@@ -21,7 +21,7 @@ macro_rules! text {
 /// Embeds files below `xtask/templates/deploy`, with their paths there.
 macro_rules! deploy {
     ($($path:literal),* $(,)?) => {
-        &[$(($path, include_bytes!(concat!("../../templates/deploy/", $path)))),*]
+        &[$(($path, include_str!(concat!("../../templates/deploy/", $path)))),*]
     };
 }
 
@@ -64,7 +64,7 @@ pub const REPOSITORY: &[Template] = &[
 ];
 
 /// The files that `init` copies into `deploy` unchanged, since playbooks have placeholders of their own.
-pub const DEPLOY: &[(&str, &[u8])] = deploy![
+pub const DEPLOY: &[Template] = deploy![
     "ansible/.ansible-lint",
     "ansible/README.md",
     "ansible/deploy.yml",
@@ -145,7 +145,7 @@ pub fn render_text(text: &str, values: &[Value<'_>]) -> Result<String> {
 pub fn render(templates: &[Template], folder: &str, values: &[Value<'_>]) -> Result<Vec<File>> {
     let rendered = templates.iter().map(|(path, text)| {
         let path = placeholders::render(path, values)?;
-        Ok((format!("{folder}{path}"), placeholders::render(text, values)?.into_bytes()))
+        Ok((format!("{folder}{path}"), placeholders::render(text, values)?))
     });
     rendered.collect()
 }
@@ -173,8 +173,7 @@ mod tests {
             [(WEB, &values[..]), (WORKER, &values), (FIRST, &values), (REPOSITORY, &of_repository)]
         {
             let values: Vec<_> = names.iter().map(|name| (*name, "value")).collect();
-            for (path, bytes) in render(templates, "below/", &values).unwrap() {
-                let text = String::from_utf8(bytes).unwrap();
+            for (path, text) in render(templates, "below/", &values).unwrap() {
                 let left = crate::model::placeholders::names(&text).next();
                 assert!(path.starts_with("below/") && left.is_none(), "{path}: {left:?}");
             }

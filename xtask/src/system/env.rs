@@ -146,13 +146,13 @@ impl Env {
     /// Returns `text` with the alias by which this program was started, where that is not `cargo xtask`: a repository
     /// with another xtask has ours in a package of another name, and an alias of that name.
     pub fn with_alias(&self, text: &str) -> String {
-        match self
-            .get("CARGO_PKG_NAME")
-            .filter(|name| !["xtask", "bowline-xtask"].contains(&&**name))
-        {
-            Some(name) => text.replace("cargo xtask", &format!("cargo {name}")),
-            None => text.to_owned(),
-        }
+        text.replace("cargo xtask", &format!("cargo {}", self.alias()))
+    }
+
+    /// Returns the alias by which this program was started: `xtask`, or the name of the package that has it.
+    pub fn alias(&self) -> String {
+        let name = self.get("CARGO_PKG_NAME").filter(|name| name != "bowline-xtask");
+        name.unwrap_or_else(|| "xtask".to_owned())
     }
 
     /// Returns the value of a variable of [`VARIABLES`]; `None` where it is unset, blank or not UTF-8.

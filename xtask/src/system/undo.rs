@@ -94,7 +94,7 @@ impl Undo {
 
     /// Notes that there is nothing at `path`, so that what comes there is removed, with the folders above it that
     /// are missing, too.
-    pub fn save_nothing(&mut self, path: &Path) -> anyhow::Result<()> {
+    fn save_nothing(&mut self, path: &Path) -> anyhow::Result<()> {
         let missing = path.ancestors().take_while(|path| path.symlink_metadata().is_err()).last();
         let Some(missing) = missing else { return Ok(()) };
         let path = self.relative(missing);
@@ -123,9 +123,14 @@ impl Undo {
             .with_context(|| format!("moving {} away", path.display()))
     }
 
-    /// Returns a folder in which something can be made before it is moved to its place.
+    /// Returns a path at which a folder can be made before it is moved to its place below the workspace's root.
     pub fn scratch(&self) -> PathBuf {
         self.folder.join("scratch")
+    }
+
+    /// Returns whether `path` lies below the workspace's root.
+    pub fn covers(&self, path: &Path) -> bool {
+        path.starts_with(&self.root)
     }
 
     /// Keeps everything as it is now. After a signal this fails, and the changes are taken back.

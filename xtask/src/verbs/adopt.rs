@@ -113,15 +113,15 @@ fn plan(options: &Options, found: &Found, env: &Env, ui: &Ui) -> anyhow::Result<
         let left_out: Vec<_> =
             proposal.left_out.iter().map(|(name, why)| format!("{name}: {why}")).collect();
         let error = format!("no binary of {} looks like a service", found.root.display());
-        let hint = format!(
-            "name one as `services = [\"package:binary\"]` in [workspace.metadata.xtask] of its Cargo.toml, and run \
-             adopt again; left out: {}",
-            if left_out.is_empty() {
-                "nothing, there are none".to_owned()
-            } else {
+        let hint = if left_out.is_empty() {
+            "a service is a binary, and no package there has one: add a src/main.rs, and run adopt again".to_owned()
+        } else {
+            format!(
+                "name one as `services = [\"package:binary\"]` in [workspace.metadata.xtask] of its Cargo.toml, and \
+                 run adopt again; left out: {}",
                 left_out.join("; ")
-            }
-        );
+            )
+        };
         return Err(Error::config(error).hint(hint).into());
     }
     let here = workspace::root(env).ok().flatten().map(|root| root.dir);
@@ -325,7 +325,7 @@ fn add_ci(plan: &mut Plan, options: &Options, found: &Found) -> anyhow::Result<(
     let rustc = pin.into_iter().chain([found.rustc.clone()]).find(is_release);
     let folder = found.root.strip_prefix(&found.top).unwrap_or(Path::new("")).display().to_string();
     let answers = ci::Answers {
-        alias: &plan.program.name,
+        program: &plan.program,
         bucket,
         rustc: rustc.as_deref().unwrap_or(pins::RUSTC),
         folder: &folder,

@@ -12,6 +12,7 @@ use crate::repository::{git, workspace};
 use crate::system::env::Env;
 use crate::system::prompt;
 use crate::system::ui::Ui;
+use crate::system::undo::Undo;
 
 /// The default name of the service, as in the template that this one replaces.
 const NAME: &str = "oddjob";
@@ -35,6 +36,8 @@ pub struct Options {
     pub s3_bucket: Option<String>,
     /// `--xtask-git` or `--xtask-path`.
     pub xtask: Option<XtaskOption>,
+    /// `--dry-run`.
+    pub dry_run: bool,
 }
 
 /// Runs `init`.
@@ -53,10 +56,19 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let dir = new_repository::check_free(&named, env)?;
 
     let partial = new_repository::make_partial(&dir)?;
-    new_repository::write(&answers, &source, pins::RUSTC, partial.path())?;
+    let mut changes = new_repository::files(&answers, &source, pins::RUSTC, partial.path())?;
+    let mut undo = Undo::begin(partial.path(), ui)?;
+    changes.write(&mut undo)?;
+    undo.keep_changes()?;
     ui.say("resolving", "dependencies");
     new_repository::resolve(&source, here.as_deref(), partial.path(), env)?;
     new_repository::refuse_ambiguous_name(&answers.name, partial.path())?;
+    if options.dry_run {
+        changes.note_changed(&partial.path().join("Cargo.lock"), None)?;
+        ui.print(&changes.diff(partial.path()));
+        ui.say("dry run", format_args!("a first commit in {} has all of it", shown(&named)));
+        return Ok(());
+    }
     let message = "A repository of services";
     git::init_with_first_commit(partial.path(), &answers.github_username, message, env)?;
     new_repository::move_to(partial, &dir, env)?;

@@ -1,23 +1,23 @@
-//! `new`: adds a service to the workspace, from a template. Everything is checked before anything is written,
-//! and a failure on the way is undone.
+//! `new`: adds a service to the workspace, from a template. What can be checked is checked before anything is written;
+//! what only cargo knows is known once the files are there, and a failure, a signal or a dry run takes them back.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ferror::Error;
 
 use crate::model::service_kind::ServiceKind;
 use crate::model::workspace::Workspace;
-use crate::model::{cargo_lock, cargo_toml, diff, names, services};
+use crate::model::{cargo_lock, cargo_toml, names, services};
+use crate::repository::changes::Changes;
 use crate::repository::service_template::{self, ParentWorkspace};
-use crate::repository::templates::File;
 use crate::repository::xtask_source::XtaskSource;
 use crate::repository::{vendored, workspace};
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
 use crate::system::undo::Undo;
-use crate::system::{child_env, files, process};
+use crate::system::{child_env, process};
 use crate::verbs::vendor;
 
 const AMBIGUOUS: &str =
@@ -34,14 +34,12 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-/// Everything that `new` writes.
+/// Everything that `new` writes, apart from what cargo does.
 struct Plan {
-    /// The service's folder, below the workspace.
-    folder: String,
-    files: Vec<File>,
-    /// The old and the new text of the workspace's Cargo.toml, where that has to name the service.
-    cargo_toml: Option<(String, String)>,
-    /// The items that the new text adds, each with the name of its list.
+    changes: Changes,
+    /// The service's files.
+    files: Vec<PathBuf>,
+    /// The items that come into the workspace's Cargo.toml, each with the name of its list.
     added: Vec<(String, &'static str)>,
 }
 
@@ -56,17 +54,30 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     }
     let workspace = workspace::read(env)?;
     let root = workspace.root.clone();
-    let plan = plan(options, &workspace, env)?;
+    let mut plan = plan(options, &workspace, env)?;
+    let Options { name, kind, .. } = options;
+    let (lock, mut undo) = (root.join("Cargo.lock"), Undo::begin(&root, ui)?);
+    undo.save(&lock)?;
+    let before = fs::read_to_string(&lock).ok();
+    plan.changes.write(&mut undo)?;
+    let has_sources = update_lock_file(name, &root, &mut undo, env)?;
     if options.dry_run {
-        show(&plan, ui);
+        plan.changes.note_changed(&lock, before)?;
+        // Whoever reads the diff sees files that are as they were.
+        drop(undo);
+        ui.print(&plan.changes.diff(&root));
+        if !has_sources {
+            ui.say("dry run", "what the service depends on comes into vendor/ too");
+        }
         return Ok(());
     }
-    let Options { name, kind, .. } = options;
-    if let Some(vendored) = apply(&plan, name, &root, env, ui)? {
+    let vendored = if has_sources { None } else { Some(vendor::make(&root, &mut undo, env, ui)?) };
+    undo.keep_changes()?;
+    if let Some(vendored) = vendored {
         ui.result(vendored);
     }
-    for (path, _) in &plan.files {
-        ui.result(ui::path(&root.join(path), env));
+    for path in &plan.files {
+        ui.result(ui::path(path, env));
     }
     for (item, list) in &plan.added {
         ui.say("added", format_args!("{item} to `{list}` in Cargo.toml"));
@@ -90,20 +101,25 @@ fn plan(options: &Options, workspace: &Workspace, env: &Env) -> anyhow::Result<P
             .hint("add it as `cargo xtask init` writes it: a service takes its other crates from the same place")
     })?;
     let path = root.join("Cargo.toml");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let (mut changed, mut added) = (None, Vec::new());
+    let (mut changes, mut added) = (Changes::default(), Vec::new());
+    let mut text = changes.text(&path)?;
+    let toml = cargo_toml::parse(&text, &path.display().to_string())?;
     if !cargo_toml::is_covered(&text, &folder)? {
-        changed = Some(cargo_toml::with_member(&text, &folder)?);
+        text = cargo_toml::with_member(&text, &folder)?;
         added.push((folder.clone(), "members"));
     }
     if !services::cover(workspace.config.services.as_deref(), name, &folder) {
-        changed = Some(cargo_toml::with_service(changed.as_ref().unwrap_or(&text), name)?);
+        text = cargo_toml::with_service(&text, name)?;
         added.push((name.clone(), "services"));
     }
-    let toml = cargo_toml::parse(&text, &path.display().to_string())?;
     let parent = ParentWorkspace { dir: root, cargo_toml: &toml, xtask_source: &xtask_source };
-    let files = service_template::service(name, *kind, parent)?;
-    Ok(Plan { files, folder, cargo_toml: changed.map(|changed| (text, changed)), added })
+    let mut files = Vec::new();
+    for (file, text) in service_template::service(name, *kind, parent)? {
+        files.push(root.join(&file));
+        changes.set(&root.join(file), text)?;
+    }
+    changes.set(&path, text)?;
+    Ok(Plan { changes, files, added })
 }
 
 /// Refuses a name that a package of the workspace or of Cargo.lock has, since cargo could not tell the two apart, and
@@ -145,72 +161,25 @@ fn refuse_ambiguous(name: &str, root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(plan: &Plan, ui: &Ui) {
-    for (path, bytes) in &plan.files {
-        ui.print(&diff::unified(path, None, &String::from_utf8_lossy(bytes)));
-    }
-    if let Some((old, new)) = &plan.cargo_toml {
-        ui.print(&diff::unified("Cargo.toml", Some(old), new));
-    }
-    ui.say("dry run", "the package comes into Cargo.lock too");
-}
-
-/// Writes the plan. Where sources were vendored again, returns the line that says so.
-fn apply(
-    plan: &Plan,
-    name: &str,
-    root: &Path,
-    env: &Env,
-    ui: &Ui,
-) -> anyhow::Result<Option<String>> {
-    let mut undo = Undo::begin(root, ui)?;
-    let (folder, cargo_toml) = (root.join(&plan.folder), root.join("Cargo.toml"));
-    undo.save(&root.join("Cargo.lock"))?;
-    undo.save(&cargo_toml)?;
-    undo.save_nothing(&folder)?;
-    // The folder is filled elsewhere: a pattern such as services/* takes every folder for a package.
-    let scratch = undo.scratch();
-    for (path, bytes) in &plan.files {
-        let inner = path.strip_prefix(&plan.folder).unwrap_or(path).trim_start_matches('/');
-        files::write_cheaply(&scratch.join(inner), bytes, 0o644)?;
-    }
-    fs::create_dir_all(root.join("services"))
-        .and_then(|()| fs::rename(&scratch, &folder))
-        .with_context(|| format!("renaming the new folder to {}", folder.display()))?;
-    if let Some((_, text)) = &plan.cargo_toml {
-        files::rewrite(&cargo_toml, text.as_bytes())?;
-    }
-    let vendored = update_lock_file(name, root, &mut undo, env, ui)?;
-    undo.keep_changes()?;
-    Ok(vendored)
-}
-
-/// Adds the package to Cargo.lock. Where sources are vendored, vendors those that it needs and that are missing,
-/// and returns the line that says so.
-fn update_lock_file(
-    name: &str,
-    root: &Path,
-    undo: &mut Undo,
-    env: &Env,
-    ui: &Ui,
-) -> anyhow::Result<Option<String>> {
+/// Adds the package to Cargo.lock. Returns whether sources are there for all that it depends on: where sources are
+/// vendored, those may not have it.
+fn update_lock_file(name: &str, root: &Path, undo: &mut Undo, env: &Env) -> anyhow::Result<bool> {
     let first = resolve(root, env)?;
-    let Err(reason) = first else {
-        refuse_ambiguous(name, root)?;
-        return Ok(None);
-    };
-    let failed = |reason: &str| {
-        Error::config(format!("cargo cannot add {name}: {reason}"))
-            .hint("nothing was left behind; what is not downloaded yet needs the network")
-    };
-    if !vendored::has_block(root) {
-        return Err(failed(&reason).into());
+    let is_resolved = first.is_ok();
+    if let Err(reason) = first {
+        let failed = |reason: &str| {
+            Error::config(format!("cargo cannot add {name}: {reason}"))
+                .hint("nothing was left behind; what is not downloaded yet needs the network")
+        };
+        if !vendored::has_block(root) {
+            return Err(failed(&reason).into());
+        }
+        // The service needs a package that is not vendored; without the block, cargo looks for it elsewhere.
+        vendored::without_block(root, undo, || resolve(root, env))?
+            .map_err(|reason| failed(&reason))?;
     }
-    // The service needs a package that is not vendored; without the block, cargo looks for it elsewhere.
-    vendored::without_block(root, undo, || resolve(root, env))?
-        .map_err(|reason| failed(&reason))?;
     refuse_ambiguous(name, root)?;
-    vendor::make(root, undo, env, ui).map(Some)
+    Ok(is_resolved)
 }
 
 /// Lets cargo bring Cargo.lock up to date. The inner error is the reason that cargo printed.

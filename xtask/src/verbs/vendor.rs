@@ -17,7 +17,7 @@ use crate::model::cargo_lock::Package;
 use crate::repository::vendored::{
     self, ATTRIBUTES, FOLDER, GIT_SOURCES, LIBRARY_LOCK, Problem, block, copy,
 };
-use crate::repository::workspace;
+use crate::repository::{workspace, xtask_source};
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::system::undo::Undo;
@@ -107,12 +107,18 @@ pub fn make(root: &Path, undo: &mut Undo, env: &Env, ui: &Ui) -> anyhow::Result<
     packages.extend(vendored::packages_to_vendor(
         library_lock.as_ref().unwrap_or(&earlier_library_lock),
     )?);
+    packages.extend(packages_of_own_workspace(root)?);
     packages = without_duplicates(packages);
     ui.say("vendoring", format_args!("{} packages into {FOLDER}/", packages.len()));
     // Marks the folder as made by `vendor`, even if this run is killed.
     files::rewrite(&root.join(ATTRIBUTES), ATTRIBUTES_TEXT.as_bytes())?;
     move_away(undo, root, &packages, Folders::Differing)?;
-    let sources = copy::copy_sources(root, library_lock.as_deref(), env)?;
+    let sources = copy::copy_sources(
+        root,
+        library_lock.as_deref(),
+        xtask_source::own_workspace(root).as_deref(),
+        env,
+    )?;
     move_away(undo, root, &packages, Folders::Surplus)?;
     write_or_remove(root, GIT_SOURCES, vendored::git_sources(&packages).as_bytes())?;
     copy::check_library_folders(root, library_lock.as_ref().unwrap_or(&earlier_library_lock))?;
@@ -139,6 +145,7 @@ fn check(root: &Path, env: &Env, ui: &Ui) -> anyhow::Result<String> {
     let library = vendored::packages_to_vendor(&root.join(LIBRARY_LOCK))?;
     let covers_library = !library.is_empty();
     packages.extend(library);
+    packages.extend(packages_of_own_workspace(root)?);
     packages = without_duplicates(packages);
     check_all(root, &packages, env)?;
     say_covered(covers_library, ui);
@@ -161,6 +168,14 @@ fn remove(root: &Path, undo: &mut Undo) -> anyhow::Result<String> {
     }
     undo.move_away(&root.join(FOLDER))?;
     Ok(format!("removed {FOLDER}/ and its block in .cargo/config.toml"))
+}
+
+/// Lists what xtask depends on where it has a Cargo.lock of its own: its cargo reads the block too.
+fn packages_of_own_workspace(root: &Path) -> anyhow::Result<Vec<Package>> {
+    match xtask_source::own_workspace(root) {
+        Some(dir) => vendored::packages_to_vendor(&dir.join("Cargo.lock")),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Removes duplicates: the workspace and the library may use the same package.

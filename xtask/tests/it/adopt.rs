@@ -224,17 +224,35 @@ fn what_cannot_be_adopted_is_refused_with_the_next_step() {
     repo.write("both/bowline/file", "");
     repo.write("old/Cargo.toml", &package("old", "[workspace]\n"));
     repo.write("old/rust-toolchain", "1.80\n");
+    repo.write("tools/Cargo.toml", &package("tools", "[workspace]\n"));
+    repo.write("tools/src/bin/gen-schema.rs", MAIN);
+    let members = "[workspace]\nmembers = [\"member\"]\n";
+    repo.write("refused/Cargo.toml", &package("refused", members));
+    repo.write("refused/src/main.rs", MAIN);
+    repo.write("refused/member/README.md", "no package");
+    repo.write("conflict/Cargo.toml", &package("conflict", "[workspace]\n"));
+    repo.write("conflict/src/main.rs", MAIN);
+    repo.write("conflict/Cargo.lock", "<<<<<<< HEAD\n");
     repo.commit("others");
+    let cases = [
+        ("none", 3, "none: there is no such folder", ""),
+        ("library", 3, "no binary of", "add a src/main.rs, and run adopt again"),
+        ("tools", 3, "no binary of", "services = [\"package:binary\"]"),
+        (
+            "both",
+            3,
+            "a package, folder or alias `bowline` too",
+            "to your own xtask by hand, see docs/adopting.md",
+        ),
+        ("old", 3, "Rust 1.80 is too old: xtask needs 1.88 or newer", "use a newer one there"),
+        ("refused", 3, "refused/member/Cargo.toml", "mend what cargo says"),
+        ("conflict", 3, "cargo cannot read", "take it back with `git checkout`"),
+        (". --s3-bucket B!", 2, "the bucket name \"B!\" is not valid", ""),
+        (". --xtask-git https://h/x", 2, "adopt: xtask comes from one place", ""),
+    ];
     let before = state(&repo);
-    for (line, code, expected) in [
-        ("none", 3, "none: there is no such folder"),
-        ("library", 3, "left out: nothing, there are none"),
-        ("both", 3, "a package, folder or alias `bowline` too"),
-        ("old", 3, "Rust 1.80 is too old: xtask needs 1.88 or newer"),
-        (". --s3-bucket B!", 2, "the bucket name \"B!\" is not valid"),
-        (". --xtask-git https://h/x", 2, "adopt: xtask comes from one place"),
-    ] {
-        let run = adopt(&repo, line).exits(code).says(expected);
+    for (line, code, expected, hint) in cases {
+        let run = adopt(&repo, line).exits(code).says(expected).says(hint);
         assert_eq!(run.stdout, "", "{line}");
     }
     repo.xtask("adopt").exits(2).says("no DIR given");
@@ -245,6 +263,23 @@ fn what_cannot_be_adopted_is_refused_with_the_next_step() {
     plain.write("Cargo.toml", &package("plain", "[workspace]\n"));
     plain.write("src/main.rs", MAIN);
     adopt(&plain, ".").exits(3).says("is in no git repository").says("git init");
+}
+
+#[test]
+fn with_a_lock_file_of_its_own_the_other_one_stays_and_ci_keeps_both_target_folders() {
+    let repo = adoptable();
+    adopt(&repo, ". --own-lock").exits(0).says("yours stays").says("the alias works in");
+    let others = ["--", "Cargo.lock", "services"];
+    assert_eq!(repo.git(&[&["status", "--porcelain"][..], &others].concat()), "");
+    assert!(read(&repo, "xtask/Cargo.lock").contains("name = \"bowline-xtask\""));
+    assert!(read(&repo, ".gitignore").contains("/xtask/target\n"));
+    let ci = read(&repo, ".circleci/config.yml");
+    let problems = circleci::problems(&ci, repo.path());
+    assert!(problems.is_empty(), "{}\n{ci}", problems.join("\n"));
+    let both = "{{ checksum \"Cargo.lock\" }}-{{ checksum \"xtask/Cargo.lock\" }}\n";
+    assert_eq!(ci.matches(both).count(), 2, "{ci}");
+    assert!(ci.contains("            - target\n            - xtask/target\n"), "{ci}");
+    adopt(&repo, ".").exits(0).says("unchanged");
 }
 
 #[test]
@@ -278,4 +313,12 @@ fn a_locked_version_that_would_move_is_named_and_a_lock_file_of_its_own_moves_no
     cargo("metadata --locked --format-version 1");
     cargo("metadata --locked --format-version 1 --manifest-path xtask/Cargo.toml");
     adopt(&repo, ".").exits(0).says("unchanged");
+
+    // Vendored sources are for both.
+    repo.commit("adopted");
+    repo.xtask("vendor").exits(0);
+    for manifest in ["Cargo.toml", "xtask/Cargo.toml"] {
+        cargo(&format!("metadata --frozen --format-version 1 --manifest-path {manifest}"));
+    }
+    repo.xtask("vendor --check").exits(0);
 }

@@ -14,15 +14,16 @@ fn offered(repo: &Repo, before: &str, line: &str) -> Vec<String> {
     let script = repo.xtask("completions bash").exits(0).stdout;
     repo.write("completions", &script);
     let asked = format!(
-        "{before}\nsource ./completions\nCOMP_WORDS=('{list}') COMP_CWORD={}\n\
+        "{before}\nsource {}\nCOMP_WORDS=('{list}') COMP_CWORD={}\n\
          name=$(complete -p cargo) name=${{name##* -F }}\n\
          ${{name%% *}} cargo '' ''\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        repo.path().join("completions").display(),
         words.len() - 1
     );
     let mut bash = Command::new("bash");
     bash.args(["--norc", "--noprofile", "-c", &asked]).current_dir(repo.path());
     // No rustup, so that what cargo brings of its own is what `before` says.
-    bash.env("PATH", "/usr/bin:/bin");
+    bash.env("PATH", "/usr/bin:/bin").env("CARGO", env!("CARGO")).env_remove("CARGO_TARGET_DIR");
     let run = run(&mut bash, &line).exits(0);
     assert_eq!(run.stderr, "", "{line}");
     let mut offered: Vec<_> = run.stdout.lines().map(|line| line.trim_end().to_owned()).collect();
@@ -97,4 +98,33 @@ fn bash_completes_other_commands_as_cargo_does() {
     // Sourced twice, it does not call itself.
     let twice = format!("{cargos}\nsource ./completions");
     assert_eq!(offered(&repo, &twice, "cargo test x"), ["cargo of test", "xtask-other"]);
+}
+
+#[test]
+fn services_are_those_that_the_program_names_once_it_is_built() {
+    let mut repo = Repo::new(&["alpha", "beta"]);
+    repo.write("apps/web/Cargo.toml", "[package]\nname = \"web\"\nversion = \"0.1.0\"\n");
+    repo.write("apps/web/src/main.rs", "fn main() {}\n");
+    let toml = std::fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
+    repo.write("Cargo.toml", &toml.replace("[\"services/*\"", "[\"apps/*\", \"services/*\""));
+    repo.add_to_table("services = [\"web\", \"beta\"]");
+    assert_eq!(offered(&repo, "", "cargo xtask dist "), ["alpha", "beta"], "not built yet");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_xtask"));
+    let link = |folder: &str, name: &str| {
+        std::fs::create_dir_all(repo.path().join(folder)).unwrap();
+        std::os::unix::fs::symlink(program, repo.path().join(folder).join(name)).unwrap();
+    };
+    // In the workspace's target folder, or in that of a package with a Cargo.lock of its own.
+    link("xtask/target/debug", "xtask");
+    assert_eq!(offered(&repo, "", "cargo xtask dist "), ["beta", "web"]);
+    assert_eq!(offered(&repo, "cd apps/web", "cargo xtask dist w"), ["web"]);
+    // A second program has an alias of its own.
+    link("target/debug", "bowline");
+    repo.set("CARGO_PKG_NAME", "bowline");
+    assert_eq!(offered(&repo, "", "cargo bowline dist "), ["beta", "web"]);
+    assert_eq!(
+        offered(&repo, "", "cargo bowline adopt x --xtask-"),
+        ["--xtask-git", "--xtask-path"]
+    );
+    assert_eq!(offered(&repo, "", "cargo xtask dist "), [""; 0]);
 }

@@ -9,6 +9,7 @@ use crate::support::local::{alone, assert_published, assert_silent_and_gone};
 use crate::support::service::serves;
 use crate::support::terminal::type_into;
 use crate::support::{Repo, Run, host, root, run, target_dir};
+use crate::vendor::tree;
 
 /// Makes an empty folder in which tests make repositories.
 fn empty() -> Repo {
@@ -87,6 +88,23 @@ fn a_whole_repository_is_written_with_a_first_commit() {
     }
     let plan = repo.xtask_in("billing/services", "dist --dry-run").exits(0);
     plan.prints("invoices/invoices_").prints("darwin_arm64");
+}
+
+#[test]
+fn the_diff_of_a_dry_run_is_the_repository_and_nothing_of_it_is_left() {
+    let repo = empty();
+    let dry = init(&repo, "made --dry-run").exits(0).says("a first commit in ./made");
+    assert!(there(&repo).is_empty(), "{:?}", there(&repo));
+    init(&repo, "made").exits(0);
+    repo.git(&["init", "--quiet", "applied"]);
+    let dir = repo.path().join("applied");
+    std::fs::write(dir.join(".git/diff"), &dry.stdout).unwrap();
+    git(&repo, "applied", "apply .git/diff");
+    let files = |folder: &Path| -> Vec<_> {
+        let files = tree(folder).into_iter();
+        files.map(|(path, bytes)| (path.strip_prefix(folder).unwrap().to_owned(), bytes)).collect()
+    };
+    assert!(files(&dir) == files(&repo.path().join("made")), "{}", dry.stdout);
 }
 
 #[test]

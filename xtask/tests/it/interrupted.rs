@@ -202,7 +202,8 @@ fn new_and_init_leave_nothing() {
     let before = state(&repo);
     let stage = Stage::cargo(RESOLVE);
     let init = format!("init made --xtask-path {}", root().join("xtask").display());
-    for line in ["new beta", &init] {
+    let dry = format!("{init} --dry-run");
+    for line in ["new beta", "new beta --dry-run", &init, &dry] {
         for (signal, name) in [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM")] {
             stage.interrupt(&repo, line, signal, name);
             assert!(state(&repo) == before, "{line}: {}", state(&repo).1);

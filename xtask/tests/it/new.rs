@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::support::local::other_repository;
 use crate::support::service::{serves, works};
 use crate::support::{Repo, host, root, run, target_dir};
+use crate::vendor::tree;
 
 fn read(repo: &Repo, path: &str) -> String {
     std::fs::read_to_string(repo.path().join(path))
@@ -41,13 +42,25 @@ fn a_bad_or_taken_name_is_an_error_before_anything_is_written() {
 }
 
 #[test]
-fn a_dry_run_prints_a_diff_and_writes_nothing() {
+fn the_diff_of_a_dry_run_is_the_change_and_nothing_of_it_is_left() {
     let repo = other_repository();
-    let run = repo.xtask("new beta --worker --dry-run").exits(0);
-    for text in ["+++ b/services/beta/Cargo.toml\n", "+name = \"beta\"\n", "service::work("] {
-        assert!(run.stdout.contains(text), "no {text:?} in\n{}", run.stdout);
-    }
-    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    let text = read(&repo, "Cargo.toml");
+    repo.write("Cargo.toml", &text.replace("\"services/*\"", "\"services/alpha\""));
+    repo.commit("one by one");
+    let before = tree(repo.path());
+    let dry = repo.xtask("new beta --worker --dry-run").exits(0);
+    assert!(tree(repo.path()) == before, "{}", repo.git(&["status", "--porcelain", "--ignored"]));
+    repo.xtask("new axum --dry-run")
+        .exits(3)
+        .says("the new service would depend on a package axum");
+    assert!(tree(repo.path()) == before, "{}", repo.git(&["status", "--porcelain", "--ignored"]));
+
+    repo.xtask("new beta --worker").exits(0);
+    let made = tree(repo.path());
+    repo.git(&["stash", "--quiet", "--include-untracked"]);
+    std::fs::write(repo.path().join(".git/diff"), &dry.stdout).unwrap();
+    repo.git(&["apply", ".git/diff"]);
+    assert!(tree(repo.path()) == made, "{}", dry.stdout);
 }
 
 #[test]
@@ -155,6 +168,9 @@ fn what_a_new_service_needs_is_vendored() {
         entries.any(|one| one.expect("it").file_name().to_string_lossy().starts_with("axum-0"))
     };
     assert!(!has_axum(), "nothing needs it yet");
+    let dry = repo.xtask("new beta --dry-run").exits(0).says("comes into vendor/ too");
+    assert!(dry.stdout.contains("+name = \"axum\"\n"), "{}", dry.stdout);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "", "a dry run leaves nothing");
     repo.xtask("new beta").exits(0).prints("vendor/ holds").prints("services/beta/src/main.rs");
     assert!(has_axum());
     assert_eq!(read(&repo, ".cargo/config.toml"), config, "the block is as it was");

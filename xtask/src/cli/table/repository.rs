@@ -14,7 +14,11 @@ use crate::verbs::vendor::{self, Mode};
 use crate::verbs::{adopt, ci, new, update};
 
 pub(super) fn verbs() -> Vec<Verb> {
-    vec![new(), init(), adopt(), vendor(), update(), ci(), completions(), reference()]
+    let hidden = [completions_services(), reference()];
+    [new(), init(), adopt(), vendor(), update(), ci(), completions()]
+        .into_iter()
+        .chain(hidden)
+        .collect()
 }
 
 fn new() -> Verb {
@@ -45,7 +49,11 @@ fn new() -> Verb {
                 |o: &mut new::Options| o.kind = ServiceKind::Worker,
             )
             .or(),
-            switch("dry-run", "print the change as a diff, and write nothing", |o| &mut o.dry_run),
+            switch(
+                "dry-run",
+                "print the whole change as a diff, with Cargo.lock, and leave nothing of it",
+                |o| &mut o.dry_run,
+            ),
         ],
         notes: &[],
         examples: &[("new billing", ""), ("new reaper --worker", "")],
@@ -99,6 +107,11 @@ fn init() -> Verb {
 
 fn init_rows() -> Vec<Row<init::Options>> {
     vec![
+        switch(
+            "dry-run",
+            "print all files as a diff, with Cargo.lock, and leave nothing",
+            |o: &mut init::Options| &mut o.dry_run,
+        ),
         option(
             "name",
             ("N", Any),
@@ -315,7 +328,8 @@ fn completions() -> Verb {
         summary: "print what lets a shell complete `cargo xtask`",
         usage: "bash|zsh|fish",
         about: "Prints a script that lets a shell complete `cargo xtask`: verbs, options, values, \
-                files and the services of the workspace. Every other cargo command is completed as \
+                files and the services of the workspace, which it asks the program that the last \
+                `cargo xtask` built. Every other cargo command is completed as \
                 before, by what cargo itself brings for that shell.",
         operands: vec![Operand { name: "SHELL", values: Words(SHELLS), doc: "" }],
         rows: vec![],
@@ -336,6 +350,23 @@ fn completions() -> Verb {
         command: |shell| Command::Completions(shell.unwrap_or(Shell::Bash)),
     }
     .verb()
+}
+
+fn completions_services() -> Verb {
+    let verb = Typed {
+        name: "completions-services",
+        summary: "print the services of the workspace, for the scripts of completions",
+        usage: "",
+        about: "Prints the services of the workspace, a line each.",
+        operands: vec![],
+        rows: vec![],
+        notes: &[],
+        examples: &[],
+        operand: None,
+        problem: no_problem,
+        command: |(): ()| Command::CompletionsServices,
+    };
+    Verb { hidden: true, ..verb.verb() }
 }
 
 fn reference() -> Verb {

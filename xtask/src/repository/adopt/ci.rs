@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ferror::Result;
 
+use super::program::Program;
 use crate::repository::templates;
 
 /// The files and folders by which CI systems are told what to do, below the repository's root.
@@ -33,8 +34,8 @@ pub fn find(top: &Path) -> Option<PathBuf> {
 /// The values that are put into the CI file.
 #[derive(Debug)]
 pub struct Answers<'a> {
-    /// The alias, `xtask` or `bowline`.
-    pub alias: &'a str,
+    /// The package that runs xtask.
+    pub program: &'a Program,
     /// The bucket, for the name of the context.
     pub bucket: &'a str,
     /// The release of the compiler in the image.
@@ -45,10 +46,20 @@ pub struct Answers<'a> {
 
 /// Makes the text of the CI file.
 pub fn text(answers: &Answers<'_>) -> Result<String> {
-    let Answers { alias, bucket, rustc, folder } = *answers;
+    let Answers { program, bucket, rustc, folder } = *answers;
     let values = [("BUCKET", bucket), ("RUSTC", rustc)];
     let text = templates::render_text(templates::of_repository(FILE), &values)?;
-    let text = text.replace("cargo xtask ", &format!("cargo {alias} "));
+    let mut text = text.replace("cargo xtask ", &format!("cargo {} ", program.name));
+    if program.has_own_lock {
+        // Its crates change with its lock file, and are in its target folder.
+        let own = &program.folder;
+        let lock = "{{ checksum \"Cargo.lock\" }}";
+        text =
+            text.replace(lock, &format!("{lock}-{{{{ checksum \"{own}/Cargo.lock\" }}}}")).replace(
+                "            - target\n",
+                &format!("            - target\n            - {own}/target\n"),
+            );
+    }
     if folder.is_empty() {
         return Ok(text);
     }

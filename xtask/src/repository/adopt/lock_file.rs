@@ -79,6 +79,11 @@ fn resolve_in(request: &Request<'_>, copy: &Path, env: &Env) -> anyhow::Result<R
         let reason = reason.split_once("\nerror: ").map_or(reason, |(_, reason)| reason);
         let (ours, theirs) = (copy.display().to_string(), found.top.display().to_string());
         let reason = reason.replace(&ours, &theirs);
+        if reason.starts_with("failed to parse lock file") {
+            return Error::config(format!("cargo cannot read {}: {reason}", lock.display())).hint(
+                "mend it, or take it back with `git checkout`: nothing was written",
+            );
+        }
         Error::config(format!("cargo cannot add xtask to {}: {reason}", lock.display())).hint(
             "nothing was written. Where two requirements do not agree, `--own-lock` gives xtask a Cargo.lock of its own; \
              what is not downloaded yet needs the network",

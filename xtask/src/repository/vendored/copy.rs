@@ -45,8 +45,14 @@ pub fn update_lock_file(
     Ok(())
 }
 
-/// Runs `cargo vendor`, and returns what it prints: the source replacement.
-pub fn copy_sources(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyhow::Result<String> {
+/// Runs `cargo vendor`, and returns what it prints: the source replacement. `own_workspace` is the folder of an xtask
+/// with a Cargo.lock of its own.
+pub fn copy_sources(
+    root: &Path,
+    library_lock: Option<&Path>,
+    own_workspace: Option<&Path>,
+    env: &Env,
+) -> anyhow::Result<String> {
     let mut cargo = child_env::cargo(env);
     // Folders that do not belong there are removed already, and those of the library have to stay.
     cargo.args(["vendor", "--locked", "--versioned-dirs", "--no-delete"]).current_dir(root);
@@ -54,6 +60,9 @@ pub fn copy_sources(root: &Path, library_lock: Option<&Path>, env: &Env) -> anyh
         // The library's packages use unstable fields, which only a nightly cargo reads.
         cargo.env("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS", "nightly");
         cargo.arg("--sync").arg(manifest);
+    }
+    if let Some(dir) = own_workspace {
+        cargo.arg("--sync").arg(dir.join("Cargo.toml"));
     }
     let output = process::output(cargo.arg(FOLDER)).context("running cargo vendor")?;
     if output.status.success() {
