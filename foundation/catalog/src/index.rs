@@ -37,7 +37,7 @@ pub struct IndexEntry {
     pub unstamped_sha256: String,
 }
 
-/// What the index says of a build key.
+/// The result of looking a build key up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Indexed {
     /// There is no entry.
@@ -69,7 +69,7 @@ impl IndexEntry {
     /// Writes the entry. One that is there stays while its release does: more commits descend from the older release.
     ///
     /// # Errors
-    /// What the bucket answers.
+    /// Those of the requests.
     pub fn write(
         &self,
         client: &Client,
@@ -122,7 +122,7 @@ impl Indexed {
     /// Looks up a build key.
     ///
     /// # Errors
-    /// What the bucket answers; [`Kind::Invalid`] for an object that is no entry.
+    /// Those of the requests; [`Kind::Invalid`] for an object that is no entry.
     pub fn read(client: &Client, prefix: &str, build_key: &str) -> Result<Self> {
         let folder = folder(prefix, build_key);
         let listing = client.list(&folder, MAX_ENTRIES)?;

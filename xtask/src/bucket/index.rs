@@ -6,7 +6,7 @@ use ferror::{Error, Kind};
 use crate::bucket::releases::ReleaseBucket;
 use crate::system::ui;
 
-/// What the bucket has of a build key.
+/// The result of looking for a published binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// A release with one artifact, which holds the binary.
@@ -23,7 +23,7 @@ pub enum Found {
 /// ancestor of the one that is built, as `is_ancestor` says; and the release has to say the same as the entry.
 ///
 /// # Errors
-/// What the bucket answers. An entry or a release that is wrong is as none.
+/// Those of the requests. A wrong entry or release is no error: then nothing is found.
 pub fn find(
     bucket: &ReleaseBucket,
     build_key: &str,

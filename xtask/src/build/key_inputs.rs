@@ -17,7 +17,7 @@ use crate::system::{child_env, process};
 /// Enough for a compiler that prints its version.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What build scripts and macros are linked by and run on, and which no pin names.
+/// The C compiler and the operating system of this machine, which no pin names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
     compiler: String,

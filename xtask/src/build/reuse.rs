@@ -28,7 +28,7 @@ use crate::system::files;
 /// Files get times of a clock that is behind by up to one tick of the kernel.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What is known of the last build of a service for a platform.
+/// A record of the last build of a service for a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The folder of the workspace's Cargo.toml.

@@ -16,9 +16,9 @@ use crate::model::cargo_lock;
 use crate::model::source_file::SourceFile;
 use crate::model::workspace::{Service, Workspace};
 use crate::repository::dependencies::Dependencies;
-use crate::repository::sources::{self, canonical, relative};
+use crate::repository::sources::{self, canonical};
 use crate::system::env::Env;
-use crate::system::files;
+use crate::system::files::{self, relative};
 
 /// The files of the repository, by the package that they belong to.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Sources<'a> {
     digests: RefCell<BTreeMap<PathBuf, String>>,
 }
 
-/// What a service on a platform is built from.
+/// The inputs of a service on a platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The inputs.
@@ -101,6 +101,9 @@ impl<'a> Sources<'a> {
         let mut found = Found::default();
         let root_inputs = &self.workspace.config.inputs;
         found.variables.extend(root_inputs.variables.iter().cloned());
+        let home = env.cargo_home();
+        let real = home.as_ref().and_then(|home| home.canonicalize().ok());
+        let homes: Vec<_> = home.into_iter().chain(real).collect();
         for package in self.dependencies.of(&service.name, platform) {
             if let Some(source) = &package.source {
                 let (name, version) = (package.name.clone(), package.version.clone());
@@ -108,12 +111,9 @@ impl<'a> Sources<'a> {
                 let exact = format!("{source} {}", checksum.map_or("", String::as_str));
                 locked.entry(&package.name).or_default().push((&package.version, exact));
                 // In cargo's home, cargo has compared it with the checksum. What lies elsewhere may have been edited.
-                let Some(dir) = &package.dir else { continue };
+                let is_elsewhere = |dir: &&PathBuf| !homes.iter().any(|home| dir.starts_with(home));
+                let Some(dir) = package.dir.as_ref().filter(is_elsewhere) else { continue };
                 let dir = canonical(dir)?;
-                let home = env.cargo_home().and_then(|home| home.canonicalize().ok());
-                if home.is_some_and(|home| dir.starts_with(home)) {
-                    continue;
-                }
                 let from = (Bound::Included(&*dir), Bound::Unbounded);
                 let own = self.files.range::<Path, _>(from).copied();
                 let before = files.len();

@@ -27,7 +27,7 @@ const WRAPPERS: [&str; 4] = [
 /// open for an error.
 const GIT_CONFIG: &str = "/etc/gitconfig";
 
-/// What cargo reads.
+/// The files that cargo itself reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CargoFiles {
     /// Files, and folders of which everything below counts.

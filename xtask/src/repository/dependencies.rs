@@ -22,7 +22,7 @@ use crate::repository::vendored;
 use crate::system::env::Env;
 use crate::system::{child_env, parallel, process};
 
-/// What [`read`] goes by.
+/// The options of [`read`].
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The workspace.
@@ -33,7 +33,7 @@ pub struct Request<'a> {
     pub platforms: &'a [Platform],
     /// The triple of the machine that builds.
     pub host: &'a str,
-    /// What cargo's answers follow from.
+    /// The files that cargo's answers follow from.
     pub manifests: &'a Manifests,
     /// The environment of this process.
     pub env: &'a Env,
@@ -86,7 +86,9 @@ impl Dependencies {
 pub fn read(request: &Request<'_>) -> anyhow::Result<Dependencies> {
     let Request { services, platforms, host, manifests, .. } = *request;
     let names: Vec<_> = services.iter().map(|service| &service.name).collect();
-    let asked = format!("{names:?} {platforms:?} {host}");
+    // Sources of crates lie in cargo's home.
+    let home = request.env.cargo_home();
+    let asked = format!("{names:?} {platforms:?} {host} {home:?}");
     if let Some(kept) = manifests.kept("dependencies").filter(|kept| kept["asked"] == *asked)
         && let Some(kept) = Dependencies::read(&kept)
     {

@@ -21,7 +21,7 @@ use crate::model::workspace::Workspace;
 use crate::repository::cargo_config::CargoConfig;
 use crate::repository::{work_tree, workspace};
 use crate::system::env::Env;
-use crate::system::files;
+use crate::system::files::{self, relative};
 
 /// Finds every package of the workspace that is compiled from a folder: its members, and path dependencies
 /// that are no members.
@@ -69,17 +69,18 @@ pub fn outside_repository(
 /// can hold: git ignores them, or a link or `..` leads out of the repository. A folder of which git has nothing stands for
 /// all files below it. The paths are relative to `root`.
 ///
-/// Files below `known_folders` do not count, nor does what git itself writes.
+/// The repository has `files`. Those below `known_folders` do not count, nor does what git itself writes.
 pub fn ignored_files(
     compiled: &BTreeSet<PathBuf>,
     root: &Path,
+    files: &[SourceFile],
     known_folders: &[&Path],
     env: &Env,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let top = canonical(&work_tree::top(root, env)?)?;
     let root = canonical(root)?;
     let known: Vec<_> = known_folders.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
-    let files = files_of_repository(&top, env)?;
+    let files: BTreeSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
     let folders: BTreeSet<_> = files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
     let mut ignored = BTreeSet::new();
     for path in compiled.iter().filter(|path| path.starts_with(&top)) {
@@ -87,7 +88,7 @@ pub fn ignored_files(
         let Ok(real) = path.canonicalize() else { continue };
         let is_of_git = real.components().any(|part| part.as_os_str() == ".git");
         let is_known = known.iter().any(|folder| real.starts_with(folder));
-        if files.contains(&real) || is_of_git || is_known || !real.is_file() {
+        if files.contains(real.as_path()) || is_of_git || is_known || !real.is_file() {
             continue;
         }
         let of_nobody = real.ancestors().take_while(|above| !folders.contains(above)).last();
@@ -95,13 +96,6 @@ pub fn ignored_files(
         ignored.insert(relative(shown, &root));
     }
     Ok(ignored.into_iter().collect())
-}
-
-/// Returns the path of `to` relative to the folder `from`, both absolute.
-pub(super) fn relative(to: &Path, from: &Path) -> PathBuf {
-    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(common).map(|_| Path::new("..").as_os_str());
-    up.chain(to.components().skip(common).map(std::path::Component::as_os_str)).collect()
 }
 
 /// Computes the digest of each package: of its folder's path, which programs can ask the compiler for, and
@@ -202,24 +196,4 @@ fn add_files(dir: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
 
 pub(super) fn canonical(dir: &Path) -> anyhow::Result<PathBuf> {
     dir.canonicalize().with_context(|| format!("looking at {}", dir.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::relative;
-
-    #[test]
-    fn paths_go_up_to_the_common_folder() {
-        let rows = [
-            ("/a/b/lib", "/a/b", "lib"),
-            ("/a/lib", "/a/b", "../lib"),
-            ("/x/lib", "/a/b", "../../x/lib"),
-            ("/a/bc", "/a/b", "../bc"),
-        ];
-        for (to, from, expected) in rows {
-            assert_eq!(relative(Path::new(to), Path::new(from)), Path::new(expected), "{to}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
@@ -47,6 +47,13 @@ fn write(
         rename(partial, path)
     };
     write().with_context(|| format!("writing {}", path.display()))
+}
+
+/// Returns the path of `to` relative to the folder `from`, both absolute.
+pub fn relative(to: &Path, from: &Path) -> PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(common)).collect()
 }
 
 /// Returns whether the file begins with these bytes.
@@ -118,8 +125,9 @@ pub fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
 
-    use super::{rewrite, write_whole};
+    use super::{relative, rewrite, write_whole};
 
     #[test]
     fn a_file_gets_its_mode_and_leaves_no_partial_one() {
@@ -147,5 +155,18 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read(&file).unwrap(), b"two");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn paths_go_up_to_the_common_folder() {
+        let rows = [
+            ("/a/b/lib", "/a/b", "lib"),
+            ("/a/lib", "/a/b", "../lib"),
+            ("/x/lib", "/a/b", "../../x/lib"),
+            ("/a/bc", "/a/b", "../bc"),
+        ];
+        for (to, from, expected) in rows {
+            assert_eq!(relative(Path::new(to), Path::new(from)), Path::new(expected), "{to}");
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::system::{files, parallel};
 use crate::verbs::dist::{self, Keys};
 use crate::verbs::upload;
 
-/// How many binaries are looked up at a time.
+/// The number of binaries that are looked up at a time.
 const JOBS: usize = 8;
 
 /// The result for programs, in the folder of what was downloaded.
@@ -39,7 +39,7 @@ pub struct Options {
     pub skip_without_credentials: bool,
 }
 
-/// What `dist` will do for a service on a platform.
+/// The result for a service on a platform.
 struct Row {
     service: String,
     platform: Platform,

@@ -102,7 +102,7 @@ pub struct Artifact {
     pub openssl: Option<String>,
     /// The shared libraries that it loads and that are not part of every system. Left out where there are none.
     pub system_libraries: Vec<String>,
-    /// Whether it was compiled in the sandbox, where nothing but its inputs can be read. Older writers say nothing.
+    /// Whether it was compiled in the sandbox, where nothing but its inputs can be read.
     pub sandboxed: bool,
     /// The digest of everything that can change the binary before its stamp. Left out where another machine may not take
     /// the binary for what a build of the same inputs would give there.

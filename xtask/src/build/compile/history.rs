@@ -15,7 +15,7 @@ use anyhow::Context as _;
 
 use crate::system::files;
 
-/// What has written to a folder since `dist` made it.
+/// The kinds of builds that have written to a folder since `dist` made it, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Writers {
     /// Other programs, or it is not known.
@@ -57,7 +57,7 @@ impl History {
         Ok(history)
     }
 
-    /// Returns what has written to the folder.
+    /// Returns the worst kind of build that has written to the folder.
     pub(super) fn writers(&self) -> Writers {
         self.writers
     }
@@ -83,7 +83,7 @@ impl History {
     }
 }
 
-/// Returns what has written to a folder.
+/// Returns the worst kind of build that has written to a folder.
 pub(super) fn writers(folder: &Path) -> Writers {
     let text = fs::read_to_string(path(folder)).unwrap_or_default();
     let Some(identity) = identity(folder) else { return Writers::Any };

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use super::cargo_output::Crate;
 use super::refused_flag::Script;
 
-/// What a build read, as far as cargo knows.
+/// The files and variables that a build read, as far as cargo knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     /// Files, and folders with everything in them.
@@ -124,7 +124,7 @@ fn read_dep_info(text: &str) -> (BTreeSet<PathBuf>, BTreeSet<String>) {
     (paths, names)
 }
 
-/// What a build script says it read.
+/// The files and variables that a build script names.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Printed {
     paths: Vec<String>,

@@ -1,11 +1,12 @@
 //! Says what a build script or a macro was refused in the sandbox, and what to do about it.
 
 use std::fmt::Write as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use ferror::{Error, Kind};
 
 use super::failure::Printed;
+use crate::system::files::relative;
 use crate::system::sandbox::{Refused, What};
 
 /// Words of an error that the sandbox may be the reason of.
@@ -142,13 +143,6 @@ fn table_of(package: &str, dir: Option<&Path>, root: &Path) -> String {
 
 fn shown(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
-}
-
-/// Returns the path of `to` from the folder `from`.
-fn relative(to: &Path, from: &Path) -> PathBuf {
-    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(common).map(|_| Component::ParentDir);
-    up.chain(to.components().skip(common)).collect()
 }
 
 impl Refusal {

@@ -53,7 +53,7 @@ const PASSED_PREFIXES: [&str; 3] = ["CARGO_TERM_", "CARGO_SOURCE_", "CARGO_REGIS
 /// Ends of those that hold secrets, or name a program that tells them.
 const SECRET: [&str; 3] = ["_TOKEN", "_SECRET_KEY", "_CREDENTIAL_PROVIDER"];
 
-/// What the build of one service may read besides what every build finds.
+/// The files and variables that the build of one service finds, besides those that every build finds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// Files, and folders of which everything below counts.
@@ -101,10 +101,7 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
     write.sort();
-    let homes = [env.get_os("HOME").map(PathBuf::from), env.cargo_home()];
-    let mut closed: Vec<_> = homes.into_iter().flatten().collect();
-    closed.push(toolchain.workspace_root.clone());
-    let closed: Vec<_> = closed.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let closed = closed(toolchain, env);
     let mut read: Vec<_> =
         SYSTEM.into_iter().flat_map(|folder| without(Path::new(folder), &closed)).collect();
     let compiler = &toolchain.compiler;
@@ -134,6 +131,16 @@ fn rules(toolchain: &Toolchain, profile: &str, env: &Env) -> anyhow::Result<Rule
         }
     }
     Ok(Rules { read, list: Vec::new(), devices: DEVICES.map(PathBuf::from).into(), write })
+}
+
+/// Returns the folders that a build does not find below those of the system either: homes, and the repository, of which
+/// it finds its inputs.
+fn closed(toolchain: &Toolchain, env: &Env) -> Vec<PathBuf> {
+    let root = &toolchain.workspace_root;
+    let top = root.ancestors().filter(|folder| folder.join(".git").exists()).last();
+    let homes = [env.get_os("HOME").map(PathBuf::from), env.cargo_home()];
+    let folders = homes.into_iter().flatten().chain([top.unwrap_or(root).to_owned()]);
+    folders.filter_map(|folder| folder.canonicalize().ok()).collect()
 }
 
 /// Returns a folder without those of `closed` that lie in it: itself, or what is in it.
@@ -191,8 +198,11 @@ pub(super) fn set_environment(
     let path = path.map(OsStr::to_owned).unwrap_or_default();
     // For build scripts that start `cargo` and `rustc` by name: rustup's proxies lie in a home.
     let ours = toolchain.compiler.sysroot.join("bin");
+    let closed = closed(toolchain, env);
     let folders = std::env::split_paths(&path).filter(|folder| {
-        is_below(folder, SYSTEM.iter().map(Path::new))
+        let is_of_system = is_below(folder, SYSTEM.iter().map(Path::new))
+            && !is_below(folder, closed.iter().map(PathBuf::as_path));
+        is_of_system
             || is_below(folder, [toolchain.tools_dir(), &*toolchain.target_dir].into_iter())
     });
     if let Ok(path) = std::env::join_paths(std::iter::once(ours).chain(folders)) {

@@ -89,7 +89,7 @@ pub struct Toolchain {
     pub(crate) flags_digest: Option<String>,
 }
 
-/// What of a toolchain belongs to a build key. It is known before anything is installed.
+/// The part of a toolchain that belongs to a build key. It is known before anything is installed.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The platform.

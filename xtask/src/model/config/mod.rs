@@ -117,7 +117,7 @@ pub struct Config {
     pub services: Option<Vec<ServiceEntry>>,
 }
 
-/// What a package is built from besides the files of its folder. The first two are patterns of files.
+/// The files and variables that a package is built from, besides the files of its folder. The first two fields are patterns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// Other files of the repository.

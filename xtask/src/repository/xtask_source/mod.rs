@@ -6,7 +6,7 @@
 //! that package's Cargo.toml, so that a relative path stays relative and a branch stays a branch.
 
 use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catalog::json::{self, Object};
@@ -17,7 +17,7 @@ use crate::model::cargo_lock;
 use crate::model::cargo_toml::{self, quoted};
 use crate::repository::vendored;
 use crate::system::env::Env;
-use crate::system::{child_env, process};
+use crate::system::{child_env, files, process};
 
 /// The name of xtask's package.
 pub const PACKAGE: &str = "bowline-xtask";
@@ -197,7 +197,7 @@ impl XtaskSource {
                 format!("{{ path = {} }}", quoted(&dir.join(crate_folder).display().to_string()))
             }
             Self::Path { dir, .. } => {
-                let path = relative(from, &dir.join(crate_folder));
+                let path = files::relative(&dir.join(crate_folder), from);
                 format!("{{ path = {} }}", quoted(&path.display().to_string()))
             }
             Self::Git { url, reference: None } => format!("{{ git = {} }}", quoted(url)),
@@ -310,14 +310,6 @@ fn read_dependency(manifest: &Path, name: &str, root: &Path) -> anyhow::Result<X
         base.join(path).canonicalize().with_context(|| format!("looking at {}", path.display()))?;
     let dir = dir.parent().ok_or_else(no_place)?.to_owned();
     Ok(XtaskSource::Path { dir, absolute: path.is_absolute() })
-}
-
-/// Returns the relative path from one absolute folder to another.
-fn relative(from: &Path, to: &Path) -> PathBuf {
-    let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
-    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let up = from[shared..].iter().map(|_| Component::ParentDir);
-    up.chain(to[shared..].iter().copied()).collect()
 }
 
 #[cfg(test)]

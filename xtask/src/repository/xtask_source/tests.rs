@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{XtaskSource, commit_of_xtask, relative};
+use super::{XtaskSource, commit_of_xtask};
 use crate::system::env::Env;
 
 fn path(dir: &Path, absolute: bool) -> XtaskSource {
@@ -24,7 +24,6 @@ fn dependencies_are_named_from_where_they_are_needed() {
     assert_eq!(stamp(&git), "{ git = \"https://git.example.com/team/bowline\" }");
     let pinned = git.at_commit(Some("abc"));
     assert_eq!(stamp(&pinned), "{ git = \"https://git.example.com/team/bowline\", rev = \"abc\" }");
-    assert_eq!(relative(Path::new("/a/b"), Path::new("/a/b/c")), Path::new("c"));
 
     assert!(pinned.is_named_by(
         &json!({"git": "https://git.example.com/team/bowline"}),

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 
 use super::mounts::{Namespaces, Plan};
 
-/// What the child needs, prepared before the fork.
+/// The data of a child, prepared before the fork.
 #[derive(Debug)]
 pub(super) struct Confinement {
     pub(super) plan: Plan,

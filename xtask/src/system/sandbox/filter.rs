@@ -32,7 +32,7 @@ const NOTIFY: u32 = 0x7fc0_0000;
 /// The numbers above 423 are the same on all processors; some C libraries do not name them.
 const CLONE3: c_long = 435;
 
-/// What nobody needs to compile something. Some of it passes by Landlock: `io_uring` opens sockets that no filter sees,
+/// The system calls that are refused: no compiler needs them. Some of them pass by Landlock: `io_uring` opens sockets that no filter sees,
 /// keyrings and System V IPC are no files, and the memory of other processes is no file either. The rest reaches much of the kernel.
 const REFUSED: &[c_long] = &[
     libc::SYS_io_uring_setup,
@@ -67,7 +67,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_open_by_handle_at,
 ];
 
-/// What tells which files a process wants.
+/// The system calls that are watched: they tell which files a process wants.
 const WATCHED: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_open,

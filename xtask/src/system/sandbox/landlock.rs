@@ -32,7 +32,7 @@ const SCOPES: u64 = 1 | 1 << 1;
 const CREATE_VERSION: libc::c_long = 1;
 const RULE_PATH_BENEATH: libc::c_long = 1;
 
-/// What the process gets rights for. Kernels that know fewer fields take a shorter structure.
+/// The rights that a ruleset is about: `struct landlock_ruleset_attr`. Kernels that know fewer fields take a shorter structure.
 #[repr(C)]
 struct RulesetAttr {
     fs: u64,

@@ -14,7 +14,7 @@ use super::mounts::{self, Namespaces, Plan};
 use super::watch::Watch;
 use super::{Rules, filter, landlock};
 
-/// What this machine has to confine processes with.
+/// The means of this machine to confine processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Machine {
     landlock: i32,

@@ -33,7 +33,7 @@ mod elsewhere;
 #[cfg(not(target_os = "linux"))]
 pub use self::elsewhere::{Machine, Sandbox, Watch};
 
-/// What a confined process may reach. What does not exist is left out.
+/// The files that a confined process may reach. Those that do not exist are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Files to read and run, and folders of which everything below may be read and run.
@@ -61,7 +61,7 @@ pub struct Refused {
     pub is_build_script: bool,
 }
 
-/// What a process may be refused.
+/// A kind of access that a process is refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
     /// A file or folder that it may not read.

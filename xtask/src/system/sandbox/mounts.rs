@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-/// How a process can make namespaces.
+/// The ways in which a process can make namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Namespaces {
     /// Not at all.
@@ -26,7 +26,7 @@ struct MountAttr {
 const READ_ONLY: u64 = 1;
 const RECURSIVE: libc::c_long = 0x8000;
 
-/// What the child needs to make its namespaces.
+/// The data by which a child makes its namespaces.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) namespaces: Namespaces,

@@ -27,7 +27,7 @@ pub struct Watch {
     is_over: Arc<AtomicBool>,
 }
 
-/// What the kernel tells of a call: `struct seccomp_notif`.
+/// A system call as the kernel reports it: `struct seccomp_notif`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 struct Call {
@@ -50,7 +50,7 @@ struct Answer {
     flags: u32,
 }
 
-/// How often it is looked whether the watch is over, in milliseconds.
+/// The time between two looks at whether the watch is over, in milliseconds.
 const INTERVAL: libc::c_int = 100;
 const GO_ON: u32 = 1;
 /// `SECCOMP_IOCTL_NOTIF_RECV` and `SECCOMP_IOCTL_NOTIF_SEND`.
@@ -85,7 +85,7 @@ impl Watch {
     }
 }
 
-/// What the rules allow, as paths without links.
+/// The rules, as paths without links.
 struct Known {
     read: Vec<PathBuf>,
     list: Vec<PathBuf>,

@@ -104,7 +104,7 @@ pub fn run(
     }
     check_unchanged(&planned, env)?;
     refuse_lfs_pointers(&compiled)?;
-    let ignored = ignored_files(workspace, plan, &compiled, &our_folders, env)?;
+    let ignored = ignored_files(&planned, &compiled, &our_folders, env)?;
     warn_of_ignored(&ignored, ui);
     for (path, record) in records {
         record.write(&path)?;

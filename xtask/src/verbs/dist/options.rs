@@ -33,7 +33,7 @@ pub struct Options {
     pub json: bool,
 }
 
-/// What becomes of the artifacts.
+/// The purpose of the artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// They are published as soon as they are there.

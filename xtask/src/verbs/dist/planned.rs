@@ -36,10 +36,10 @@ pub(super) struct Planned {
     /// What build scripts need besides the compiler.
     needs: BTreeSet<Need>,
     /// The files of the repository.
-    files: Vec<SourceFile>,
+    pub(super) files: Vec<SourceFile>,
     /// What comes from outside the repository and may change the bytes.
     flags: OutsideFlags,
-    /// What cargo's answers follow from.
+    /// The files that cargo's answers follow from.
     manifests: Manifests,
     cargo_config: CargoConfig,
 }

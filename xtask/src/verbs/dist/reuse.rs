@@ -31,7 +31,7 @@ use crate::system::env::Env;
 /// The folder beside the snapshot in which `plan` leaves what it downloaded.
 pub(super) const HANDED_OVER: &str = "plan";
 
-/// What decisions go by.
+/// The facts by which is decided what is built.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) workspace: &'a Workspace,
@@ -63,14 +63,14 @@ struct Keyed {
     found: Found,
 }
 
-/// What is done for one service on one platform.
+/// A decision about one service on one platform.
 pub(super) struct Decision {
     pub(super) source: Source,
     because: String,
     key: Option<String>,
 }
 
-/// Where an archive comes from.
+/// The source of an archive.
 pub(super) enum Source {
     /// From cargo.
     Build,

@@ -199,7 +199,7 @@ struct Unstamped<'a> {
     unchecked: Unchecked<'a>,
 }
 
-/// What a manifest says of a build besides its bytes.
+/// Facts about a build that a manifest has besides its bytes.
 #[derive(Clone, Copy)]
 struct BuildFacts {
     has_openssl: bool,

@@ -9,13 +9,13 @@ use ferror::Error;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
 use crate::model::source_file::LFS_POINTER;
-use crate::model::workspace::Workspace;
 use crate::repository::sources;
 use crate::system::env::Env;
 use crate::system::files;
 use crate::system::ui::Ui;
 
 use super::options::Purpose;
+use super::planned::Planned;
 use super::step::Made;
 
 /// Warns about what is compiled and does not belong to the repository.
@@ -54,15 +54,15 @@ pub(super) fn refuse_lfs_pointers(compiled: &BTreeSet<PathBuf>) -> ferror::Resul
 
 /// Finds the compiled files that no commit holds, beside the folders that the plan names already.
 pub(super) fn ignored_files(
-    workspace: &Workspace,
-    plan: &Plan,
+    planned: &Planned,
     compiled: &BTreeSet<PathBuf>,
     our_folders: &[&Path],
     env: &Env,
 ) -> anyhow::Result<Vec<PathBuf>> {
+    let Planned { workspace, plan, files, .. } = planned;
     let named: Vec<_> = plan.outside_sources.iter().map(|dir| workspace.root.join(dir)).collect();
     let known: Vec<_> = our_folders.iter().copied().chain(named.iter().map(|dir| &**dir)).collect();
-    sources::ignored_files(compiled, &workspace.root, &known, env)
+    sources::ignored_files(compiled, &workspace.root, files, &known, env)
 }
 
 pub(super) fn warn_of_ignored(paths: &[PathBuf], ui: &Ui) {

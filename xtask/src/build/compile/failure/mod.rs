@@ -147,7 +147,7 @@ pub(super) fn printed(error: Option<&CompilerError>, said: &str) -> Printed {
     }
 }
 
-/// What a crate printed when it failed.
+/// The output of a crate that failed.
 #[derive(Debug, Default)]
 pub(super) struct Printed {
     /// The crate, with its version.
