@@ -41,6 +41,7 @@ mod presign;
 mod promote;
 mod proxies;
 mod reference;
+mod resources;
 mod reuse;
 mod sandbox;
 mod services;
