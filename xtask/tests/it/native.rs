@@ -270,7 +270,7 @@ fn services_with_openssl_and_with_bindgen_are_built_for_other_platforms() {
                 let line = unsafe { std::ffi::CStr::from_ptr(openssl_sys::OpenSSL_version(1)) };\n    println!(\"{line:?}\");\n}\n";
     repo.write("services/tls-real/src/main.rs", main);
     repo.write("services/headers-real/build.rs", BINDGEN);
-    let main = "#![allow(warnings)]\ninclude!(concat!(env!(\"OUT_DIR\"), \"/own.rs\"));\n\nfn main() {\n    \
+    let main = "include!(concat!(env!(\"OUT_DIR\"), \"/own.rs\"));\n\nfn main() {\n    \
                 println!(\"{} {}\", stamp::line(\"headers-real\"), size_of::<own>());\n}\n";
     repo.write("services/headers-real/src/main.rs", main);
     let mut cargo = repo.prepare(env!("CARGO"), &["generate-lockfile", "--quiet"]);
