@@ -203,6 +203,7 @@ impl Repo {
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if ["S3_", "AWS_", "CIRCLE_", "GIT_"].iter().any(|prefix| name.starts_with(prefix))
+                || ["CI", "NO_COLOR", "CARGO_TERM_COLOR"].contains(&&*name)
                 || outside_flags::changes_bytes(&name, "release")
             {
                 command.env_remove(&*name);
