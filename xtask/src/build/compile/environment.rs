@@ -181,7 +181,21 @@ pub(super) fn linker_variables(
             *program = script.into();
         }
     }
+    let linker = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
+    if let Some((_, program)) = variables.iter_mut().find(|(name, _)| *name == *linker) {
+        *program = linker_script(&program.to_string_lossy(), &toolchain.cache_dir)?.into();
+    }
     Ok(variables)
+}
+
+/// Writes a script that runs zig as the linker `program`, and returns its path.
+///
+/// Without the flag, zig compiles its library for sanitizers before the first link, for 15 seconds, though
+/// cargo-zigbuild switches sanitizers off: it does so by `all`, which zig does not understand here. A
+/// flag of the team's own stands behind it and counts more.
+fn linker_script(program: &str, cache_dir: &Path) -> anyhow::Result<PathBuf> {
+    let text = format!("#!/bin/sh\nexec {} -fno-sanitize=undefined \"$@\"\n", quoted(program));
+    script("link", &text, cache_dir)
 }
 
 /// Returns zig's folder as a path below the workspace's root, and the root, where it lies there.
