@@ -50,7 +50,7 @@ pub(super) fn releases<'r>(
                         td {
                             (version(service, &release.version))
                             @if let Some(same) = &release.same_program_as {
-                                " " small { "same program as " (version(service, same)) }
+                                div { small { "same program as " (version(service, same)) } }
                             }
                         }
                         td { (ago(release.made_at(), now)) }
