@@ -10,13 +10,13 @@ use s3::{Attributes, Body, Client, Precondition, Put};
 use serde_json::json;
 
 use crate::json::{self, Object};
-use crate::keys::{is_digest, is_service, is_version};
+use crate::keys::{index_key, is_digest, is_service, is_version};
 use crate::{Artifact, Manifest, manifest_key};
 
 /// The one form that is written and understood.
 const SCHEMA: u64 = 1;
 /// Entries larger than this are not read: one has some 500 bytes, and an object key at most 1024.
-const MAX_ENTRY_BYTES: u64 = 16 * 1024;
+pub(crate) const MAX_ENTRY_BYTES: u64 = 16 * 1024;
 /// More binaries of one key than these are not named.
 const MAX_ENTRIES: usize = 10;
 
@@ -63,7 +63,7 @@ impl IndexEntry {
 
     /// Returns the entry's object key below `prefix`.
     pub fn object_key(&self, prefix: &str, build_key: &str) -> String {
-        format!("{}{}", folder(prefix, build_key), self.unstamped_sha256)
+        index_key(prefix, build_key, &self.unstamped_sha256)
     }
 
     /// Writes the entry. One that is there stays while its release does: more commits descend from the older release.
@@ -144,11 +144,14 @@ impl Indexed {
 }
 
 fn folder(prefix: &str, build_key: &str) -> String {
-    format!("{prefix}keys/{build_key}/")
+    index_key(prefix, build_key, "")
 }
 
 /// Reads an entry: every field is known and has its form.
-fn read(bytes: &[u8], unstamped_sha256: String) -> std::result::Result<IndexEntry, String> {
+pub(crate) fn read(
+    bytes: &[u8],
+    unstamped_sha256: String,
+) -> std::result::Result<IndexEntry, String> {
     let document = json::parse(bytes)?;
     let mut object = Object::new(&document)?;
     object.expect_schema(SCHEMA)?;

@@ -40,7 +40,8 @@ impl Found {
     }
 }
 
-/// Sorts listed objects by service, and by name. What is not ours is left out.
+/// Sorts listed objects by service, and by name. What is not ours is left out, and so is what lies beside the folders of
+/// services.
 pub fn by_service(prefix: &str, listed: Vec<ListedObject>) -> BTreeMap<String, Service> {
     let mut services = BTreeMap::<String, Service>::new();
     for object in listed {
@@ -48,7 +49,10 @@ pub fn by_service(prefix: &str, listed: Vec<ListedObject>) -> BTreeMap<String, S
         let Some(name) = ObjectName::parse(prefix, &key) else { continue };
         let (ObjectName::Manifest { service, .. }
         | ObjectName::Archive { service, .. }
-        | ObjectName::Channel { service, .. }) = name;
+        | ObjectName::Channel { service, .. }) = name
+        else {
+            continue;
+        };
         let service = services.entry(service.to_owned()).or_default();
         match name {
             ObjectName::Manifest { version, .. } => {
@@ -60,6 +64,7 @@ pub fn by_service(prefix: &str, listed: Vec<ListedObject>) -> BTreeMap<String, S
             ObjectName::Channel { channel, .. } => {
                 service.channels.push(Found::new(channel, object));
             }
+            ObjectName::IndexEntry { .. } | ObjectName::Receipt { .. } => {}
         }
     }
     for service in services.values_mut() {

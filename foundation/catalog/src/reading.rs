@@ -4,7 +4,10 @@ use ferror::{Error, Kind, ResultExt as _};
 use s3::Client;
 
 use crate::channel::MAX_CHANNEL_BYTES;
-use crate::{Artifact, Channel, Found, MAX_MANIFEST_BYTES, Manifest, by_service, manifest_key};
+use crate::index::{self, MAX_ENTRY_BYTES};
+use crate::{
+    Artifact, Channel, Found, IndexEntry, MAX_MANIFEST_BYTES, Manifest, by_service, manifest_key,
+};
 
 /// A reason why an object cannot be read is cut off here.
 const MAX_REASON_CHARS: usize = 200;
@@ -61,6 +64,20 @@ pub fn read_channel(
     let read = |bytes: &[u8]| Channel::read_lenient(bytes, service, &found.name);
     read_object(client, &found.object_key, MAX_CHANNEL_BYTES, read)
         .with_context(|| format!("reading the channel {} of {service}", found.name))
+}
+
+/// Reads an entry of the index of binaries that was listed. `None` when it is gone.
+///
+/// # Errors
+/// What the bucket answers. An object that is no entry is no error: it is in [`Reading::content`].
+pub fn read_index_entry(
+    client: &Client,
+    object_key: &str,
+) -> ferror::Result<Option<Reading<IndexEntry>>> {
+    let (_, digest) = object_key.rsplit_once('/').unwrap_or_default();
+    let read = |bytes: &[u8]| index::read(bytes, digest.to_owned()).map_err(Error::invalid);
+    read_object(client, object_key, MAX_ENTRY_BYTES, read)
+        .with_context(|| format!("reading the index entry {object_key}"))
 }
 
 /// Returns all channels of `service` as they are now.

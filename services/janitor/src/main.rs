@@ -2,9 +2,11 @@
 //! interval, lists what the policy does not keep, and removes it only when told to.
 //!
 //! Read it in this order: [`args`] is all that can be set, [`policy`] decides without touching
-//! anything, [`sweep`] walks the bucket once and carries out the decision.
+//! anything, [`sweep`] walks the bucket once and carries out the decision, [`beside`] for what lies
+//! outside the folders of services.
 
 mod args;
+mod beside;
 mod policy;
 mod sweep;
 
@@ -36,8 +38,12 @@ async fn work(args: Args, stop: Stop) -> ferror::Result<()> {
     service::work(NAME, interval, worker, stop, async || {
         let sweep = sweep.clone();
         let report = service::blocking("the sweep", move || sweep.run(Client::server_time)).await?;
-        let Report { services, kept, unreadable, releases, orphans, skipped, too_large } = report;
-        info!(services, kept, unreadable, releases, orphans, skipped, too_large, "swept");
+        let Report { services, kept, unreadable, releases, orphans, .. } = report;
+        let Report { entries, receipts, skipped, too_large, .. } = report;
+        info!(
+            services,
+            kept, unreadable, releases, orphans, entries, receipts, skipped, too_large, "swept"
+        );
         Ok(())
     })
     .await

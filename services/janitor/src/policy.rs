@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use catalog::{Found, Reading, Service};
+use catalog::{Found, Manifest, Reading, Service};
 use ftime::Epoch;
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
-/// What is kept. A release goes only when neither rule keeps it.
+/// What is kept. A release goes only when neither rule keeps it, and no release that one keeps needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// How many of the newest releases of each service are kept.
@@ -46,7 +46,8 @@ impl Policy {
         self.young.as_secs() / DAY.as_secs()
     }
 
-    /// Judges the objects of one service. `readings` has what its manifest objects held, by version.
+    /// Judges the objects of one service. `readings` has what its manifest objects held, by version, and `entries` the
+    /// versions that its entries of the index of binaries name, by object key.
     ///
     /// A manifest object that cannot be read (by this program: perhaps a newer one wrote it) stays,
     /// and so do the archives of its version. It does not count as one of the newest either, so
@@ -56,9 +57,11 @@ impl Policy {
         (prefix, service): (&str, &str),
         objects: &Service,
         readings: &BTreeMap<String, Reading>,
+        entries: &BTreeMap<&str, &str>,
         now: Epoch,
     ) -> Verdict {
         let mut verdict = Verdict::default();
+        let mut in_use = BTreeSet::new();
         let mut newer = 0;
         for found in &objects.manifests {
             let readable = readings.get(&found.name).and_then(|reading| {
@@ -72,6 +75,7 @@ impl Policy {
             newer += 1;
             if among_the_newest || self.is_young(found, now) {
                 verdict.kept += 1;
+                in_use.extend(in_index(prefix, manifest, entries));
                 continue;
             }
             let archives = manifest.artifacts.iter();
@@ -82,6 +86,10 @@ impl Policy {
                 archives: own.map(|artifact| artifact.object_key.clone()).collect(),
             });
         }
+        // Builds of the same inputs take the binary from the release that the index names for them.
+        let judged = verdict.releases.len();
+        verdict.releases.retain(|removal| !in_use.contains(&*removal.manifest.name));
+        verdict.kept += judged - verdict.releases.len();
         let goes: BTreeSet<_> =
             verdict.releases.iter().map(|removal| removal.manifest.name.clone()).collect();
         let stay = readings.iter().filter(|(version, _)| !goes.contains(*version));
@@ -110,6 +118,19 @@ impl Policy {
     fn is_young(self, found: &Found, now: Epoch) -> bool {
         now.since(found.last_modified).is_none_or(|age| age < self.young)
     }
+}
+
+/// Returns the versions that the index names for the binaries of a release.
+fn in_index<'e>(
+    prefix: &str,
+    manifest: &Manifest,
+    entries: &BTreeMap<&str, &'e str>,
+) -> impl Iterator<Item = &'e str> {
+    manifest.artifacts.iter().filter_map(move |artifact| {
+        let build_key = artifact.build_key.as_ref()?;
+        let object_key = catalog::index_key(prefix, build_key, &artifact.unstamped_sha256);
+        entries.get(&*object_key).copied()
+    })
 }
 
 /// Returns the object keys of the archives that a manifest object names.
@@ -202,7 +223,8 @@ mod tests {
             .iter()
             .map(|(version, reading)| ((*version).to_owned(), reading.clone()))
             .collect();
-        Policy { keep, young: DAY * days }.judge(("", "a"), &service, &readings, NOW)
+        let entries = BTreeMap::new();
+        Policy { keep, young: DAY * days }.judge(("", "a"), &service, &readings, &entries, NOW)
     }
 
     #[test]
@@ -227,6 +249,38 @@ mod tests {
         check(4, 1, &[]);
         check(99, 1, &[]);
         check(1, 31, &[]);
+    }
+
+    #[test]
+    fn a_release_stays_that_the_index_names_for_a_binary_of_one_that_is_kept() {
+        let objects = ["aaaaaa.json", "bbbbbb.json", "cccccc.json", "dddddd.json"];
+        let objects: Vec<_> =
+            (1..).zip(objects).map(|(nth, end)| listed(&(end, nth * 10))).collect();
+        let service = catalog::by_service("", objects).remove("a").expect("there are objects of a");
+        // The last three have one program; it is that of the first as well, or is not.
+        let readings = |first: &str| {
+            let of = |version: &str, program: &str| {
+                let mut reading = reading(version, &[&format!("{version}.tar.gz")]);
+                let artifact = &mut reading.content.as_mut().expect("an example").artifacts[0];
+                artifact.build_key = Some("key".to_owned());
+                program.clone_into(&mut artifact.unstamped_sha256);
+                (version.to_owned(), reading)
+            };
+            let same = ["bbbbbb", "cccccc", "dddddd"].map(|version| of(version, "same"));
+            [of("aaaaaa", first)].into_iter().chain(same).collect::<BTreeMap<_, _>>()
+        };
+        let check = |first: &str, entry: &str, expected: &[&str]| {
+            let entries = BTreeMap::from([(entry, "cccccc")]);
+            let policy = Policy { keep: 1, young: DAY };
+            let verdict = policy.judge(("", "a"), &service, &readings(first), &entries, NOW);
+            let goes: Vec<_> =
+                verdict.releases.iter().map(|it| it.manifest.name.as_str()).collect();
+            assert_eq!((goes.as_slice(), verdict.kept), (expected, 4 - expected.len()), "{entry}");
+        };
+        check("same", "keys/key/same", &["bbbbbb", "dddddd"]);
+        check("same", "keys/other/same", &["bbbbbb", "cccccc", "dddddd"]);
+        check("same", "keys/key/other", &["bbbbbb", "cccccc", "dddddd"]);
+        check("other", "keys/key/same", &["bbbbbb", "cccccc", "dddddd"]);
     }
 
     #[test]

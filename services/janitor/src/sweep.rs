@@ -10,6 +10,7 @@ use s3::Client;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
+use crate::beside::{self, Beside, Releases};
 use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
 /// The most objects that are judged together: all of the bucket, or else those of each service. When a
@@ -39,9 +40,13 @@ pub(crate) struct Report {
     pub(crate) releases: usize,
     /// Archives without a manifest object that were removed, or would be.
     pub(crate) orphans: usize,
+    /// Entries of the index of binaries that were removed, or would be.
+    pub(crate) entries: usize,
+    /// Receipts that were removed, or would be.
+    pub(crate) receipts: usize,
     /// Releases and archives that stayed because a channel names them or they changed meanwhile.
     pub(crate) skipped: usize,
-    /// Services with too many objects, of which none was judged.
+    /// Services, and folders beside them, with too many objects, of which none was judged.
     pub(crate) too_large: usize,
 }
 
@@ -60,12 +65,28 @@ impl Sweep {
         let mut report = Report::default();
         let listing = list(prefix)?;
         let now = now(client);
+        let mut releases = Releases::new();
         if !listing.truncated {
+            let beside = Beside::read(&self.bucket, &self.stop, &listing.objects)?;
+            let Some(beside) = beside else { return Ok(report) };
             let services = catalog::by_service(prefix, listing.objects);
             let by_channels = self.keys_in_channels(&services)?;
-            self.walk(services, &by_channels, now, &mut report)?;
+            if self.walk(services, &by_channels, &beside, now, &mut releases, &mut report)? {
+                self.remove_beside(&beside, &releases, &mut report)?;
+            }
             return Ok(report);
         }
+        let mut listed = Vec::new();
+        for folder in beside::FOLDERS.map(|name| format!("{prefix}{name}")) {
+            let listing = list(&folder)?;
+            if listing.truncated {
+                self.leave_folder(&folder, &mut report);
+            } else {
+                listed.extend(listing.objects);
+            }
+        }
+        let beside = Beside::read(&self.bucket, &self.stop, &listed)?;
+        let Some(beside) = beside else { return Ok(report) };
         // A service may have archives in its channels that lie in another one's folder, so all channels
         // are read first.
         let mut folders =
@@ -86,26 +107,34 @@ impl Sweep {
         for folder in &folders {
             let listing = list(folder)?;
             if listing.truncated {
-                let most = self.max_objects;
-                warn!(folder, most, "it holds more objects than are judged, so all of them stay");
-                report.too_large += 1;
+                self.leave_folder(folder, &mut report);
                 continue;
             }
             let services = catalog::by_service(prefix, listing.objects);
-            if !self.walk(services, &by_channels, now, &mut report)? {
-                break;
+            if !self.walk(services, &by_channels, &beside, now, &mut releases, &mut report)? {
+                return Ok(report);
             }
         }
+        self.remove_beside(&beside, &releases, &mut report)?;
         Ok(report)
     }
 
-    /// Judges services, and removes what goes. Returns whether it got to the end: `false` when a stop is
-    /// requested.
+    /// Says that all objects of a folder stay, because there are too many.
+    fn leave_folder(&self, folder: &str, report: &mut Report) {
+        let most = self.max_objects;
+        warn!(folder, most, "it holds more objects than are judged, so all of them stay");
+        report.too_large += 1;
+    }
+
+    /// Judges services, removes what goes, and notes which releases stay. Returns whether it got to the end: `false` when
+    /// a stop is requested.
     fn walk(
         &self,
         services: BTreeMap<String, Service>,
         by_channels: &BTreeSet<String>,
+        beside: &Beside,
         now: Epoch,
+        releases: &mut Releases,
         report: &mut Report,
     ) -> ferror::Result<bool> {
         let prefix = &self.bucket.prefix;
@@ -113,12 +142,18 @@ impl Sweep {
             let Some(readings) = self.read_manifests(&service, &objects)? else {
                 return Ok(false);
             };
-            let verdict = self.policy.judge((prefix, &service), &objects, &readings, now);
+            let entries = beside.entries_of(&service);
+            let place = (prefix.as_str(), service.as_str());
+            let verdict = self.policy.judge(place, &objects, &readings, &entries, now);
+            for Found { name: version, .. } in &objects.manifests {
+                releases.insert((service.clone(), version.clone()), true);
+            }
             report.services += 1;
             report.kept += verdict.kept;
             report.unreadable += verdict.unreadable;
             for removal in &verdict.releases {
                 if self.remove_release(&service, removal, by_channels)? {
+                    releases.insert((service.clone(), removal.manifest.name.clone()), false);
                     report.releases += 1;
                 } else {
                     report.skipped += 1;
@@ -133,6 +168,28 @@ impl Sweep {
             }
         }
         Ok(true)
+    }
+
+    /// Removes the entries of the index and the receipts of releases that are gone, or go in this walk.
+    fn remove_beside(
+        &self,
+        beside: &Beside,
+        releases: &Releases,
+        report: &mut Report,
+    ) -> ferror::Result<()> {
+        report.unreadable += beside.unreadable;
+        for object in &beside.objects {
+            if self.stop.is_requested() {
+                break;
+            }
+            if object.goes(&self.bucket, releases, self.delete)? {
+                self.remove(&object.object_key)?;
+                let count =
+                    if object.entry.is_some() { &mut report.entries } else { &mut report.receipts };
+                *count += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be
@@ -363,14 +420,26 @@ mod tests {
             put(&format!("large/large_00000{number}.tar.gz"), "archive");
         }
         put("notes/read.me", "no service");
+        // Nothing is left of the release that these two belong to.
+        let key = catalog::index_key("", &"ab".repeat(32), &"cd".repeat(32));
+        let entry = serde_json::json!({
+            "schema": 1, "service": "b", "platform": "linux_amd64", "version": "000001",
+            "commit": "0".repeat(40), "sha256": "ef".repeat(32),
+        });
+        put(&key, &entry.to_string());
+        put("verified/b/000001", "equal");
         sweep.max_objects = 5;
         let later = Epoch::now().saturating_add(DAY * 30);
         let report = sweep.run(|_| later).unwrap();
         assert_eq!((report.services, report.orphans, report.skipped), (2, 1, 1), "{report:?}");
         assert_eq!((report.too_large, report.kept), (1, 1), "{report:?}");
+        assert_eq!((report.entries, report.receipts), (1, 1), "{report:?}");
         let left = sweep.bucket.client.list("b/", 10).unwrap().objects;
         assert_eq!(left.iter().map(|it| &*it.object_key).collect::<Vec<_>>(), [promoted]);
         assert_eq!(sweep.bucket.client.list("large/", 10).unwrap().objects.len(), 6);
+        for folder in ["keys/", "verified/"] {
+            assert_eq!(sweep.bucket.client.list(folder, 10).unwrap().objects.len(), 0, "{folder}");
+        }
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! `list`: prints the releases in a bucket, by service, newest first.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use catalog::{Artifact, Channel, Found, Manifest, Service};
+use catalog::{Channel, Found, Manifest, Service};
 use ferror::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -171,16 +170,11 @@ fn channel_to_json(channel: &Channel) -> Value {
     })
 }
 
-/// Returns the version of the release before `row`, the first of the same service in `older`, where both have the same
-/// programs but for the stamp.
+/// Returns the version of the newest of the `older` releases of the service that has the same program.
 fn same_program<'a>(row: &Row<'_>, older: &'a [Row<'a>]) -> Option<&'a str> {
-    let before = older.iter().find(|other| other.service == row.service)?;
-    let programs = |row: &Row<'_>| {
-        let manifest = row.content.as_ref().ok()?;
-        let program = |it: &Artifact| (it.platform.clone(), it.unstamped_sha256.clone());
-        Some(manifest.artifacts.iter().map(program).collect::<BTreeSet<_>>())
-    };
-    (programs(row)? == programs(before)?).then_some(&*before.found.name)
+    let of_service = older.iter().take_while(|other| other.service == row.service);
+    let manifests = of_service.filter_map(|other| other.content.as_ref().ok());
+    row.content.as_ref().ok()?.same_program(manifests)
 }
 
 fn describe(manifest: &Manifest) -> String {

@@ -67,6 +67,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         "object_key": artifact.object_key,
         "size_bytes": artifact.size_bytes,
         "sha256": artifact.sha256,
+        "unstamped_sha256": artifact.unstamped_sha256,
         "url": url,
         "expires_at": expires_at,
     });

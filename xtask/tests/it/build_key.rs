@@ -6,6 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::{Repo, host};
 
+/// A file that the service includes, and of which git makes another one by attributes.
+const SAID: &str = "services/keyed-billing/src/said.txt";
+
 /// A change of the repository or of its surroundings.
 type Change = fn(&mut Repo);
 
@@ -47,6 +50,13 @@ fn write_registry_crate(repo: &Repo, name: &str, version: &str) {
     repo.write(&format!("{folder}/.cargo-checksum.json"), &checksum);
 }
 
+/// Gives the text files attributes, and lets git write the file anew that the service includes.
+fn set_attribute(repo: &Repo, attribute: &str) {
+    repo.write(".gitattributes", &format!("*.txt {attribute}\n"));
+    repo.remove(SAID);
+    repo.git(&["checkout", "--quiet", "--", SAID]);
+}
+
 /// Makes a repository whose service `keyed-billing` has an input of every kind, beside `keyed-other`.
 fn repository() -> (Repo, Repo) {
     let library = Repo::empty();
@@ -80,7 +90,7 @@ fn repository() -> (Repo, Repo) {
     );
     let main = "fn main() {\n    println!(include_str!(\"said.txt\"));\n}\n";
     repo.write("services/keyed-billing/src/main.rs", main);
-    repo.write("services/keyed-billing/src/said.txt", "said\n");
+    repo.write(SAID, "said $Id$\n");
     repo.write("services/keyed-billing/build.rs", "fn main() {}\n");
     repo.write("services/keyed-billing/README.md", "read me\n");
     repo.write("services/keyed-billing/tests/it.rs", "");
@@ -109,14 +119,14 @@ fn repository() -> (Repo, Repo) {
 }
 
 /// Changes that move the key of the service, and not that of the other one.
-const MOVES_ONE: [(&str, Change); 22] = [
+const MOVES_ONE: [(&str, Change); 26] = [
     ("a source file", |r| append(r, "services/keyed-billing/src/main.rs", "// more\n")),
-    ("a file that is included", |r| append(r, "services/keyed-billing/src/said.txt", "more")),
+    ("a file that is included", |r| append(r, SAID, "more")),
     ("a build script", |r| append(r, "services/keyed-billing/build.rs", "// more\n")),
     ("an untracked file", |r| r.write("services/keyed-billing/data.txt", "new")),
     ("a removed file", |r| r.remove("services/keyed-billing/build.rs")),
     ("an executable file", |r| {
-        let path = r.path().join("services/keyed-billing/src/said.txt");
+        let path = r.path().join(SAID);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }),
     ("a file behind a link to a folder", |r| append(r, "linked/a.txt", "b")),
@@ -135,6 +145,10 @@ const MOVES_ONE: [(&str, Change); 22] = [
     }),
     ("a package that it uses", |r| append(r, "libs/shared/src/lib.rs", "// more\n")),
     ("a file in a submodule", |r| append(r, "inner/src/lib.rs", "// more\n")),
+    ("another commit of a submodule", |r| {
+        append(r, "inner/src/lib.rs", "// more\n");
+        r.git(&["-C", "inner", "commit", "--quiet", "--all", "--message", "more"]);
+    }),
     ("a file that `inputs` names", |r| append(r, "proto/deep/a.proto", "more")),
     ("a new file that `inputs` names", |r| r.write("proto/b.proto", "new")),
     ("a variable that `env` names", |r| r.set("SQLX_OFFLINE", "true")),
@@ -159,10 +173,15 @@ const MOVES_ONE: [(&str, Change); 22] = [
         replace(r, "services/keyed-billing/Cargo.toml", table, &with);
         append(r, "services/keyed-billing/Cargo.toml", "[features]\nown = []\n");
     }),
-    ("what git makes of a file by an attribute", |r| {
-        r.write(".gitattributes", "*.txt text eol=crlf\n");
-        r.remove("services/keyed-billing/src/said.txt");
-        r.git(&["checkout", "--quiet", "--", "services/keyed-billing/src/said.txt"]);
+    ("the attribute eol", |r| set_attribute(r, "text eol=crlf")),
+    ("the attribute ident", |r| set_attribute(r, "ident")),
+    ("the attribute working-tree-encoding", |r| {
+        set_attribute(r, "text working-tree-encoding=UTF-16LE-BOM");
+    }),
+    ("the attribute filter", |r| {
+        r.git(&["config", "filter.loud.smudge", "sed s/said/SAID/"]);
+        r.git(&["config", "filter.loud.clean", "sed s/SAID/said/"]);
+        set_attribute(r, "filter=loud");
     }),
     ("a file that git is told not to look at", |r| {
         let path = "services/keyed-billing/src/main.rs";
@@ -197,7 +216,7 @@ const MOVES_ALL: [(&str, Change); 9] = [
 ];
 
 /// Changes that move no key.
-const STAYS: [(&str, Change); 13] = [
+const STAYS: [(&str, Change); 14] = [
     ("a file that `ignore` names", |r| append(r, "services/keyed-billing/README.md", "more")),
     ("a file that `ignore` of a library names", |r| append(r, "libs/shared/NOTES.md", "more")),
     ("tests that `ignore` names", |r| append(r, "services/keyed-billing/tests/it.rs", "// more\n")),
@@ -220,6 +239,9 @@ const STAYS: [(&str, Change); 13] = [
     ("a file of no package", |r| r.write("docs/page.md", "new")),
     ("where archives go", |r| replace(r, "Cargo.toml", "\"builds\"", "\"others\"")),
     ("a new commit", |r| drop(r.commit("nothing"))),
+    ("another commit of a submodule, with the same files", |r| {
+        r.git(&["-C", "inner", "commit", "--quiet", "--allow-empty", "--message", "nothing"]);
+    }),
     ("times of files", |r| {
         let path = r.path().join("services/keyed-billing/src/main.rs");
         let file = std::fs::File::options().append(true).open(path).unwrap();
@@ -234,6 +256,7 @@ fn every_input_moves_the_key_and_nothing_else_does() {
     let before = keys(&repo);
     assert_eq!(before.keys().collect::<Vec<_>>(), ["keyed-billing", "keyed-other"]);
     let head = repo.git(&["rev-parse", "HEAD"]);
+    let inner_head = repo.git(&["-C", "inner", "rev-parse", "HEAD"]);
     let (one, all, none) = (["keyed-billing"].as_slice(), ["keyed-billing", "keyed-other"], []);
     let rows = (MOVES_ONE.iter().map(|row| (row, one)))
         .chain(MOVES_ALL.iter().map(|row| (row, all.as_slice())))
@@ -253,9 +276,9 @@ fn every_input_moves_the_key_and_nothing_else_does() {
         repo.git(&["update-index", "--no-assume-unchanged", "services/keyed-billing/src/main.rs"]);
         repo.git(&["clean", "-ffdxq"]);
         // Git does not see that an attribute made it another one.
-        repo.remove("services/keyed-billing/src/said.txt");
+        repo.remove(SAID);
         repo.git(&["reset", "--quiet", "--hard", &head]);
-        repo.git(&["-C", "inner", "reset", "--quiet", "--hard"]);
+        repo.git(&["-C", "inner", "reset", "--quiet", "--hard", &inner_head]);
         repo.unset_all();
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -39,6 +39,9 @@ fn presign_prints_a_url_that_gives_the_bytes_of_the_digest() {
             (&version.into(), &platform.into())
         );
         assert_eq!(document["sha256"], sha256);
+        // That of the binary before its stamp, so it is equal for all versions.
+        let unstamped = xtask::system::files::sha256(format!("alpha {platform}").as_bytes());
+        assert_eq!(document["unstamped_sha256"], unstamped);
         assert_eq!(xtask::system::files::sha256(&get(document["url"].as_str().unwrap())), sha256);
     }
     assert_eq!(newest["artifacts"].as_array().unwrap().len(), 2);

@@ -44,6 +44,20 @@ pub enum ObjectName<'k> {
         /// Such as `stable`.
         channel: &'k str,
     },
+    /// An entry of the index of binaries.
+    IndexEntry {
+        /// The digest of everything that can change the binary.
+        build_key: &'k str,
+        /// The digest of the binary before its stamp.
+        unstamped_sha256: &'k str,
+    },
+    /// The receipt of a release that `verify` built again and found equal.
+    Receipt {
+        /// The service.
+        service: &'k str,
+        /// See [`is_version`].
+        version: &'k str,
+    },
 }
 
 impl<'k> ObjectName<'k> {
@@ -51,7 +65,7 @@ impl<'k> ObjectName<'k> {
     pub fn parse(prefix: &str, object_key: &'k str) -> Option<Self> {
         let (service, file) = object_key.strip_prefix(prefix)?.split_once('/')?;
         if !is_service(service) {
-            return None;
+            return parse_beside_services(service, file);
         }
         if let Some(channel) = file.strip_prefix("channels/") {
             let channel = channel.strip_suffix(".json")?;
@@ -77,6 +91,20 @@ impl<'k> ObjectName<'k> {
     }
 }
 
+/// Reads the rest of an object key in one of the folders beside those of services.
+fn parse_beside_services<'k>(folder: &str, file: &'k str) -> Option<ObjectName<'k>> {
+    let (first, second) = file.split_once('/')?;
+    match folder {
+        "keys" if is_digest(first) && is_digest(second) => {
+            Some(ObjectName::IndexEntry { build_key: first, unstamped_sha256: second })
+        }
+        "verified" if is_service(first) && is_version(second) => {
+            Some(ObjectName::Receipt { service: first, version: second })
+        }
+        _ => None,
+    }
+}
+
 /// Returns the key of an archive below `prefix`, which is empty or ends in `/`.
 pub fn archive_key(template: Option<&Template>, prefix: &str, names: &Names<'_>) -> Result<String> {
     let Names { service, version, platform, .. } = names;
@@ -99,6 +127,11 @@ pub fn channel_key(prefix: &str, service: &str, channel: &str) -> String {
     format!("{prefix}{service}/channels/{channel}.json")
 }
 
+/// Returns the key of an entry of the index of binaries.
+pub fn index_key(prefix: &str, build_key: &str, unstamped_sha256: &str) -> String {
+    format!("{prefix}keys/{build_key}/{unstamped_sha256}")
+}
+
 /// Reads the folder that holds the releases, with or without the `/` at its end: the beginning of all keys, which
 /// is empty or ends in `/`. `None` where a name in it is missing, `.` or `..`, which a client that reads keys as
 /// paths would look for elsewhere, and where it has control characters.
@@ -117,11 +150,11 @@ pub fn is_channel(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(fits)
 }
 
-/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels` and
-/// `keys` are names of folders beside those of services.
+/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`, `keys`
+/// and `verified` are names of folders beside those of services.
 pub fn is_service(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let is_folder = ["channels", "keys"].contains(&text);
+    let is_folder = ["channels", "keys", "verified"].contains(&text);
     (1..=64).contains(&text.len()) && !is_folder && text.bytes().all(fits)
 }
 

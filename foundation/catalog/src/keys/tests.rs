@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::{
-    Names, ObjectName, Template, archive_key, channel_key, check_distinct, manifest_key,
+    Names, ObjectName, Template, archive_key, channel_key, check_distinct, index_key, manifest_key,
     may_be_templated, problem,
 };
 use crate::Platform;
@@ -237,6 +237,15 @@ fn keys_of_the_fixed_forms_are_read_back() {
             }
         }
     }
+    for prefix in ["", "team/"] {
+        let (build_key, unstamped_sha256) = (&*"a1".repeat(32), &*"b2".repeat(32));
+        let key = index_key(prefix, build_key, unstamped_sha256);
+        let expected = ObjectName::IndexEntry { build_key, unstamped_sha256 };
+        assert_eq!(ObjectName::parse(prefix, &key), Some(expected), "{key}");
+        let key = format!("{prefix}verified/odd_job-2/abc123");
+        let expected = ObjectName::Receipt { service: "odd_job-2", version: "abc123" };
+        assert_eq!(ObjectName::parse(prefix, &key), Some(expected), "{key}");
+    }
     // A platform that this program does not know yet, and a prefix that is no folder.
     let expected =
         ObjectName::Archive { service: "a", version: "abc123", platform: "freebsd_riscv64" };
@@ -279,6 +288,18 @@ fn every_other_key_is_not_ours() {
         &long,
         "channels/channels/stable.json",
         "channels/channels_abc123.json",
+        "keys/channels/stable.json",
+        "keys/keys_abc123.json",
+        "keys/a/b",
+        "keys/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "verified/channels/stable.json",
+        "verified/verified_abc123.json",
+        "verified/verified_abc123.tar.gz",
+        "verified/a",
+        "verified/a/latest",
+        "verified/a/abc123.json",
+        "verified/a/abc123/b",
+        "verified/keys/abc123",
         "a/a/a_abc123.json",
         "../.._abc123.json",
         "a/../a_abc123.json",
@@ -320,4 +341,5 @@ fn a_templated_key_names_its_service_and_release() {
     check("", "other-odd-job/other-odd-job_abc123.tar.gz", false);
     check("", "odd-job/odd-job_def456.tar.gz", false);
     check("", "odd-job/odd-job_def456_linux_abc123.tar.gz", false);
+    check("", "verified/odd-job/abc123", false);
 }

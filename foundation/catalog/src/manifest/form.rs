@@ -78,6 +78,9 @@ fn artifact_lenient(mut fields: Object<'_>) -> json::Result<Artifact> {
         size_bytes: fields.get("size_bytes")?,
         sha256: fields.get("sha256")?,
         object_key: fields.get("object_key")?,
+        // Older writers had no build key, and nobody needs these two to show a release.
+        unstamped_sha256: fields.find("unstamped_sha256").ok().flatten().unwrap_or_default(),
+        build_key: fields.find("build_key").ok().flatten(),
         ..Artifact::default()
     })
 }

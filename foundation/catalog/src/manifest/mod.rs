@@ -23,6 +23,8 @@ const SCHEMA: u64 = 1;
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// Manifest objects larger than this are not read: a release of a hundred artifacts needs a tenth.
 pub const MAX_MANIFEST_BYTES: u64 = 256 * 1024;
+/// A manifest object with more artifacts is not compared with others: a release has one for each platform.
+const MAX_COMPARED: usize = 100;
 /// At most so many objects are asked for one manifest object: a request each.
 const MAX_ASKED: usize = 100;
 
@@ -182,6 +184,21 @@ impl Manifest {
         sort(&mut artifacts);
         let platforms = in_order(artifacts.iter().map(|artifact| artifact.platform.as_str()));
         Self { branch: Branch::LeftOut, platforms, artifacts, ..self.clone() }
+    }
+
+    /// Returns the version of the first of `others` that has the same program for each platform of this release: equal
+    /// binaries but for the stamp. A release without an archive, or of a writer that named no such digest, has none.
+    pub fn same_program<'m>(&self, others: impl IntoIterator<Item = &'m Self>) -> Option<&'m str> {
+        let has_it = |other: &Self, own: &Artifact| {
+            let is_same = |it: &Artifact| {
+                (&it.platform, &it.unstamped_sha256) == (&own.platform, &own.unstamped_sha256)
+            };
+            !own.unstamped_sha256.is_empty() && other.artifacts.iter().any(is_same)
+        };
+        let is_compared = |it: &Self| (1..=MAX_COMPARED).contains(&it.artifacts.len());
+        let has_all = |other: &Self| self.artifacts.iter().all(|own| has_it(other, own));
+        let is_it = |other: &&Self| is_compared(self) && is_compared(other) && has_all(other);
+        others.into_iter().find(is_it).map(|other| &*other.version)
     }
 
     /// Returns whether both are of the same source.

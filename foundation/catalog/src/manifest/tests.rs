@@ -303,6 +303,46 @@ fn a_lenient_reader_takes_unknown_fields_and_needs_few() {
 }
 
 #[test]
+fn a_release_has_the_program_of_one_that_has_all_of_its_binaries() {
+    let of = |version: &str, programs: &[(&str, &str)]| {
+        let artifacts: Vec<_> = programs
+            .iter()
+            .map(|(platform, unstamped)| {
+                json!({"platform": platform, "file": "f", "size_bytes": 1, "sha256": version,
+                    "object_key": "k", "unstamped_sha256": unstamped})
+            })
+            .collect();
+        let document = json!({"schema": 1, "version": version, "commit": "", "dirty": false,
+            "committed_at": 0, "platforms": [], "artifacts": artifacts});
+        Manifest::read_lenient(document.to_string().as_bytes(), "a", version).unwrap()
+    };
+    let (linux, darwin) = (("linux_amd64", "11"), ("darwin_arm64", "22"));
+    let others = [
+        of("bbbbbb", &[linux, ("darwin_arm64", "33")]),
+        of("cccccc", &[("linux_arm64", "11"), darwin]),
+        of("dddddd", &[darwin, linux]),
+        of("eeeeee", &[linux, darwin]),
+    ];
+    for (programs, expected) in [
+        (&[linux, darwin][..], Some("dddddd")),
+        (&[linux], Some("bbbbbb")),
+        (&[darwin], Some("cccccc")),
+        (&[linux, darwin, ("linux_arm64", "11")], None),
+        (&[("linux_amd64", "22")], None),
+        (&[], None),
+    ] {
+        assert_eq!(of("aaaaaa", programs).same_program(&others), expected, "{programs:?}");
+    }
+    // Without the digest, nothing is known of a program.
+    let unknown = [read_lenient(&lenient()).unwrap()];
+    assert_eq!(unknown[0].same_program(&unknown), None);
+    let mut odd = lenient();
+    odd["artifacts"][0]["unstamped_sha256"] = json!(7);
+    odd["artifacts"][0]["build_key"] = json!([]);
+    assert_eq!(read_lenient(&odd).expect("no reader needs these"), unknown[0]);
+}
+
+#[test]
 fn what_is_no_manifest_of_this_key_says_why() {
     let check = |name: &str, to: Value, expected: &str| {
         let mut value = lenient();

@@ -53,7 +53,26 @@ impl Bucket {
             self.put(key, b"archive", days);
         }
         let artifacts = [("linux_amd64", keys[0].as_str()), ("linux_arm64", &keys[1])];
-        self.put_manifest(service, version, days, &artifacts);
+        self.put_manifest(service, version, days, &artifacts, None);
+    }
+
+    /// Stores a release of one archive with this program, which may be offered to others.
+    pub(crate) fn put_built(&self, service: &str, version: &str, days: u32, program: &str) {
+        let archive = format!("{service}/{service}_{version}.tar.gz");
+        self.put(&archive, b"archive", days);
+        self.put_manifest(service, version, days, &[("linux_amd64", &archive)], Some(program));
+    }
+
+    /// Stores the entry of the index that names a release for a program, and returns its key.
+    pub(crate) fn put_entry(&self, service: &str, version: &str, program: &str) -> String {
+        let [build_key, unstamped] = [build_key(program), digest(program)];
+        let entry = serde_json::json!({
+            "schema": 1, "service": service, "platform": "linux_amd64", "version": version,
+            "commit": format!("{version:0<40}"), "sha256": digest("archive"),
+        });
+        let object_key = catalog::index_key("", &build_key, &unstamped);
+        self.put(&object_key, entry.to_string().as_bytes(), 60);
+        object_key
     }
 
     /// Stores a release whose archive has a key that a template gave. The manifest object names
@@ -63,18 +82,27 @@ impl Bucket {
         self.put_with(&[("version", version)], &archive, b"archive", days);
         let keys = [archive.as_str()].into_iter().chain(others.iter().copied());
         let artifacts: Vec<_> = keys.map(|key| ("linux_amd64", key)).collect();
-        self.put_manifest(service, version, days, &artifacts);
+        self.put_manifest(service, version, days, &artifacts, None);
     }
 
-    /// Stores the manifest object of a release with these platforms and object keys.
-    fn put_manifest(&self, service: &str, version: &str, days: u32, artifacts: &[(&str, &str)]) {
+    /// Stores the manifest object of a release with these platforms and object keys, and with this program.
+    fn put_manifest(
+        &self,
+        service: &str,
+        version: &str,
+        days: u32,
+        artifacts: &[(&str, &str)],
+        program: Option<&str>,
+    ) {
         let artifact = |(platform, object_key): &(&str, &str)| Artifact {
             service: service.to_owned(),
             platform: (*platform).to_owned(),
             file: "f".to_owned(),
             size_bytes: 7,
-            sha256: s3::hex(&s3::sha256(b"archive")),
+            sha256: digest("archive"),
             object_key: (*object_key).to_owned(),
+            build_key: program.map(build_key),
+            unstamped_sha256: program.map(digest).unwrap_or_default(),
             ..Artifact::default()
         };
         let manifest = Manifest {
@@ -106,6 +134,16 @@ impl Bucket {
             .env("S3_SECRET", &self.server.credentials().secret_access_key);
         command
     }
+}
+
+/// Returns the digest of a text.
+fn digest(text: &str) -> String {
+    s3::hex(&s3::sha256(text.as_bytes()))
+}
+
+/// Returns the build key of a program.
+fn build_key(program: &str) -> String {
+    digest(&format!("inputs of {program}"))
 }
 
 /// Returns the worker without any environment.

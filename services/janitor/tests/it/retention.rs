@@ -203,3 +203,94 @@ fn the_archives_of_what_a_channel_names_outlive_their_manifest_object() {
         assert_eq!(left, stays, "{channel}: {log}");
     }
 }
+
+/// Makes a bucket with entries of the index and receipts, and returns it with the keys of the objects that go.
+fn bucket_with_index() -> (Bucket, Vec<String>) {
+    let bucket = Bucket::start();
+    for (version, days) in [("aaaaaa", 1), ("bbbbbb", 2), ("cccccc", 40), ("dddddd", 50)] {
+        bucket.put_built("oddjob", version, days, version);
+        bucket.put(&format!("verified/oddjob/{version}"), b"equal", days);
+    }
+    let channel = r#"{"schema":1,"entries":[{"version":"dddddd"}]}"#;
+    bucket.put("oddjob/channels/stable.json", channel.as_bytes(), 50);
+    for stays in ["aaaaaa", "bbbbbb", "dddddd"] {
+        bucket.put_entry("oddjob", stays, stays);
+    }
+    // The release goes, was removed before, or was one of a service that is gone.
+    let mut goes = vec![
+        bucket.put_entry("oddjob", "cccccc", "cccccc"),
+        bucket.put_entry("oddjob", "111111", "before"),
+        bucket.put_entry("gone", "aaaaaa", "of another service"),
+    ];
+    goes.sort();
+    for receipt in ["verified/gone/aaaaaa", "verified/oddjob/111111"] {
+        bucket.put(receipt, b"equal", 60);
+        goes.push(receipt.to_owned());
+    }
+    goes.push("verified/oddjob/cccccc".to_owned());
+    let release = ["oddjob/oddjob_cccccc.json", "oddjob/oddjob_cccccc.tar.gz"];
+    goes.splice(..0, release.map(str::to_owned));
+
+    // What a newer writer put there, and what is neither an entry nor a receipt nor a service's.
+    let newer = bucket.put_entry("oddjob", "111111", "newer");
+    bucket.put(&newer, br#"{"schema":2}"#, 60);
+    for other in [
+        "keys/notes.txt",
+        "keys/keys_aaaaaa.tar.gz",
+        "keys/channels/stable.json",
+        "verified/verified_aaaaaa.tar.gz",
+        "verified/oddjob/111111.json",
+        "verified/oddjob/latest",
+        "verified/111111",
+    ] {
+        bucket.put(other, b"hands off", 60);
+    }
+    (bucket, goes)
+}
+
+#[test]
+fn entries_of_the_index_and_receipts_go_with_their_release() {
+    let (bucket, goes) = bucket_with_index();
+    let mut expected = bucket.keys();
+    let (code, listed, log) = run(bucket.janitor(&POLICY));
+    assert_eq!(code, Some(0), "{log}");
+    let lines: Vec<_> = goes.iter().map(|key| format!("would remove {key}")).collect();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), lines, "{log}");
+    assert_eq!(bucket.keys(), expected, "a listing removes nothing");
+    for count in ["\"services\":1", "\"unreadable\":1", "\"entries\":3", "\"receipts\":3"] {
+        assert!(log.contains(count), "{count} is not in: {log}");
+    }
+    assert!(log.contains("unreadable, so it stays") && log.contains("schema 2"), "{log}");
+
+    let args = [&POLICY[..], &["--delete"]].concat();
+    let (code, removed, log) = run(bucket.janitor(&args));
+    let lines: Vec<_> = goes.iter().map(|key| format!("removed {key}")).collect();
+    let said: Vec<_> = removed.lines().map(str::to_owned).collect();
+    assert_eq!((code, said), (Some(0), lines), "{log}");
+    for key in &goes {
+        assert!(expected.remove(key), "{key} was there");
+    }
+    assert_eq!(bucket.keys(), expected);
+    let (code, removed, log) = run(bucket.janitor(&args));
+    assert_eq!((code, removed.as_str()), (Some(0), ""), "{log}");
+}
+
+#[test]
+fn an_old_release_stays_while_a_kept_one_takes_its_binary_from_there() {
+    for (newest, stays) in [("program", true), ("another", false)] {
+        let bucket = Bucket::start();
+        bucket.put_built("oddjob", "aaaaaa", 1, newest);
+        for (version, days) in [("bbbbbb", 40), ("cccccc", 50)] {
+            bucket.put_built("oddjob", version, days, "program");
+        }
+        let entry = bucket.put_entry("oddjob", "cccccc", "program");
+        let args = ["--once", "--keep", "1", "--days", "30", "--delete"];
+        let (code, _, log) = run(bucket.janitor(&args));
+        assert_eq!(code, Some(0), "{log}");
+        let keys = bucket.keys();
+        for key in [entry.as_str(), "oddjob/oddjob_cccccc.json", "oddjob/oddjob_cccccc.tar.gz"] {
+            assert_eq!(keys.contains(key), stays, "{key} of {keys:?}");
+        }
+        assert!(!keys.contains("oddjob/oddjob_bbbbbb.json"), "the index does not name it");
+    }
+}

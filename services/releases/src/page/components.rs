@@ -47,7 +47,12 @@ pub(super) fn releases<'r>(
             tbody {
                 @for release in releases {
                     tr {
-                        td { (version(service, &release.version)) }
+                        td {
+                            (version(service, &release.version))
+                            @if let Some(same) = &release.same_program_as {
+                                div { small { "same program as " (version(service, same)) } }
+                            }
+                        }
                         td { (ago(release.made_at(), now)) }
                         td { (marks(release)) }
                         td { (platforms(release)) }

@@ -94,6 +94,7 @@ impl Reader {
 
         let mut service =
             Service { name, channels, releases: Vec::new(), not_shown: objects.manifests.len() };
+        let mut shown = Vec::new();
         // presign_get takes this machine's time.
         let now = Epoch::now();
         let link = |object_key: &str| {
@@ -116,9 +117,16 @@ impl Reader {
             let Some(reading) = self.manifests.read_or_cached(found, read)? else { continue };
             let place = (prefix.as_str(), service.name.as_str());
             let release = Release::new(place, found, &reading, &service.channels, &link)?;
-            service.releases.push(release);
+            shown.push((release, reading.content.ok()));
         }
-        service.releases.sort_by_key(|release| std::cmp::Reverse(release.made_at()));
+        shown.sort_by_key(|(release, _)| std::cmp::Reverse(release.made_at()));
+        let manifests: Vec<_>;
+        (service.releases, manifests) = shown.into_iter().unzip();
+        for (nth, release) in service.releases.iter_mut().enumerate() {
+            let older = manifests[nth + 1..].iter().flatten();
+            let same = manifests[nth].as_ref().and_then(|manifest| manifest.same_program(older));
+            release.same_program_as = same.map(str::to_owned);
+        }
         if matches!(scope, Scope::Release(..)) {
             // How far apart two releases are takes those between.
             service.not_shown = 0;

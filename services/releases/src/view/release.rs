@@ -18,6 +18,8 @@ pub(crate) struct Release {
     pub(crate) unreadable: Option<String>,
     /// The channels that name it, then those that did.
     pub(crate) channels: Vec<Named>,
+    /// The newest older release of which it has the same program on each of its platforms; none where it is shown alone.
+    pub(crate) same_program_as: Option<String>,
     #[serde(flatten)]
     pub(crate) details: Option<Details>,
 }
@@ -71,6 +73,7 @@ impl Release {
             published_at: found.last_modified,
             unreadable: reading.content.as_ref().err().cloned(),
             channels: named,
+            same_program_as: None,
             details,
         })
     }

@@ -99,6 +99,37 @@ fn a_service_and_a_release_have_pages_and_json_of_their_own() {
 }
 
 #[test]
+fn a_release_says_which_older_one_has_the_same_program() {
+    let bucket = Bucket::start();
+    for (version, day, program) in
+        [("dddddd", 4, "11"), ("cccccc", 3, "22"), ("bbbbbb", 2, "11"), ("aaaaaa", 1, "11")]
+    {
+        let mut manifest = manifest("", "oddjob", version, 7);
+        manifest["committed_at"] = (1_400_000_000 + day * 86400).into();
+        manifest["artifacts"][0]["unstamped_sha256"] = program.repeat(32).into();
+        let key = format!("oddjob/oddjob_{version}.json");
+        bucket.put(&key, manifest.to_string().as_bytes());
+    }
+    let service = start(&bucket.env("builds"), &[]);
+    let same = |path: &str| {
+        let json: Value = serde_json::from_str(&service.get(path).body).expect("JSON");
+        let releases = json["services"][0]["releases"].as_array().expect("releases").clone();
+        releases.into_iter().map(|mut it| it["same_program_as"].take()).collect::<Vec<_>>()
+    };
+    let expected = [json!("bbbbbb"), json!(null), json!("aaaaaa"), json!(null)];
+    assert_eq!(same("/api/releases/oddjob"), expected);
+    assert_eq!(same("/api/releases"), expected);
+    assert_eq!(same("/api/releases/oddjob/dddddd"), [json!(null)], "it is shown alone");
+    let page = service.get("/oddjob").body;
+    for version in ["bbbbbb", "aaaaaa"] {
+        let link = format!("<a class=\"version\" href=\"/oddjob/{version}\">{version}</a>");
+        let says = format!("<small>same program as {link}</small>");
+        assert!(page.contains(&says), "{says} is not in:\n{page}");
+    }
+    assert_eq!(page.matches("same program as").count(), 2, "{page}");
+}
+
+#[test]
 fn ages_and_links_are_by_the_clock_of_the_server() {
     let bucket = Bucket::start();
     put_release(&bucket, "", "oddjob", "abc123", b"the archive");

@@ -142,6 +142,8 @@ fn fill(bucket: &Bucket) {
 }
 
 fn put_release(bucket: &Bucket, service: &str, version: &str, days: u64, platforms: &[&str]) {
+    // Two have the program of an older one.
+    let program = if version == "9f31b7" { "c4e2aa" } else { &version[..6] };
     let artifacts: Vec<_> = platforms
         .iter()
         .enumerate()
@@ -149,6 +151,7 @@ fn put_release(bucket: &Bucket, service: &str, version: &str, days: u64, platfor
             let end = if nth == 0 { ".tar.gz".to_owned() } else { format!("_{platform}.tar.gz") };
             json!({ "platform": platform, "file": format!("{service}_{platform}.tar.gz"),
                 "size_bytes": 1_900_000 + 4321 * days + nth as u64, "sha256": digest(version, platform),
+                "unstamped_sha256": digest(program, platform),
                 "object_key": format!("{service}/{service}_{version}{end}") })
         })
         .collect();

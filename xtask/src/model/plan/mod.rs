@@ -236,7 +236,7 @@ fn check_name(Service { name, package, .. }: &Service) -> Result<()> {
         return Ok(());
     }
     Err(Error::config(format!(
-        "service {name}: the name cannot be a folder of the bucket: expected 1 to 64 ASCII letters, digits, `-` and `_`, and not `channels` or `keys`"
+        "service {name}: the name cannot be a folder of the bucket: expected 1 to 64 ASCII letters, digits, `-` and `_`, and not `channels`, `keys` or `verified`"
     ))
     .hint(format!(
         "give it another name: `name` in [package.metadata.xtask] of {package}, or in \

@@ -188,6 +188,12 @@ impl Played {
         Self { run: self.run.exits(0), ..self }
     }
 
+    /// Asserts that it said `text`.
+    #[track_caller]
+    pub(super) fn says(self, text: &str) -> Self {
+        Self { run: self.run.prints(text), ..self }
+    }
+
     /// Asserts that it failed, and that it said why.
     #[track_caller]
     pub(super) fn fails(self, texts: &[&str]) -> Self {

@@ -52,6 +52,26 @@ fn a_deployed_release_serves_and_serves_again_when_the_next_one_fails() {
     host.play(&releases, &[]).succeeds();
     assert_eq!(host.get(), format!("hi {second}"));
     host.knows_no_secret(&releases);
+
+    // The first has the same program and files.
+    host.set("service_skip_restart", json!(true));
+    let process = host.pid();
+    let same = |what: &str| format!("same program as {second}, which {what}");
+    host.deploy(&releases, &first).succeeds().says(&same("keeps running"));
+    host.deploy(&releases, &first).succeeds().counts("changed=0");
+    assert_eq!((host.current(), host.pid()), (Some(first.clone()), process));
+    assert_eq!(host.get(), format!("hi {second}"), "the process is the one before");
+    // The third has another file.
+    host.deploy(&releases, &third).fails(&[&same("is restarted"), &failed]);
+    assert_eq!(host.get(), format!("hi {first}"));
+    host.set("service_environment", json!({ "LISTEN": host.address(), "GREETING": "ho" }));
+    host.deploy(&releases, &second).succeeds();
+    assert_eq!(host.get(), format!("ho {second}"), "it needs a restart for other settings");
+    host.deploy(&releases, &first).succeeds();
+    assert_eq!(host.get(), format!("ho {second}"));
+    host.set("service_skip_restart", json!(false));
+    host.deploy(&releases, &first).succeeds();
+    assert_eq!(host.get(), format!("ho {first}"), "what is not restarted any more was left behind");
 }
 
 #[test]
