@@ -32,21 +32,24 @@ pub fn sums_file(shard: Option<Shard>) -> String {
     }
 }
 
+/// The run whose manifest or digests a file is: that of a shard, or of a whole `dist`.
+struct Owner(Option<Shard>);
+
 /// Returns whose manifest or digests a file is; `None` for other files.
-fn owner(name: &str) -> Option<Option<Shard>> {
+fn owner(name: &str) -> Option<Owner> {
     if [MANIFEST_FILE, SUMS].contains(&name) {
-        return Some(None);
+        return Some(Owner(None));
     }
     let of_manifest = name.strip_prefix("manifest.").and_then(|rest| rest.strip_suffix(".json"));
     let part = of_manifest.or_else(|| name.strip_prefix(SUMS)?.strip_prefix('.'))?;
-    Shard::of_file(part).map(Some)
+    Shard::of_file(part).map(|shard| Owner(Some(shard)))
 }
 
 /// Removes the manifests and digests in a folder, but for those of `own` where `keep_own` says so, and of the other shards
 /// of as many machines.
 pub fn remove(folder: &Path, own: Option<Shard>, keep_own: bool) -> anyhow::Result<()> {
     for name in files::visible_names(folder)? {
-        let Some(of) = owner(&name) else { continue };
+        let Some(Owner(of)) = owner(&name) else { continue };
         let is_beside = |of: Shard| own.is_some_and(|own| own.total == of.total && own != of);
         let stays = if of == own { keep_own } else { of.is_some_and(is_beside) };
         if !stays {
@@ -60,7 +63,7 @@ pub fn remove(folder: &Path, own: Option<Shard>, keep_own: bool) -> anyhow::Resu
 pub fn read(folder: &Path) -> anyhow::Result<Option<Manifest>> {
     let mut shards = Vec::new();
     for name in files::visible_names(folder)? {
-        if let Some(Some(shard)) = owner(&name).filter(|_| name.starts_with("manifest.")) {
+        if let Some(Owner(Some(shard))) = owner(&name).filter(|_| name.starts_with("manifest.")) {
             let path = folder.join(&name);
             let shown = path.display().to_string();
             let bytes = std::fs::read(&path).with_context(|| format!("reading {shown}"))?;
@@ -128,6 +131,6 @@ mod tests {
                 "manifest.2-of-2.json"
             ]
         );
-        assert_eq!(owner("SHA256SUMS1-of-2"), None);
+        assert!(owner("SHA256SUMS1-of-2").is_none());
     }
 }

@@ -105,7 +105,9 @@ impl FromStr for Shard {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::of_file(&text.replacen('/', "-of-", 1)).ok_or_else(|| {
+        let parts = text.split_once('/');
+        let shard = parts.and_then(|(one, all)| Self::of_file(&format!("{one}-of-{all}")));
+        shard.ok_or_else(|| {
             Error::usage(format!(
                 "shard {text:?}: expected I/N, from 1/N to N/N with N up to {MOST}, such as 2/3"
             ))
@@ -218,8 +220,8 @@ mod tests {
             assert_eq!(Shard::of_file(&shard.in_file()), Some(shard));
         }
         for text in [
-            "", "1", "/", "0/2", "3/2", "1/0", "1/257", "+1/2", "01/2", "1/2/3", "1-of-2/2", "a/b",
-            "1 / 2",
+            "", "1", "/", "0/2", "3/2", "1/0", "1/257", "+1/2", "01/2", "1/2/3", "1-of-2/2",
+            "1-of-2", "a/b", "1 / 2",
         ] {
             let error = text.parse::<Shard>().expect_err(text);
             assert_eq!(error.kind(), ferror::Kind::Usage);

@@ -334,6 +334,8 @@ mod tests {
         assert_eq!(merged.outside_sources, ["../z", "gen/a", "gen/b"]);
     }
 
+    type Change = fn(&mut [(String, ShardManifest)]);
+
     /// Reads the second of two shards after a change, and joins both.
     fn changed(change: impl FnOnce(&mut Value)) -> ferror::Result<Manifest> {
         let mut both = shards(2);
@@ -401,7 +403,6 @@ mod tests {
             let object_key = shards[0].1.manifest.artifacts[0].object_key.clone();
             shards[1].1.manifest.artifacts[0].object_key = object_key;
         };
-        type Change = fn(&mut [(String, ShardManifest)]);
         let rows: [(Change, &str); 4] = [
             (twice, "is in manifest.1-of-2.json and in manifest.2-of-2.json"),
             (besides, "c for linux_amd64 is in manifest.2-of-2.json, and no shard was to make it"),

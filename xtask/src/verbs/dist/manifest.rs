@@ -63,7 +63,8 @@ pub(super) fn write_manifest(
 ) -> anyhow::Result<(Manifest, String)> {
     let Outcome { mut artifacts, reused, ignored, may_offer } = outcome;
     artifacts.sort_by(|a, b| (&a.service, &a.platform).cmp(&(&b.service, &b.platform)));
-    let outside: BTreeSet<_> = plan.outside_sources.iter().chain(ignored).collect();
+    let outside = plan.outside_sources.iter().chain(ignored);
+    let outside: BTreeSet<_> = outside.map(|path| path.to_string_lossy().into_owned()).collect();
     let mut manifest = Manifest {
         version: plan.version.clone(),
         commit: plan.commit.id.clone(),
@@ -71,7 +72,7 @@ pub(super) fn write_manifest(
         committed_at: plan.commit.committed_at,
         branch: Branch::Named(plan.commit.branch.clone()),
         prefix: plan.prefix.clone(),
-        outside_sources: outside.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        outside_sources: outside.into_iter().collect(),
         platforms: sorted_platforms(plan),
         artifacts,
     };
