@@ -1,7 +1,7 @@
 //! The manifests in a snapshot folder: that of a whole `dist`, or those of its shards.
 //!
 //! A shard's files have names of their own, because CI systems put what several machines made into one folder, and
-//! CircleCI refuses two files of one name.
+//! some refuse two files of one name.
 
 use std::path::Path;
 

@@ -68,6 +68,10 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
 #[test]
 fn what_machines_make_apart_is_what_one_makes() {
     let repo = repository(&["shard-a", "shard-b", "shard-c"]);
+    for service in ["shard-a", "shard-b", "shard-c"] {
+        say(&repo, service, &format!("stamp::line(\"{service}\")"));
+    }
+    repo.commit("programs that know their version");
     assert_eq!(dist(&repo, ""), ["shard-a", "shard-b", "shard-c"]);
     let whole = files_below(&snapshot(&repo));
     let published = upload(&repo, &repo.path().join("pkg"));

@@ -38,8 +38,8 @@ fn dist() -> Verb {
     rows.push(option(
         "shard",
         ("I/N", Any),
-        "make the I-th of N parts, for upload to put together; default CircleCI's node where a job has several, and \
-         1/1 is everything",
+        "make the I-th of N parts, which upload publishes as one; default: the node of CircleCI, where a job \
+         has several; 1/1 makes everything",
         shard,
         |o: &mut dist::Options| &mut o.shard,
     ));

@@ -59,7 +59,7 @@ pub(super) fn may_fall_back(purpose: Purpose, strict: bool, config: &Config) -> 
     }
 }
 
-/// Returns the part of the plan to make, where several machines share it: by the option, else as CircleCI numbers the machines
+/// Returns the part of the plan to make, where several machines share it: by the option, else as CI numbers the machines
 /// of a job. What is published at once is never shared: there is no job after it to put the parts together.
 pub(super) fn shard(purpose: Purpose, options: &Options, env: &Env) -> Result<Option<Shard>> {
     if purpose != Purpose::Any {

@@ -72,7 +72,8 @@ pub(crate) fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Copies what is in the folder of one machine into that of all, as CircleCI does, which refuses two files of one name.
+/// Copies what is in the folder of one machine into that of all. No two machines may have a file of one name there, which CI
+/// refuses.
 pub(crate) fn persist(folder: &Path, into: &Path) {
     for (name, bytes) in files_below(folder) {
         let path = into.join(name);
