@@ -1,18 +1,25 @@
-//! Published archives that `plan` downloaded for `dist`: by build key, `<key>.tar.gz` and `<key>.json`, a manifest with
-//! that one artifact.
+//! What `plan` leaves for `dist`: published archives that it downloaded, by build key, `<key>.tar.gz` and `<key>.json`, a
+//! manifest with that one artifact; and `plan.json`, with the costs of all builds.
 //!
 //! They may come from another machine, so whoever uses one checks it again: archive and binary have to have the digests of
 //! the manifest. What does not fit is an error, and the service is built.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use catalog::json::{self, Object};
 use catalog::{Artifact, Manifest, Platform};
 use ferror::Error;
+use serde_json::Value;
 
 use crate::build::{archive, stamp};
+use crate::model::shard::Costs;
 use crate::system::files;
+
+/// What `plan` found out of each build.
+pub const PLAN: &str = "plan.json";
 
 /// A binary as a build would link it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,4 +84,33 @@ pub fn read(
         return Err(wrong("its binary is not the one that its release says").into());
     }
     Ok(Some(HandedOver { version: release.version.clone(), artifact: artifact.clone(), image }))
+}
+
+/// Reads the costs of builds; where nothing was handed over, all builds cost the same.
+pub fn read_costs(folder: &Path) -> anyhow::Result<Costs> {
+    let path = folder.join(PLAN);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Costs::default()),
+        other => other.with_context(|| format!("reading {}", path.display()))?,
+    };
+    let wrong = |error: String| {
+        let message = format!("{} is not what `cargo xtask plan` writes: {error}", path.display());
+        Error::invalid(message).hint("run `cargo xtask plan` again, or remove the file")
+    };
+    let document = json::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    costs(&document).map_err(|error| wrong(error).into())
+}
+
+fn costs(document: &Value) -> Result<Costs, String> {
+    let mut costs = Costs::default();
+    let mut fields = Object::new(document)?;
+    let platform = |name: &str| name.parse::<Platform>().map_err(|error| error.to_string());
+    for mut build in fields.get::<Vec<Object>>("builds")? {
+        let place = (build.get("service")?, platform(build.get("platform")?)?);
+        costs.builds.insert(place, build.get("cost")?);
+    }
+    for (name, cost) in fields.get::<BTreeMap<String, u64>>("platforms")? {
+        costs.platforms.insert(platform(&name)?, cost);
+    }
+    Ok(costs)
 }

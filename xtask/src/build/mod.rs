@@ -12,5 +12,6 @@ pub mod pins;
 pub mod repack;
 pub mod resources;
 pub mod reuse;
+pub mod snapshot;
 pub mod stamp;
 pub mod toolchain;

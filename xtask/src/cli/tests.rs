@@ -41,7 +41,7 @@ const OPERANDS: [(&str, &str); 18] = [
 /// where those of the verb do not go together with the option.
 type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'static str);
 
-const CASES: [Case; 43] = [
+const CASES: [Case; 44] = [
     (
         "plan dist ship setup",
         None,
@@ -55,6 +55,7 @@ const CASES: [Case; 43] = [
     ("dist ship", None, "--strict", "strict: false", "strict: true"),
     ("dist ship", None, "--no-reuse", "no_reuse: false", "no_reuse: true"),
     ("dist ship", None, "--why", "why: false", "why: true"),
+    ("dist", None, "--shard 2/3", "shard: None", "shard: Some(Shard { number: 2, total: 3 })"),
     ("dist upload ship new init update", None, "--dry-run", "dry_run: false", "dry_run: true"),
     (
         "plan dist upload ship stamp list presign fetch promote",

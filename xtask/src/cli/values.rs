@@ -9,6 +9,7 @@ use catalog::Platform;
 use ferror::{Error, Result};
 
 use crate::build::toolchain::Library;
+use crate::model::shard::Shard;
 use crate::model::{names, platform_line};
 use crate::verbs::upload::MAX_JOBS;
 
@@ -72,6 +73,10 @@ pub(super) fn platform(given: Given<'_>) -> Result<Platform> {
 }
 
 pub(super) fn library(given: Given<'_>) -> Result<Library> {
+    text(given)?.parse()
+}
+
+pub(super) fn shard(given: Given<'_>) -> Result<Shard> {
     text(given)?.parse()
 }
 

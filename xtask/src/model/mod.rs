@@ -18,6 +18,8 @@ pub mod root_inputs;
 pub mod service_entry;
 pub mod service_kind;
 pub mod services;
+pub mod shard;
+pub mod shard_manifest;
 pub mod source_file;
 pub mod sources;
 pub mod suggest;

@@ -49,6 +49,8 @@ pub struct Found {
     pub outside: BTreeSet<PathBuf>,
     /// The variables among them.
     pub variables: BTreeSet<String>,
+    /// The numbers of the packages that are compiled for it, which are the same for all services.
+    pub packages: Vec<usize>,
     /// The package whose table says `sandbox = false`, if one does.
     pub no_sandbox: Option<String>,
 }
@@ -98,7 +100,8 @@ impl<'a> Sources<'a> {
         let mut locked: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
         let mut dirs = BTreeSet::new();
         let mut named = Vec::new();
-        let mut found = Found::default();
+        let packages = self.dependencies.places(&service.name, platform).to_owned();
+        let mut found = Found { packages, ..Found::default() };
         let root_inputs = &self.workspace.config.inputs;
         found.variables.extend(root_inputs.variables.iter().cloned());
         let home = env.cargo_home();

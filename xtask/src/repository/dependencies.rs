@@ -58,8 +58,12 @@ pub struct Dependencies {
 impl Dependencies {
     /// Returns the packages that are compiled for a service.
     pub fn of(&self, service: &str, platform: Platform) -> impl Iterator<Item = &Package> {
-        let places = self.services.get(&name(service, platform)).into_iter().flatten();
-        places.filter_map(|at| self.packages.get(*at))
+        self.places(service, platform).iter().filter_map(|at| self.packages.get(*at))
+    }
+
+    /// Returns the same packages by their numbers.
+    pub fn places(&self, service: &str, platform: Platform) -> &[usize] {
+        self.services.get(&name(service, platform)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the folder of every package that lies in one, whoever uses it.

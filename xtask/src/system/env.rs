@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 64] = [
+pub const VARIABLES: [(&str, &str); 66] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -51,6 +51,8 @@ pub const VARIABLES: [(&str, &str); 64] = [
     ("CIRCLE_ARTIFACTS", "folder for artifacts, where --dest names none (default: pkg)"),
     ("CIRCLE_SHA1", "commit that CI says it builds; must be HEAD, for upload the manifest's"),
     ("CIRCLE_BRANCH", "branch, where HEAD is detached"),
+    ("CIRCLE_NODE_TOTAL", "machines that share a job: where there are several, dist makes a part"),
+    ("CIRCLE_NODE_INDEX", "which of them this is, from 0: --shard of dist, where it is not given"),
     ("CIRCLE_PR_NUMBER", "CI builds a fork's pull request, which gets no credentials"),
     ("CIRCLE_PR_USERNAME", "the same"),
     ("CIRCLE_PR_REPONAME", "the same"),

@@ -15,6 +15,7 @@ use crate::bucket::download;
 use crate::bucket::index::{self, Found};
 use crate::bucket::releases::{ReleaseBucket, ReleaseBucketOptions};
 use crate::build::handed_over;
+use crate::model::shard::{Costs, Work};
 use crate::repository::git;
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
@@ -24,9 +25,6 @@ use crate::verbs::upload;
 
 /// The number of binaries that are looked up at a time.
 const JOBS: usize = 8;
-
-/// The result for programs, in the folder of what was downloaded.
-const FILE: &str = "plan.json";
 
 /// The options of `plan`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +53,7 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let folder = keys.handed_over_dir();
     files::remove_folder_if_there(&folder)?;
     let Some(bucket) = open(options, &keys, env, ui)? else {
-        return finish(&folder, &[], ui);
+        return finish(&folder, &[], &Costs::default(), ui);
     };
     let name = &bucket.client.location().bucket;
     ui.say("looking", format_args!("for published binaries in bucket {name}"));
@@ -84,14 +82,26 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     }
     let count = |known| counts.get(&known).copied().unwrap_or(0);
     ui.say("planned", format_args!("{} published already, {} to build", count(true), count(false)));
-    finish(&folder, &rows, ui)
+    finish(&folder, &rows, &costs(&rows, &keys), ui)
+}
+
+/// Computes what the builds cost, by which machines that share them split them.
+fn costs(rows: &[Row], keys: &Keys) -> Costs {
+    let mut all = Vec::new();
+    for Row { service, platform, found, .. } in rows {
+        let packages = found.is_err().then(|| keys.packages(service, *platform));
+        all.push(Work { service, platform: *platform, packages });
+    }
+    Costs::of(&all)
 }
 
 /// Writes the result for programs beside what was downloaded: so there is always something to hand on to another job.
-fn finish(folder: &Path, rows: &[Row], ui: &Ui) -> anyhow::Result<()> {
-    let document = json!({ "builds": rows.iter().map(Row::to_json).collect::<Vec<_>>() });
+fn finish(folder: &Path, rows: &[Row], costs: &Costs, ui: &Ui) -> anyhow::Result<()> {
+    let builds: Vec<_> = rows.iter().map(|row| row.to_json(costs)).collect();
+    let platforms = costs.platforms.iter().map(|(platform, cost)| (platform.as_str(), cost));
+    let document = json!({ "builds": builds, "platforms": platforms.collect::<BTreeMap<_, _>>() });
     let text = format!("{document:#}\n");
-    files::write_cheaply(&folder.join(FILE), text.as_bytes(), 0o644)?;
+    files::write_cheaply(&folder.join(handed_over::PLAN), text.as_bytes(), 0o644)?;
     ui.document(text.trim_end());
     Ok(())
 }
@@ -179,7 +189,7 @@ fn download(
 }
 
 impl Row {
-    fn to_json(&self) -> serde_json::Value {
+    fn to_json(&self, costs: &Costs) -> serde_json::Value {
         let Self { service, platform, key, found, .. } = self;
         let (outcome, version, because) = match found {
             Ok(release) => ("reuse", Some(&release.version), None),
@@ -192,6 +202,7 @@ impl Row {
             "outcome": outcome,
             "version": version,
             "because": because,
+            "cost": costs.builds.get(&(service.clone(), *platform)),
         })
     }
 }

@@ -46,6 +46,7 @@ mod reuse;
 mod sandbox;
 mod services;
 mod setup;
+mod shards;
 mod ship;
 mod stamp;
 mod stdout;

@@ -11,21 +11,21 @@ use crate::support::bucket::Bucket;
 use crate::support::{Repo, host};
 
 /// Clones a repository onto a machine that has built nothing yet.
-fn new_machine(repo: &Repo, bucket: &Bucket) -> Repo {
+pub(crate) fn new_machine(repo: &Repo, bucket: &Bucket) -> Repo {
     let mut clone = bucket.serve(Repo::clone_of(repo.path()));
     clone.own_caches();
     clone
 }
 
 /// Makes a repository on a machine that has built nothing yet: what others built may be written to is not offered.
-fn first_machine(services: &[&str], bucket: &Bucket) -> Repo {
+pub(crate) fn first_machine(services: &[&str], bucket: &Bucket) -> Repo {
     let mut repo = bucket.serve(repository(services));
     repo.own_caches();
     repo
 }
 
 /// Builds and publishes; whether the binaries are offered to others.
-fn publish(repo: &Repo) -> bool {
+pub(crate) fn publish(repo: &Repo) -> bool {
     dist(repo, "");
     repo.xtask("upload").exits(0);
     repo.manifest()["artifacts"][0]["build_key"].is_string()

@@ -4,7 +4,7 @@ use super::Values::{Any, Files, Folders, Services, Words};
 use super::location::{CREDENTIALS, bucket_rows, destination_rows};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, within};
 use crate::cli::command::Command;
-use crate::cli::values::{jobs, library, path, platforms, text};
+use crate::cli::values::{jobs, library, path, platforms, shard, text};
 use crate::verbs::{dist, plan, setup, ship, stamp, upload};
 
 /// The words of a platform line.
@@ -34,6 +34,15 @@ fn services() -> Vec<Operand> {
 }
 
 fn dist() -> Verb {
+    let mut rows = dist_rows();
+    rows.push(option(
+        "shard",
+        ("I/N", Any),
+        "make the I-th of N parts, which upload publishes as one; default: the node of CircleCI, where a job \
+         has several; 1/1 makes everything",
+        shard,
+        |o: &mut dist::Options| &mut o.shard,
+    ));
     Typed {
         name: "dist",
         summary: "build every service for every platform, stamp the commit in, pack archives",
@@ -42,12 +51,13 @@ fn dist() -> Verb {
                 linked binaries and packs one reproducible .tar.gz per service and platform, and \
                 manifest.json last.",
         operands: services(),
-        rows: dist_rows(),
+        rows,
         notes: &[],
         examples: &[
             ("dist", "all services, all configured platforms"),
             ("dist janitor --platforms linux_amd64", "one archive"),
             ("dist --dry-run", "what would be built, and its object keys"),
+            ("dist --shard 2/3", "the second of three machines"),
         ],
         operand: Some(|options, given| {
             text(given).map(|name| options.services.push(name)).map(|()| true)
@@ -154,9 +164,10 @@ fn upload() -> Verb {
         name: "upload",
         summary: "PUT the archives of the last dist into the bucket",
         usage: "[SERVICE]...",
-        about: "PUTs the archives that DEST/snapshot/manifest.json lists, then one manifest object \
-                per service, which is what makes a release visible. May be run again at any \
-                point, and then sends only what is missing; what is published never changes.",
+        about: "PUTs the archives that DEST/snapshot/manifest.json lists, or the manifests of all \
+                shards together, then one manifest object per service, which is what makes a \
+                release visible. May be run again at any point, and then sends only what is \
+                missing; what is published never changes.",
         operands: services(),
         rows: upload_rows(),
         notes: &[CREDENTIALS],

@@ -12,6 +12,7 @@ use ferror::{Error, Result};
 use crate::model::commit::Commit;
 use crate::model::config::{BinaryCheck, Config};
 use crate::model::native::{Need, Tool};
+use crate::model::shard::{self, Costs, Part, Shard};
 use crate::model::workspace::{Service, Workspace};
 
 mod show;
@@ -50,6 +51,8 @@ pub struct Plan {
     pub tools: Vec<Tool>,
     /// The builds, platform by platform; this machine's first.
     pub steps: Vec<Step>,
+    /// Which part of the builds these are, where several machines share them.
+    pub part: Option<Part>,
 }
 
 /// What a finished binary may need from the machine that runs it.
@@ -193,6 +196,7 @@ pub fn plan(
         outside_sources: request.outside_sources.clone(),
         tools: request.tools.clone(),
         steps,
+        part: None,
     })
 }
 
@@ -210,6 +214,29 @@ impl Plan {
     /// Returns the platforms of the plan, in order.
     pub fn platforms(&self) -> impl Iterator<Item = Platform> {
         self.steps.iter().map(|step| step.platform)
+    }
+
+    /// Leaves the builds of one machine, where several share the plan.
+    pub fn take(&mut self, shard: Shard, costs: &Costs) {
+        let mut all = Vec::new();
+        for step in &self.steps {
+            all.extend(step.builds.iter().map(|build| (build.service.as_str(), step.platform)));
+        }
+        let split = shard::split(&all, costs, shard.total);
+        for step in &mut self.steps {
+            let own = split
+                .iter()
+                .filter(|one| one.shard == shard.number && one.platform == step.platform);
+            let own: BTreeSet<_> = own.map(|one| one.service.as_str()).collect();
+            step.builds.retain(|build| own.contains(build.service.as_str()));
+        }
+        self.steps.retain(|step| !step.builds.is_empty());
+        self.part = Some(Part { shard, split });
+    }
+
+    /// Returns the machine that makes this part of the plan, where several share it.
+    pub fn shard(&self) -> Option<Shard> {
+        self.part.as_ref().map(|part| part.shard)
     }
 
     /// Returns what any of the builds needs.

@@ -33,6 +33,7 @@ impl Plan {
             "system_libraries": self.requirements.system_libraries,
             "tools": self.tools.iter().map(Tool::to_json).collect::<Vec<_>>(),
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
+            "shard": self.shard().map(|shard| shard.to_string()),
         })
     }
 
@@ -98,6 +99,9 @@ impl fmt::Display for Plan {
         }
         for tool in &self.tools {
             writeln!(f, "tool     {tool}")?;
+        }
+        if let Some(part) = &self.part {
+            writeln!(f, "shard    {}: {}", part.shard, part.count())?;
         }
         for step in &self.steps {
             let note = if step.platform.musl { ", static" } else { "" };

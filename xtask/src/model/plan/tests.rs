@@ -10,6 +10,7 @@ use crate::model::commit::Commit;
 use crate::model::config::{Config, PackageConfig};
 use crate::model::plan::Resource;
 use crate::model::platform_line;
+use crate::model::shard::{Costs, Shard};
 use crate::model::workspace::{Service, Workspace};
 
 const HEAD: &str = "abc1234567abc1234567abc1234567abc1234567";
@@ -93,6 +94,29 @@ linux_arm64  aarch64-unknown-linux-gnu
     object   team/a/a_abc123_linux_arm64.tar.gz
 ";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn a_part_of_a_plan_has_its_builds_alone_and_knows_all() {
+    let request = Request { dest: "/r/pkg".into(), ..Request::default() };
+    let tables = [("a", json!({})), ("b", json!({"platforms": "linux,amd64"}))];
+    let whole = make(&tables, None, &request).unwrap();
+    let part = |number, total| {
+        let mut plan = whole.clone();
+        plan.take(Shard::new(number, total).unwrap(), &Costs::default());
+        plan
+    };
+    let first = part(1, 2);
+    let text = first.to_string();
+    assert!(text.contains("\nshard    1/2: 2 of 3 archives\n\nlinux_amd64 "), "{text}");
+    assert!(!text.contains("linux_arm64"), "{text}");
+    assert_eq!(first.to_json()["shard"], "1/2");
+    let second = part(2, 2);
+    let builds: Vec<_> =
+        second.steps.iter().map(|step| (step.platform.as_str(), &step.builds)).collect();
+    assert_eq!(builds, [("linux_arm64", &whole.steps[1].builds)]);
+    assert_eq!(second.part.unwrap().split, first.part.unwrap().split);
+    assert!(part(4, 4).steps.is_empty());
 }
 
 #[test]

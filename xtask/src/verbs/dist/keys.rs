@@ -22,6 +22,7 @@ pub struct Keys {
     /// The workspace.
     pub workspace: Workspace,
     by_build: BTreeMap<(String, Platform), Result<String, String>>,
+    packages: BTreeMap<(String, Platform), Vec<usize>>,
 }
 
 impl Keys {
@@ -32,6 +33,11 @@ impl Keys {
             Some(Err(why)) => Err(why),
             None => Err("it is not in the plan"),
         }
+    }
+
+    /// Returns the numbers of the packages that are compiled for a service on a platform, as far as they are known.
+    pub fn packages(&self, service: &str, platform: Platform) -> &[usize] {
+        self.packages.get(&(service.to_owned(), platform)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the folder in which `dist` looks for what `plan` downloaded.
@@ -46,13 +52,15 @@ pub fn keys(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<Keys> {
     let request = planned.toolchains(Purpose::Any, options, false, env);
     let identities = toolchain::expected(&request, ui)?;
     let reuse = Reuse::read(&planned.reuse(&[], false, env), &identities);
-    let mut by_build = BTreeMap::new();
+    let (mut by_build, mut packages) = (BTreeMap::new(), BTreeMap::new());
     for step in &planned.plan.steps {
         for build in &step.builds {
             let key = reuse.key(build, step.platform);
-            by_build.insert((build.service.clone(), step.platform), key);
+            let place = (build.service.clone(), step.platform);
+            packages.insert(place.clone(), reuse.packages(build, step.platform));
+            by_build.insert(place, key);
         }
     }
     let Planned { plan, workspace, .. } = planned;
-    Ok(Keys { plan, workspace, by_build })
+    Ok(Keys { plan, workspace, by_build, packages })
 }

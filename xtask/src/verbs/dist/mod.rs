@@ -25,11 +25,12 @@ use crate::model::plan::Plan;
 use crate::repository::sources;
 use crate::system::env::Env;
 use crate::system::file_lock::{self, FileLock};
+use crate::system::files;
 use crate::system::ui::{self, Ui};
 
 use self::failures::{failed_builds, ready};
 pub use self::keys::{Keys, keys};
-use self::manifest::{read_manifest, remove_manifest, write_manifest};
+use self::manifest::{Earlier, Outcome, remove_manifest, write_manifest};
 pub use self::options::{Options, Purpose};
 use self::planned::{Planned, check_unchanged};
 use self::reuse::{Reuse, Why};
@@ -50,7 +51,10 @@ pub fn run(
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<Option<Manifest>> {
-    let planned = planned::plan(options, env)?;
+    let mut planned = planned::plan(options, env)?;
+    if let Some(shard) = options::shard(purpose, options, env)? {
+        planned.take(shard, env)?;
+    }
     let Planned { plan, workspace, .. } = &planned;
     let prepare =
         |install| toolchain::prepare(&planned.toolchains(purpose, options, install, env), ui);
@@ -70,14 +74,18 @@ pub fn run(
     }
     check(plan, &workspace.config)?;
     warn_of_outside(plan, purpose, &workspace.config, ui);
-    let _lock = lock(&plan.snapshot_dir, ui)?;
+    if let Some(part) = &plan.part {
+        ui.say("shard", format_args!("{}: {}", part.shard, part.count()));
+    }
+    let lock_file = plan.snapshot_dir.join(".lock");
+    let _lock = lock(&lock_file, ui)?;
     let read_sources = || sources::digests(&planned.packages, &workspace.root, &our_folders, env);
     let toolchains = ready(plan, prepare(true), options.strict)?;
     let identities: Vec<_> = toolchains.iter().map(Toolchain::identity).collect();
     let reuse = Reuse::read(&reuse_request, &identities);
-    let earlier = read_manifest(plan);
+    let earlier = Earlier::read(plan);
     let mut machine = None;
-    let (mut published, mut compiled) = (BTreeSet::new(), BTreeSet::new());
+    let (mut reused, mut compiled) = (BTreeSet::new(), BTreeSet::new());
     let (mut artifacts, mut failures, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for (step, toolchain) in plan.steps.iter().zip(&toolchains) {
         let run = StepRun { plan, step, toolchain, reuse: &reuse, env, ui };
@@ -86,7 +94,7 @@ pub fn run(
                 for made in made {
                     compiled.extend(made.sources.iter().cloned());
                     if made.is_published {
-                        published.insert(made.artifact.file.clone());
+                        reused.insert(made.artifact.file.clone());
                     }
                     warn_of(&made, ui);
                     print(&made.artifact, plan, env, ui);
@@ -100,7 +108,7 @@ pub fn run(
     if !failures.is_empty() {
         // Whoever runs `upload` now means what failed here, and not what was built before.
         remove_manifest(plan)?;
-        return Err(failed_builds(plan, &failures, earlier.is_some()).into());
+        return Err(failed_builds(plan, &failures, earlier.is_there).into());
     }
     check_unchanged(&planned, env)?;
     refuse_lfs_pointers(&compiled)?;
@@ -110,10 +118,13 @@ pub fn run(
         record.write(&path)?;
     }
     let may_offer = ignored.is_empty() && may_offer(plan, &toolchains, env);
-    // Of a published binary, it was said before; this machine's folders have no part in it.
-    let may_offer = |artifact: &Artifact| may_offer || published.contains(&artifact.file);
-    let manifest = write_manifest(plan, artifacts, &ignored, earlier, may_offer)?;
-    ui.document(&manifest.to_json());
+    let outcome = Outcome { artifacts, reused, ignored: &ignored, may_offer };
+    let (manifest, json) = write_manifest(plan, outcome, earlier)?;
+    if plan.part.is_some() {
+        // The folders of all machines become one, in which no two files may have one name.
+        files::remove_if_there(&lock_file)?;
+    }
+    ui.document(&json);
     Ok(Some(manifest))
 }
 
@@ -176,10 +187,9 @@ fn show(plan: &Plan, why: Option<Vec<Why>>, json: bool, ui: &Ui) {
 }
 
 /// Waits until no other `dist` works in the folder, and keeps others out until the lock is dropped.
-fn lock(snapshot_dir: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
-    let waiting =
-        || ui.say("waiting", format_args!("for another dist into {}", snapshot_dir.display()));
-    file_lock::lock(&snapshot_dir.join(".lock"), waiting)
+fn lock(file: &Path, ui: &Ui) -> anyhow::Result<FileLock> {
+    let folder = file.parent().unwrap_or(file).display();
+    file_lock::lock(file, || ui.say("waiting", format_args!("for another dist into {folder}")))
 }
 
 /// Prints the line of an archive that is there.

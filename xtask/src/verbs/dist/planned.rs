@@ -8,11 +8,13 @@ use std::time::SystemTime;
 use catalog::{Arch, Os, Platform};
 use ferror::Error;
 
+use crate::build::handed_over;
 use crate::build::outside_flags::{self, OutsideFlags};
 use crate::build::resources;
 use crate::build::toolchain::{self, build_tools};
 use crate::model::native::Need;
 use crate::model::plan::{self, Plan, Request};
+use crate::model::shard::Shard;
 use crate::model::source_file::SourceFile;
 use crate::model::sources::PathPackage;
 use crate::model::workspace::{Service, Workspace};
@@ -45,6 +47,17 @@ pub(super) struct Planned {
 }
 
 impl Planned {
+    /// Leaves the part of the plan that one machine makes, where several share it. All of them split it by what `plan` handed
+    /// over, and by nothing that differs between them.
+    pub(super) fn take(&mut self, shard: Shard, env: &Env) -> anyhow::Result<()> {
+        let costs = handed_over::read_costs(&reuse::handed_over_dir(&self.plan))?;
+        self.plan.take(shard, &costs);
+        self.needs = self.plan.needs();
+        self.plan.tools = build_tools::planned(&self.needs, env);
+        self.platforms = self.plan.platforms().collect();
+        Ok(())
+    }
+
     /// Returns the folders that `dist` and `plan` write themselves.
     pub(super) fn our_folders(&self) -> [PathBuf; 3] {
         our_folders(&self.plan.snapshot_dir, &self.workspace)

@@ -216,6 +216,11 @@ impl<'a> Reuse<'a> {
         self.keyed(build, platform)?.key.as_ref().map(BuildKey::digest).map_err(Clone::clone)
     }
 
+    /// Returns the numbers of the packages that are compiled for a service; none where they are not known.
+    pub(super) fn packages(&self, build: &Build, platform: Platform) -> Vec<usize> {
+        self.keyed(build, platform).map(|keyed| keyed.found.packages.clone()).unwrap_or_default()
+    }
+
     /// Decides about one service.
     pub(super) fn decide(&self, build: &Build, toolchain: &Toolchain) -> Decision {
         let keyed = self.keyed(build, toolchain.platform);

@@ -14,7 +14,7 @@ use ferror::{Error, Kind};
 use serde_json::{Value, json};
 
 use crate::bucket::unpack;
-use crate::build::stamp;
+use crate::build::{snapshot, stamp};
 use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::system::{child_env, files, process};
@@ -41,13 +41,10 @@ pub(super) fn run(
     env: &Env,
     ui: &Ui,
 ) -> anyhow::Result<()> {
-    let path = folder.join(MANIFEST_FILE);
-    let bytes = std::fs::read(&path).map_err(|error| {
-        Error::config(format!("{} cannot be read", path.display()))
-            .hint("--check wants folders with a manifest.json, as dist leaves them")
-            .caused_by(error)
+    let manifest = snapshot::read(folder)?.ok_or_else(|| {
+        Error::config(format!("{} is not there", folder.join(MANIFEST_FILE).display()))
+            .hint("--check wants folders with a manifest.json or those of all shards, as dist leaves them")
     })?;
-    let manifest = Manifest::read_strict(&bytes, &path.display().to_string())?;
     let codesign = env.find_program("codesign");
     let scratch = Scratch::new(folder)?;
     let (mut problems, mut unjudged) = (Vec::new(), 0);
@@ -79,10 +76,10 @@ pub(super) fn run(
         return Ok(());
     }
     let message = format!(
-        "{} of {} archives are not as {} says:{}",
+        "{} of {} archives are not as the manifest in {} says:{}",
         problems.len(),
         manifest.artifacts.len(),
-        path.display(),
+        folder.display(),
         problems.concat()
     );
     Err(Error::invalid(message).hint(HINT).into())
@@ -318,6 +315,6 @@ mod tests {
         let env = Env::for_test(&[]);
         let error =
             run(folder.path(), &mut Vec::new(), &env, &Ui::new(&env)).unwrap_err().to_string();
-        assert!(error.contains("manifest.json cannot be read"), "{error}");
+        assert!(error.contains("manifest.json is not there"), "{error}");
     }
 }

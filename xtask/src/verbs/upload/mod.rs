@@ -21,7 +21,7 @@ use crate::bucket::destination::{self, DestinationOptions, Reach};
 use crate::bucket::progress::Progress;
 use crate::bucket::publish::{self, Receipt, Taken};
 use crate::bucket::timings::Timings;
-use crate::build::{repack, toolchain};
+use crate::build::{repack, snapshot, toolchain};
 use crate::model::config::{CONTENT_TYPE, Config};
 use crate::model::{longer_version, plan, suggest};
 use crate::repository::local_server::LocalServer;
@@ -283,13 +283,12 @@ fn snapshot_dir(root: Option<&Table>, options: &Options, env: &Env) -> PathBuf {
 }
 
 fn read_manifest(snapshot_dir: &Path) -> anyhow::Result<Manifest> {
-    let path = snapshot_dir.join(MANIFEST_FILE);
-    let bytes = std::fs::read(&path).map_err(|error| {
-        Error::config(format!("no manifest to upload: {}", path.display()))
+    snapshot::read(snapshot_dir)?.ok_or_else(|| {
+        let path = snapshot_dir.join(MANIFEST_FILE);
+        Error::config(format!("no manifest to upload: {} is not there", path.display()))
             .hint("run `cargo xtask dist` first, or name its folder with --dest")
-            .caused_by(error)
-    })?;
-    Ok(Manifest::read_strict(&bytes, &path.display().to_string())?)
+            .into()
+    })
 }
 
 fn select<'a>(manifest: &'a Manifest, names: &[String]) -> ferror::Result<Vec<&'a str>> {

@@ -17,6 +17,7 @@ const OF_FORM: &[Mistake] = &[
         "/jobs/upload",
     ),
     ("          path: pkg/snapshot", "          paths: [pkg]", "/jobs/dist: "),
+    ("<< pipeline.parameters.dist-machines >>", "many", "/jobs/dist"),
 ];
 
 /// Mistakes that the schema lets pass.
@@ -28,6 +29,11 @@ const OF_NAMES: &[Mistake] = &[
     ("- restore: { job: test }", "- restore", "job test: step `restore` lacks `job`"),
     ("- save: { job: test }", "- save: { jobs: test }", "step `save` has no parameter `jobs`"),
     ("<< parameters.job >>", "<< parameters.jib >>", "command restore: no parameter `jib`"),
+    (
+        "<< pipeline.parameters.dist-machines >>",
+        "<< pipeline.parameters.machines >>",
+        "no pipeline parameter `machines`",
+    ),
     ("executor: rust", "executor: rost", "job test: undefined executor `rost`"),
     (
         "  rust:\n",

@@ -15,6 +15,7 @@ use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::Value;
 
 use crate::support::bucket::{BUCKET, Bucket};
+use crate::support::snapshot::persist;
 use crate::support::{RUSTC_RELEASE, Repo, root, run};
 
 const PATH: &str = ".circleci/config.yml";
@@ -53,24 +54,40 @@ fn dist_and_upload_as_written_publish_a_clean_clone() {
     };
     run_lines(&config, "plan", &clone, environment, None);
     assert!(clone.path().join("pkg/plan/plan.json").is_file(), "there is something to hand on");
-    run_lines(&config, "dist", &clone, environment, None);
-    let manifest = clone.manifest();
-    assert_eq!(manifest["commit"], head.as_str());
-    assert_eq!(manifest["dirty"], false, "building left files behind that git does not ignore");
+    // Two machines, which share the work, and hand on what they made. For each, the files of the other one are gone.
+    let handed_over = tempfile::tempdir().expect("a temporary folder");
+    let mut artifacts = Vec::new();
+    let mut version = String::new();
+    for node in ["0", "1"] {
+        let on_node = |cargo: &mut Command, job: &str| {
+            environment(cargo, job);
+            cargo.envs([("CIRCLE_NODE_INDEX", node), ("CIRCLE_NODE_TOTAL", "2")]);
+        };
+        run_lines(&config, "dist", &clone, on_node, None);
+        let made = clone.path().join("pkg/snapshot");
+        persist(&made, &handed_over.path().join("pkg/snapshot"));
+        let name = if node == "0" { "manifest.1-of-2.json" } else { "manifest.2-of-2.json" };
+        let text = std::fs::read_to_string(made.join(name)).expect(name);
+        let shard: Value = serde_json::from_str(&text).expect(name);
+        let manifest = &shard["manifest"];
+        assert_eq!(manifest["commit"], head.as_str());
+        assert_eq!(manifest["dirty"], false, "building left files behind that git does not ignore");
+        version = manifest["version"].as_str().expect("version").to_owned();
+        let own = manifest["artifacts"].as_array().expect("artifacts");
+        assert_eq!(own.len(), 2, "one of two platforms: {own:?}");
+        artifacts.extend(own.iter().cloned());
+        std::fs::remove_dir_all(made).expect("pkg/snapshot");
+    }
 
     // The upload job: a checkout of its own, and beside it what the dist job persisted.
     let checkout = bucket.serve(Repo::clone_of(clone.path()));
-    let handed_over = tempfile::tempdir().expect("a temporary folder");
-    std::fs::rename(clone.path().join("pkg"), handed_over.path().join("pkg")).expect("pkg");
     drop(clone);
     run_lines(&config, "upload", &checkout, environment, Some(handed_over.path()));
 
-    let artifacts = manifest["artifacts"].as_array().expect("artifacts");
     let text = |artifact: &Value, name: &str| artifact[name].as_str().expect(name).to_owned();
     let mut expected: Vec<_> =
         artifacts.iter().map(|artifact| text(artifact, "object_key")).collect();
-    let version = manifest["version"].as_str().expect("version");
-    for artifact in artifacts {
+    for artifact in &artifacts {
         let service = text(artifact, "service");
         expected.push(format!("{service}/{service}_{version}.json"));
     }

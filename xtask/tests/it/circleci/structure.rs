@@ -27,6 +27,9 @@ pub(super) fn problems(config: &Value) -> Vec<String> {
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let mut problems: Vec<_> =
         validator.iter_errors(config).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    let undeclared = asked_for(config, "<< pipeline.parameters.");
+    let undeclared = undeclared.filter(|name| config["parameters"].get(name).is_none());
+    problems.extend(undeclared.map(|name| format!("no pipeline parameter `{name}` is declared")));
     let mut used = BTreeSet::new();
     for (name, command) in entries(config, "commands") {
         problems.extend(steps_of(config, &format!("command {name}"), command, &mut used));
@@ -102,7 +105,8 @@ fn steps_of<'a>(
         }
     }
     let declared = &with_steps["parameters"];
-    let undeclared = asked_for(with_steps).filter(|name| declared.get(name).is_none());
+    let undeclared =
+        asked_for(with_steps, "<< parameters.").filter(|name| declared.get(name).is_none());
     problems.extend(undeclared.map(|name| format!("{of}: no parameter `{name}` is declared")));
     problems
 }
@@ -135,11 +139,11 @@ fn parameter_problems(
     lacking.into_iter().chain(foreign)
 }
 
-/// Returns the names in every `<< parameters.NAME >>` below a value.
-fn asked_for(value: &Value) -> impl Iterator<Item = String> {
+/// Returns the names in every `<< parameters.NAME >>` below a value, where `before` stands before the name.
+fn asked_for(value: &Value, before: &'static str) -> impl Iterator<Item = String> {
     let text = value.to_string();
     let names: BTreeSet<_> = text
-        .split("<< parameters.")
+        .split(before)
         .skip(1)
         .filter_map(|rest| rest.split_once(" >>").map(|(name, _)| name.to_owned()))
         .collect();

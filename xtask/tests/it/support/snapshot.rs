@@ -1,6 +1,10 @@
 //! Makes snapshots as `dist` in another job would have left them, so that tests of `upload` need no
 //! build.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use crate::support::Repo;
@@ -49,4 +53,32 @@ pub(crate) fn archive(service: &str) -> String {
 /// Returns the object key of a service's manifest object.
 pub(crate) fn manifest_object(service: &str) -> String {
     format!("{service}/{service}_{VERSION}.json")
+}
+
+/// Returns all files below a folder, by their paths in it.
+pub(crate) fn files_below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut files, mut open) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                files.insert(path.strip_prefix(folder).unwrap().to_owned(), bytes);
+            }
+        }
+    }
+    files
+}
+
+/// Copies what is in the folder of one machine into that of all. No two machines may have a file of one name there, which CI
+/// refuses.
+pub(crate) fn persist(folder: &Path, into: &Path) {
+    for (name, bytes) in files_below(folder) {
+        let path = into.join(name);
+        assert!(!path.exists(), "two machines made {}", path.display());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
 }
