@@ -10,7 +10,7 @@ use s3::{Attributes, Body, Client, Precondition, Put};
 use serde_json::json;
 
 use crate::json::{self, Object};
-use crate::keys::{is_digest, is_service, is_version};
+use crate::keys::{is_commit, is_digest, is_service, is_version};
 use crate::{Artifact, Manifest, manifest_key};
 
 /// The one form that is written and understood.
@@ -172,11 +172,6 @@ fn read(bytes: &[u8], unstamped_sha256: String) -> std::result::Result<IndexEntr
         return Err(format!("it names version {:?} of commit {:?}", entry.version, entry.commit));
     }
     Ok(entry)
-}
-
-/// Returns whether `text` is a full commit, of SHA-1 or SHA-256.
-fn is_commit(text: &str) -> bool {
-    [40, 64].contains(&text.len()) && crate::keys::is_lower_hex(text)
 }
 
 #[cfg(test)]

@@ -32,8 +32,17 @@ const OF_RUST: [&str; 12] = [
 
 /// Names that are no service's: those of folders of the bucket and of pages of `releases`, and of packages that
 /// a service would be confused with.
-const OF_OURS: [&str; 8] =
-    ["api", "bowline-xtask", "channels", "healthz", "keys", "local-s3", "version", "xtask"];
+const OF_OURS: [&str; 9] = [
+    "api",
+    "bowline-xtask",
+    "channels",
+    "healthz",
+    "keys",
+    "local-s3",
+    "verified",
+    "version",
+    "xtask",
+];
 
 /// Users that Debian, Ubuntu and the packages of a usual host make: a service would run as one of them, and
 /// read what is theirs. So would the names that begin with `systemd-`.
@@ -161,6 +170,7 @@ mod tests {
             ("target", "of Rust or cargo"),
             ("channels", "a part of the automation"),
             ("keys", "a part of the automation"),
+            ("verified", "a part of the automation"),
             ("xtask", "a part of the automation"),
             ("bowline-xtask", "a part of the automation"),
             ("healthz", "a part of the automation"),

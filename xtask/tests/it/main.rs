@@ -56,3 +56,4 @@ mod templates;
 mod update;
 mod upload;
 mod vendor;
+mod verify;

@@ -274,7 +274,7 @@ fn dest_is_the_option_then_the_variable_then_pkg() {
 
 #[test]
 fn names_that_upload_would_refuse_are_refused_in_the_plan() {
-    for name in ["channels", "keys", "größe", &"a".repeat(65)] {
+    for name in ["channels", "keys", "verified", "größe", &"a".repeat(65)] {
         let error = make(&[(name, json!({}))], None, &Request::default()).unwrap_err();
         let expected = format!("service {name}: the name cannot be a folder of the bucket");
         assert!(error.to_string().starts_with(&expected), "{error}");
