@@ -14,10 +14,9 @@ use crate::reuse::{dist, repository, say};
 use crate::support::bucket::Bucket;
 use crate::support::front::{Front, Verdict};
 use crate::support::release::Release;
-use crate::support::{Repo, host, target_dir};
+use crate::support::{Repo, host};
 
-/// Adds the package that `cargo xtask` runs. It gives the clean target folder the tools that are installed already, so that
-/// tests need no network.
+/// Adds the package that `cargo xtask` runs.
 fn add_xtask(repo: &Repo, main: &str) {
     let toml = fs::read_to_string(repo.path().join("Cargo.toml")).unwrap();
     if !toml.contains("\"xtask\"") {
@@ -34,21 +33,16 @@ fn add_xtask(repo: &Repo, main: &str) {
     repo.lock();
 }
 
-/// Returns the text of a program that becomes the one under test.
-fn xtask_under_test() -> String {
-    let tools = target_dir().join("dist/tools").canonicalize().unwrap();
+/// Returns the text of a program that becomes the one under test. It gives the clean target folder the tools of the repository,
+/// and what zig has compiled there, so that tests need no network and little time.
+fn xtask_under_test(repo: &Repo) -> String {
+    let tools = repo.path().join("target/dist/tools");
     format!(
         "use std::os::unix::{{fs::symlink, process::CommandExt as _}};\n\n\
          fn main() {{\n    \
-             let target = std::env::var(\"CARGO_TARGET_DIR\").expect(\"a target folder\");\n    \
-             let tools = format!(\"{{target}}/dist/tools\");\n    \
-             std::fs::create_dir_all(&tools).expect(\"its folder\");\n    \
-             for tool in std::fs::read_dir({tools:?}).expect(\"tools\") {{\n        \
-                 let name = tool.expect(\"a tool\").file_name().into_string().expect(\"its name\");\n        \
-                 if name != \"cache\" {{\n            \
-                     let _ = symlink(format!(\"{{}}/{{name}}\", {tools:?}), format!(\"{{tools}}/{{name}}\"));\n        \
-                 }}\n    \
-             }}\n    \
+             let dist = std::env::var(\"CARGO_TARGET_DIR\").expect(\"a target folder\") + \"/dist\";\n    \
+             std::fs::create_dir_all(&dist).expect(\"its folder\");\n    \
+             let _ = symlink({tools:?}, dist + \"/tools\");\n    \
              let mut xtask = std::process::Command::new({program:?});\n    \
              panic!(\"{{}}\", xtask.args(std::env::args_os().skip(1)).exec());\n\
          }}\n",
@@ -87,7 +81,7 @@ fn a_release_is_built_again_and_one_that_was_replaced_is_found_out() {
     let (bucket, scratch) = (Bucket::new(), tempfile::tempdir().unwrap());
     let mut repo = machine(&["verified-one", "verified-two"], &bucket, scratch.path());
     say(&repo, "verified-one", "\"what it says\"");
-    add_xtask(&repo, &xtask_under_test());
+    add_xtask(&repo, &xtask_under_test(&repo));
     repo.commit("an xtask of its own");
     publish(&repo);
     say(&repo, "verified-two", "\"second\"");
