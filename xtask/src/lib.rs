@@ -35,7 +35,7 @@ use crate::system::undo;
 use crate::system::{interrupt, open_files};
 use crate::verbs::{
     adopt, ci, dist, fetch, init, list, new, plan, presign, promote, setup, ship, stamp, update,
-    upload, vendor,
+    upload, vendor, verify,
 };
 
 /// Runs the program with the arguments and environment of this process, and returns its exit code.
@@ -151,6 +151,7 @@ fn dispatch(command: Command, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         Command::Presign(options) => presign::run(&options, env, &ui.with_json(options.json))?,
         Command::Fetch(options) => fetch::run(&options, env, &ui.with_json(options.json))?,
         Command::Promote(options) => promote::run(&options, env, &ui.with_json(options.json))?,
+        Command::Verify(options) => verify::run(&options, env, &ui.with_json(options.json))?,
         Command::New(options) => new::run(&options, env, ui)?,
         Command::Adopt(options) => adopt::run(&options, env, ui)?,
         Command::Init(options) => init::run(&options, env, ui)?,

@@ -10,7 +10,7 @@ use s3::{Attributes, Body, Client, Precondition, Put};
 use serde_json::json;
 
 use crate::json::{self, Object};
-use crate::keys::{index_key, is_digest, is_service, is_version};
+use crate::keys::{index_key, is_commit, is_digest, is_service, is_version};
 use crate::{Artifact, Manifest, manifest_key};
 
 /// The one form that is written and understood.
@@ -175,11 +175,6 @@ pub(crate) fn read(
         return Err(format!("it names version {:?} of commit {:?}", entry.version, entry.commit));
     }
     Ok(entry)
-}
-
-/// Returns whether `text` is a full commit, of SHA-1 or SHA-256.
-fn is_commit(text: &str) -> bool {
-    [40, 64].contains(&text.len()) && crate::keys::is_lower_hex(text)
 }
 
 #[cfg(test)]

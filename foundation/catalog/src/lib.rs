@@ -7,7 +7,7 @@
 //! <prefix><service>/<service>_<version>.json                the manifest object, PUT last
 //! <prefix><service>/channels/<channel>.json                 a channel: which release it names
 //! <prefix>keys/<build key>/<digest>                         an entry of the index of binaries
-//! <prefix>verified/<service>/<version>                      the receipt of a release that was built again
+//! <prefix>verified/<service>/<version>                      which archives were built again and came out equal
 //! ```
 //!
 //! A release is visible once its manifest object exists. A repository may give its archives other
@@ -31,14 +31,16 @@ mod listing;
 mod manifest;
 mod platform;
 mod reading;
+mod receipt;
 
 pub use channel::{Channel, Entry, MAX_ENTRIES, Promoted, StoredChannel, is_promoter};
 pub use index::{IndexEntry, Indexed};
 pub use keys::{
     Names, ObjectName, Template, archive_key, channel_key, check_distinct, folder_prefix,
-    index_key, is_channel, is_service, is_version, manifest_key,
+    index_key, is_channel, is_service, is_version, manifest_key, receipt_key,
 };
 pub use listing::{Found, Service, by_service};
 pub use manifest::{Artifact, Branch, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest};
 pub use platform::{Arch, Os, PLAIN_KEY_PLATFORM, Platform};
 pub use reading::{Reading, read_channel, read_channels, read_index_entry, read_manifest};
+pub use receipt::{Receipt, Verified};

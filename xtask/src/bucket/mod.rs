@@ -3,6 +3,7 @@
 pub mod destination;
 pub mod download;
 pub mod index;
+pub mod named_release;
 pub mod progress;
 pub mod publish;
 pub mod releases;

@@ -2,6 +2,7 @@
 //! order of a directory listing.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -9,6 +10,9 @@ use ferror::Error;
 
 use crate::build::gzip;
 use crate::system::files;
+
+/// A limit that only keeps a made-up archive from filling the memory; real ones are a tenth of that.
+const LARGEST_CONTENT: u64 = 8 << 30;
 
 /// One file in an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +38,8 @@ pub fn pack(path: &Path, top: &str, entries: &[Entry], time: u64) -> anyhow::Res
 
 /// Reads an archive that [`pack`] made: its entries, and their time.
 pub fn read(packed: &[u8], top: &str) -> anyhow::Result<(Vec<Entry>, u64)> {
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    let content = flate2::read::GzDecoder::new(packed).take(LARGEST_CONTENT);
+    let mut archive = tar::Archive::new(content);
     let (mut entries, mut time) = (Vec::new(), 0);
     for found in archive.entries()? {
         let mut found = found?;
@@ -47,7 +52,7 @@ pub fn read(packed: &[u8], top: &str) -> anyhow::Result<(Vec<Entry>, u64)> {
         time = found.header().mtime()?;
         let executable = found.header().mode()? & 0o100 != 0;
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut found, &mut bytes)?;
+        found.read_to_end(&mut bytes)?;
         entries.push(Entry { name: name.to_owned(), executable, bytes });
     }
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).context("reading to the end")?;
@@ -92,7 +97,7 @@ fn check(packed: &[u8], top: &str, entries: &[Entry]) -> anyhow::Result<()> {
             found.path()?.display()
         );
         let mut bytes = Vec::with_capacity(entry.bytes.len());
-        std::io::Read::read_to_end(&mut found, &mut bytes)?;
+        found.read_to_end(&mut bytes)?;
         ensure!(bytes == entry.bytes, "{name} came back with other content");
     }
     ensure!(expected.next().is_none(), "it holds fewer entries than were packed");

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod binary_check;
 pub mod compile;
+pub mod difference;
 pub mod gzip;
 pub mod handed_over;
 pub mod key_inputs;

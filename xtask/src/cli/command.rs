@@ -3,7 +3,7 @@
 use crate::cli::values::Shell;
 use crate::verbs::{
     adopt, ci, dist, fetch, init, list, new, plan, presign, promote, setup, ship, stamp, update,
-    upload, vendor,
+    upload, vendor, verify,
 };
 
 /// A command line.
@@ -27,6 +27,8 @@ pub enum Command {
     Fetch(fetch::Options),
     /// `promote`.
     Promote(promote::Options),
+    /// `verify`.
+    Verify(verify::Options),
     /// `new`.
     New(new::Options),
     /// `adopt`.

@@ -16,7 +16,7 @@ fn parse_line(line: &str) -> ferror::Result<Command> {
 }
 
 /// What each verb takes besides the option that is looked at.
-const OPERANDS: [(&str, &str); 18] = [
+const OPERANDS: [(&str, &str); 19] = [
     ("plan", ""),
     ("dist", ""),
     ("upload", ""),
@@ -27,6 +27,7 @@ const OPERANDS: [(&str, &str); 18] = [
     ("presign", "a --version abc123"),
     ("fetch", "a --version abc123"),
     ("promote", "a abc123 --to c"),
+    ("verify", "abc123"),
     ("new", "a"),
     ("init", ""),
     ("adopt", "d"),
@@ -41,9 +42,9 @@ const OPERANDS: [(&str, &str); 18] = [
 /// where those of the verb do not go together with the option.
 type Case = (&'static str, Option<&'static str>, &'static str, &'static str, &'static str);
 
-const CASES: [Case; 44] = [
+const CASES: [Case; 47] = [
     (
-        "plan dist ship setup",
+        "plan dist ship setup verify",
         None,
         "--platforms linux_amd64",
         "platforms: None",
@@ -58,7 +59,7 @@ const CASES: [Case; 44] = [
     ("dist", None, "--shard 2/3", "shard: None", "shard: Some(Shard { number: 2, total: 3 })"),
     ("dist upload ship new init update", None, "--dry-run", "dry_run: false", "dry_run: true"),
     (
-        "plan dist upload ship stamp list presign fetch promote",
+        "plan dist upload ship stamp list presign fetch promote verify",
         None,
         "--json",
         "json: false",
@@ -84,7 +85,13 @@ const CASES: [Case; 44] = [
     ("upload ship", None, "--timings", "timings: false", "timings: true"),
     ("setup", None, "--check", "check: false", "check: true"),
     ("vendor", None, "--check", "mode: Make", "mode: Check"),
-    ("plan list presign fetch promote", None, "--prefix p", "prefix: None", "prefix: Some(\"p/\")"),
+    (
+        "plan list presign fetch promote verify",
+        None,
+        "--prefix p",
+        "prefix: None",
+        "prefix: Some(\"p/\")",
+    ),
     (
         "presign fetch",
         None,
@@ -102,6 +109,9 @@ const CASES: [Case; 44] = [
     ("stamp", None, "--check", "check: false", "check: true"),
     ("presign", None, "--expires 600", "expires: None", "expires: Some(600s)"),
     ("fetch", None, "--into d", "into: None", "into: Some(\"d\")"),
+    ("promote", None, "--require-verified", "require_verified: false", "require_verified: true"),
+    ("verify", None, "--sample 3", "sample: None", "sample: Some(3)"),
+    ("verify", None, "--no-receipt", "no_receipt: false", "no_receipt: true"),
     ("promote", None, "--by me", "by: None", "by: Some(\"me\")"),
     ("init", None, "--name n", "dir: None, name: None", "dir: None, name: Some(\"n\")"),
     ("init", None, "--github-username u", "github_username: None", "github_username: Some(\"u\")"),
@@ -119,7 +129,7 @@ const CASES: [Case; 44] = [
 ];
 
 /// The verbs that have a bucket.
-const DESTINATION: &str = "plan upload ship list presign fetch promote";
+const DESTINATION: &str = "plan upload ship list presign fetch promote verify";
 
 /// Options that cannot be left out where they may be given, or that say what holds without them: a line with
 /// each, and what it is read as.
@@ -288,6 +298,10 @@ fn mistakes_are_usage_errors_that_show_the_usage() {
         ("promote a --to c", "no VERSION named"),
         ("promote a abc123 --to c --rollback", "--rollback takes no VERSION"),
         ("promote a abc123 more --to c", "unexpected argument \"more\""),
+        ("verify", "no RELEASE named"),
+        ("verify Main", "release \"Main\": expected a version or commit of 6 to 40"),
+        ("verify abc123 a/b", "\"a/b\" is no service's name"),
+        ("verify abc123 --sample 0", "--sample \"0\": expected a number from 1 to 10000"),
         ("completions", "no shell named"),
         ("completions tcsh", "unknown shell `tcsh`: the shells are bash, zsh, fish"),
         ("interop", "unknown verb `interop`"),
@@ -347,8 +361,8 @@ fn the_usage_of_a_verb_names_choices_and_wraps() {
         ("vendor x", "Usage: cargo xtask vendor [--check | --remove]"),
         (
             "promote",
-            "Usage: cargo xtask promote SERVICE (VERSION | --rollback) --to CHANNEL [--by WHO] \
-             [--prefix P]\n                           [--bucket B]",
+            "Usage: cargo xtask promote SERVICE (VERSION | --rollback) --to CHANNEL \
+             [--require-verified]\n                           [--by WHO] [--prefix P] [--bucket B]",
         ),
     ] {
         let error = parse_line(line).unwrap_err();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use catalog::Platform;
 use ferror::{Error, Result};
 
+use crate::bucket::named_release::is_release_name;
 use crate::build::toolchain::Library;
 use crate::model::shard::Shard;
 use crate::model::{names, platform_line};
@@ -127,6 +128,23 @@ pub(super) fn version(given: Given<'_>) -> Result<String> {
         return Ok(version);
     }
     Err(Error::usage(format!("version {version:?}: {expected}")))
+}
+
+/// Reads the name of a release: a version, a commit, a channel or `HEAD`.
+pub(super) fn release(given: Given<'_>) -> Result<String> {
+    let name = text(given)?;
+    if is_release_name(&name) {
+        return Ok(name);
+    }
+    Err(Error::usage(format!(
+        "release {name:?}: expected a version or commit of 6 to 40 lower-case hex digits, a channel, or HEAD"
+    )))
+}
+
+/// Reads how many artifacts are picked.
+pub(super) fn sample(given: Given<'_>) -> Result<usize> {
+    let count = number(given, "a number", 10_000)?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 pub(super) fn folder_prefix(given: Given<'_>) -> Result<String> {

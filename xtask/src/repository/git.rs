@@ -91,6 +91,12 @@ pub fn is_ancestor(commit: &str, dir: &Path, env: &Env) -> bool {
     line(git(dir, env).args(["merge-base", "--is-ancestor", commit, "HEAD"])).is_ok()
 }
 
+/// Lists HEAD and the commits before it, newest first, as many as this clone knows and at most `count`.
+pub fn history(count: usize, dir: &Path, env: &Env) -> anyhow::Result<Vec<String>> {
+    let listed = line(git(dir, env).args(["rev-list", &format!("--max-count={count}"), "HEAD"]))?;
+    Ok(listed.lines().map(str::to_owned).collect())
+}
+
 /// Returns the value of a setting in git's configuration, such as `github.user`.
 pub fn config_value(name: &str, dir: &Path, env: &Env) -> Option<String> {
     let value = line(git(dir, env).args(["config", "--get", name])).ok()?;

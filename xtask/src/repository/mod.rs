@@ -6,6 +6,7 @@ pub mod build_inputs;
 pub mod cargo_config;
 pub mod cargo_files;
 pub mod changes;
+pub mod clean_checkout;
 pub mod dependencies;
 pub mod git;
 pub mod local_server;

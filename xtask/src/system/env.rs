@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The name and meaning of every environment variable that this program reads.
-pub const VARIABLES: [(&str, &str); 66] = [
+pub const VARIABLES: [(&str, &str); 67] = [
     ("S3_KEY", "access key id, under the name of the old scripts; goes before AWS_*"),
     ("S3_SECRET", "secret access key that belongs to S3_KEY"),
     ("AWS_ACCESS_KEY_ID", "access key id"),
@@ -91,6 +91,7 @@ pub const VARIABLES: [(&str, &str); 66] = [
     ("CMAKE", "cmake of your own, for build scripts"),
     ("CMAKE_GENERATOR", "what cmake builds with (default: Ninja)"),
     ("PKG_CONFIG", "pkg-config of your own, which may find libraries of this machine"),
+    ("TMPDIR", "where verify checks commits out and builds them (default: /var/tmp)"),
     ("NO_COLOR", "when not empty: no colour"),
     ("CI", "when not empty: never ask a question, nor build without the sandbox what fails in it"),
 ];

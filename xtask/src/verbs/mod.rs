@@ -16,3 +16,4 @@ pub mod stamp;
 pub mod update;
 pub mod upload;
 pub mod vendor;
+pub mod verify;

@@ -2,7 +2,8 @@
 
 use anyhow::Context as _;
 use catalog::{
-    Artifact, Channel, Entry, MAX_ENTRIES, Manifest, StoredChannel, channel_key, is_promoter,
+    Artifact, Channel, Entry, MAX_ENTRIES, Manifest, Receipt, StoredChannel, channel_key,
+    is_promoter,
 };
 use ferror::{Error, Kind};
 use ftime::Epoch;
@@ -24,6 +25,8 @@ pub struct Options {
     pub channel: String,
     /// `--rollback`.
     pub rollback: bool,
+    /// `--require-verified`.
+    pub require_verified: bool,
     /// `--by`.
     pub by: Option<String>,
     /// The bucket to look into.
@@ -39,7 +42,9 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     let root = workspace::root(env)?;
     let config = root.as_ref().map(|root| &root.config);
     let writes = [channel_key("", service, name)];
-    let bucket = ReleaseBucket::open(&options.bucket, Some(service), &writes, config, env, ui)?;
+    // Receipts do not lie in the folder of the service.
+    let reads = (!options.require_verified).then_some(service);
+    let bucket = ReleaseBucket::open(&options.bucket, reads, &writes, config, env, ui)?;
     let seen = bucket.channel(service, name)?;
     let before = seen.as_ref().map(|seen| &seen.channel);
     let stamp = (by.as_str(), Epoch::from_secs(bucket.client.server_time().secs()).to_rfc3339());
@@ -47,6 +52,11 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         Some(version) => forward(&bucket, (service, name), version, before, &stamp)?,
         None => back(&bucket, (service, name), before, &stamp)?,
     };
+    if options.require_verified
+        && let Some(named) = next.as_ref().or(before)
+    {
+        check_verified(&bucket, service, &named.current)?;
+    }
     match &next {
         Some(next) => {
             bucket.write_channel(next, seen.as_ref())?;
@@ -127,6 +137,26 @@ fn check_artifacts(
         looked.with_context(|| format!("release {} cannot be promoted", manifest.version))?;
     }
     Ok(())
+}
+
+/// Checks that every archive that an entry promotes was built again and came out equal.
+fn check_verified(bucket: &ReleaseBucket, service: &str, entry: &Entry) -> anyhow::Result<()> {
+    let manifest = bucket.promoted(service, entry)?;
+    let version = &entry.version;
+    let receipt = Receipt::read(&bucket.client, &bucket.prefix, service, version)?;
+    let is_missing = |artifact: &&Artifact| {
+        entry.names(artifact) && !receipt.as_ref().is_some_and(|receipt| receipt.names(artifact))
+    };
+    let missing: Vec<_> = manifest.artifacts.iter().filter(is_missing).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let name = |artifact: &&Artifact| format!("{} (sha256 {})", artifact.platform, artifact.sha256);
+    let missing = missing.iter().map(name).collect::<Vec<_>>().join(", ");
+    let message =
+        format!("release {version} of {service} is not verified: no receipt names {missing}");
+    let again = format!("cargo xtask verify {version} {service}");
+    Err(Error::config(message).hint(format!("build it again and compare: `{again}`")).into())
 }
 
 /// Checks the release once more after the channel names it. A cleanup looks at the channels first,

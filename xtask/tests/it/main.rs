@@ -57,3 +57,4 @@ mod templates;
 mod update;
 mod upload;
 mod vendor;
+mod verify;

@@ -132,6 +132,11 @@ pub fn index_key(prefix: &str, build_key: &str, unstamped_sha256: &str) -> Strin
     format!("{prefix}keys/{build_key}/{unstamped_sha256}")
 }
 
+/// Returns the key of the receipt of a release.
+pub fn receipt_key(prefix: &str, service: &str, version: &str) -> String {
+    format!("{prefix}verified/{service}/{version}")
+}
+
 /// Reads the folder that holds the releases, with or without the `/` at its end: the beginning of all keys, which
 /// is empty or ends in `/`. `None` where a name in it is missing, `.` or `..`, which a client that reads keys as
 /// paths would look for elsewhere, and where it has control characters.
@@ -150,8 +155,8 @@ pub fn is_channel(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(fits)
 }
 
-/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`, `keys`
-/// and `verified` are names of folders beside those of services.
+/// Returns whether `text` can be a service's name: the grammar of a Cargo package name, in ASCII. `channels`, `keys` and
+/// `verified` are names of folders beside those of services.
 pub fn is_service(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     let is_folder = ["channels", "keys", "verified"].contains(&text);
@@ -170,6 +175,11 @@ pub fn is_version(text: &str) -> bool {
 /// Returns whether `text` has no other characters than lower-case hex digits.
 pub(crate) fn is_lower_hex(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Returns whether `text` is a full commit, of SHA-1 or SHA-256.
+pub(crate) fn is_commit(text: &str) -> bool {
+    [40, 64].contains(&text.len()) && is_lower_hex(text)
 }
 
 /// Returns whether `text` is a SHA-256 in lower hex.
@@ -196,8 +206,15 @@ fn is_in_index(key: &str) -> bool {
     folders.windows(2).any(|pair| pair[0] == "keys" && is_digest(pair[1]))
 }
 
+/// Returns whether `key` may be that of a receipt, whatever the prefix.
+fn is_receipt(key: &str) -> bool {
+    let mut folders = key.rsplit('/');
+    let parts = [(); 3].map(|()| folders.next().unwrap_or_default());
+    matches!(parts, [version, service, "verified"] if is_version(version) && is_service(service))
+}
+
 /// Returns why `key` cannot be an archive's, if it cannot: what S3 does not take, what `promote` writes
-/// below `<service>/channels/`, which no upload replaces, and where the index of binaries is.
+/// below `<service>/channels/`, which no upload replaces, and where the index of binaries and receipts are.
 pub(crate) fn problem(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         Some("it is empty")
@@ -209,6 +226,8 @@ pub(crate) fn problem(key: &str) -> Option<&'static str> {
         Some("channels are not written by an upload")
     } else if is_in_index(key) {
         Some("it lies in the index of binaries")
+    } else if is_receipt(key) {
+        Some("it is that of a receipt of verify")
     } else if key.ends_with('/') {
         Some("it names a folder")
     } else {

@@ -8,7 +8,7 @@ use proptest::test_runner::RngSeed;
 
 use super::{
     Names, ObjectName, Template, archive_key, channel_key, check_distinct, index_key, manifest_key,
-    may_be_templated, problem,
+    may_be_templated, problem, receipt_key,
 };
 use crate::Platform;
 
@@ -39,6 +39,11 @@ fn without_a_template_keys_have_the_fixed_form() {
     }
     assert_eq!(manifest_key("team/", "a", "abc123"), "team/a/a_abc123.json");
     assert_eq!(channel_key("team/", "a", "stable"), "team/a/channels/stable.json");
+    let receipt = receipt_key("team/", "a", "abc123");
+    assert_eq!(receipt, "team/verified/a/abc123");
+    assert_eq!(problem(&receipt), Some("it is that of a receipt of verify"));
+    assert_eq!(ObjectName::parse("team/", &receipt), None);
+    assert_eq!(ObjectName::parse("", "verified/verified_abc123.json"), None);
 }
 
 #[test]
@@ -97,6 +102,7 @@ fn a_template_that_could_lose_something_is_refused_when_it_is_read() {
         ("{service}/{version}\n/{file}", "control character"),
         ("{service}/channels/{version}/{file}", "channels are not written"),
         ("channels/{service}/{version}/{file}", "channels are not written"),
+        ("{platform}/verified/{service}/{version}", "that of a receipt of verify"),
         ("svc{service}/{version}/{platform}", "{service} has to be set off"),
         ("{service}/{version}0/{platform}", "{version} or {commit} has to be set off"),
         ("{service}/{commit}{version}/{platform}", "{version} or {commit} has to be set off"),

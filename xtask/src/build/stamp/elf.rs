@@ -38,6 +38,20 @@ pub(super) fn stamp_sections(image: &[u8]) -> anyhow::Result<Vec<Section>> {
     Ok(found)
 }
 
+/// Returns the name of the section that has the byte at `offset` of the file; `None` where no section does, as in headers.
+pub(super) fn section_at(image: &[u8], offset: u64) -> anyhow::Result<Option<String>> {
+    let sections = sections(image)?;
+    for header in sections.iter() {
+        let start = header.sh_offset(ENDIAN);
+        let is_in_file = ![elf::SHT_NULL, elf::SHT_NOBITS].contains(&header.sh_type(ENDIAN));
+        if is_in_file && (start..start.saturating_add(header.sh_size(ENDIAN))).contains(&offset) {
+            let name = sections.section_name(ENDIAN, header).map_err(malformed)?;
+            return Ok(Some(String::from_utf8_lossy(name).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Reads processor, needed glibc, shared libraries and what loads them.
 pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     let machine = Header::parse(image).map_err(malformed)?.e_machine(ENDIAN);

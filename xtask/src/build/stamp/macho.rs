@@ -35,6 +35,31 @@ pub(super) fn stamp_sections(image: &[u8]) -> anyhow::Result<Vec<Section>> {
     Ok(layout(image)?.stamp_sections)
 }
 
+/// Returns the segment and section that have the byte at `offset` of the file, or the segment alone, as for what the linker
+/// wrote behind all sections; `None` where neither does, as in the headers of a file without sections.
+pub(super) fn section_at(image: &[u8], offset: u64) -> anyhow::Result<Option<String>> {
+    let name = |bytes: &[u8; 16]| {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        String::from_utf8_lossy(&bytes[..end]).into_owned()
+    };
+    let has = |start: u64, size: u64| (start..start.saturating_add(size)).contains(&offset);
+    let header = MachHeader64::<LittleEndian>::parse(image, 0).map_err(malformed)?;
+    for command in header.load_commands(ENDIAN, image, 0).map_err(malformed)? {
+        let variant = command.map_err(malformed)?.variant().map_err(malformed)?;
+        let LoadCommandVariant::Segment64(segment, data) = variant else { continue };
+        for section in segment.sections(ENDIAN, data).map_err(malformed)? {
+            let is_in_file = section.flags.get(ENDIAN).typ() != macho::S_ZEROFILL;
+            if is_in_file && has(section.offset.get(ENDIAN).into(), section.size.get(ENDIAN)) {
+                return Ok(Some(format!("{},{}", name(&section.segname), name(&section.sectname))));
+            }
+        }
+        if has(segment.fileoff.get(ENDIAN), segment.filesize.get(ENDIAN)) {
+            return Ok(Some(name(&segment.segname)));
+        }
+    }
+    Ok(None)
+}
+
 /// Reads processor, oldest macOS and shared libraries. Fails when a page hash is wrong, or when an arm64
 /// image has no signature.
 pub(super) fn facts(image: &[u8]) -> anyhow::Result<Facts> {

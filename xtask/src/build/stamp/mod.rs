@@ -94,6 +94,15 @@ pub fn verify(image: &[u8]) -> anyhow::Result<()> {
     facts(image).map(drop)
 }
 
+/// Returns the name of the section that has the byte at `offset` of the file, such as `.text` or `__TEXT,__text`; `None`
+/// where no section has it.
+pub fn section_at(image: &[u8], offset: u64) -> anyhow::Result<Option<String>> {
+    match Format::of(image)? {
+        Format::Elf => elf::section_at(image, offset),
+        Format::MachO => macho::section_at(image, offset),
+    }
+}
+
 /// Reads what the image needs from the machine that runs it, and checks the signature.
 pub fn facts(image: &[u8]) -> anyhow::Result<Facts> {
     match Format::of(image)? {

@@ -1,12 +1,14 @@
-//! The verbs that look into the bucket: list, presign, fetch, promote.
+//! The verbs that look into the bucket: list, presign, fetch, promote, verify.
 
 use super::Values::{Any, Folders, Services, Words};
 use super::location::{CREDENTIALS, bucket_rows};
 use super::{Operand, Row, Typed, Verb, no_problem, option, switch, valued, within};
 use crate::bucket::releases::{NO_RELEASE_NAMED, ReleaseChoice};
 use crate::cli::command::Command;
-use crate::cli::values::{Given, channel, expires, path, platform, service, text, version};
-use crate::verbs::{fetch, list, presign, promote};
+use crate::cli::values::{
+    Given, channel, expires, path, platform, platforms, release, sample, service, text, version,
+};
+use crate::verbs::{fetch, list, presign, promote, verify};
 
 const PLATFORMS: &[&str] = &[
     "linux_amd64",
@@ -18,7 +20,7 @@ const PLATFORMS: &[&str] = &[
 ];
 
 pub(super) fn verbs() -> Vec<Verb> {
-    vec![list(), presign(), fetch(), promote()]
+    vec![list(), presign(), fetch(), promote(), verify()]
 }
 
 fn services() -> Vec<Operand> {
@@ -188,6 +190,12 @@ fn promote() -> Verb {
             "back to the entry before, if its archives are still in the bucket",
             |o| &mut o.rollback,
         ),
+        switch(
+            "require-verified",
+            "only a release of which every archive was built again and came out equal, as the receipts of \
+             verify say",
+            |o| &mut o.require_verified,
+        ),
         option("by", ("WHO", Any), "who does it; else $CIRCLE_USERNAME, $USER", text, |o| {
             &mut o.by
         }),
@@ -213,6 +221,7 @@ fn promote() -> Verb {
                 win."],
         examples: &[
             ("promote janitor abc123 --to stable", ""),
+            ("promote janitor abc123 --to stable --require-verified", ""),
             ("promote janitor --to stable --rollback", ""),
         ],
         operand: Some(|options, given| {
@@ -235,6 +244,70 @@ fn promote() -> Verb {
             _ => None,
         },
         command: Command::Promote,
+    }
+    .verb()
+}
+
+fn verify() -> Verb {
+    let mut rows = vec![
+        option(
+            "sample",
+            ("N", Any),
+            "only so many artifacts: first those that no build of this release made, since their binary is that of \
+             an earlier one, then others by chance",
+            sample,
+            |o: &mut verify::Options| &mut o.sample,
+        ),
+        option(
+            "platforms",
+            ("LINE", Words(PLATFORMS)),
+            "only these platforms, as dist takes them; default all that the release has",
+            platforms,
+            |o| &mut o.platforms,
+        ),
+        switch(
+            "no-receipt",
+            "write nothing into the bucket, for credentials that only read",
+            |o| &mut o.no_receipt,
+        ),
+    ];
+    rows.extend(within(bucket_rows(), |o: &mut verify::Options| &mut o.bucket));
+    rows.push(json(|o| &mut o.json));
+    Typed {
+        name: "verify",
+        summary: "build a release again from its commit, and compare it with what is published",
+        usage: "RELEASE [SERVICE]...",
+        about: "Checks the commit of a release out into a clean folder, runs that commit's own `cargo xtask dist \
+                --no-reuse` there, and compares archives and binaries byte by byte with those in the bucket. \
+                What is equal is written into a receipt, the object verified/SERVICE/VERSION, which \
+                `promote --require-verified` reads. Where something differs, the exit code is 1, and entry, \
+                section, first byte and likely cause are printed. The folder is a new one in $TMPDIR, else \
+                /var/tmp, and is removed unless something differs.",
+        operands: vec![
+            Operand {
+                name: "RELEASE",
+                values: Any,
+                doc: "a version, a commit, a channel, or HEAD: the newest release of HEAD and the commits before it",
+            },
+            Operand { name: "SERVICE", values: Services, doc: "default all that have that release" },
+        ],
+        rows,
+        notes: &[CREDENTIALS],
+        examples: &[
+            ("verify abc123", "a whole release"),
+            ("verify stable janitor --platforms linux_amd64", "one archive of a channel"),
+            ("verify HEAD --sample 3 --no-receipt", "three of the newest release"),
+        ],
+        operand: Some(|options, given| {
+            if options.release.is_empty() {
+                options.release = release(given)?;
+            } else {
+                options.services.push(service(given)?);
+            }
+            Ok(true)
+        }),
+        problem: |options| options.release.is_empty().then_some("no RELEASE named"),
+        command: Command::Verify,
     }
     .verb()
 }

@@ -184,6 +184,32 @@ const OF_RULES: &[Mistake] = &[
         "      - test:\n          context: bowline-bucket\n",
         "job test gets a context",
     ),
+    ("verify HEAD --sample 3", "verify HEAD", "job verify runs `cargo xtask verify HEAD`, not"),
+    (
+        "          context: bowline-verify\n",
+        "          context: bowline-bucket\n",
+        "verify gets the context bowline-bucket of upload",
+    ),
+    (
+        "    when: << pipeline.parameters.verify >>\n",
+        "",
+        "workflow verify starts the job verify unasked",
+    ),
+    (
+        "    unless: << pipeline.parameters.verify >>\n",
+        "",
+        "workflow commit runs beside verify in the pipeline of a schedule",
+    ),
+    (
+        "  verify:\n    type: boolean\n    default: false\n",
+        "  verify:\n    type: boolean\n    default: true\n",
+        "the parameter `verify` is not false by default",
+    ),
+    (
+        "      - run: cargo xtask verify",
+        "      - restore: { job: verify }\n      - run: cargo xtask verify",
+        "job verify has credentials and the step `restore`",
+    ),
 ];
 
 #[test]

@@ -125,6 +125,12 @@ fn text() -> String {
     std::fs::read_to_string(root().join(PATH)).expect(PATH)
 }
 
+/// Returns the lines that a job of the file runs.
+pub(crate) fn lines(job: &str) -> Vec<String> {
+    let config = parse(&text());
+    rules::run_lines(&config["jobs"][job]).into_iter().map(str::to_owned).collect()
+}
+
 /// Lists everything that is wrong with the text of a configuration, in the repository at `root`.
 pub(crate) fn problems(text: &str, root: &Path) -> Vec<String> {
     let config = parse(text);

@@ -12,6 +12,9 @@ use super::structure::{entries, named, requires, steps};
 /// The folder below which a job may attach the workspace, and never its checkout.
 const BESIDE: &str = "/tmp/";
 
+/// The jobs that get credentials.
+const WITH_CONTEXT: [&str; 3] = ["plan", "upload", "verify"];
+
 /// The steps that a job with credentials may have. Others bring in what other jobs left.
 const WITH_CREDENTIALS: [&str; 3] = ["checkout", "attach_workspace", "run"];
 
@@ -22,11 +25,12 @@ pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     if lines >= 200 {
         problems.push(format!("{lines} lines: keep it under 200, and decisions in xtask"));
     }
-    for job in ["test", "plan", "dist", "upload", "macos"] {
+    for job in ["test", "plan", "dist", "upload", "verify", "macos"] {
         let expected = match job {
             "test" => "cargo xtask ci".to_owned(),
             "plan" => "cargo xtask plan --skip-without-credentials".to_owned(),
             "dist" => "cargo xtask dist".to_owned(),
+            "verify" => "cargo xtask verify HEAD --sample 3".to_owned(),
             "macos" => format!(
                 "cargo xtask stamp --check {}/pkg/snapshot",
                 taken_over_at(config, job).next().unwrap_or_default()
@@ -44,6 +48,7 @@ pub(super) fn problems(text: &str, config: &Value, root: &Path) -> Vec<String> {
     problems.extend(run_problems(config));
     problems.extend(image_problems(config));
     problems.extend(macos_problems(config));
+    problems.extend(verify_problems(config));
     problems.extend(cache_problems(config, root));
     problems.extend(hand_over_problems(config));
     problems.extend(upload_problems(config));
@@ -133,6 +138,35 @@ fn macos_problems(config: &Value) -> Vec<String> {
         let is_off = parameter.is_some_and(|name| config["parameters"][name]["default"] == false);
         if has_it && !is_off {
             problems.push(format!("workflow {name} starts the job macos unasked"));
+        }
+    }
+    problems
+}
+
+/// Checks that only a pipeline's parameter starts verify, which then runs alone, with credentials of its own.
+fn verify_problems(config: &Value) -> Vec<String> {
+    const PARAMETER: &str = "<< pipeline.parameters.verify >>";
+    let mut problems = Vec::new();
+    let contexts = |job: &str| -> Vec<_> {
+        in_workflows(config, job).filter_map(|given| given["context"].as_str()).collect()
+    };
+    if let Some(context) = contexts("verify").iter().find(|it| contexts("upload").contains(it)) {
+        problems.push(format!(
+            "verify gets the context {context} of upload: it builds services, whose build scripts must not find that"
+        ));
+    }
+    if config["parameters"]["verify"]["default"] != false {
+        problems.push("the parameter `verify` is not false by default".to_owned());
+    }
+    for (name, workflow) in entries(config, "workflows") {
+        let mut jobs = workflow["jobs"].as_array().into_iter().flatten().map(|one| named(one).0);
+        if jobs.any(|job| job == "verify") {
+            if workflow["when"] != PARAMETER {
+                problems.push(format!("workflow {name} starts the job verify unasked"));
+            }
+        } else if workflow["unless"] != PARAMETER && workflow.get("when").is_none() {
+            problems
+                .push(format!("workflow {name} runs beside verify in the pipeline of a schedule"));
         }
     }
     problems
@@ -270,7 +304,7 @@ fn trust_problems(config: &Value) -> Vec<String> {
     problems
 }
 
-/// Checks that upload runs on every branch, after the other jobs, and that besides it only plan gets credentials.
+/// Checks that upload runs on every branch, after the other jobs, and that besides it only plan and verify get credentials.
 fn upload_problems(config: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     for given in in_workflows(config, "upload") {
@@ -283,14 +317,14 @@ fn upload_problems(config: &Value) -> Vec<String> {
             problems.push("upload is filtered: it runs on every branch".to_owned());
         }
     }
-    for job in ["plan", "upload"] {
+    for job in WITH_CONTEXT {
         if !gets_context(config, job) {
             problems.push(format!("job {job} gets no context: it would have no credentials"));
         }
     }
-    let others = entries(config, "jobs").filter(|(name, _)| !["plan", "upload"].contains(name));
+    let others = entries(config, "jobs").filter(|(name, _)| !WITH_CONTEXT.contains(name));
     problems.extend(others.filter(|(name, _)| gets_context(config, name)).map(|(name, _)| {
-        format!("job {name} gets a context: credentials are for plan and upload alone")
+        format!("job {name} gets a context: credentials are for plan, upload and verify alone")
     }));
     problems
 }
