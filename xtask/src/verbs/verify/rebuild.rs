@@ -52,7 +52,7 @@ pub(super) fn rebuild(
     ui: &Ui,
 ) -> anyhow::Result<Built> {
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-    ui.say("checking out", format_args!("{commit} into {}", dir.display()));
+    ui.say("checking out", format_args!("{version} into {}", dir.display()));
     let Checkout { workspace, left_out } =
         clean_checkout::make(commit, root, &dir.join("repository"), env)?;
     for submodule in left_out {
