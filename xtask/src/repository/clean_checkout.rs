@@ -75,7 +75,12 @@ fn check_out(
     let mut checkout = git(into, env);
     checkout.args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"]);
     output(checkout.args(["checkout", "--quiet", "--detach", commit]))
-        .map_err(|error| error.hint(format!("git could not check {commit} out: see its words")))?;
+        .map_err(|error| {
+            error.hint(format!(
+                "git could not check {commit} out: `git fetch` if it lacks objects, and look for full disks and for the \
+                 programs of filters, such as git-lfs"
+            ))
+        })?;
     let submodules = work_tree::index(into, env)?.into_iter().filter(|it| it.mode == SUBMODULE);
     for submodule in submodules {
         let name = name.join(&submodule.path);

@@ -91,6 +91,11 @@ pub fn is_ancestor(commit: &str, dir: &Path, env: &Env) -> bool {
     line(git(dir, env).args(["merge-base", "--is-ancestor", commit, "HEAD"])).is_ok()
 }
 
+/// Returns whether this clone has a commit.
+pub fn has_commit(commit: &str, dir: &Path, env: &Env) -> bool {
+    line(git(dir, env).args(["cat-file", "-e", &format!("{commit}^{{commit}}")])).is_ok()
+}
+
 /// Lists HEAD and the commits before it, newest first, as many as this clone knows and at most `count`.
 pub fn history(count: usize, dir: &Path, env: &Env) -> anyhow::Result<Vec<String>> {
     let listed = line(git(dir, env).args(["rev-list", &format!("--max-count={count}"), "HEAD"]))?;

@@ -114,7 +114,15 @@ fn a_release_is_built_again_and_one_that_was_replaced_is_found_out() {
     // As CI has it.
     let [line] = <[String; 1]>::try_from(circleci::lines("verify")).unwrap();
     let line = line.strip_prefix("cargo xtask ").unwrap();
-    repo.set("CIRCLE_SHA1", &repo.git(&["rev-parse", "HEAD"]));
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    for (name, value) in [
+        ("CIRCLE_SHA1", &*head),
+        ("CIRCLE_NODE_INDEX", "0"),
+        ("CIRCLE_NODE_TOTAL", "2"),
+        ("RUSTC_WRAPPER", "/nowhere/sccache"),
+    ] {
+        repo.set(name, value);
+    }
     let document = repo.xtask(&format!("{line} --json")).exits(0).json();
     let keys = ["verified-one", "verified-two"].map(|it| format!("verified/{it}/{version}"));
     assert_eq!(document["receipts"], serde_json::json!(keys));
@@ -131,6 +139,15 @@ fn a_release_is_built_again_and_one_that_was_replaced_is_found_out() {
     assert_eq!(receipt["commit"], repo.manifest()["commit"]);
     assert_eq!(names(scratch.path()), [""; 0], "the folder is removed");
     repo.xtask(&promote).exits(0).prints(&format!("verified-one stable is {version}\n"));
+    for name in ["CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", "RUSTC_WRAPPER"] {
+        repo.set(name, "");
+    }
+
+    // Another branch's code could write receipts.
+    repo.git(&["checkout", "--quiet", "--detach", "HEAD~1"]);
+    let run = repo.xtask(&format!("verify {version} verified-two")).exits(3);
+    run.says("is of a commit that HEAD does not have in its history").says("`--no-receipt`");
+    repo.git(&["checkout", "--quiet", "main"]);
 
     // By who can write releases: archive and manifest are replaced together.
     replace(&repo, &bucket, "verified-one");

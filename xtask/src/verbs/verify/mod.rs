@@ -89,7 +89,18 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
     for item in &items {
         fetch(&bucket, item, folder.path())?;
     }
+    if !options.no_receipt {
+        refuse_other_branches(&found, &root, env)?;
+    }
     let rows = build_and_compare(&items, &bucket, &folder, &root, env, ui)?;
+    for row in rows.iter().filter(|row| row.has_other_flags()) {
+        ui.warn(format_args!(
+            "{} for {} gets no receipt: flags from outside the repository were set here, and not when it was published: {}",
+            row.built.service,
+            row.built.platform,
+            row.built.outside_flags.join(", ")
+        ));
+    }
     let differing = rows.iter().filter(|row| !row.differences.is_empty()).count();
     let receipts = receipts(&rows, &bucket);
     let written = if options.no_receipt { Ok(Vec::new()) } else { write_receipts(&receipts, open) };
@@ -118,6 +129,31 @@ pub fn run(options: &Options, env: &Env, ui: &Ui) -> anyhow::Result<()> {
         kept.display()
     ))
     .into())
+}
+
+/// Fails for a release of another branch: its own xtask runs here, beside credentials that may write receipts, so it has to
+/// be code that this branch has taken.
+fn refuse_other_branches(
+    found: &[(String, Manifest)],
+    root: &Root,
+    env: &Env,
+) -> anyhow::Result<()> {
+    for (service, Manifest { version, commit, .. }) in found {
+        // Of a commit that is not here, the checkout says how to get it.
+        let is_here = git::has_commit(commit, &root.dir, env);
+        if is_here && !git::is_ancestor(commit, &root.dir, env) {
+            let message = format!(
+                "release {version} of {service} is of a commit that HEAD does not have in its history: {commit}"
+            );
+            return Err(Error::config(message)
+                .hint(
+                    "check out a branch that has the commit (`git fetch --unshallow` where the clone is shallow), or compare \
+                     without writing a receipt: `--no-receipt`, with credentials that can only read",
+                )
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// Returns the artifacts that are asked for. Fails for releases that nobody can build again.
@@ -247,17 +283,19 @@ fn in_manifest(published: &Artifact, built: &Artifact) -> Vec<Difference> {
 fn receipts(rows: &[Row<'_>], bucket: &ReleaseBucket) -> Vec<Receipt> {
     let at = bucket.client.server_time();
     let mut receipts = BTreeMap::new();
-    for Row { item, differences, .. } in rows {
+    for row in rows {
+        let Row { item, differences, .. } = row;
         let (service, version) = (&*item.artifact.service, &*item.manifest.version);
         let receipt = receipts
             .entry((service, version))
             .or_insert_with(|| Some(Receipt::new(service, item.manifest)));
         match receipt {
+            Some(_) if row.has_other_flags() => {}
             Some(receipt) if differences.is_empty() => receipt.add(item.artifact, at),
             _ => *receipt = None,
         }
     }
-    receipts.into_values().flatten().collect()
+    receipts.into_values().flatten().filter(|receipt| !receipt.artifacts.is_empty()).collect()
 }
 
 /// Writes receipts, and returns their object keys.
@@ -269,7 +307,7 @@ fn write_receipts(
         return Ok(Vec::new());
     }
     let key = |prefix: &str, it: &Receipt| receipt_key(prefix, &it.service, &it.version);
-    // Those credentials of a web identity that read are not made to write.
+    // Credentials of a web identity are limited to the object keys that are named when they are made.
     let bucket = open(&receipts.iter().map(|it| key("", it)).collect::<Vec<_>>())?;
     let mut written = Vec::new();
     for receipt in receipts {
@@ -291,6 +329,12 @@ fn write_receipts(
 }
 
 impl Row<'_> {
+    /// Returns whether it was built here with flags from outside the repository that the published one was built without.
+    fn has_other_flags(&self) -> bool {
+        let known = &self.item.artifact.outside_flags;
+        self.built.outside_flags.iter().any(|flag| !known.contains(flag))
+    }
+
     fn to_json(&self) -> Value {
         let Self { item, built, differences, cause } = self;
         let difference = |it: &Difference| json!({ "entry": it.entry, "section": it.section, "offset": it.offset, "what": it.what });

@@ -13,13 +13,20 @@ use crate::system::env::Env;
 use crate::system::ui::Ui;
 use crate::system::{child_env, process};
 
-/// Variables of CI that speak of the commit here, and not of the one that is built; and those that name a target folder.
-const NOT_INHERITED: [&str; 5] = [
+/// Variables of CI that speak of the commit here, and not of the one that is built, or would have `dist` make a part; those
+/// that name a target folder; and those that have another program run rustc, such as one that takes compiled crates from others.
+const NOT_INHERITED: [&str; 11] = [
     "CIRCLE_SHA1",
     "CIRCLE_BRANCH",
     "CIRCLE_ARTIFACTS",
+    "CIRCLE_NODE_INDEX",
+    "CIRCLE_NODE_TOTAL",
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_BUILD_BUILD_DIR",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
 ];
 
 /// What a commit's own `dist` made.
@@ -35,8 +42,12 @@ impl Built {
         let is_it = |built: &&Artifact| {
             (&built.service, &built.platform) == (&published.service, &published.platform)
         };
-        self.manifest.artifacts.iter().find(is_it).with_context(|| {
-            format!("dist made nothing of {} for {}", published.service, published.platform)
+        self.manifest.artifacts.iter().find(is_it).ok_or_else(|| {
+            let Artifact { service, platform, .. } = published;
+            let message = format!("`dist` of the commit made nothing of {service} for {platform}");
+            Error::new(Kind::Failed, message)
+                .hint("the release has an artifact that its commit does not plan: look at its manifest object")
+                .into()
         })
     }
 }
@@ -61,8 +72,11 @@ pub(super) fn rebuild(
             submodule.display()
         ));
     }
+    // What the table here passes on may be the credentials that write receipts.
+    let mut env_of_build = env.clone();
+    env_of_build.pass_env.clear();
     let cargo = |arguments: &[&str]| {
-        let mut command = child_env::tool_in(&workspace, "cargo", env);
+        let mut command = child_env::tool_in(&workspace, "cargo", &env_of_build);
         for name in NOT_INHERITED {
             command.env_remove(name);
         }
@@ -161,9 +175,19 @@ fn read_manifest(path: &Path, commit: &str, version: &str) -> anyhow::Result<Man
         return Ok(manifest);
     }
     let is = &manifest.version;
-    let message =
-        format!("the clean checkout of {version} was built as {is}: git sees changes in it");
-    let hint = "a filter or an attribute of this repository gives other files than the commit has";
+    let (why, hint) = if manifest.dirty {
+        (
+            "git sees changes in it",
+            "look for a filter or an attribute of this repository that gives other files than the commit has, such as Git LFS \
+             without its program",
+        )
+    } else {
+        (
+            "the xtask of the commit gives it another version",
+            "the release cannot be verified if it was published by another xtask than that of its commit",
+        )
+    };
+    let message = format!("the clean checkout of {version} was built as {is}: {why}");
     Err(Error::config(message).hint(hint).into())
 }
 
