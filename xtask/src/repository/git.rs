@@ -18,14 +18,12 @@ use crate::system::env::Env;
 /// says that it builds another commit than HEAD.
 pub fn read(root: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Commit> {
     let top = work_tree::top(root, env).map_err(|error| {
-        let hint = if error.hint_text().is_some() {
+        if error.hint_text().is_some() {
             return error;
-        } else if error.to_string().contains("safe.directory") {
-            "the repository belongs to another user: if you trust it, run the `git config --global --add safe.directory` line above"
-        } else {
-            "dist writes the commit into binaries: run it in a git repository (`git init`, then commit)"
-        };
-        error.hint(hint)
+        }
+        error.hint(
+            "dist writes the commit into binaries: run it in a git repository (`git init`, then commit)",
+        )
     })?;
     let log = ["-c", "log.showSignature=false", "log", "-1", "--format=%H/%ct"];
     let head = line(git(root, env).args(log))

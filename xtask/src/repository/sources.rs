@@ -164,8 +164,8 @@ pub fn files_outside(dir: &Path, env: &Env) -> anyhow::Result<BTreeSet<PathBuf>>
 /// Lists the files below `dir` that the repository around it tracks or sees as untracked, those in
 /// submodules and in repositories inside it included.
 fn files_of_repository(dir: &Path, env: &Env) -> anyhow::Result<BTreeSet<PathBuf>> {
-    let mut git = work_tree::git(dir, env);
-    git.args(["-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others"]);
+    let mut git = work_tree::looking_git(dir, env);
+    git.args(["ls-files", "-z", "--cached", "--others"]);
     let listed = work_tree::output(git.arg("--exclude-standard"))?;
     let mut files = BTreeSet::new();
     for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {

@@ -65,6 +65,21 @@ pub fn git(dir: &Path, env: &Env) -> Command {
     command
 }
 
+/// Returns a [`git`] that looks at every file itself, whatever its configuration says.
+pub(super) fn looking_git(dir: &Path, env: &Env) -> Command {
+    let mut command = git(dir, env);
+    // A file system monitor is a program of the user's, and answers instead of the files. The other two make
+    // git take a file of the same size and time for unchanged, as `rsync -a` leaves it.
+    let mut looks = vec!["core.fsmonitor=false", "core.checkStat=default", "core.trustctime=true"];
+    if cfg!(target_os = "linux") {
+        // It hides a new file whose name differs from that of another one in case alone, which on other systems is
+        // that other one.
+        looks.push("core.ignoreCase=false");
+    }
+    command.args(looks.into_iter().flat_map(|setting| ["-c", setting]));
+    command
+}
+
 /// Runs `command` and returns what it printed.
 ///
 /// Fails with [`ferror::Kind::Config`] and git's own words where it fails.
@@ -96,9 +111,16 @@ pub fn with_input(command: &mut Command, input: Vec<u8>) -> std::io::Result<Outp
     output
 }
 
-/// Returns the top of the work tree around `dir`.
+/// Returns the top of the work tree around `dir`. An error has a hint where `dir` may lie in a repository all the same.
 pub fn top(dir: &Path, env: &Env) -> ferror::Result<PathBuf> {
-    let mut printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]))?;
+    let printed = output(git(dir, env).args(["rev-parse", "--show-toplevel"]));
+    let mut printed = printed.map_err(|error| {
+        if error.to_string().contains("safe.directory") {
+            error.hint("the repository belongs to another user: if you trust it, run the `git config --global --add safe.directory` line above")
+        } else {
+            error
+        }
+    })?;
     printed.pop_if(|byte| *byte == b'\n');
     Ok(PathBuf::from(OsStr::from_bytes(&printed)))
 }
@@ -172,9 +194,8 @@ fn add_files(
             _ => {}
         }
     }
-    let mut command = git(top, env);
-    command.args(["-c", "core.fsmonitor=false", "ls-files", "--others", "--exclude-standard"]);
-    command.args(["-z", "--", ":(top)"]);
+    let mut command = looking_git(top, env);
+    command.args(["ls-files", "--others", "--exclude-standard", "-z", "--", ":(top)"]);
     exclude(&mut command, top, ignored_folders);
     let listed = output(&mut command).context("asking git for untracked files")?;
     for name in listed.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
@@ -267,11 +288,7 @@ fn changes(
 
 /// Lists what git itself sees as changed or untracked.
 fn status(top: &Path, ignored_folders: &[&Path], env: &Env) -> anyhow::Result<Vec<PathBuf>> {
-    let mut command = git(top, env);
-    // A file system monitor is a program of the user's, and answers instead of the files. The other two make
-    // git take a file of the same size and time for unchanged, as `rsync -a` leaves it.
-    let looks = ["core.fsmonitor=false", "core.checkStat=default", "core.trustctime=true"];
-    command.args(looks.into_iter().flat_map(|setting| ["-c", setting]));
+    let mut command = looking_git(top, env);
     command.args(["status", "--porcelain=v1", "-z", "--no-renames"]);
     command.args(["--untracked-files=all", "--ignore-submodules=none", "--", ":(top)"]);
     exclude(&mut command, top, ignored_folders);

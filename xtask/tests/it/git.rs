@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::support::{Repo, host, run};
+use crate::support::{Repo, host, root, run};
 
 /// Returns the plan of a `dist`, with the version checked against the commit in it.
 #[track_caller]
@@ -70,7 +70,7 @@ fn add_submodule(repo: &Repo, other: &Repo, name: &str) {
 /// committed.
 type Case = (&'static str, fn(&Repo), bool);
 
-const CASES: [Case; 24] = [
+const CASES: [Case; 25] = [
     ("nothing", |_| {}, false),
     ("an edit", |repo| append(&repo.path().join(MAIN), "\n"), true),
     (
@@ -94,9 +94,20 @@ const CASES: [Case; 24] = [
     (
         "core.fsmonitor that sees nothing",
         |repo| {
-            repo.git(&["config", "core.fsmonitor", "true #"]);
+            // It answers with a token, and names no file.
+            repo.git(&["config", "core.fsmonitor", "printf 'token\\0' #"]);
             repo.git(&["update-index", "--fsmonitor"]);
+            repo.git(&["status"]);
             append(&repo.path().join(MAIN), "\n");
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "git itself is misled");
+        },
+        true,
+    ),
+    (
+        "core.ignoreCase = true, and a name that differs in case alone",
+        |repo| {
+            repo.git(&["config", "core.ignoreCase", "true"]);
+            repo.write("services/alpha/src/Main.rs", "");
         },
         true,
     ),
@@ -493,7 +504,10 @@ fn what_git_refuses_is_an_error_that_says_what_to_do() {
     let mut theirs = Repo::new(&["alpha"]);
     // This variable, which git's own tests use, makes git take the repository for another user's.
     theirs.set("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
-    let run = theirs.xtask("dist --dry-run").exits(3).says("dubious ownership");
-    let run = run.says("git config --global --add safe.directory");
-    assert!(!run.stderr.contains("git init"), "{}", run.stderr);
+    let adopt = format!("adopt . --xtask-path {}", root().display());
+    for line in ["dist --dry-run", &adopt] {
+        let run = theirs.xtask(line).exits(3).says("dubious ownership");
+        let run = run.says("run the `git config --global --add safe.directory` line above");
+        assert!(!run.stderr.contains("git init"), "{}", run.stderr);
+    }
 }

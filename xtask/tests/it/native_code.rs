@@ -57,6 +57,17 @@ fn c_code_knows_neither_its_folder_nor_the_time() {
         let image = std::fs::read(&binary).unwrap();
         assert!(!String::from_utf8_lossy(&image).contains(folder), "{folder} is in the binary");
     }
+    // An object that zig keeps of a build with another time is not that of this one.
+    let dir = repo.path().join("pkg/plain");
+    for (time, expected) in [("400000000", "Sep  4 1982"), ("", "Jan  1 1980")] {
+        let line = format!("dist --platforms {}", host());
+        let arguments: Vec<_> = line.split(' ').collect();
+        let mut command = repo.prepare(env!("CARGO_BIN_EXE_xtask"), &arguments);
+        run(command.current_dir(&dir).env("SOURCE_DATE_EPOCH", time), &line).exits(0);
+        let binary = dir.join("pkg/snapshot").join(host().as_str()).join("c-place");
+        let printed = run(&mut Command::new(&binary), "c-place").exits(0).stdout;
+        assert!(printed.ends_with(&format!(", {expected}\n")), "{printed}");
+    }
 }
 
 #[test]

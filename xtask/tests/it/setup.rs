@@ -70,13 +70,16 @@ fn of_pips_settings_only_those_of_the_network_count_when_zig_is_installed() {
     let mut repo = Repo::new(&["alpha"]);
     let url = format!("http://name:s3cret@{address}/simple");
     let hostile = "[global]\nuser = true\nquiet = 3\n[install]\nprefix = /nowhere\n";
-    repo.write("pip/pip.conf", &format!("{hostile}index-url = {url}\n"));
+    repo.write("named/pip.conf", &format!("{hostile}index-url = {url}\n"));
+    // pip reads the file of the user besides the one that a variable names; on a Mac, it looks for that elsewhere.
+    repo.write("config/pip/pip.conf", &format!("{hostile}dry-run = true\n"));
     repo.write("python/pip/__init__.py", "raise SystemExit('another pip')\n");
     repo.write("python/pip/__main__.py", "raise SystemExit('another pip')\n");
     let path = |below: &str| repo.path().join(below).display().to_string();
     let settings = [
         ("CARGO_TARGET_DIR", path("target/empty")),
-        ("PIP_CONFIG_FILE", path("pip/pip.conf")),
+        ("PIP_CONFIG_FILE", path("named/pip.conf")),
+        ("XDG_CONFIG_HOME", path("config")),
         ("PYTHONPATH", path("python")),
         ("PYTHONUSERBASE", path("python")),
         ("PIP_TARGET", path("elsewhere")),

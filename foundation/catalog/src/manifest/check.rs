@@ -7,7 +7,7 @@ use ferror::{Error, Result};
 
 use super::{Artifact, Manifest};
 use crate::Platform;
-use crate::keys::{is_digest, is_lower_hex, is_service, problem};
+use crate::keys::{folder_prefix, is_digest, is_lower_hex, is_service, problem};
 
 /// Checks a manifest as a whole, and each artifact.
 pub(super) fn manifest(manifest: &Manifest) -> Result<()> {
@@ -60,7 +60,7 @@ fn check_places(manifest: &Manifest) -> Result<BTreeSet<String>> {
         }
     }
     if let Some(prefix) = &manifest.prefix
-        && (prefix.starts_with('/') || !(prefix.is_empty() || prefix.ends_with('/')))
+        && folder_prefix(prefix).as_ref() != Some(prefix)
     {
         return Err(Error::invalid(format!("prefix {prefix:?}: expected a folder such as team/")));
     }

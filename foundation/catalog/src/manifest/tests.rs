@@ -136,6 +136,12 @@ fn keys_of_a_template_lie_anywhere_below_the_prefix() {
         let error = format!("{:#}", parse(&json).expect_err(expected));
         assert!(error.contains(expected), "{pointer} = {value}: {error}");
     }
+    // What no table may have as `prefix`, with everything below it.
+    for prefix in ["/", "team//", "team/../", "./"] {
+        let text = templated().to_string().replace("team/", prefix);
+        let error = Manifest::read_strict(text.as_bytes(), "manifest.json").expect_err(prefix);
+        assert!(error.to_string().contains("expected a folder such as team/"), "{error}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A server of S3 whose clock and this machine's differ, for the tests of all services that read a bucket.
+//! A server in front of one of S3 that refuses some requests, for the tests of all services that read a bucket: as one whose
+//! clock and this machine's differ does, or otherwise.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +10,19 @@ use ftime::Epoch;
 /// Passes requests on to the server at `endpoint`, save the first: that one is refused because of its time, with
 /// that of a clock which is `ahead` seconds ahead of this machine's. Returns the endpoint of this server.
 pub(crate) fn with_another_clock(endpoint: &str, ahead: i64) -> String {
+    refusing(endpoint, move |number, _| {
+        let then = Epoch::from_secs(Epoch::now().secs() + ahead);
+        let head = format!("403 No\r\nDate: {}", then.to_rfc1123());
+        (number == 0).then_some((head, "RequestTimeTooSkewed"))
+    })
+}
+
+/// Passes requests on to the server at `endpoint`, save those for whose number and head `refusal` returns a status, which
+/// headers may follow, and S3's code. Returns the endpoint of this server.
+pub(crate) fn refusing(
+    endpoint: &str,
+    refusal: impl Fn(usize, &str) -> Option<(String, &'static str)> + Send + 'static,
+) -> String {
     let server = endpoint.trim_start_matches("http://").to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -20,13 +34,11 @@ pub(crate) fn with_another_clock(endpoint: &str, ahead: i64) -> String {
                 client.read_line(&mut head).unwrap();
             }
             let mut client = client.into_inner();
-            if number == 0 {
-                let then = Epoch::from_secs(Epoch::now().secs() + ahead);
-                let body = "<Error><Code>RequestTimeTooSkewed</Code></Error>";
-                let (date, length) = (then.to_rfc1123(), body.len());
-                let head = format!(
-                    "HTTP/1.1 403 No\r\nDate: {date}\r\nContent-Length: {length}\r\nConnection: close"
-                );
+            if let Some((status, code)) = refusal(number, &head) {
+                let body = format!("<Error><Code>{code}</Code></Error>");
+                let length = body.len();
+                let head =
+                    format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
                 client.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
                 continue;
             }

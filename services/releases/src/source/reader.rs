@@ -8,6 +8,7 @@ use catalog::{Found, Reading};
 use ftime::Epoch;
 use service::Bucket;
 use tokio::sync::Mutex;
+use tracing::warn;
 
 use super::listing::{MOST, list};
 use super::scope::Scope;
@@ -17,6 +18,9 @@ use crate::view::{Channel, Release, Service, View, compare};
 const MAX_CHANNELS: usize = 20;
 /// How many objects of each kind are cached at most.
 const MAX_CACHED: usize = 1000;
+/// How many objects may be missing from a view because the bucket does not give them. Where more are, it gives none, and
+/// asking for each would take long.
+const MAX_MISSING: usize = 3;
 /// How long the download links of a view work.
 const LINKS_WORK: Duration = Duration::from_hours(1);
 
@@ -52,12 +56,13 @@ impl Reader {
         // seconds, because people read it.
         let read_at = Epoch::from_secs(self.now().secs());
         let links_until = Cell::new(read_at.saturating_add(LINKS_WORK));
+        let missing = Cell::new(0);
         let mut services = Vec::new();
         let sorted = catalog::by_service(prefix, listed);
         // Some have no release, and no part of the reading either.
         let newest = scope.newest(sorted.values().filter(|it| !it.manifests.is_empty()).count());
         for (name, objects) in sorted {
-            let service = self.service(scope, (name, &objects), newest, &links_until)?;
+            let service = self.service(scope, (name, &objects), newest, &links_until, &missing)?;
             // Archives and channels alone are no release yet, or none any more.
             services
                 .extend((!service.releases.is_empty() || service.not_shown > 0).then_some(service));
@@ -81,12 +86,14 @@ impl Reader {
         (name, objects): (String, &catalog::Service),
         newest: usize,
         links_until: &Cell<Epoch>,
+        missing: &Cell<usize>,
     ) -> ferror::Result<Service> {
         let Bucket { client, prefix } = &self.bucket;
         let mut channels = Vec::new();
         for found in objects.channels.iter().take(MAX_CHANNELS) {
             let read = || catalog::read_channel(client, &name, found);
-            let reading = self.channels.read_or_cached(found, read)?;
+            let reading = self.channels.read_or_cached(found, read);
+            let reading = or_unreadable(reading, found, missing)?;
             channels.extend(reading.map(|reading| Channel::new(&found.name, reading.content)));
         }
         let named: BTreeSet<_> =
@@ -114,7 +121,12 @@ impl Reader {
             let release = (service.name.as_str(), found.name.as_str());
             let read = || catalog::read_manifest(client, release, &found.object_key);
             service.not_shown -= 1;
-            let Some(reading) = self.manifests.read_or_cached(found, read)? else { continue };
+            let reading = self.manifests.read_or_cached(found, read);
+            let reading = match scope {
+                Scope::Release(..) => reading?,
+                Scope::All | Scope::Service(_) => or_unreadable(reading, found, missing)?,
+            };
+            let Some(reading) = reading else { continue };
             let place = (prefix.as_str(), service.name.as_str());
             let release = Release::new(place, found, &reading, &service.channels, &link)?;
             shown.push((release, reading.content.ok()));
@@ -136,6 +148,24 @@ impl Reader {
         }
         Ok(service)
     }
+}
+
+/// Returns what is shown in the place of an object that the bucket does not give: it hides no other. The next view asks
+/// for it again. Fails where `missing`, which is counted here, becomes too much.
+fn or_unreadable<T>(
+    read: ferror::Result<Option<Reading<T>>>,
+    found: &Found,
+    missing: &Cell<usize>,
+) -> ferror::Result<Option<Reading<T>>> {
+    read.or_else(|error| {
+        missing.set(missing.get() + 1);
+        if missing.get() > MAX_MISSING {
+            return Err(error);
+        }
+        warn!(object_key = found.object_key, "cannot read it: {error:#}");
+        let content = Err(format!("the bucket does not give it ({})", error.kind()));
+        Ok(Some(Reading { etag: String::new(), content }))
+    })
 }
 
 impl<T: Clone> ObjectCache<T> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bucket::{Bucket, SlowBucket, env, manifest};
-use crate::other_clock::with_another_clock;
+use crate::other_clock::{refusing, with_another_clock};
 use crate::running::{Running, get};
 
 fn start(env: &[(&'static str, String)], more: &[(&'static str, &str)]) -> Running {
@@ -152,6 +152,47 @@ fn ages_and_links_are_by_the_clock_of_the_server() {
     assert!((3598..=3600).contains(&lasts), "{json}");
     let shown = uploaded(&service);
     assert!(shown.contains(", 10 minutes ago<") || shown.contains(", 11 minutes ago<"), "{shown}");
+}
+
+#[test]
+fn an_object_that_the_bucket_does_not_give_hides_no_other() {
+    let bucket = Bucket::start();
+    for version in ["abc123", "def456"] {
+        put_release(&bucket, "", "oddjob", version, b"the archive");
+    }
+    bucket.put("oddjob/channels/stable.json", br#"{"schema":1,"entries":[{"version":"def456"}]}"#);
+    // One code that is not tried again, so that nobody waits here.
+    let endpoint = refusing(&bucket.server.endpoint(), |_, head| {
+        let line = head.lines().next().unwrap_or_default();
+        let refused = ["oddjob_abc123.json", "stable.json"].iter().any(|key| line.contains(key));
+        refused.then(|| ("501 No".to_owned(), "NotImplemented"))
+    });
+    let service = start(&env("builds", &endpoint, bucket.server.credentials()), &[]);
+    for path in ["/api/releases", "/api/releases/oddjob"] {
+        let answer = service.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        let json: Value = serde_json::from_str(&answer.body).expect("JSON");
+        let oddjob = &json["services"][0];
+        let found = oddjob["releases"].as_array().expect("releases").iter();
+        let found: Vec<_> = found.map(|it| (&it["version"], it["unreadable"].as_str())).collect();
+        let why = Some("the bucket does not give it (refused)");
+        for expected in [(&"abc123".into(), why), (&"def456".into(), None)] {
+            assert!(found.contains(&expected), "{path}: {expected:?} is not in {found:?}");
+        }
+        assert_eq!(oddjob["channels"][0]["unreadable"].as_str(), why, "{json}");
+    }
+    // A page of that object alone has nothing else to show.
+    assert_eq!(service.get("/api/releases/oddjob/abc123").status, 502);
+
+    // Nor is there anything to show where the bucket gives no object.
+    for number in 0..9 {
+        put_release(&bucket, "", "oddjob", &format!("abcde{number}"), b"the archive");
+    }
+    let endpoint = refusing(&bucket.server.endpoint(), |_, head| {
+        head.contains(".json").then(|| ("501 No".to_owned(), "NotImplemented"))
+    });
+    let service = start(&env("builds", &endpoint, bucket.server.credentials()), &[]);
+    assert_eq!(service.get("/api/releases").status, 502);
 }
 
 #[test]

@@ -42,6 +42,7 @@ const NAMES: [&str; 33] = [
     "C_INCLUDE_PATH",
     "CPLUS_INCLUDE_PATH",
     "OBJC_INCLUDE_PATH",
+    "OBJCPLUS_INCLUDE_PATH",
     "CCC_OVERRIDE_OPTIONS",
     "CC_SHELL_ESCAPED_FLAGS",
     "CC_FORCE_DISABLE",
@@ -51,7 +52,6 @@ const NAMES: [&str; 33] = [
     "ZIG_LIB_DIR",
     "ZIG_LIBC",
     "CARGO_ZIGBUILD_ZIG_COMMAND_ARGS",
-    "CMAKE",
     "LIBCLANG_PATH",
     "LLVM_CONFIG_PATH",
     "CLANG_PATH",
@@ -89,7 +89,7 @@ const C_NAMES: [&str; 16] = [
     "RANLIBFLAGS",
     "CXXSTDLIB",
 ];
-/// Variables of cmake that change no byte of what it builds. All others count.
+/// Variables of cmake that change no byte of what it builds. All others count, also as `TARGET_CMAKE_GENERATOR`.
 const HARMLESS_OF_CMAKE: [&str; 4] = [
     "CMAKE_BUILD_PARALLEL_LEVEL",
     "CMAKE_COLOR_DIAGNOSTICS",
@@ -151,6 +151,7 @@ pub fn changes_bytes(name: &str, profile: &str) -> bool {
     let has_affixes = |prefix: &str, suffixes: &[&str]| {
         name.strip_prefix(prefix).is_some_and(|rest| suffixes.iter().any(|s| rest.ends_with(s)))
     };
+    let of_cmake = without_kind(name).strip_prefix("CMAKE");
     let of_profile =
         name.strip_prefix("CARGO_PROFILE_").is_some_and(|rest| !is_development(rest, "_", profile));
     NAMES.contains(&name)
@@ -158,16 +159,21 @@ pub fn changes_bytes(name: &str, profile: &str) -> bool {
         || has_affixes("CARGO_TARGET_", &["_RUSTFLAGS", "_LINKER", "_AR"])
         || has_affixes("CARGO_HOST_", &["RUSTFLAGS", "LINKER"])
         || ["CARGO_UNSTABLE_", "BINDGEN_EXTRA_CLANG_ARGS"].iter().any(|p| name.starts_with(p))
-        || (name.starts_with("CMAKE_") && !HARMLESS_OF_CMAKE.contains(&name))
+        || of_cmake.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            && !HARMLESS_OF_CMAKE.contains(&name)
         || LIBRARIES.iter().any(|part| name.contains(part))
         || is_of_c(name)
+}
+
+/// Returns the name of which `HOST_NAME` or `TARGET_NAME` is a form, as the crates cc and cmake ask for it.
+fn without_kind(name: &str) -> &str {
+    ["HOST_", "TARGET_"].iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or(name)
 }
 
 /// Returns whether it is a variable of C tools: `CC`, `TARGET_CC`, `HOST_CC`, `CC_x86_64-unknown-linux-gnu` or
 /// `CC_x86_64_unknown_linux_gnu`.
 fn is_of_c(name: &str) -> bool {
-    let plain = ["HOST_", "TARGET_"].iter().find_map(|prefix| name.strip_prefix(prefix));
-    if C_NAMES.contains(&plain.unwrap_or(name)) {
+    if C_NAMES.contains(&without_kind(name)) {
         return true;
     }
     let Some((name, triple)) = name.split_once('_') else { return false };
@@ -193,9 +199,13 @@ mod tests {
             "CARGO_PROFILE_RELEASE_OPT_LEVEL",
             "CARGO_PROFILE_DIST_LTO",
             "CARGO_BUILD_TARGET",
+            "RUSTC",
             "RUSTC_WRAPPER",
+            "CARGO_BUILD_RUSTC",
             "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_HOST_LINKER",
             "CARGO_UNSTABLE_BUILD_STD",
+            "BINDGEN_EXTRA_CLANG_ARGS_x86_64_unknown_linux_gnu",
             "CC",
             "TARGET_CFLAGS",
             "HOST_CXX",
@@ -213,8 +223,11 @@ mod tests {
             "PROTOC",
             "CMAKE_TOOLCHAIN_FILE_x86_64_unknown_linux_gnu",
             "CMAKE_PREFIX_PATH",
+            "TARGET_CMAKE_GENERATOR",
+            "HOST_CMAKE",
             "CMAKE_CXX_COMPILER_LAUNCHER",
             "CXXSTDLIB_aarch64_apple_darwin",
+            "OBJCPLUS_INCLUDE_PATH",
             "CCC_OVERRIDE_OPTIONS",
             "CARGO_ZIGBUILD_ZIG_COMMAND_ARGS",
             "CLANG_PATH",
@@ -233,6 +246,7 @@ mod tests {
             "CARGO_PROFILE_DEV_DEBUG",
             "RUSTDOCFLAGS",
             "CC_REPORTER",
+            "CMAKER",
             "AR_TOKEN",
             "CMAKE_BUILD_PARALLEL_LEVEL",
             "AWS_LC_SYS_CMAKE_BUILDER",
@@ -267,7 +281,7 @@ mod tests {
         write("team/.cargo/more.toml", "[target.x]\nlinker = \"lld\"\n");
         let user = "[build]\njobs = 2\nrustflags = [\"-Ctarget-cpu=native\"]\n\
             [profile.dev]\ndebug = 0\n[profile.release]\nlto = true\n\
-            [env]\nTOKEN = \"s3cret\"\nhttp_proxy = \"p\"\nCARGO_NET_OFFLINE = \"true\"\n[net]\noffline = true\n";
+            [env]\nPIN = \"s3cret 1234 s3cret\"\nhttp_proxy = \"p\"\nCARGO_NET_OFFLINE = \"true\"\n[net]\noffline = true\n";
         write(".cargo/config.toml", user);
         let cc = home.join("team/repo/own/cc").display().to_string();
         let variables = [
@@ -287,7 +301,7 @@ mod tests {
                 "CXXFLAGS=-O3",
                 "build.rustflags=-Ctarget-cpu=native in ~/.cargo/config.toml",
                 "profile.release.lto=true in ~/.cargo/config.toml",
-                "env.TOKEN=… in ~/.cargo/config.toml",
+                "env.PIN=… in ~/.cargo/config.toml",
                 "target.x.linker=… in ~/team/.cargo/more.toml",
                 "profile.release.strip=true in ~/team/repo/inner/.cargo/config.toml",
             ]

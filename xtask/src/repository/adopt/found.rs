@@ -76,6 +76,9 @@ pub fn read(dir: &Path, env: &Env) -> anyhow::Result<Found> {
     let mut metadata = Object::new(&document)?;
     let root: PathBuf = metadata.get("workspace_root")?;
     let top = work_tree::top(&root, env).map_err(|error| {
+        if error.hint_text().is_some() {
+            return error;
+        }
         Error::config(format!(
             "{} is in no git repository: a release's version is its commit",
             root.display()

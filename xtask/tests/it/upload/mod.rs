@@ -71,7 +71,8 @@ fn flags_from_outside_the_repository_are_published_only_where_the_table_allows_i
     repo.xtask("dist").exits(0).says(flag);
     assert_eq!(repo.manifest()["artifacts"][0]["outside_flags"], serde_json::json!([flag]));
     repo.xtask("upload").exits(3).says(flag).says("outside-flags = true");
-    repo.xtask("ship").exits(3).says(flag);
+    let ship = repo.xtask("ship").exits(3).says(flag);
+    assert_eq!(ship.stdout, "", "ship refuses before anything is built");
     assert!(bucket.keys().is_empty(), "{:?}", bucket.keys());
     repo.add_to_table("outside-flags = true");
     repo.xtask("upload").exits(0);
