@@ -10,7 +10,7 @@ use s3::Client;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
-use crate::index_and_receipts::{FOLDERS_BESIDE_SERVICES, IndexAndReceipts, Releases};
+use crate::index_and_receipts::{FOLDERS_BESIDE_SERVICES, IndexAndReceipts, OfRelease, Releases};
 use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
 /// The most objects that are judged together: all of the bucket, or else those of each service. When a
@@ -44,7 +44,8 @@ pub(crate) struct Report {
     pub(crate) entries: usize,
     /// Receipts that were removed, or would be.
     pub(crate) receipts: usize,
-    /// Releases and archives that stayed because a channel names them or they changed meanwhile.
+    /// What stayed because a channel names it, it changed meanwhile, or, below `keys/` and `verified/`, its removal is
+    /// denied.
     pub(crate) skipped: usize,
     /// Services, and folders beside them, with too many objects, of which none was judged.
     pub(crate) too_large: usize,
@@ -170,7 +171,8 @@ impl Sweep {
         Ok(true)
     }
 
-    /// Removes the entries of the index and the receipts of releases that are gone, or go in this walk.
+    /// Removes the entries of the index and the receipts of releases that are gone, or go in this walk. One that may
+    /// not be removed does not keep the others from it: a policy of the bucket may protect these folders.
     fn remove_entries_and_receipts(
         &self,
         of_releases: &IndexAndReceipts,
@@ -182,14 +184,32 @@ impl Sweep {
             if self.stop.is_requested() {
                 break;
             }
-            if object.is_to_be_removed(&self.bucket, releases, self.delete)? {
-                self.remove(&object.object_key)?;
-                let count =
-                    if object.entry.is_some() { &mut report.entries } else { &mut report.receipts };
-                *count += 1;
+            match self.remove_entry_or_receipt(object, releases) {
+                Ok(true) if object.entry.is_some() => report.entries += 1,
+                Ok(true) => report.receipts += 1,
+                Ok(false) => {}
+                Err(error) if error.kind() == Kind::Denied => {
+                    let object_key = &object.object_key;
+                    warn!(object_key, %error, "its release is gone, but it may not be removed, so it stays");
+                    report.skipped += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Removes an entry or a receipt, if its release is gone. Returns whether it did.
+    fn remove_entry_or_receipt(
+        &self,
+        object: &OfRelease,
+        releases: &Releases,
+    ) -> ferror::Result<bool> {
+        let removes = object.is_to_be_removed(&self.bucket, releases, self.delete)?;
+        if removes {
+            self.remove(&object.object_key)?;
+        }
+        Ok(removes)
     }
 
     /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be
