@@ -2,11 +2,11 @@
 //! interval, lists what the policy does not keep, and removes it only when told to.
 //!
 //! Read it in this order: [`args`] is all that can be set, [`policy`] decides without touching
-//! anything, [`sweep`] walks the bucket once and carries out the decision, [`beside`] for what lies
+//! anything, [`sweep`] walks the bucket once and carries out the decision, [`index_and_receipts`] for what lies
 //! outside the folders of services.
 
 mod args;
-mod beside;
+mod index_and_receipts;
 mod policy;
 mod sweep;
 

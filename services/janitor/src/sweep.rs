@@ -10,7 +10,7 @@ use s3::Client;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
-use crate::beside::{self, Beside, Releases};
+use crate::index_and_receipts::{FOLDERS_BESIDE_SERVICES, IndexAndReceipts, OfRelease, Releases};
 use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
 /// The most objects that are judged together: all of the bucket, or else those of each service. When a
@@ -44,7 +44,8 @@ pub(crate) struct Report {
     pub(crate) entries: usize,
     /// Receipts that were removed, or would be.
     pub(crate) receipts: usize,
-    /// Releases and archives that stayed because a channel names them or they changed meanwhile.
+    /// What stayed because a channel names it, it changed meanwhile, or, below `keys/` and `verified/`, its removal is
+    /// denied.
     pub(crate) skipped: usize,
     /// Services, and folders beside them, with too many objects, of which none was judged.
     pub(crate) too_large: usize,
@@ -67,17 +68,17 @@ impl Sweep {
         let now = now(client);
         let mut releases = Releases::new();
         if !listing.truncated {
-            let beside = Beside::read(&self.bucket, &self.stop, &listing.objects)?;
-            let Some(beside) = beside else { return Ok(report) };
+            let of_releases = IndexAndReceipts::read(&self.bucket, &self.stop, &listing.objects)?;
+            let Some(of_releases) = of_releases else { return Ok(report) };
             let services = catalog::by_service(prefix, listing.objects);
             let by_channels = self.keys_in_channels(&services)?;
-            if self.walk(services, &by_channels, &beside, now, &mut releases, &mut report)? {
-                self.remove_beside(&beside, &releases, &mut report)?;
+            if self.walk(services, &by_channels, &of_releases, now, &mut releases, &mut report)? {
+                self.remove_entries_and_receipts(&of_releases, &releases, &mut report)?;
             }
             return Ok(report);
         }
         let mut listed = Vec::new();
-        for folder in beside::FOLDERS.map(|name| format!("{prefix}{name}")) {
+        for folder in FOLDERS_BESIDE_SERVICES.map(|name| format!("{prefix}{name}")) {
             let listing = list(&folder)?;
             if listing.truncated {
                 self.leave_folder(&folder, &mut report);
@@ -85,8 +86,8 @@ impl Sweep {
                 listed.extend(listing.objects);
             }
         }
-        let beside = Beside::read(&self.bucket, &self.stop, &listed)?;
-        let Some(beside) = beside else { return Ok(report) };
+        let of_releases = IndexAndReceipts::read(&self.bucket, &self.stop, &listed)?;
+        let Some(of_releases) = of_releases else { return Ok(report) };
         // A service may have archives in its channels that lie in another one's folder, so all channels
         // are read first.
         let mut folders =
@@ -111,11 +112,11 @@ impl Sweep {
                 continue;
             }
             let services = catalog::by_service(prefix, listing.objects);
-            if !self.walk(services, &by_channels, &beside, now, &mut releases, &mut report)? {
+            if !self.walk(services, &by_channels, &of_releases, now, &mut releases, &mut report)? {
                 return Ok(report);
             }
         }
-        self.remove_beside(&beside, &releases, &mut report)?;
+        self.remove_entries_and_receipts(&of_releases, &releases, &mut report)?;
         Ok(report)
     }
 
@@ -132,7 +133,7 @@ impl Sweep {
         &self,
         services: BTreeMap<String, Service>,
         by_channels: &BTreeSet<String>,
-        beside: &Beside,
+        of_releases: &IndexAndReceipts,
         now: Epoch,
         releases: &mut Releases,
         report: &mut Report,
@@ -142,7 +143,7 @@ impl Sweep {
             let Some(readings) = self.read_manifests(&service, &objects)? else {
                 return Ok(false);
             };
-            let entries = beside.entries_of(&service);
+            let entries = of_releases.entries_of(&service);
             let place = (prefix.as_str(), service.as_str());
             let verdict = self.policy.judge(place, &objects, &readings, &entries, now);
             for Found { name: version, .. } in &objects.manifests {
@@ -170,26 +171,45 @@ impl Sweep {
         Ok(true)
     }
 
-    /// Removes the entries of the index and the receipts of releases that are gone, or go in this walk.
-    fn remove_beside(
+    /// Removes the entries of the index and the receipts of releases that are gone, or go in this walk. One that may
+    /// not be removed does not keep the others from it: a policy of the bucket may protect these folders.
+    fn remove_entries_and_receipts(
         &self,
-        beside: &Beside,
+        of_releases: &IndexAndReceipts,
         releases: &Releases,
         report: &mut Report,
     ) -> ferror::Result<()> {
-        report.unreadable += beside.unreadable;
-        for object in &beside.objects {
+        report.unreadable += of_releases.unreadable;
+        for object in &of_releases.objects {
             if self.stop.is_requested() {
                 break;
             }
-            if object.goes(&self.bucket, releases, self.delete)? {
-                self.remove(&object.object_key)?;
-                let count =
-                    if object.entry.is_some() { &mut report.entries } else { &mut report.receipts };
-                *count += 1;
+            match self.remove_entry_or_receipt(object, releases) {
+                Ok(true) if object.entry.is_some() => report.entries += 1,
+                Ok(true) => report.receipts += 1,
+                Ok(false) => {}
+                Err(error) if error.kind() == Kind::Denied => {
+                    let object_key = &object.object_key;
+                    warn!(object_key, %error, "its release is gone, but it may not be removed, so it stays");
+                    report.skipped += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Removes an entry or a receipt, if its release is gone. Returns whether it did.
+    fn remove_entry_or_receipt(
+        &self,
+        object: &OfRelease,
+        releases: &Releases,
+    ) -> ferror::Result<bool> {
+        let removes = object.is_to_be_removed(&self.bucket, releases, self.delete)?;
+        if removes {
+            self.remove(&object.object_key)?;
+        }
+        Ok(removes)
     }
 
     /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be

@@ -3,6 +3,7 @@
 mod bucket;
 
 mod command_line;
+mod denied;
 mod interrupted;
 mod retention;
 

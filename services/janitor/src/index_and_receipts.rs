@@ -10,22 +10,22 @@ use service::{Bucket, Stop};
 use tracing::warn;
 
 /// The folders below the prefix.
-pub(crate) const FOLDERS: [&str; 2] = ["keys/", "verified/"];
+pub(crate) const FOLDERS_BESIDE_SERVICES: [&str; 2] = ["keys/", "verified/"];
 
 /// Whether a release stays, for each one that was listed, by service and version.
 pub(crate) type Releases = BTreeMap<(String, String), bool>;
 
 /// What the folders hold.
 #[derive(Debug, Default)]
-pub(crate) struct Beside {
-    pub(crate) objects: Vec<Companion>,
+pub(crate) struct IndexAndReceipts {
+    pub(crate) objects: Vec<OfRelease>,
     /// How many entries cannot be read.
     pub(crate) unreadable: usize,
 }
 
 /// An object that goes with a release.
 #[derive(Debug)]
-pub(crate) struct Companion {
+pub(crate) struct OfRelease {
     pub(crate) object_key: String,
     /// Service and version.
     release: (String, String),
@@ -33,14 +33,14 @@ pub(crate) struct Companion {
     pub(crate) entry: Option<IndexEntry>,
 }
 
-impl Beside {
+impl IndexAndReceipts {
     /// Reads the entries of a listing, and finds its receipts. `None` when a stop is requested.
     pub(crate) fn read(
         Bucket { client, prefix }: &Bucket,
         stop: &Stop,
         listed: &[ListedObject],
     ) -> ferror::Result<Option<Self>> {
-        let mut beside = Self::default();
+        let mut of_releases = Self::default();
         for ListedObject { object_key, .. } in listed {
             let (release, entry) = match ObjectName::parse(prefix, object_key) {
                 Some(ObjectName::Receipt { service, version }) => {
@@ -56,7 +56,7 @@ impl Beside {
                         }
                         Some(Err(reason)) => {
                             warn!(object_key, reason, "unreadable, so it stays");
-                            beside.unreadable += 1;
+                            of_releases.unreadable += 1;
                             continue;
                         }
                         None => continue,
@@ -64,14 +64,14 @@ impl Beside {
                 }
                 _ => continue,
             };
-            beside.objects.push(Companion { object_key: object_key.clone(), release, entry });
+            of_releases.objects.push(OfRelease { object_key: object_key.clone(), release, entry });
         }
-        Ok(Some(beside))
+        Ok(Some(of_releases))
     }
 
     /// Returns the versions that the entries of a service name, by object key.
     pub(crate) fn entries_of(&self, service: &str) -> BTreeMap<&str, &str> {
-        let own = self.objects.iter().filter_map(|Companion { object_key, entry, .. }| {
+        let own = self.objects.iter().filter_map(|OfRelease { object_key, entry, .. }| {
             let entry = entry.as_ref().filter(|entry| entry.service == service)?;
             Some((object_key.as_str(), entry.version.as_str()))
         });
@@ -79,9 +79,9 @@ impl Beside {
     }
 }
 
-impl Companion {
+impl OfRelease {
     /// Returns whether the release is gone, or goes in this walk. What is about to be removed is looked at once more.
-    pub(crate) fn goes(
+    pub(crate) fn is_to_be_removed(
         &self,
         Bucket { client, prefix }: &Bucket,
         releases: &Releases,
@@ -130,7 +130,7 @@ mod tests {
     use s3::{Body, Put};
     use service::{Bucket, Stop};
 
-    use super::{Beside, Releases};
+    use super::{IndexAndReceipts, Releases};
 
     #[test]
     fn an_entry_that_upload_replaced_stays_and_so_does_that_of_a_release_that_came_back() {
@@ -158,7 +158,8 @@ mod tests {
             key
         });
         let listed = bucket.client.list("", 10).unwrap().objects;
-        let beside = Beside::read(&bucket, &Stop::never(), &listed).unwrap().expect("no stop");
+        let of_releases =
+            IndexAndReceipts::read(&bucket, &Stop::never(), &listed).unwrap().expect("no stop");
         let release = |version: &str| ("a".to_owned(), version.to_owned());
         let releases = Releases::from([
             (release("aaaaa1"), false),
@@ -169,8 +170,10 @@ mod tests {
         put(&replaced, &entry("bbbbbb"));
         put("a/a_aaaaa2.json", "a release again");
         let goes = |delete| {
-            let of = |object: &super::Companion| object.goes(&bucket, &releases, delete).unwrap();
-            let going = beside.objects.iter().filter(|object| of(object));
+            let of = |object: &super::OfRelease| {
+                object.is_to_be_removed(&bucket, &releases, delete).unwrap()
+            };
+            let going = of_releases.objects.iter().filter(|object| of(object));
             going.map(|object| object.object_key.clone()).collect::<Vec<_>>()
         };
         assert_eq!(goes(true), [gone.as_str()]);
