@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::reuse::{archive, dist, is_said, repository, say};
 use crate::support::bucket::Bucket;
-use crate::support::{Repo, host};
+use crate::support::{Repo, host, run};
 
 /// Clones a repository onto a machine that has built nothing yet.
 pub(crate) fn new_machine(repo: &Repo, bucket: &Bucket) -> Repo {
@@ -48,6 +49,11 @@ fn another_machine_builds_what_changed_and_takes_the_rest_from_the_bucket() {
     let bucket = Bucket::new();
     let repo = first_machine(&["planned-one", "planned-two"], &bucket);
     let offered = publish(&repo);
+    // zig compiles for the first link what every program needs, and not its library for sanitizers.
+    let zig = repo.path().join("target/dist/tools/cache/zig");
+    let compiled = run(Command::new("find").arg(zig).args(["-name", "lib*.a"]), "find").exits(0);
+    assert!(compiled.stdout.contains("/libcompiler_rt.a"), "{}", compiled.stdout);
+    assert!(!compiled.stdout.contains("/libubsan_rt.a"), "{}", compiled.stdout);
     let first = repo.manifest()["version"].as_str().unwrap().to_owned();
     if !offered {
         assert_eq!(
