@@ -10,7 +10,9 @@ use s3::Client;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
-use crate::index_and_receipts::{FOLDERS_BESIDE_SERVICES, IndexAndReceipts, OfRelease, Releases};
+use crate::index_and_receipts::{
+    FOLDERS_BESIDE_SERVICES, INDEX_FOLDER, IndexAndReceipts, OfRelease, Releases,
+};
 use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
 /// The most objects that are judged together: all of the bucket, or else those of each service. When a
@@ -78,16 +80,20 @@ impl Sweep {
             return Ok(report);
         }
         let mut listed = Vec::new();
-        for folder in FOLDERS_BESIDE_SERVICES.map(|name| format!("{prefix}{name}")) {
+        let mut is_index_cut_off = false;
+        for name in FOLDERS_BESIDE_SERVICES {
+            let folder = format!("{prefix}{name}");
             let listing = list(&folder)?;
             if listing.truncated {
+                is_index_cut_off |= name == INDEX_FOLDER;
                 self.leave_folder(&folder, &mut report);
             } else {
                 listed.extend(listing.objects);
             }
         }
         let of_releases = IndexAndReceipts::read(&self.bucket, &self.stop, &listed)?;
-        let Some(of_releases) = of_releases else { return Ok(report) };
+        let Some(mut of_releases) = of_releases else { return Ok(report) };
+        of_releases.is_index_cut_off = is_index_cut_off;
         // A service may have archives in its channels that lie in another one's folder, so all channels
         // are read first.
         let mut folders =
@@ -143,9 +149,9 @@ impl Sweep {
             let Some(readings) = self.read_manifests(&service, &objects)? else {
                 return Ok(false);
             };
-            let entries = of_releases.entries_of(&service);
+            let index = of_releases.index_of(&service);
             let place = (prefix.as_str(), service.as_str());
-            let verdict = self.policy.judge(place, &objects, &readings, &entries, now);
+            let verdict = self.policy.judge(place, &objects, &readings, &index, now);
             for Found { name: version, .. } in &objects.manifests {
                 releases.insert((service.clone(), version.clone()), true);
             }
@@ -179,7 +185,7 @@ impl Sweep {
         releases: &Releases,
         report: &mut Report,
     ) -> ferror::Result<()> {
-        report.unreadable += of_releases.unreadable;
+        report.unreadable += of_releases.unreadable.len();
         for object in &of_releases.objects {
             if self.stop.is_requested() {
                 break;
@@ -459,6 +465,45 @@ mod tests {
         assert_eq!(sweep.bucket.client.list("large/", 10).unwrap().objects.len(), 6);
         for folder in ["keys/", "verified/"] {
             assert_eq!(sweep.bucket.client.list(folder, 10).unwrap().objects.len(), 0, "{folder}");
+        }
+    }
+
+    #[test]
+    fn with_an_index_too_large_to_be_read_all_releases_with_the_binary_of_a_kept_one_stay() {
+        for (most, stays) in [(6, true), (20, false)] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let (_server, mut sweep) = published_since(folder.path());
+            sweep.max_objects = most;
+            let put = |key: &str, text: &str| {
+                let put = Put::new(Body::Bytes(text.as_bytes()), "application/octet-stream");
+                sweep.bucket.client.put(key, &put).expect("the bucket takes it");
+            };
+            let [old, new] = ["b/b_000001.json", "b/b_000002.json"];
+            for version in ["000001", "000002"] {
+                let artifact = serde_json::json!({
+                    "platform": "linux_amd64", "file": "f", "size_bytes": 7, "sha256": "",
+                    "object_key": format!("b/b_{version}.tar.gz"),
+                    "build_key": "ab".repeat(32), "unstamped_sha256": "cd".repeat(32),
+                });
+                let manifest = serde_json::json!({
+                    "schema": 1, "version": version, "commit": "", "dirty": false,
+                    "committed_at": 0, "platforms": [], "artifacts": [artifact],
+                });
+                put(&catalog::manifest_key("", "b", version), &manifest.to_string());
+            }
+            let path = folder.path().join("builds").join(old);
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            let then = std::time::SystemTime::now() - DAY;
+            file.set_modified(then).expect("its time can be set");
+            for number in 0..7 {
+                put(&format!("keys/{number}"), "more than are read");
+            }
+            let later = Epoch::now().saturating_add(DAY * 30);
+            let report = sweep.run(|_| later).unwrap();
+            assert_eq!(report.too_large, usize::from(stays), "{report:?}");
+            let left = sweep.bucket.client.list("b/", 10).unwrap().objects;
+            let left: Vec<_> = left.iter().map(|it| &*it.object_key).collect();
+            assert_eq!(left, if stays { vec![old, new] } else { vec![new] });
         }
     }
 
