@@ -41,7 +41,7 @@ pub(crate) struct Index<'k> {
 pub(crate) struct OfRelease {
     pub(crate) object_key: String,
     /// Service and version.
-    release: (String, String),
+    pub(crate) release: (String, String),
     /// What it says; none for a receipt.
     pub(crate) entry: Option<IndexEntry>,
 }

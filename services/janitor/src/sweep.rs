@@ -75,7 +75,12 @@ impl Sweep {
             let services = catalog::by_service(prefix, listing.objects);
             let by_channels = self.keys_in_channels(&services)?;
             if self.walk(services, &by_channels, &of_releases, now, &mut releases, &mut report)? {
-                self.remove_entries_and_receipts(&of_releases, &releases, &mut report)?;
+                self.remove_entries_and_receipts(
+                    &of_releases,
+                    &releases,
+                    &by_channels,
+                    &mut report,
+                )?;
             }
             return Ok(report);
         }
@@ -122,7 +127,7 @@ impl Sweep {
                 return Ok(report);
             }
         }
-        self.remove_entries_and_receipts(&of_releases, &releases, &mut report)?;
+        self.remove_entries_and_receipts(&of_releases, &releases, &by_channels, &mut report)?;
         Ok(report)
     }
 
@@ -183,6 +188,7 @@ impl Sweep {
         &self,
         of_releases: &IndexAndReceipts,
         releases: &Releases,
+        by_channels: &BTreeSet<String>,
         report: &mut Report,
     ) -> ferror::Result<()> {
         report.unreadable += of_releases.unreadable.len();
@@ -190,10 +196,11 @@ impl Sweep {
             if self.stop.is_requested() {
                 break;
             }
-            match self.remove_entry_or_receipt(object, releases) {
-                Ok(true) if object.entry.is_some() => report.entries += 1,
-                Ok(true) => report.receipts += 1,
-                Ok(false) => {}
+            match self.remove_entry_or_receipt(object, releases, by_channels) {
+                Ok(Some(true)) if object.entry.is_some() => report.entries += 1,
+                Ok(Some(true)) => report.receipts += 1,
+                Ok(Some(false)) => report.skipped += 1,
+                Ok(None) => {}
                 Err(error) if error.kind() == Kind::Denied => {
                     let object_key = &object.object_key;
                     warn!(object_key, %error, "its release is gone, but it may not be removed, so it stays");
@@ -205,17 +212,26 @@ impl Sweep {
         Ok(())
     }
 
-    /// Removes an entry or a receipt, if its release is gone. Returns whether it did.
+    /// Removes an entry or a receipt, if its release is gone. Returns whether it did; `None` where its release stays.
     fn remove_entry_or_receipt(
         &self,
         object: &OfRelease,
         releases: &Releases,
-    ) -> ferror::Result<bool> {
-        let removes = object.is_to_be_removed(&self.bucket, releases, self.delete)?;
-        if removes {
-            self.remove(&object.object_key)?;
+        by_channels: &BTreeSet<String>,
+    ) -> ferror::Result<Option<bool>> {
+        if !object.is_to_be_removed(&self.bucket, releases, self.delete)? {
+            return Ok(None);
         }
-        Ok(removes)
+        let OfRelease { object_key, release: (service, version), entry } = object;
+        // The manifest object may be lost: `upload` of the same commit brings that back, and the archives have stayed.
+        // The entry is of no use until then, and is written again with it.
+        if entry.is_none()
+            && self.is_named_by_a_channel((service, version), &[object_key], by_channels)?
+        {
+            return Ok(Some(false));
+        }
+        self.remove(object_key)?;
+        Ok(Some(true))
     }
 
     /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be
