@@ -9,8 +9,10 @@ use s3::{Client, ListedObject};
 use service::{Bucket, Stop};
 use tracing::warn;
 
-/// The folders below the prefix.
-pub(crate) const FOLDERS_BESIDE_SERVICES: [&str; 2] = ["keys/", "verified/"];
+/// The folder of the index, below the prefix.
+pub(crate) const INDEX_FOLDER: &str = "keys/";
+/// All folders below the prefix that hold what belongs to releases and are none of a service.
+pub(crate) const FOLDERS_BESIDE_SERVICES: [&str; 2] = [INDEX_FOLDER, "verified/"];
 
 /// Whether a release stays, for each one that was listed, by service and version.
 pub(crate) type Releases = BTreeMap<(String, String), bool>;
@@ -19,8 +21,19 @@ pub(crate) type Releases = BTreeMap<(String, String), bool>;
 #[derive(Debug, Default)]
 pub(crate) struct IndexAndReceipts {
     pub(crate) objects: Vec<OfRelease>,
-    /// How many entries cannot be read.
-    pub(crate) unreadable: usize,
+    /// The object keys of the entries that cannot be read.
+    pub(crate) unreadable: Vec<String>,
+    /// Whether the index has more entries than are listed.
+    pub(crate) is_index_cut_off: bool,
+}
+
+/// What the index says of the binaries of a service.
+#[derive(Debug)]
+pub(crate) struct Index<'k> {
+    /// The version that each entry names, by object key: none where it cannot be read.
+    pub(crate) entries: BTreeMap<&'k str, Option<&'k str>>,
+    /// Whether it has no entries but these.
+    pub(crate) is_whole: bool,
 }
 
 /// An object that goes with a release.
@@ -28,7 +41,7 @@ pub(crate) struct IndexAndReceipts {
 pub(crate) struct OfRelease {
     pub(crate) object_key: String,
     /// Service and version.
-    release: (String, String),
+    pub(crate) release: (String, String),
     /// What it says; none for a receipt.
     pub(crate) entry: Option<IndexEntry>,
 }
@@ -56,7 +69,7 @@ impl IndexAndReceipts {
                         }
                         Some(Err(reason)) => {
                             warn!(object_key, reason, "unreadable, so it stays");
-                            of_releases.unreadable += 1;
+                            of_releases.unreadable.push(object_key.clone());
                             continue;
                         }
                         None => continue,
@@ -69,13 +82,14 @@ impl IndexAndReceipts {
         Ok(Some(of_releases))
     }
 
-    /// Returns the versions that the entries of a service name, by object key.
-    pub(crate) fn entries_of(&self, service: &str) -> BTreeMap<&str, &str> {
+    /// Returns the entries that name releases of a service, and those that may do so.
+    pub(crate) fn index_of(&self, service: &str) -> Index<'_> {
         let own = self.objects.iter().filter_map(|OfRelease { object_key, entry, .. }| {
             let entry = entry.as_ref().filter(|entry| entry.service == service)?;
-            Some((object_key.as_str(), entry.version.as_str()))
+            Some((object_key.as_str(), Some(entry.version.as_str())))
         });
-        own.collect()
+        let unreadable = self.unreadable.iter().map(|object_key| (object_key.as_str(), None));
+        Index { entries: own.chain(unreadable).collect(), is_whole: !self.is_index_cut_off }
     }
 }
 

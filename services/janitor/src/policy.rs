@@ -7,6 +7,8 @@ use std::time::Duration;
 use catalog::{Found, Manifest, Reading, Service};
 use ftime::Epoch;
 
+use crate::index_and_receipts::Index;
+
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// What is kept. A release goes only when neither rule keeps it, and no release that one keeps needs it.
@@ -46,8 +48,7 @@ impl Policy {
         self.young.as_secs() / DAY.as_secs()
     }
 
-    /// Judges the objects of one service. `readings` has what its manifest objects held, by version, and `entries` the
-    /// versions that its entries of the index of binaries name, by object key.
+    /// Judges the objects of one service. `readings` has what its manifest objects held, by version.
     ///
     /// A manifest object that cannot be read (by this program: perhaps a newer one wrote it) stays,
     /// and so do the archives of its version. It does not count as one of the newest either, so
@@ -57,11 +58,12 @@ impl Policy {
         (prefix, service): (&str, &str),
         objects: &Service,
         readings: &BTreeMap<String, Reading>,
-        entries: &BTreeMap<&str, &str>,
+        index: &Index<'_>,
         now: Epoch,
     ) -> Verdict {
         let mut verdict = Verdict::default();
         let mut in_use = BTreeSet::new();
+        let mut may_be_in_use = BTreeSet::new();
         let mut newer = 0;
         for found in &objects.manifests {
             let readable = readings.get(&found.name).and_then(|reading| {
@@ -75,7 +77,13 @@ impl Policy {
             newer += 1;
             if among_the_newest || self.is_young(found, now) {
                 verdict.kept += 1;
-                in_use.extend(in_index(prefix, manifest, entries));
+                for entry_key in entry_keys(prefix, manifest) {
+                    match index.entries.get(&*entry_key) {
+                        Some(Some(version)) => _ = in_use.insert(*version),
+                        None if index.is_whole => {}
+                        Some(None) | None => _ = may_be_in_use.insert(entry_key),
+                    }
+                }
                 continue;
             }
             let archives = manifest.artifacts.iter();
@@ -86,9 +94,14 @@ impl Policy {
                 archives: own.map(|artifact| artifact.object_key.clone()).collect(),
             });
         }
-        // Builds of the same inputs take the binary from the release that the index names for them.
+        // Builds of the same inputs take the binary from the release that the index names for them. Where that is not
+        // known, it may be any release with the binary.
         let judged = verdict.releases.len();
-        verdict.releases.retain(|removal| !in_use.contains(&*removal.manifest.name));
+        verdict.releases.retain(|Removal { manifest: Found { name: version, .. }, .. }| {
+            let manifest = readings.get(version).and_then(|reading| reading.content.as_ref().ok());
+            let mut keys = manifest.into_iter().flat_map(|manifest| entry_keys(prefix, manifest));
+            !in_use.contains(&**version) && !keys.any(|key| may_be_in_use.contains(&key))
+        });
         verdict.kept += judged - verdict.releases.len();
         let goes: BTreeSet<_> =
             verdict.releases.iter().map(|removal| removal.manifest.name.clone()).collect();
@@ -120,16 +133,11 @@ impl Policy {
     }
 }
 
-/// Returns the versions that the index names for the binaries of a release.
-fn in_index<'e>(
-    prefix: &str,
-    manifest: &Manifest,
-    entries: &BTreeMap<&str, &'e str>,
-) -> impl Iterator<Item = &'e str> {
+/// Returns the object keys of the entries that the index may have for the binaries of a release.
+fn entry_keys(prefix: &str, manifest: &Manifest) -> impl Iterator<Item = String> {
     manifest.artifacts.iter().filter_map(move |artifact| {
         let build_key = artifact.build_key.as_ref()?;
-        let object_key = catalog::index_key(prefix, build_key, &artifact.unstamped_sha256);
-        entries.get(&*object_key).copied()
+        Some(catalog::index_key(prefix, build_key, &artifact.unstamped_sha256))
     })
 }
 
@@ -180,6 +188,7 @@ mod tests {
     use s3::ListedObject;
 
     use super::{DAY, Policy, Verdict};
+    use crate::index_and_receipts::Index;
 
     const NOW: Epoch = Epoch::from_secs(1_400_000_000);
 
@@ -223,8 +232,8 @@ mod tests {
             .iter()
             .map(|(version, reading)| ((*version).to_owned(), reading.clone()))
             .collect();
-        let entries = BTreeMap::new();
-        Policy { keep, young: DAY * days }.judge(("", "a"), &service, &readings, &entries, NOW)
+        let index = Index { entries: BTreeMap::new(), is_whole: true };
+        Policy { keep, young: DAY * days }.judge(("", "a"), &service, &readings, &index, NOW)
     }
 
     #[test]
@@ -269,18 +278,32 @@ mod tests {
             let same = ["bbbbbb", "cccccc", "dddddd"].map(|version| of(version, "same"));
             [of("aaaaaa", first)].into_iter().chain(same).collect::<BTreeMap<_, _>>()
         };
-        let check = |first: &str, entry: &str, expected: &[&str]| {
-            let entries = BTreeMap::from([(entry, "cccccc")]);
+        let check_index = |first: &str,
+                           entry: (&str, Option<&str>),
+                           is_whole,
+                           expected: &[&str]| {
+            let (entry, version) = entry;
+            let index = Index { entries: BTreeMap::from([(entry, version)]), is_whole };
             let policy = Policy { keep: 1, young: DAY };
-            let verdict = policy.judge(("", "a"), &service, &readings(first), &entries, NOW);
+            let verdict = policy.judge(("", "a"), &service, &readings(first), &index, NOW);
             let goes: Vec<_> =
                 verdict.releases.iter().map(|it| it.manifest.name.as_str()).collect();
             assert_eq!((goes.as_slice(), verdict.kept), (expected, 4 - expected.len()), "{entry}");
+        };
+        let check = |first: &str, entry: &str, expected: &[&str]| {
+            check_index(first, (entry, Some("cccccc")), true, expected);
         };
         check("same", "keys/key/same", &["bbbbbb", "dddddd"]);
         check("same", "keys/other/same", &["bbbbbb", "cccccc", "dddddd"]);
         check("same", "keys/key/other", &["bbbbbb", "cccccc", "dddddd"]);
         check("other", "keys/key/same", &["bbbbbb", "cccccc", "dddddd"]);
+        // Which version the entry names is not known, or whether there is one.
+        check_index("same", ("keys/key/same", None), true, &[]);
+        check_index("same", ("keys/other/same", None), true, &["bbbbbb", "cccccc", "dddddd"]);
+        check_index("other", ("keys/key/same", None), true, &["bbbbbb", "cccccc", "dddddd"]);
+        check_index("same", ("keys/other/same", Some("cccccc")), false, &[]);
+        check_index("same", ("keys/key/same", Some("cccccc")), false, &["bbbbbb", "dddddd"]);
+        check_index("other", ("keys/other/same", None), false, &["bbbbbb", "cccccc", "dddddd"]);
     }
 
     #[test]

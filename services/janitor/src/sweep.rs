@@ -10,7 +10,9 @@ use s3::Client;
 use service::{Bucket, Stop};
 use tracing::{info, warn};
 
-use crate::index_and_receipts::{FOLDERS_BESIDE_SERVICES, IndexAndReceipts, OfRelease, Releases};
+use crate::index_and_receipts::{
+    FOLDERS_BESIDE_SERVICES, INDEX_FOLDER, IndexAndReceipts, OfRelease, Releases,
+};
 use crate::policy::{Policy, Removal, is_of_one_commit, names};
 
 /// The most objects that are judged together: all of the bucket, or else those of each service. When a
@@ -73,21 +75,30 @@ impl Sweep {
             let services = catalog::by_service(prefix, listing.objects);
             let by_channels = self.keys_in_channels(&services)?;
             if self.walk(services, &by_channels, &of_releases, now, &mut releases, &mut report)? {
-                self.remove_entries_and_receipts(&of_releases, &releases, &mut report)?;
+                self.remove_entries_and_receipts(
+                    &of_releases,
+                    &releases,
+                    &by_channels,
+                    &mut report,
+                )?;
             }
             return Ok(report);
         }
         let mut listed = Vec::new();
-        for folder in FOLDERS_BESIDE_SERVICES.map(|name| format!("{prefix}{name}")) {
+        let mut is_index_cut_off = false;
+        for name in FOLDERS_BESIDE_SERVICES {
+            let folder = format!("{prefix}{name}");
             let listing = list(&folder)?;
             if listing.truncated {
+                is_index_cut_off |= name == INDEX_FOLDER;
                 self.leave_folder(&folder, &mut report);
             } else {
                 listed.extend(listing.objects);
             }
         }
         let of_releases = IndexAndReceipts::read(&self.bucket, &self.stop, &listed)?;
-        let Some(of_releases) = of_releases else { return Ok(report) };
+        let Some(mut of_releases) = of_releases else { return Ok(report) };
+        of_releases.is_index_cut_off = is_index_cut_off;
         // A service may have archives in its channels that lie in another one's folder, so all channels
         // are read first.
         let mut folders =
@@ -116,7 +127,7 @@ impl Sweep {
                 return Ok(report);
             }
         }
-        self.remove_entries_and_receipts(&of_releases, &releases, &mut report)?;
+        self.remove_entries_and_receipts(&of_releases, &releases, &by_channels, &mut report)?;
         Ok(report)
     }
 
@@ -143,9 +154,9 @@ impl Sweep {
             let Some(readings) = self.read_manifests(&service, &objects)? else {
                 return Ok(false);
             };
-            let entries = of_releases.entries_of(&service);
+            let index = of_releases.index_of(&service);
             let place = (prefix.as_str(), service.as_str());
-            let verdict = self.policy.judge(place, &objects, &readings, &entries, now);
+            let verdict = self.policy.judge(place, &objects, &readings, &index, now);
             for Found { name: version, .. } in &objects.manifests {
                 releases.insert((service.clone(), version.clone()), true);
             }
@@ -177,17 +188,19 @@ impl Sweep {
         &self,
         of_releases: &IndexAndReceipts,
         releases: &Releases,
+        by_channels: &BTreeSet<String>,
         report: &mut Report,
     ) -> ferror::Result<()> {
-        report.unreadable += of_releases.unreadable;
+        report.unreadable += of_releases.unreadable.len();
         for object in &of_releases.objects {
             if self.stop.is_requested() {
                 break;
             }
-            match self.remove_entry_or_receipt(object, releases) {
-                Ok(true) if object.entry.is_some() => report.entries += 1,
-                Ok(true) => report.receipts += 1,
-                Ok(false) => {}
+            match self.remove_entry_or_receipt(object, releases, by_channels) {
+                Ok(Some(true)) if object.entry.is_some() => report.entries += 1,
+                Ok(Some(true)) => report.receipts += 1,
+                Ok(Some(false)) => report.skipped += 1,
+                Ok(None) => {}
                 Err(error) if error.kind() == Kind::Denied => {
                     let object_key = &object.object_key;
                     warn!(object_key, %error, "its release is gone, but it may not be removed, so it stays");
@@ -199,17 +212,26 @@ impl Sweep {
         Ok(())
     }
 
-    /// Removes an entry or a receipt, if its release is gone. Returns whether it did.
+    /// Removes an entry or a receipt, if its release is gone. Returns whether it did; `None` where its release stays.
     fn remove_entry_or_receipt(
         &self,
         object: &OfRelease,
         releases: &Releases,
-    ) -> ferror::Result<bool> {
-        let removes = object.is_to_be_removed(&self.bucket, releases, self.delete)?;
-        if removes {
-            self.remove(&object.object_key)?;
+        by_channels: &BTreeSet<String>,
+    ) -> ferror::Result<Option<bool>> {
+        if !object.is_to_be_removed(&self.bucket, releases, self.delete)? {
+            return Ok(None);
         }
-        Ok(removes)
+        let OfRelease { object_key, release: (service, version), entry } = object;
+        // The manifest object may be lost: `upload` of the same commit brings that back, and the archives have stayed.
+        // The entry is of no use until then, and is written again with it.
+        if entry.is_none()
+            && self.is_named_by_a_channel((service, version), &[object_key], by_channels)?
+        {
+            return Ok(Some(false));
+        }
+        self.remove(object_key)?;
+        Ok(Some(true))
     }
 
     /// Reads a service's manifest objects, by version. `None` when a stop is requested: nothing can be
@@ -459,6 +481,45 @@ mod tests {
         assert_eq!(sweep.bucket.client.list("large/", 10).unwrap().objects.len(), 6);
         for folder in ["keys/", "verified/"] {
             assert_eq!(sweep.bucket.client.list(folder, 10).unwrap().objects.len(), 0, "{folder}");
+        }
+    }
+
+    #[test]
+    fn with_an_index_too_large_to_be_read_all_releases_with_the_binary_of_a_kept_one_stay() {
+        for (most, stays) in [(6, true), (20, false)] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let (_server, mut sweep) = published_since(folder.path());
+            sweep.max_objects = most;
+            let put = |key: &str, text: &str| {
+                let put = Put::new(Body::Bytes(text.as_bytes()), "application/octet-stream");
+                sweep.bucket.client.put(key, &put).expect("the bucket takes it");
+            };
+            let [old, new] = ["b/b_000001.json", "b/b_000002.json"];
+            for version in ["000001", "000002"] {
+                let artifact = serde_json::json!({
+                    "platform": "linux_amd64", "file": "f", "size_bytes": 7, "sha256": "",
+                    "object_key": format!("b/b_{version}.tar.gz"),
+                    "build_key": "ab".repeat(32), "unstamped_sha256": "cd".repeat(32),
+                });
+                let manifest = serde_json::json!({
+                    "schema": 1, "version": version, "commit": "", "dirty": false,
+                    "committed_at": 0, "platforms": [], "artifacts": [artifact],
+                });
+                put(&catalog::manifest_key("", "b", version), &manifest.to_string());
+            }
+            let path = folder.path().join("builds").join(old);
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            let then = std::time::SystemTime::now() - DAY;
+            file.set_modified(then).expect("its time can be set");
+            for number in 0..7 {
+                put(&format!("keys/{number}"), "more than are read");
+            }
+            let later = Epoch::now().saturating_add(DAY * 30);
+            let report = sweep.run(|_| later).unwrap();
+            assert_eq!(report.too_large, usize::from(stays), "{report:?}");
+            let left = sweep.bucket.client.list("b/", 10).unwrap().objects;
+            let left: Vec<_> = left.iter().map(|it| &*it.object_key).collect();
+            assert_eq!(left, if stays { vec![old, new] } else { vec![new] });
         }
     }
 

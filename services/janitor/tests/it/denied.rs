@@ -32,6 +32,33 @@ fn an_entry_or_a_receipt_whose_removal_is_denied_does_not_keep_the_next_one_from
     }
 }
 
+#[test]
+fn where_an_entry_is_denied_or_unreadable_each_release_with_that_binary_stays() {
+    for is_denied in [true, false] {
+        let bucket = Bucket::start();
+        for (version, days, program) in [
+            ("aaaaaa", 1, "program"),
+            ("bbbbbb", 40, "program"),
+            ("cccccc", 50, "program"),
+            ("dddddd", 60, "another"),
+        ] {
+            bucket.put_built("oddjob", version, days, program);
+        }
+        let entry = bucket.put_entry("oddjob", "cccccc", "program");
+        let mut janitor = bucket.janitor(&POLICY);
+        if is_denied {
+            let deny = [format!("GET /builds/{entry} ")];
+            janitor.env("AWS_ENDPOINT_URL", denying(&bucket.endpoint(), deny));
+        } else {
+            bucket.put(&entry, br#"{"schema":2}"#, 60);
+        }
+        let (code, out, log) = run(janitor);
+        let removed = "removed oddjob/oddjob_dddddd.json\nremoved oddjob/oddjob_dddddd.tar.gz\n";
+        assert_eq!((code, out.as_str()), (Some(0), removed), "{log}");
+        assert!(log.contains("\"unreadable\":1"), "{log}");
+    }
+}
+
 /// Passes requests on to the server at `endpoint`, save those that begin with one of these: they are denied.
 /// Returns the endpoint of this server.
 fn denying<const N: usize>(endpoint: &str, denied: [String; N]) -> String {

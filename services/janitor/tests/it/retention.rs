@@ -204,6 +204,28 @@ fn the_archives_of_what_a_channel_names_outlive_their_manifest_object() {
     }
 }
 
+#[test]
+fn the_receipt_of_what_a_channel_names_outlives_the_manifest_object() {
+    for (channel, stays) in [
+        (r#"{"schema":1,"entries":[{"version":"cccccc"}]}"#, vec!["cccccc"]),
+        // What it names is not known.
+        ("{}", vec!["cccccc", "dddddd"]),
+    ] {
+        let bucket = Bucket::start();
+        bucket.put_release("oddjob", "aaaaaa", 1);
+        for version in ["cccccc", "dddddd"] {
+            bucket.put(&format!("verified/oddjob/{version}"), b"equal", 60);
+        }
+        bucket.put("oddjob/channels/stable.json", channel.as_bytes(), 60);
+        let (code, _, log) = run(bucket.janitor(&[&POLICY[..], &["--delete"]].concat()));
+        assert_eq!(code, Some(0), "{log}");
+        let keys = bucket.keys();
+        let left: Vec<_> = keys.iter().filter_map(|k| k.strip_prefix("verified/oddjob/")).collect();
+        assert_eq!(left, stays, "{channel}: {log}");
+        assert!(log.contains(&format!("\"skipped\":{}", stays.len())), "{log}");
+    }
+}
+
 /// Makes a bucket with entries of the index and receipts, and returns it with the keys of the objects that go.
 fn bucket_with_index() -> (Bucket, Vec<String>) {
     let bucket = Bucket::start();
