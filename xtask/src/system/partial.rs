@@ -97,9 +97,13 @@ impl Partial {
         Ok(())
     }
 
-    /// Does what [`Partial::rename`] does, and returns when the disk has the file and its name.
+    /// Does what [`Partial::rename`] does, and returns when the disk has the file or folder and its name.
     pub fn rename_durably(self, target: &Path) -> io::Result<()> {
-        self.handle.sync_all()?;
+        if self.temporary.is_some() {
+            self.handle.sync_all()?;
+        } else {
+            sync_file_system(&self.path)?;
+        }
         self.rename(target)?;
         sync_folder(target);
         Ok(())
@@ -113,6 +117,38 @@ impl Drop for Partial {
             let _ = remove(&self.path, self.temporary.is_none());
         }
     }
+}
+
+/// Gives a folder that is filled the name `target`, when the disk has everything in it: after a loss of power, whoever finds the
+/// name takes the folder for whole.
+pub fn rename_folder_durably(folder: &Path, target: &Path) -> io::Result<()> {
+    sync_file_system(folder)?;
+    fs::rename(folder, target)?;
+    sync_folder(target);
+    Ok(())
+}
+
+/// Waits until the disk has everything that was written to the file system of `folder`. A folder may have tens of thousands of
+/// files, which are not opened one by one for this.
+#[cfg(target_os = "linux")]
+fn sync_file_system(folder: &Path) -> io::Result<()> {
+    use std::os::fd::AsRawFd as _;
+    let folder = File::open(folder)?;
+    #[expect(unsafe_code, reason = "the standard library syncs files alone")]
+    // SAFETY: the descriptor is open for the call.
+    let result = unsafe { libc::syncfs(folder.as_raw_fd()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Does so for all file systems, where there is no call for one.
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_: &Path) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "the standard library syncs files alone")]
+    // SAFETY: the call takes nothing.
+    unsafe {
+        libc::sync();
+    }
+    Ok(())
 }
 
 /// Waits until the disk has the entry of `path` in its folder, as far as the file system can.

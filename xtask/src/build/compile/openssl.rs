@@ -130,7 +130,7 @@ fn make(
         None => None,
     };
     build(toolchain, &sources, partial.path(), variables, profile, room.as_ref(), env)?;
-    partial.rename(&home).with_context(|| format!("naming {}", home.display()))?;
+    partial.rename_durably(&home).with_context(|| format!("naming {}", home.display()))?;
     let took = ui::seconds(started.elapsed());
     ui.say("built", format_args!("OpenSSL {version} for {platform} in {took}"));
     Ok(home)

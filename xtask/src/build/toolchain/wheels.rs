@@ -13,7 +13,7 @@ use ferror::{Error, Kind};
 use super::{pip, system_packages};
 use crate::system::env::Env;
 use crate::system::ui::{self, Ui};
-use crate::system::{file_lock, files, process};
+use crate::system::{file_lock, files, partial, process};
 
 /// Enough for a hundred megabytes over a slow line.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -63,7 +63,8 @@ pub(super) fn install(
         let message = format!("`{}`: {reason}", process::command_line(&pip));
         return Err(Error::new(Kind::Config, message).hint(format!("or {otherwise}")).into());
     }
-    fs::rename(&partial, &home).with_context(|| format!("naming {}", home.display()))?;
+    partial::rename_folder_durably(&partial, &home)
+        .with_context(|| format!("naming {}", home.display()))?;
     ui.say("installed", format!("{what} in {}", ui::seconds(started.elapsed())));
     Ok(())
 }
